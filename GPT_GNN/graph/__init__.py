@@ -1,0 +1,1 @@
+"""The graph store: a folder of arrays, opened by mmap."""

@@ -1,0 +1,321 @@
+"""Write a graph store: edges in chunks of any size, sorted to CSR, inverses added, all or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from GPT_GNN.files import atomic_folder
+from GPT_GNN.graph.store import FORMAT, NO_TIME, VERSION, file_checksum, meta_checksum
+from GPT_GNN.schema import EdgeType, Schema
+
+_EDGE = np.dtype([("src", "<i4"), ("dst", "<i4"), ("time", "<i4")])
+
+
+@dataclass
+class _Relation:
+    edge_type: EdgeType
+    inverse: EdgeType
+    multigraph: bool
+    timed: bool | None = None  # set by the first chunk of edges
+
+
+@contextmanager
+def build_graph(
+    path: str | os.PathLike[str], views: Iterable[str] = ("default",)
+) -> Iterator[GraphBuilder]:
+    """Build a store at ``path``; nothing is there until the block ends without an error.
+
+    Args:
+        path: the folder to create or replace.
+        views: names of the feature views.
+    """
+    with atomic_folder(path) as folder:
+        builder = GraphBuilder(folder, tuple(views))
+        yield builder
+        builder.finish()
+
+
+class GraphBuilder:
+    """Collects nodes, features and edges of a store; use :func:`build_graph` to get one.
+
+    Edge chunks are spooled to disk, so that memory holds one relation at a time, and that only
+    while it is sorted.
+    """
+
+    def __init__(self, folder: Path, views: tuple[str, ...]) -> None:
+        self.folder = folder
+        self.views = views
+        self.facts: dict[str, Any] = {}
+        self._num_nodes: dict[str, int] = {}
+        self._relations: dict[EdgeType, _Relation] = {}
+        self._features: dict[str, list[dict[str, Any]]] = {}
+        self._columns: dict[str, dict[str, dict[str, Any]]] = {}
+        for name in ("spool", "features", "columns", "tables"):
+            (folder / name).mkdir()
+
+    def add_node_type(self, node_type: str, num_nodes: int) -> None:
+        """Declare a node type of ``num_nodes`` nodes with ids 0 .. num_nodes - 1."""
+        if node_type in self._num_nodes:
+            raise ValueError(f"node type {node_type!r} is declared already")
+        if not 0 <= num_nodes < 2**31:
+            raise ValueError(f"node type {node_type!r}: expected 0 <= nodes < 2^31, got {num_nodes}")
+        self._num_nodes[node_type] = int(num_nodes)
+
+    def add_relation(
+        self, edge_type: EdgeType, inverse: str | None = None, multigraph: bool = False
+    ) -> None:
+        """Declare an edge type and its inverse.
+
+        Args:
+            edge_type: (source type, relation, target type).
+            inverse: name of the relation that stores the same links the other way round:
+                ``rev_<relation>`` by default; the relation's own name for a symmetric relation; or
+                another declared relation, when a schema already holds both directions.
+            multigraph: keep edges between the same ends at several times, not the earliest only.
+        """
+        source, relation, target = edge_type
+        inverse_type = (target, inverse or f"rev_{relation}", source)
+        if inverse_type == edge_type and source != target:
+            raise ValueError(f"{edge_type} joins two node types, so it cannot be symmetric")
+        partner = self._relations.get(inverse_type)
+        if edge_type in self._relations or (partner and partner.inverse != edge_type):
+            raise ValueError(f"edge type {edge_type} or its inverse is declared already")
+        self._relations[edge_type] = _Relation(edge_type, inverse_type, multigraph)
+
+    def add_edges(
+        self,
+        edge_type: EdgeType,
+        src: np.ndarray,
+        dst: np.ndarray,
+        time: np.ndarray | None = None,
+    ) -> None:
+        """Add a chunk of edges.
+
+        Args:
+            src, dst: [n] node ids of the source and the target type.
+            time: [n] int, or None for an untimed relation; the same choice for all chunks.
+
+        Raises:
+            ValueError: undeclared relation, ids out of range, lengths that differ, mixed times.
+        """
+        if edge_type not in self._relations:
+            raise ValueError(
+                f"edge type {edge_type} is not declared; declared: {list(self._relations)}"
+            )
+        relation = self._relations[edge_type]
+        timed = time is not None
+        if relation.timed is None:
+            relation.timed = timed
+        if relation.timed != timed:
+            raise ValueError(f"{edge_type}: some edges have a time and some have none")
+        if len(src) != len(dst) or (time is not None and len(time) != len(src)):
+            raise ValueError(f"{edge_type}: src, dst and time differ in length")
+        for ids, node_type in ((src, edge_type[0]), (dst, edge_type[2])):
+            n = self._num_nodes.get(node_type, 0)
+            if len(ids) and not (0 <= int(np.min(ids)) and int(np.max(ids)) < n):
+                raise ValueError(
+                    f"{edge_type}: expected {node_type} ids in [0, {n}), "
+                    f"got {int(np.min(ids))} .. {int(np.max(ids))}"
+                )
+        chunk = np.empty(len(src), dtype=_EDGE)
+        chunk["src"], chunk["dst"] = src, dst
+        chunk["time"] = NO_TIME if time is None else time
+        with open(self._spool_file(edge_type), "ab") as file:
+            chunk.tofile(file)
+
+    def create_feature(
+        self,
+        node_type: str,
+        part: str,
+        width: int,
+        view: str | None = None,
+        dtype: Any = np.float32,
+    ) -> np.ndarray:
+        """A zeroed, writable [N, width] array on disk: a named part of a type's features.
+
+        Args:
+            part: parts are concatenated in the order in which they are first created.
+            view: the view it belongs to, or None when it is the same in all views.
+        """
+        if view is not None and view not in self.views:
+            raise ValueError(f"unknown view {view!r}; available: {list(self.views)}")
+        parts = self._features.setdefault(node_type, [])
+        entry = next((p for p in parts if p["name"] == part), None)
+        if entry is None:
+            entry = {"name": part, "width": int(width), "files": {}}
+            parts.append(entry)
+        key = view or "*"
+        if entry["width"] != width or key in entry["files"]:
+            raise ValueError(f"feature part {part!r} of {node_type!r} is there already")
+        file = f"features/{node_type}.{part}{'.' + view if view else ''}.npy"
+        entry["files"][key] = file
+        shape = (self._num_nodes[node_type], int(width))
+        return np.lib.format.open_memmap(self.folder / file, "w+", np.dtype(dtype), shape)
+
+    def add_column(self, node_type: str, name: str, values: np.ndarray) -> None:
+        """One value a node: ``time`` (int32, NO_TIME for none), ``id``, labels. No objects."""
+        if len(values) != self._num_nodes[node_type]:
+            raise ValueError(
+                f"column {name!r} of {node_type!r}: expected {self._num_nodes[node_type]} "
+                f"values, got {len(values)}"
+            )
+        if name == "time":
+            values = values.astype(np.int32)
+        file = f"columns/{node_type}.{name}.npy"
+        np.save(self.folder / file, values, allow_pickle=False)
+        self._columns.setdefault(node_type, {})[name] = {"kind": "array", "files": [file]}
+
+    def add_ragged(self, node_type: str, name: str, rows: Iterable[np.ndarray | str]) -> None:
+        """One row of values a node (int32), or one string a node (kept as UTF-8 bytes)."""
+        stem = f"columns/{node_type}.{name}"
+        lengths: list[int] = []
+        dtype: Any = np.int32
+        spool = self.folder / "spool" / "ragged"
+        with open(spool, "wb") as file:
+            for row in rows:
+                if isinstance(row, str):
+                    dtype, data = np.uint8, row.encode("utf-8")
+                    lengths.append(len(data))
+                    file.write(data)
+                else:
+                    lengths.append(len(row))
+                    file.write(np.asarray(row, dtype=np.int32).tobytes())
+        if len(lengths) != self._num_nodes[node_type]:
+            raise ValueError(
+                f"column {name!r} of {node_type!r}: expected {self._num_nodes[node_type]} "
+                f"rows, got {len(lengths)}"
+            )
+        indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+        np.save(self.folder / f"{stem}.indptr.npy", indptr)
+        np.save(self.folder / f"{stem}.values.npy", np.fromfile(spool, dtype=dtype))
+        spool.unlink()
+        files = [f"{stem}.indptr.npy", f"{stem}.values.npy"]
+        self._columns.setdefault(node_type, {})[name] = {"kind": "ragged", "files": files}
+
+    def add_table(self, name: str, values: np.ndarray) -> None:
+        """A graph-level array, e.g. ``word_vectors`` [V, D]."""
+        np.save(self.folder / f"tables/{name}.npy", values, allow_pickle=False)
+
+    def add_words(self, words: list[str]) -> None:
+        """The vocabulary of the text columns, in the order of the word vectors."""
+        data = np.frombuffer("\n".join(words).encode("utf-8"), dtype=np.uint8)
+        self.add_table("words", data)
+
+    def finish(self) -> None:
+        """Sort and write the edges, then ``meta.json``. Called by :func:`build_graph`."""
+        edge_types, inverse = self._edge_types()
+        edges = dict.fromkeys(edge_types, 0)
+        timed = dict.fromkeys(edge_types, False)
+        for edge_type in edge_types:
+            relation = self._relations.get(edge_type)
+            if relation is not None:
+                timed[edge_type] |= bool(relation.timed)
+                timed[relation.inverse] |= bool(relation.timed)
+        self._check_mixed_times()
+        indptr_parts: list[np.ndarray] = []
+        with (
+            open(self.folder / "spool/indices", "wb") as indices_file,
+            open(self.folder / "spool/time", "wb") as time_file,
+        ):
+            for position, edge_type in enumerate(edge_types):
+                chunk = self._directed_edges(edge_type, edge_types[inverse[position]])
+                edges[edge_type] = len(chunk)
+                degrees = np.bincount(chunk["dst"], minlength=self._num_nodes[edge_type[2]])
+                indptr_parts.append(np.concatenate([[0], np.cumsum(degrees)]).astype(np.int64))
+                chunk["src"].tofile(indices_file)
+                chunk["time"].tofile(time_file)
+        empty = np.empty(0, dtype=np.int64)
+        np.save(self.folder / "indptr.npy", np.concatenate([*indptr_parts, empty]))
+        self._raw_to_npy("spool/indices", "indices.npy")
+        if any(timed.values()):
+            self._raw_to_npy("spool/time", "time.npy")
+        for file in (self.folder / "spool").iterdir():
+            file.unlink()
+        (self.folder / "spool").rmdir()
+        schema = Schema(
+            tuple(self._num_nodes), edge_types, inverse, tuple(timed[e] for e in edge_types)
+        )
+        self._write_meta(schema, [edges[e] for e in edge_types])
+
+    def _edge_types(self) -> tuple[tuple[EdgeType, ...], tuple[int, ...]]:
+        ordered: list[EdgeType] = []
+        for relation in self._relations.values():
+            for edge_type in (relation.edge_type, relation.inverse):
+                if edge_type not in ordered:
+                    ordered.append(edge_type)
+        partner = {r.edge_type: r.inverse for r in self._relations.values()}
+        partner |= {r.inverse: r.edge_type for r in self._relations.values()}
+        return tuple(ordered), tuple(ordered.index(partner[e]) for e in ordered)
+
+    def _check_mixed_times(self) -> None:
+        for relation in self._relations.values():
+            partner = self._relations.get(relation.inverse)
+            if partner and None not in (relation.timed, partner.timed):
+                if relation.timed != partner.timed:
+                    raise ValueError(f"{relation.edge_type} has times and its inverse has none")
+
+    def _directed_edges(self, edge_type: EdgeType, inverse: EdgeType) -> np.ndarray:
+        """All edges of one direction: its own and its inverse's turned round, sorted, deduplicated."""
+        own = self._spooled(edge_type)
+        turned = self._spooled(inverse)
+        if len(turned):
+            turned = turned.copy()
+            turned["src"], turned["dst"] = turned["dst"].copy(), turned["src"].copy()
+        edges = np.concatenate([own, turned]) if len(turned) else own
+        ends = (edges["dst"].astype(np.int64) << 32) | edges["src"]
+        edges = edges[np.lexsort((edges["time"], ends))]
+        ends = (edges["dst"].astype(np.int64) << 32) | edges["src"]
+        keep = np.ones(len(edges), dtype=bool)
+        keep[1:] = ends[1:] != ends[:-1]
+        relation = self._relations.get(edge_type) or self._relations[inverse]
+        if relation.multigraph:
+            keep[1:] |= edges["time"][1:] != edges["time"][:-1]
+        return edges[keep]
+
+    def _spooled(self, edge_type: EdgeType) -> np.ndarray:
+        file = self._spool_file(edge_type)
+        return np.fromfile(file, dtype=_EDGE) if file.exists() else np.empty(0, dtype=_EDGE)
+
+    def _spool_file(self, edge_type: EdgeType) -> Path:
+        position = list(self._relations).index(edge_type) if edge_type in self._relations else -1
+        return self.folder / "spool" / f"edges.{position}"
+
+    def _raw_to_npy(self, raw: str, name: str) -> None:
+        values = np.fromfile(self.folder / raw, dtype=np.int32)
+        np.save(self.folder / name, values)
+
+    def _write_meta(self, schema: Schema, num_edges: list[int]) -> None:
+        for node_type, parts in self._features.items():
+            for part in parts:
+                missing = set(self.views) - set(part["files"])
+                if "*" not in part["files"] and missing:
+                    raise ValueError(
+                        f"feature part {part['name']!r} of {node_type!r} lacks views {missing}"
+                    )
+        files = {}
+        for file in sorted(p for p in self.folder.rglob("*") if p.is_file()):
+            entry = {"bytes": file.stat().st_size, "sha256": file_checksum(file)}
+            files[file.relative_to(self.folder).as_posix()] = entry
+        meta = {
+            "format": FORMAT,
+            "version": VERSION,
+            "schema": schema.to_dict(),
+            "num_nodes": self._num_nodes,
+            "num_edges": num_edges,
+            "views": list(self.views),
+            "features": self._features,
+            "columns": self._columns,
+            "facts": self.facts,
+            "files": files,
+        }
+        record = {"checksum": meta_checksum(meta), "meta": meta}
+        text = json.dumps(record, indent=1, ensure_ascii=True)
+        (self.folder / "meta.json").write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,340 @@
+"""A heterogeneous graph in a folder of ``.npy`` files, opened by mmap (docs/DATA_FORMAT.md).
+
+    python -m GPT_GNN.graph.store PATH            # a table of what is in it
+    python -m GPT_GNN.graph.store PATH --verify   # and read every byte against its checksum
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from GPT_GNN.schema import EdgeType, Schema
+
+FORMAT = "gpt-gnn-store"
+VERSION = 1
+NO_TIME = np.iinfo(np.int32).min  # the time of an edge or a node that has none
+
+
+class StoreError(ValueError):
+    """A folder that is not a store, or not a whole one, or one of another version."""
+
+
+@dataclass(frozen=True)
+class CSR:
+    """In-edges of every target node of one edge type.
+
+    Attributes:
+        indptr: [N_target + 1] int64; the in-edges of node i are ``indptr[i]:indptr[i + 1]``.
+        indices: [E] int32, source ids, ascending within a target.
+        time: [E] int32 or None for an untimed relation.
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    time: np.ndarray | None
+
+    def degrees(self) -> np.ndarray:
+        """In-degree of every target node, [N_target] int64."""
+        return np.diff(self.indptr)
+
+    def targets(self) -> np.ndarray:
+        """The target of every edge, [E] int32, so that (indices, targets) is the COO form."""
+        return np.repeat(np.arange(len(self.indptr) - 1, dtype=np.int32), self.degrees())
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """A row of values of its own length for every node, e.g. the token ids of titles.
+
+    Attributes:
+        indptr: [N + 1] int64.
+        values: the rows, one after the other.
+    """
+
+    indptr: np.ndarray
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return self.values[self.indptr[row] : self.indptr[row + 1]]
+
+    def text(self, row: int) -> str:
+        """Row of a string column (UTF-8 bytes) as str."""
+        return self[row].tobytes().decode("utf-8")
+
+
+class HeteroGraph:
+    """A typed, optionally timed graph whose arrays stay on disk until they are touched.
+
+    Open one with :meth:`open`; :class:`GPT_GNN.graph.build.GraphBuilder` writes them.
+
+    Attributes:
+        path: the folder.
+        schema: node and edge types.
+        meta: everything that ``meta.json`` says.
+        indptr, indices, time: all edge types' CSR arrays, concatenated in the order of
+            ``schema.edge_types`` (``time`` is empty when no relation is timed); see :meth:`csr`.
+        indptr_start, indices_start: [number of edge types + 1] int64, where each begins.
+    """
+
+    def __init__(self, path: Path, meta: dict[str, Any]) -> None:
+        self.path = path
+        self.meta = meta
+        self.schema = Schema.from_dict(meta["schema"])
+        self._counts: dict[str, int] = meta["num_nodes"]
+        rows = [self._counts[target] + 1 for _, _, target in self.schema.edge_types]
+        self.indptr_start = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
+        self.indices_start = np.concatenate([[0], np.cumsum(meta["num_edges"])]).astype(np.int64)
+        self.indptr = self.array("indptr.npy")
+        self.indices = self.array("indices.npy")
+        self.time = (
+            self.array("time.npy") if any(self.schema.timed) else np.empty(0, dtype=np.int32)
+        )
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> HeteroGraph:
+        """Open a store; reads ``meta.json`` only.
+
+        Raises:
+            StoreError: not a store, another format version, a damaged ``meta.json``, or a file
+                that is missing or not as long as it was written.
+        """
+        path = Path(path)
+        meta_file = path / "meta.json"
+        if not meta_file.is_file():
+            found = "no such folder" if not path.exists() else "no meta.json in it"
+            raise StoreError(f"{path} is not a graph store: {found}")
+        try:
+            record = json.loads(meta_file.read_text(encoding="utf-8"))
+            meta, checksum = record["meta"], record["checksum"]
+        except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+            raise StoreError(f"{meta_file} is damaged: {error!r}") from error
+        if checksum != meta_checksum(meta):
+            raise StoreError(f"{meta_file} is damaged: its checksum does not match")
+        if meta.get("format") != FORMAT or meta.get("version") != VERSION:
+            raise StoreError(
+                f"{path}: expected {FORMAT} version {VERSION}, "
+                f"found {meta.get('format')} version {meta.get('version')}"
+            )
+        for name, entry in meta["files"].items():
+            file = path / name
+            found_bytes = file.stat().st_size if file.is_file() else None
+            if found_bytes != entry["bytes"]:
+                found = "no such file" if found_bytes is None else f"{found_bytes} bytes"
+                raise StoreError(f"{file}: expected {entry['bytes']} bytes, found {found}")
+        return cls(path, meta)
+
+    def verify(self) -> None:
+        """Read every file and compare its SHA-256. Raises StoreError that names the first bad one."""
+        for name, entry in self.meta["files"].items():
+            if file_checksum(self.path / name) != entry["sha256"]:
+                raise StoreError(f"{self.path / name}: its bytes are not those that were written")
+
+    def array(self, name: str) -> np.ndarray:
+        """A file of the store as a read-only array backed by the page cache."""
+        if name not in self.meta["files"]:
+            raise StoreError(f"{self.path} has no {name}")
+        return np.load(self.path / name, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+
+    @property
+    def node_types(self) -> tuple[str, ...]:
+        """Names of the node types, in storage order."""
+        return self.schema.node_types
+
+    @property
+    def edge_types(self) -> tuple[EdgeType, ...]:
+        """Triples (source type, relation, target type), in storage order."""
+        return self.schema.edge_types
+
+    def num_nodes(self, node_type: str) -> int:
+        """Number of nodes of a type."""
+        self.schema.node_type_id(node_type)
+        return self._counts[node_type]
+
+    def num_edges(self, edge_type: EdgeType) -> int:
+        """Number of stored edges of an edge type (its inverse stores as many again)."""
+        return int(self.meta["num_edges"][self.schema.edge_type_id(edge_type)])
+
+    def csr(self, edge_type: EdgeType) -> CSR:
+        """In-edges of the target nodes of one edge type."""
+        i = self.schema.edge_type_id(edge_type)
+        rows = slice(self.indptr_start[i], self.indptr_start[i + 1])
+        edges = slice(self.indices_start[i], self.indices_start[i + 1])
+        time = self.time[edges] if self.schema.timed[i] else None
+        return CSR(self.indptr[rows], self.indices[edges], time)
+
+    # Columns: one value, or one row of values, a node ----------------------------------------
+
+    def has_column(self, node_type: str, name: str) -> bool:
+        """Whether nodes of this type have a column of this name."""
+        return name in self.meta["columns"].get(node_type, {})
+
+    def column(self, node_type: str, name: str) -> np.ndarray:
+        """One value a node, [N]: ``time`` (int32, NO_TIME for none), ``id``, labels ...
+
+        Raises:
+            ValueError: no such column.
+        """
+        return self.array(self._column_entry(node_type, name, "array")["files"][0])
+
+    def ragged(self, node_type: str, name: str) -> Ragged:
+        """One row of values a node: token ids, or the UTF-8 bytes of strings."""
+        indptr, values = self._column_entry(node_type, name, "ragged")["files"]
+        return Ragged(self.array(indptr), self.array(values))
+
+    def _column_entry(self, node_type: str, name: str, kind: str) -> dict[str, Any]:
+        columns = self.meta["columns"].get(node_type, {})
+        if name not in columns or columns[name]["kind"] != kind:
+            raise ValueError(
+                f"{self.path}: node type {node_type!r} has no {kind} column {name!r}; "
+                f"available: {sorted(columns)}"
+            )
+        return columns[name]
+
+    def node_time(self, node_type: str) -> np.ndarray | None:
+        """Times of the nodes of a type, [N] int32 with NO_TIME for none, or None if untimed."""
+        return self.column(node_type, "time") if self.has_column(node_type, "time") else None
+
+    # Features: named parts side by side, each possibly different in each view ------------------
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Names of the feature views, e.g. ``pretrain`` and ``finetune`` (what was known when)."""
+        return tuple(self.meta["views"])
+
+    def feature_parts(self, node_type: str) -> dict[str, slice]:
+        """The columns of each named part of a type's features; empty when it has none."""
+        self.schema.node_type_id(node_type)
+        parts, start = {}, 0
+        for part in self.meta["features"].get(node_type, []):
+            parts[part["name"]] = slice(start, start + part["width"])
+            start += part["width"]
+        return parts
+
+    def feature_dim(self, node_type: str) -> int:
+        """Width of a type's features, 0 when it has none."""
+        return sum(part["width"] for part in self.meta["features"].get(node_type, []))
+
+    @cached_property
+    def feature_dims(self) -> dict[str, int]:
+        """Width of each type's features."""
+        return {node_type: self.feature_dim(node_type) for node_type in self.node_types}
+
+    def gather_features(self, node_type: str, ids: np.ndarray, view: str) -> np.ndarray:
+        """Copy the features of some nodes.
+
+        Args:
+            ids: [n] node ids.
+            view: one of :attr:`views`.
+
+        Returns:
+            [n, F] float32.
+
+        Raises:
+            ValueError: unknown view.
+        """
+        if view not in self.views:
+            raise ValueError(f"{self.path} has no view {view!r}; available: {list(self.views)}")
+        out = np.empty((len(ids), self.feature_dim(node_type)), dtype=np.float32)
+        parts = self.feature_parts(node_type)
+        for part in self.meta["features"].get(node_type, []):
+            file = part["files"].get(view, part["files"].get("*"))
+            out[:, parts[part["name"]]] = self._feature_array(file)[ids]
+        return out
+
+    def _feature_array(self, name: str) -> np.ndarray:
+        # One mapping a file, kept: a gather in a loader thread must not open files.
+        if name not in self._feature_arrays:
+            self._feature_arrays[name] = self.array(name)
+        return self._feature_arrays[name]
+
+    @cached_property
+    def _feature_arrays(self) -> dict[str, np.ndarray]:
+        return {}
+
+    # Graph-level facts: word vectors, vocabulary, what the dataset noted ----------------------
+
+    def table(self, name: str) -> np.ndarray:
+        """A graph-level array, e.g. ``word_vectors`` [V, D]."""
+        return self.array(f"tables/{name}.npy")
+
+    def words(self) -> list[str]:
+        """The vocabulary of the text columns, row by row of ``table("word_vectors")``."""
+        if "tables/words.npy" not in self.meta["files"]:
+            raise ValueError(f"{self.path} has no vocabulary: it was built without text")
+        return str(self.table("words").tobytes().decode("utf-8")).split("\n")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the dataset wrote down about itself: name, bounds of the views, settings."""
+        return dict(self.meta["facts"])
+
+    def summary(self) -> str:
+        """A table of node types, edge types and sizes."""
+        lines = [f"{self.path}: {FORMAT} version {VERSION}, views {', '.join(self.views)}", ""]
+        lines.append(f"{'node type':<24}{'nodes':>12}{'features':>10}  columns")
+        for node_type in self.node_types:
+            columns = " ".join(sorted(self.meta["columns"].get(node_type, {})))
+            lines.append(
+                f"{node_type:<24}{self.num_nodes(node_type):>12,}"
+                f"{self.feature_dim(node_type):>10}  {columns}"
+            )
+        lines += ["", f"{'edge type':<52}{'edges':>12}  time  inverse"]
+        for i, edge_type in enumerate(self.edge_types):
+            lines.append(
+                f"{' -> '.join(edge_type):<52}{self.num_edges(edge_type):>12,}"
+                f"  {'yes' if self.schema.timed[i] else 'no':<4}"
+                f"  {self.edge_types[self.schema.inverse[i]][1]}"
+            )
+        total = sum(entry["bytes"] for entry in self.meta["files"].values())
+        lines += ["", f"{sum(self.meta['num_edges']):,} stored edges, {total / 1e6:,.1f} MB"]
+        return "\n".join(lines)
+
+
+def meta_checksum(meta: dict[str, Any]) -> str:
+    """SHA-256 of the canonical JSON form of a store's meta record."""
+    text = json.dumps(meta, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print what a store holds; with --verify read every byte."""
+    parser = argparse.ArgumentParser(
+        prog="python -m GPT_GNN.graph.store", description="Describe and verify a graph store."
+    )
+    parser.add_argument("path", help="folder of the store")
+    parser.add_argument("--verify", action="store_true", help="compare every file's checksum")
+    args = parser.parse_args(argv)
+    try:
+        graph = HeteroGraph.open(args.path)
+        print(graph.summary())
+        if args.verify:
+            graph.verify()
+            print("every checksum matches")
+    except StoreError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""Node types, edge types and their inverses: the vocabulary that every other module shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+EdgeType = tuple[str, str, str]  # (source type, relation, target type)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The types of a heterogeneous graph.
+
+    Attributes:
+        node_types: names, in storage order.
+        edge_types: triples ``(source type, relation, target type)``, in storage order.
+        inverse: for each edge type the position of its inverse in ``edge_types``; a symmetric
+            relation is its own inverse.
+        timed: for each edge type whether its edges carry a time.
+
+    Raises:
+        ValueError: a triple names an unknown node type, or the inverses do not pair up.
+    """
+
+    node_types: tuple[str, ...]
+    edge_types: tuple[EdgeType, ...]
+    inverse: tuple[int, ...]
+    timed: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        for source, relation, target in self.edge_types:
+            for node_type in (source, target):
+                if node_type not in self.node_types:
+                    raise ValueError(
+                        f"edge type {(source, relation, target)} names node type {node_type!r}; "
+                        f"available: {list(self.node_types)}"
+                    )
+        for position, partner in enumerate(self.inverse):
+            source, _, target = self.edge_types[position]
+            partner_source, _, partner_target = self.edge_types[partner]
+            if self.inverse[partner] != position or (source, target) != (
+                partner_target,
+                partner_source,
+            ):
+                raise ValueError(
+                    f"{self.edge_types[partner]} is not the inverse of {self.edge_types[position]}"
+                )
+
+    def node_type_id(self, node_type: str) -> int:
+        """Position of a node type. Raises ValueError for an unknown one."""
+        if node_type not in self.node_types:
+            raise ValueError(
+                f"unknown node type {node_type!r}; available: {list(self.node_types)}"
+            )
+        return self.node_types.index(node_type)
+
+    def edge_type_id(self, edge_type: EdgeType) -> int:
+        """Position of an edge type. Raises ValueError for an unknown one."""
+        if tuple(edge_type) not in self.edge_types:
+            raise ValueError(f"unknown edge type {edge_type}; available: {list(self.edge_types)}")
+        return self.edge_types.index(tuple(edge_type))
+
+    def inverse_of(self, edge_type: EdgeType) -> EdgeType:
+        """The edge type that stores the same links in the other direction."""
+        return self.edge_types[self.inverse[self.edge_type_id(edge_type)]]
+
+    def edge_types_into(self, node_type: str) -> list[int]:
+        """Positions of the edge types whose target is ``node_type``."""
+        return [i for i, (_, _, target) in enumerate(self.edge_types) if target == node_type]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready copy."""
+        return {
+            "node_types": list(self.node_types),
+            "edge_types": [list(edge_type) for edge_type in self.edge_types],
+            "inverse": list(self.inverse),
+            "timed": list(self.timed),
+        }
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Schema:
+        """The inverse of :meth:`to_dict`."""
+        return cls(
+            node_types=tuple(record["node_types"]),
+            edge_types=tuple((s, r, t) for s, r, t in record["edge_types"]),
+            inverse=tuple(int(i) for i in record["inverse"]),
+            timed=tuple(bool(t) for t in record["timed"]),
+        )
