@@ -1,0 +1,1 @@
+"""HGSampling: seeds to a typed, timed subgraph."""
