@@ -1,9 +1,10 @@
-"""Write a graph store: edges in chunks of any size, sorted to CSR, inverses added, all or nothing."""
+"""Write a graph store: chunks of edges are sorted to CSR, inverses added, all or nothing."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,7 +37,14 @@ def build_graph(
     Args:
         path: the folder to create or replace.
         views: names of the feature views.
+
+    Raises:
+        ValueError: ``path`` holds something that is not a graph store; it would be deleted.
     """
+    path = Path(path)
+    if path.exists() and not (path / "meta.json").is_file():
+        if not path.is_dir() or any(path.iterdir()):
+            raise ValueError(f"{path} is there already and is not a graph store; not replaced")
     with atomic_folder(path) as folder:
         builder = GraphBuilder(folder, tuple(views))
         yield builder
@@ -66,7 +74,9 @@ class GraphBuilder:
         if node_type in self._num_nodes:
             raise ValueError(f"node type {node_type!r} is declared already")
         if not 0 <= num_nodes < 2**31:
-            raise ValueError(f"node type {node_type!r}: expected 0 <= nodes < 2^31, got {num_nodes}")
+            raise ValueError(
+                f"node type {node_type!r}: expected 0 <= nodes < 2^31, got {num_nodes}"
+            )
         self._num_nodes[node_type] = int(num_nodes)
 
     def add_relation(
@@ -86,8 +96,15 @@ class GraphBuilder:
         if inverse_type == edge_type and source != target:
             raise ValueError(f"{edge_type} joins two node types, so it cannot be symmetric")
         partner = self._relations.get(inverse_type)
-        if edge_type in self._relations or (partner and partner.inverse != edge_type):
+        taken = {r.inverse for r in self._relations.values() if r is not partner}
+        if (
+            edge_type in self._relations
+            or taken & {edge_type, inverse_type}
+            or (partner and partner.inverse != edge_type)
+        ):
             raise ValueError(f"edge type {edge_type} or its inverse is declared already")
+        if partner and partner.multigraph != multigraph:
+            raise ValueError(f"{edge_type} and its inverse: one is a multigraph, the other is not")
         self._relations[edge_type] = _Relation(edge_type, inverse_type, multigraph)
 
     def add_edges(
@@ -127,7 +144,7 @@ class GraphBuilder:
                 )
         chunk = np.empty(len(src), dtype=_EDGE)
         chunk["src"], chunk["dst"] = src, dst
-        chunk["time"] = NO_TIME if time is None else time
+        chunk["time"] = NO_TIME if time is None else _as_int32(time, f"{edge_type} times")
         with open(self._spool_file(edge_type), "ab") as file:
             chunk.tofile(file)
 
@@ -158,7 +175,9 @@ class GraphBuilder:
         file = f"features/{node_type}.{part}{'.' + view if view else ''}.npy"
         entry["files"][key] = file
         shape = (self._num_nodes[node_type], int(width))
-        return np.lib.format.open_memmap(self.folder / file, "w+", np.dtype(dtype), shape)
+        array = np.lib.format.open_memmap(self.folder / file, "w+", np.dtype(dtype), shape)
+        _reserve(self.folder / file)
+        return array
 
     def add_column(self, node_type: str, name: str, values: np.ndarray) -> None:
         """One value a node: ``time`` (int32, NO_TIME for none), ``id``, labels. No objects."""
@@ -168,7 +187,7 @@ class GraphBuilder:
                 f"values, got {len(values)}"
             )
         if name == "time":
-            values = values.astype(np.int32)
+            values = _as_int32(values, f"{node_type} times")
         file = f"columns/{node_type}.{name}.npy"
         np.save(self.folder / file, values, allow_pickle=False)
         self._columns.setdefault(node_type, {})[name] = {"kind": "array", "files": [file]}
@@ -220,6 +239,9 @@ class GraphBuilder:
                 timed[edge_type] |= bool(relation.timed)
                 timed[relation.inverse] |= bool(relation.timed)
         self._check_mixed_times()
+        schema = Schema(
+            tuple(self._num_nodes), edge_types, inverse, tuple(timed[e] for e in edge_types)
+        )
         indptr_parts: list[np.ndarray] = []
         with (
             open(self.folder / "spool/indices", "wb") as indices_file,
@@ -240,9 +262,6 @@ class GraphBuilder:
         for file in (self.folder / "spool").iterdir():
             file.unlink()
         (self.folder / "spool").rmdir()
-        schema = Schema(
-            tuple(self._num_nodes), edge_types, inverse, tuple(timed[e] for e in edge_types)
-        )
         self._write_meta(schema, [edges[e] for e in edge_types])
 
     def _edge_types(self) -> tuple[tuple[EdgeType, ...], tuple[int, ...]]:
@@ -263,7 +282,7 @@ class GraphBuilder:
                     raise ValueError(f"{relation.edge_type} has times and its inverse has none")
 
     def _directed_edges(self, edge_type: EdgeType, inverse: EdgeType) -> np.ndarray:
-        """All edges of one direction: its own and its inverse's turned round, sorted, deduplicated."""
+        """All edges of one direction: its own and its inverse's, sorted, each once."""
         own = self._spooled(edge_type)
         turned = self._spooled(inverse)
         if len(turned):
@@ -289,8 +308,12 @@ class GraphBuilder:
         return self.folder / "spool" / f"edges.{position}"
 
     def _raw_to_npy(self, raw: str, name: str) -> None:
-        values = np.fromfile(self.folder / raw, dtype=np.int32)
-        np.save(self.folder / name, values)
+        """Copy int32 values behind an .npy header, without holding all relations in memory."""
+        n = (self.folder / raw).stat().st_size // 4
+        header = {"descr": "<i4", "fortran_order": False, "shape": (n,)}
+        with open(self.folder / raw, "rb") as values, open(self.folder / name, "wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            shutil.copyfileobj(values, file, 2**20)
 
     def _write_meta(self, schema: Schema, num_edges: list[int]) -> None:
         for node_type, parts in self._features.items():
@@ -319,3 +342,22 @@ class GraphBuilder:
         record = {"checksum": meta_checksum(meta), "meta": meta}
         text = json.dumps(record, indent=1, ensure_ascii=True)
         (self.folder / "meta.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _as_int32(values: np.ndarray, what: str) -> np.ndarray:
+    """Times as int32; a time that would wrap round or lose its fraction is an error."""
+    values = np.asarray(values)
+    with np.errstate(invalid="ignore"):
+        narrow = values.astype(np.int32)
+    if not np.array_equal(narrow, values):
+        wrong = values[narrow != values][0]
+        raise ValueError(f"{what}: expected integers of 32 bits, got {wrong}")
+    return narrow
+
+
+def _reserve(path: Path) -> None:
+    # A mapped file is a hole until it is written; on a full disk that write would kill the process
+    # (SIGBUS) and leave a half-written folder, so the space is claimed now, with an OSError.
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, max(path.stat().st_size, 1))

@@ -1,7 +1,7 @@
 """A heterogeneous graph in a folder of ``.npy`` files, opened by mmap (docs/DATA_FORMAT.md).
 
-    python -m GPT_GNN.graph.store PATH            # a table of what is in it
-    python -m GPT_GNN.graph.store PATH --verify   # and read every byte against its checksum
+python -m GPT_GNN.graph.store PATH            # a table of what is in it
+python -m GPT_GNN.graph.store PATH --verify   # and read every byte against its checksum
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class HeteroGraph:
         return cls(path, meta)
 
     def verify(self) -> None:
-        """Read every file and compare its SHA-256. Raises StoreError that names the first bad one."""
+        """Read every file and compare its SHA-256. Raises StoreError naming the first bad one."""
         for name, entry in self.meta["files"].items():
             if file_checksum(self.path / name) != entry["sha256"]:
                 raise StoreError(f"{self.path / name}: its bytes are not those that were written")
@@ -281,6 +281,11 @@ class HeteroGraph:
     def facts(self) -> dict[str, Any]:
         """What the dataset wrote down about itself: name, bounds of the views, settings."""
         return dict(self.meta["facts"])
+
+    @property
+    def fingerprint(self) -> str:
+        """A short hash of everything in the store: two stores with the same one are the same."""
+        return meta_checksum(self.meta)[:16]
 
     def summary(self) -> str:
         """A table of node types, edge types and sizes."""

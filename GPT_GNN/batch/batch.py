@@ -1,0 +1,213 @@
+"""The tensors that an encoder reads.
+
+Legend, here and in ``conv/`` and ``model/``: N nodes, E edges (self loops included), P rows (a row is
+one target's in-edges of one relation), U distinct time differences, T node types, R relations (edge
+types and, last, ``self``), D hidden width, H heads, d = D / H, B targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.sampler.subgraph import Subgraph
+from GPT_GNN.schema import Schema
+
+TIME_SPAN = 240  # rows of the relative time table
+TIME_ZERO = 120  # its row for "source and target at the same time"
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True)
+class BatchGraph:
+    """Structure of a batch, ready for layers that walk the in-edges of each target.
+
+    Edges are grouped by relation (edge types in schema order, then ``self``) and ascend by target
+    within it, so that the edges of one (relation, target) pair, a *row*, lie side by side.
+
+    Attributes:
+        node_offsets: T + 1 ints; nodes of type t are rows ``node_offsets[t]:node_offsets[t + 1]``.
+        src, dst: [E] int64, source and target node.
+        row_of_edge: [E] int64.
+        row_dst: [P] int64, the target of each row.
+        row_ptr: [P + 1] int64, the edges of each row.
+        relation_rows: R + 1 ints, the rows of each relation.
+        dst_ptr: [N + 1] int64 and dst_rows: [P] int64, the rows of each target.
+        time_index: [U] int64, rows of the relative time table that occur in this batch.
+        edge_time: [E] int64, in [0, T * U): source type * U + position in ``time_index``.
+    """
+
+    node_offsets: tuple[int, ...]
+    src: Tensor
+    dst: Tensor
+    row_of_edge: Tensor
+    row_dst: Tensor
+    row_ptr: Tensor
+    relation_rows: tuple[int, ...]
+    dst_ptr: Tensor
+    dst_rows: Tensor
+    time_index: Tensor
+    edge_time: Tensor
+
+    @property
+    def num_nodes(self) -> int:
+        """N."""
+        return self.node_offsets[-1]
+
+    def by_type(self, x: Tensor) -> list[Tensor]:
+        """Split [N, ...] into one view per node type."""
+        ends = zip(self.node_offsets, self.node_offsets[1:], strict=False)
+        return list(x.split([b - a for a, b in ends]))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Features and structure of one batch.
+
+    Attributes:
+        x: per node type, [N_t, F_t] float32.
+        graph: the structure.
+    """
+
+    x: tuple[Tensor, ...]
+    graph: BatchGraph
+
+    def rows(self, schema: Schema, node_type: str, local: Tensor) -> Tensor:
+        """Node rows of local ids of one type."""
+        return local + self.graph.node_offsets[schema.node_type_id(node_type)]
+
+
+def batch_graph(
+    node_offsets: Sequence[int],
+    src: np.ndarray,
+    dst: np.ndarray,
+    relation: np.ndarray,
+    num_relations: int,
+    node_time: np.ndarray | None,
+) -> BatchGraph:
+    """Index the edges of a batch by relation, row and target.
+
+    Args:
+        node_offsets: T + 1 ints.
+        src, dst: [E] node rows; sorted by (relation, dst).
+        relation: [E] in [0, R).
+        num_relations: R.
+        node_time: [N] int, NO_TIME for none; or None. The difference target - source is clipped to
+            [-120, 119] and counts as 0 where either end has no time.
+    """
+    num_nodes = int(node_offsets[-1])
+    starts = np.ones(len(dst), dtype=bool)
+    starts[1:] = (dst[1:] != dst[:-1]) | (relation[1:] != relation[:-1])
+    first = np.flatnonzero(starts)
+    row_dst = dst[first]
+    relation_rows = np.searchsorted(relation[first], np.arange(num_relations + 1))
+    time_index, edge_time = _time_rows(node_offsets, src, dst, node_time)
+    arrays = {
+        "src": src,
+        "dst": dst,
+        "row_of_edge": np.cumsum(starts) - 1,
+        "row_dst": row_dst,
+        "row_ptr": np.append(first, len(dst)),
+        "dst_ptr": np.concatenate([[0], np.cumsum(np.bincount(row_dst, minlength=num_nodes))]),
+        "dst_rows": np.argsort(row_dst, kind="stable"),
+        "time_index": time_index,
+        "edge_time": edge_time,
+    }
+    return BatchGraph(
+        node_offsets=tuple(int(i) for i in node_offsets),
+        relation_rows=tuple(int(i) for i in relation_rows),
+        **{name: torch.from_numpy(values.astype(np.int64)) for name, values in arrays.items()},
+    )
+
+
+def _time_rows(
+    node_offsets: Sequence[int], src: np.ndarray, dst: np.ndarray, node_time: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct rows of the time table in use, and each edge's (source type, row)."""
+    rows = np.full(len(src), TIME_ZERO, dtype=np.int64)
+    if node_time is not None:
+        known = (node_time[src] != NO_TIME) & (node_time[dst] != NO_TIME)
+        difference = node_time[dst].astype(np.int64) - node_time[src]
+        difference = np.clip(difference + TIME_ZERO, 0, TIME_SPAN - 1)
+        rows[known] = difference[known]
+    in_use = np.bincount(rows, minlength=TIME_SPAN) > 0
+    position = np.cumsum(in_use) - 1
+    source_type = np.searchsorted(np.asarray(node_offsets), src, side="right") - 1
+    return np.flatnonzero(in_use), source_type * int(in_use.sum()) + position[rows]
+
+
+def assemble(
+    schema: Schema,
+    x: Sequence[np.ndarray],
+    node_times: Sequence[np.ndarray],
+    src: np.ndarray,
+    dst: np.ndarray,
+    edge_offsets: np.ndarray,
+) -> Batch:
+    """Put a batch together from local ids, adding a self loop for every node.
+
+    Args:
+        x: per node type, [N_t, F_t] float32.
+        node_times: per node type, [N_t] int32.
+        src, dst: [E] local ids, grouped by edge type and ascending by dst within each.
+        edge_offsets: [number of edge types + 1].
+    """
+    node_offsets = np.concatenate([[0], np.cumsum([len(times) for times in node_times])])
+    counts = np.diff(edge_offsets)
+    source_start = [node_offsets[schema.node_type_id(s)] for s, _, _ in schema.edge_types]
+    target_start = [node_offsets[schema.node_type_id(t)] for _, _, t in schema.edge_types]
+    loops = np.arange(node_offsets[-1])
+    num_relations = len(schema.edge_types) + 1
+    relation = np.repeat(np.arange(num_relations), [*counts, len(loops)])
+    graph = batch_graph(
+        node_offsets,
+        np.concatenate([src + np.repeat(np.array(source_start, dtype=np.int64), counts), loops]),
+        np.concatenate([dst + np.repeat(np.array(target_start, dtype=np.int64), counts), loops]),
+        relation,
+        num_relations,
+        np.concatenate(node_times) if any(schema.timed) else None,
+    )
+    return Batch(tuple(torch.from_numpy(features) for features in x), graph)
+
+
+def gather_features(graph: HeteroGraph, subgraph: Subgraph, view: str) -> list[np.ndarray]:
+    """Features of a subgraph's nodes: per node type, [n_t, F_t] float32."""
+    return [
+        graph.gather_features(node_type, ids, view)
+        for node_type, ids in zip(graph.node_types, subgraph.node_ids, strict=True)
+    ]
+
+
+def make_batch(graph: HeteroGraph, subgraph: Subgraph, view: str) -> Batch:
+    """A subgraph as tensors, nothing masked: what a downstream task reads."""
+    return assemble(
+        subgraph.schema,
+        gather_features(graph, subgraph, view),
+        subgraph.node_times,
+        subgraph.src,
+        subgraph.dst,
+        subgraph.edge_offsets,
+    )
+
+
+def to_device(record: Record, device: torch.device) -> Record:
+    """Copy the tensors of a (nested) record of dataclasses, tuples and lists to a device."""
+    return _moved(record, device)  # type: ignore[no-any-return]
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=True)
+    if isinstance(value, (tuple, list)):
+        return type(value)(_moved(item, device) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        moved = {f.name: _moved(getattr(value, f.name), device) for f in fields(value)}
+        return replace(value, **moved)
+    return value

@@ -1,0 +1,59 @@
+"""Which links are generated: the masking of the generative task."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from GPT_GNN.sampler.subgraph import Subgraph
+
+
+@dataclass(frozen=True)
+class Masked:
+    """The outcome of masking.
+
+    Attributes:
+        observed: [E] bool, edges that the encoder sees.
+        generated: [E] bool, edges into a target that the edge loss generates. An edge that is neither
+            is the inverse of a generated one.
+    """
+
+    observed: np.ndarray
+    generated: np.ndarray
+
+
+def mask_links(
+    subgraph: Subgraph,
+    target: str,
+    rel_stop_list: Collection[str],
+    ratio: float,
+    rng: np.random.Generator,
+) -> Masked:
+    """Mask each link into a target with probability ``ratio``, in both directions.
+
+    Targets are the seeds of type ``target``. Never masked are links from a target to itself and the
+    relations of ``rel_stop_list``.
+
+    Source: section 4.2 of the paper; the published ``GPT_sample``.
+    Differs: one draw decides a link between two targets (the published code draws once for either
+    end, so that such links are masked more often), and self loops stay as they are (the published
+    Reddit script drops them).
+    """
+    schema = subgraph.schema
+    maskable = np.zeros(len(subgraph.src), dtype=bool)
+    num_targets = subgraph.num_seeds[schema.node_type_id(target)]
+    for i in schema.edge_types_into(target):
+        source, relation, _ = schema.edge_types[i]
+        if relation in rel_stop_list:
+            continue
+        edges = slice(subgraph.edge_offsets[i], subgraph.edge_offsets[i + 1])
+        maskable[edges] = subgraph.dst[edges] < num_targets
+        if source == target:
+            maskable[edges] &= subgraph.src[edges] != subgraph.dst[edges]
+    chosen = np.zeros(subgraph.num_links, dtype=bool)
+    chosen[subgraph.link[maskable]] = True
+    chosen &= rng.random(subgraph.num_links) < ratio
+    masked = chosen[subgraph.link]
+    return Masked(observed=~masked, generated=masked & maskable)

@@ -1,0 +1,273 @@
+"""Settings as dataclasses: a field is a flag of the scripts, a keyword of the package and an entry of
+the checkpoint, declared once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields, make_dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def setting(
+    default: T,
+    help: str,
+    choices: Sequence[str] | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    low_open: bool = False,
+) -> T:
+    """A dataclass field with what the flag needs to know.
+
+    Args:
+        default: its type is the flag's type.
+        help: one line, with the unit.
+        choices: the allowed values.
+        low, high: bounds, both allowed unless ``low_open``.
+    """
+    metadata = {"help": help, "choices": choices, "low": low, "high": high, "low_open": low_open}
+    return field(default=default, metadata=metadata)  # type: ignore[no-any-return, call-overload]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which graph."""
+
+    data_dir: str = setting("toy", "folder of a graph store, or 'toy' for the built-in graph")
+
+
+@dataclass(frozen=True)
+class TaskDataConfig(DataConfig):
+    """Which graph, and how much of its labels."""
+
+    data_percentage: float = setting(
+        0.1, "fraction of training and validation labels to use", low=0, high=1, low_open=True
+    )
+    original_protocol: bool = setting(
+        False, "the published protocol, leaks included (docs/ORIGINAL.md lists what it restores)"
+    )
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The graph neural network; a pre-trained one must have the same settings."""
+
+    conv_name: str = setting("hgt", "convolution", choices=("hgt",))
+    n_hid: int = setting(400, "hidden width", low=1)
+    n_heads: int = setting(8, "attention heads; divides n_hid", low=1)
+    n_layers: int = setting(3, "convolutions", low=1)
+    dropout: float = setting(0.2, "dropout of the encoder", low=0, high=0.99)
+    prev_norm: bool = setting(False, "LayerNorm after all layers but the last")
+    last_norm: bool = setting(False, "LayerNorm after the last layer")
+    train_time_table: bool = setting(False, "train the table of the temporal encoding")
+
+
+@dataclass(frozen=True)
+class SamplerConfig:
+    """HGSampling and the threads that run it."""
+
+    sample_depth: int = setting(6, "rounds of sampling", low=1)
+    sample_width: int = setting(128, "nodes drawn per round and node type", low=1)
+    batch_size: int = setting(256, "target nodes of a batch", low=1)
+    n_pool: int = setting(2, "threads that sample ahead; 0 samples in the training thread", low=0)
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The generative task."""
+
+    attr_type: str = setting("vec", "attribute decoder", choices=("vec", "text"))
+    attr_ratio: float = setting(0.5, "weight of the attribute loss", low=0, high=1)
+    loss_sum: str = setting(
+        "ratio",
+        "ratio: (1 - attr_ratio) edge + attr_ratio attr; plain: edge + attr_ratio attr",
+        choices=("ratio", "plain"),
+    )
+    neg_samp_num: int = setting(255, "most negatives of a target from its own batch", low=1)
+    queue_size: int = setting(256, "rows of the adaptive queue per relation; 0 for none", low=0)
+    mask_ratio: float = setting(0.5, "probability that a link is masked", low=0, high=1)
+    w2v_dir: str = setting(
+        "", "word vectors in word2vec text or binary (.bin) format; default: the store's own"
+    )
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """Optimiser, schedule and length of training."""
+
+    optimizer: str = setting("adamw", "optimiser", choices=("adamw", "adam", "sgd", "adagrad"))
+    scheduler: str = setting("cycle", "learning rate schedule", choices=("cycle", "cosine", "none"))
+    max_lr: float = setting(1e-3, "highest learning rate", low=0, low_open=True)
+    weight_decay: float = setting(1e-2, "weight decay", low=0)
+    clip: float = setting(0.5, "largest norm of the gradient", low=0, low_open=True)
+    n_epoch: int = setting(20, "epochs", low=1)
+    n_batch: int = setting(32, "batches between two validations", low=1)
+
+
+@dataclass(frozen=True)
+class PretrainRunConfig:
+    """Where a run writes and how it is carried out."""
+
+    pretrain_model_dir: str = setting("runs/gpt_gnn.pt", "file to write the pre-trained model to")
+    seed: int = setting(0, "seed of the run", low=0)
+    cuda: int = setting(-2, "GPU number; -1 for the CPU; default: a GPU if there is one", low=-2)
+    resume: bool = setting(False, "continue an interrupted run from its last checkpoint")
+
+
+@dataclass(frozen=True)
+class FinetuneRunConfig:
+    """Where a run reads and writes and how it is carried out."""
+
+    use_pretrain: bool = setting(False, "start from the pre-trained model")
+    pretrain_model_dir: str = setting("runs/gpt_gnn.pt", "file of the pre-trained model")
+    model_dir: str = setting("runs", "folder for the results of tasks")
+    task_name: str = setting("task", "name of this run: results go to <model_dir>/<task_name>")
+    seed: int = setting(0, "seed of the run", low=0)
+    cuda: int = setting(-2, "GPU number; -1 for the CPU; default: a GPU if there is one", low=-2)
+    resume: bool = setting(False, "continue an interrupted run from its last checkpoint")
+
+
+@dataclass(frozen=True)
+class FieldTaskConfig:
+    """What the paper-field task hides."""
+
+    hide_all_fields: bool = setting(
+        False, "hide a target's edges to fields of all levels, not of level 2 only"
+    )
+
+
+# Settings that say where a run happens, not what it computes: a resumed run may change them.
+_PLACES = {"data_dir", "pretrain_model_dir", "model_dir", "task_name", "cuda", "n_pool", "resume"}
+
+PRETRAIN_GROUPS: dict[str, type] = {
+    "data": DataConfig,
+    "gpt": GPTConfig,
+    "encoder": EncoderConfig,
+    "sampler": SamplerConfig,
+    "optim": OptimConfig,
+    "run": PretrainRunConfig,
+}
+FINETUNE_GROUPS: dict[str, type] = {
+    "data": TaskDataConfig,
+    "encoder": EncoderConfig,
+    "sampler": SamplerConfig,
+    "optim": OptimConfig,
+    "run": FinetuneRunConfig,
+}
+
+
+def comparable(config: Any) -> dict[str, dict[str, Any]]:
+    """The settings that a run's numbers depend on, group by group, as plain values."""
+    return {
+        group: {name: value for name, value in settings.items() if name not in _PLACES}
+        for group, settings in asdict(config).items()
+    }
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with exact flags only and the description printed as it was written."""
+
+    def __init__(self, description: str | None) -> None:
+        super().__init__(
+            description=description,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+
+def parse_pretrain_flags(
+    description: str | None, argv: Sequence[str] | None = None, **defaults: Any
+) -> Any:
+    """Flags of a pre-training script; see :func:`parse_flags`."""
+    return parse_flags(PRETRAIN_GROUPS, description, argv, **defaults)
+
+
+def parse_finetune_flags(
+    description: str | None, argv: Sequence[str] | None = None, **defaults: Any
+) -> Any:
+    """Flags of a fine-tuning script; see :func:`parse_flags`."""
+    return parse_flags(FINETUNE_GROUPS, description, argv, **defaults)
+
+
+def parse_flags(
+    groups: dict[str, type],
+    description: str | None,
+    argv: Sequence[str] | None = None,
+    extra: type | None = None,
+    **defaults: Any,
+) -> Any:
+    """Read the flags of a script into one record with an entry per group.
+
+    Args:
+        groups: name of the group -> dataclass.
+        description: the script's docstring.
+        argv: the flags, by default the command line's.
+        extra: a dataclass of flags that only this script has, as group ``task``.
+        **defaults: this script's own defaults, by field name.
+
+    Raises:
+        SystemExit: an unknown flag or a value out of range, with the allowed ones in the message.
+        TypeError: a default names no flag.
+    """
+    groups = {**groups, "task": extra} if extra else groups
+    parser = Parser(description)
+    owner: dict[str, str] = {}
+    for group_name, group in groups.items():
+        section = parser.add_argument_group(group_name, (group.__doc__ or "").strip())
+        for f in fields(group):
+            owner[f.name] = group_name
+            _add_flag(section, f, defaults.get(f.name, f.default))
+    unknown = set(defaults) - set(owner)
+    if unknown:
+        raise TypeError(f"defaults that are no flags: {sorted(unknown)}")
+    values = vars(parser.parse_args(argv))
+    record = make_dataclass("Args", [(name, group) for name, group in groups.items()], frozen=True)
+    return record(
+        **{
+            name: group(**{f.name: values[f.name] for f in fields(group)})
+            for name, group in groups.items()
+        }
+    )
+
+
+def _add_flag(section: Any, f: Any, default: Any) -> None:
+    assert default is not MISSING
+    help_text = f"{f.metadata['help']} (default: {default!r})"
+    kind = type(default)
+    if isinstance(f.default, float):
+        kind = float
+    if kind is bool:
+        section.add_argument(
+            f"--{f.name}", action=argparse.BooleanOptionalAction, default=default, help=help_text
+        )
+        return
+    section.add_argument(
+        f"--{f.name}",
+        type=_checked(kind, f.metadata["low"], f.metadata["high"], f.metadata["low_open"]),
+        default=default,
+        choices=f.metadata["choices"],
+        metavar=None if f.metadata["choices"] else kind.__name__.upper(),
+        help=help_text,
+    )
+
+
+def _checked(
+    kind: type, low: float | None, high: float | None, low_open: bool
+) -> Callable[[str], Any]:
+    """A converter that names the expected type and range when a value does not fit."""
+    bounds = f"{'(' if low_open else '['}{low}, {'inf' if high is None else high}]"
+
+    def convert(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected {kind.__name__}, got {text!r}") from None
+        if low is not None and (value < low or (low_open and value == low) or value != value):
+            raise argparse.ArgumentTypeError(f"expected a value in {bounds}, got {text}")
+        if high is not None and value > high:
+            raise argparse.ArgumentTypeError(f"expected a value in {bounds}, got {text}")
+        return value
+
+    return convert

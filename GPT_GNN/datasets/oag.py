@@ -1,0 +1,152 @@
+"""OAG: papers, authors, venues, fields, affiliations. The dataset's facts, and how it is opened."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from GPT_GNN.datasets import toy
+from GPT_GNN.datasets.oag_build import Settings, build_store
+from GPT_GNN.graph.split import TimeSplit
+from GPT_GNN.graph.store import HeteroGraph, StoreError
+from GPT_GNN.schema import EdgeType
+
+TOY_PAPERS = 4000
+
+
+class OAG:
+    """Facts of the Open Academic Graph that scripts and tasks need; nothing to instantiate.
+
+    Attributes:
+        target: the node type that is pre-trained and predicted.
+        rel_stop_list: relations into a paper that are never masked in pre-training.
+        split: by year; the views of the features follow its bounds.
+        text_part: the feature part that holds encoded titles.
+    """
+
+    target = "paper"
+    rel_stop_list = ("rev_PF_in_L0", "rev_PF_in_L5", "rev_PV_Repository", "rev_PV_Patent")
+    split = TimeSplit()
+    text_part = "text"
+
+    @staticmethod
+    def open(data_dir: str | os.PathLike[str] | None) -> HeteroGraph:
+        """Open a store; nothing, or ``toy``, means the built-in graph, built at first use.
+
+        Raises:
+            StoreError: ``data_dir`` is not a whole store.
+        """
+        if data_dir is None or os.fspath(data_dir) in ("", "toy"):
+            return toy_store()
+        return HeteroGraph.open(data_dir)
+
+    @staticmethod
+    def build(
+        input_dir: str | os.PathLike[str],
+        output_dir: str | os.PathLike[str],
+        **settings: Any,
+    ) -> HeteroGraph:
+        """Preprocess a raw dump to a store and open it.
+
+        Args:
+            settings: fields of :class:`GPT_GNN.datasets.oag_build.Settings`.
+
+        Raises:
+            RawDataError: the dump is incomplete, damaged or contradicts itself.
+            ValueError: a setting out of range.
+        """
+        build_store(Path(input_dir), Path(output_dir), Settings(**settings), OAG.split)
+        return HeteroGraph.open(output_dir)
+
+    @staticmethod
+    def preprocess(
+        input_dir: str, output_dir: str, toy_papers: int = TOY_PAPERS, **settings: Any
+    ) -> None:
+        """What preprocess_OAG.py does; without ``input_dir`` it writes and takes a built-in dump.
+
+        Raises:
+            SystemExit: bad data, a bad setting or a full disk, with a message.
+        """
+        try:
+            checked = Settings(**settings)
+            if input_dir:
+                output = Path(output_dir or data_folder() / f"oag{checked.domain}")
+                graph = OAG.build(input_dir, output, **settings)
+            else:
+                output = Path(output_dir or _toy_path(data_folder(), toy_papers, checked.seed))
+                graph = _build_toy(output, toy_papers, checked)
+        except (ValueError, OSError) as error:  # RawDataError is a ValueError
+            raise SystemExit(f"error: {error}\nnothing was written") from error
+        print(f"\n{graph.summary()}")
+
+    @staticmethod
+    def paper_field(level: str = "L2") -> EdgeType:
+        """The labels of the paper-field task: fields of one level into papers."""
+        return ("field", f"rev_PF_in_{level}", "paper")
+
+    @staticmethod
+    def paper_field_all(graph: HeteroGraph) -> list[EdgeType]:
+        """All relations from fields into papers that the graph has."""
+        return _into_papers(graph, "field", "rev_PF_in_L")
+
+    @staticmethod
+    def paper_venue(graph: HeteroGraph) -> list[EdgeType]:
+        """All relations from venues into papers that the graph has."""
+        return _into_papers(graph, "venue", "rev_PV_")
+
+    @staticmethod
+    def paper_author(graph: HeteroGraph) -> list[EdgeType]:
+        """All relations from authors into papers that the graph has."""
+        return _into_papers(graph, "author", "AP_write_")
+
+
+def _into_papers(graph: HeteroGraph, source: str, prefix: str) -> list[EdgeType]:
+    return [
+        edge_type
+        for edge_type in graph.edge_types
+        if edge_type[::2] == (source, "paper") and edge_type[1].startswith(prefix)
+    ]
+
+
+def data_folder() -> Path:
+    """``data`` of the checkout, or of the working directory when the package is installed."""
+    checkout = Path(__file__).resolve().parents[2]
+    return (checkout if (checkout / "example_OAG").is_dir() else Path.cwd()) / "data"
+
+
+def toy_store(
+    num_papers: int = TOY_PAPERS, seed: int = 0, folder: Path | None = None
+) -> HeteroGraph:
+    """The built-in graph, opened from ``<folder>/toy_<papers>_<seed>``; built when it is not there.
+
+    Args:
+        folder: where built-in graphs are kept; by default the data folder.
+    """
+    path = _toy_path(folder or data_folder(), num_papers, seed)
+    try:
+        graph = HeteroGraph.open(path)
+        if graph.facts.get("toy_version") == toy.VERSION:
+            return graph
+    except StoreError:
+        pass  # not built yet, or by another version of the package
+    try:
+        return _build_toy(path, num_papers, Settings(seed=seed))
+    except OSError:
+        # Another process may have built it at the same time; if not, this is the real error.
+        if not (path / "meta.json").is_file():
+            raise
+        return HeteroGraph.open(path)
+
+
+def _toy_path(folder: Path, num_papers: int, seed: int) -> Path:
+    return folder / f"toy_{num_papers}_{seed}"
+
+
+def _build_toy(path: Path, num_papers: int, settings: Settings) -> HeteroGraph:
+    with tempfile.TemporaryDirectory() as folder:
+        toy.write_toy_dump(Path(folder), num_papers, settings.seed)
+        extra = {"toy_version": toy.VERSION, "toy_papers": num_papers}
+        build_store(Path(folder), path, settings, OAG.split, extra)
+    return HeteroGraph.open(path)

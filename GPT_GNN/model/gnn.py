@@ -1,0 +1,90 @@
+"""The encoder: an input layer per node type, then convolutions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from GPT_GNN.batch.batch import Batch
+from GPT_GNN.conv import CONVS
+from GPT_GNN.schema import Schema
+
+
+class GNN(nn.Module):
+    """h = dropout(tanh(Linear_type(x))), then ``n_layers`` convolutions.
+
+    Args:
+        schema: types of the graphs it will see.
+        feature_dims: width of each type's features; a type without features (width 0) starts from a
+            learned vector, the same for all its nodes.
+        conv_name: a key of ``CONVS``.
+        n_hid: D.
+        n_heads: attention heads.
+        n_layers: number of convolutions.
+        dropout: of the input layer and of each convolution.
+        prev_norm: LayerNorm after all convolutions but the last.
+        last_norm: LayerNorm after the last.
+        train_time_table: whether the table of the temporal encoding is trained.
+
+    Raises:
+        ValueError: unknown ``conv_name``.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        feature_dims: dict[str, int],
+        conv_name: str = "hgt",
+        n_hid: int = 400,
+        n_heads: int = 8,
+        n_layers: int = 3,
+        dropout: float = 0.2,
+        prev_norm: bool = False,
+        last_norm: bool = False,
+        train_time_table: bool = False,
+    ) -> None:
+        super().__init__()
+        if conv_name not in CONVS:
+            raise ValueError(f"unknown conv_name {conv_name!r}; available: {sorted(CONVS)}")
+        self.schema = schema
+        self.n_hid = n_hid
+        self.feature_dims = dict(feature_dims)
+        self.adapt = nn.ModuleList(_input_layer(feature_dims[t], n_hid) for t in schema.node_types)
+        self.dropout = nn.Dropout(dropout)
+        self.convs = nn.ModuleList(
+            CONVS[conv_name](
+                n_hid,
+                len(schema.node_types),
+                len(schema.edge_types) + 1,
+                n_heads,
+                dropout,
+                use_norm=last_norm if layer == n_layers - 1 else prev_norm,
+                timed=any(schema.timed),
+                train_time_table=train_time_table,
+            )
+            for layer in range(n_layers)
+        )
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Embed every node of a batch: [N, D]."""
+        h = torch.cat([adapt(x) for adapt, x in zip(self.adapt, batch.x, strict=True)])
+        h = self.dropout(torch.tanh(h))
+        for conv in self.convs:
+            h = conv(h, batch.graph)
+        return h
+
+
+class _Constant(nn.Module):
+    """The input layer of a type without features: one learned vector."""
+
+    def __init__(self, n_hid: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.empty(n_hid).uniform_(-1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, 0] -> [n, D]."""
+        return self.bias.expand(len(x), -1)
+
+
+def _input_layer(width: int, n_hid: int) -> nn.Module:
+    return nn.Linear(width, n_hid) if width else _Constant(n_hid)

@@ -1,0 +1,1 @@
+"""What is pre-trained, one method a file."""

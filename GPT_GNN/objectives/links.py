@@ -1,0 +1,154 @@
+"""The edge generation task of one batch: which masked links are told from which negatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from GPT_GNN.batch.mask import Masked
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.model.heads import Matcher, unit
+from GPT_GNN.sampler.subgraph import Subgraph
+
+MIN_MASKED = 8  # a relation with no more masked edges than this in a batch is skipped, as published
+
+
+@dataclass(frozen=True)
+class LinkTask:
+    """Masked edges of one relation. M masked edges, S distinct targets, C candidates, L known links.
+
+    Attributes:
+        relation: position in the objective's list of relations.
+        targets: [S] int64 node rows.
+        edge_target: [M] int64, each masked edge's target as a position in ``targets``.
+        edge_source: [M] int64 node rows, the true sources.
+        candidates: [C] int64 node rows, sources of the relation in this subgraph.
+        is_negative: [S, C] bool, the candidate is not linked to the target.
+        linked_target, linked_id: [L] int64, sources linked to a target anywhere in the graph, by id:
+            they do not count as negatives when they come out of the queue.
+        entering: [K] int64 node rows and entering_id: [K] int64 ids, sources for the queue, at random.
+    """
+
+    relation: int
+    targets: Tensor
+    edge_target: Tensor
+    edge_source: Tensor
+    candidates: Tensor
+    is_negative: Tensor
+    linked_target: Tensor
+    linked_id: Tensor
+    entering: Tensor
+    entering_id: Tensor
+
+
+def link_tasks(
+    graph: HeteroGraph,
+    subgraph: Subgraph,
+    masked: Masked,
+    relations: Sequence[int],
+    node_offsets: Sequence[int],
+    neg_samp_num: int,
+    queue_size: int,
+    rng: np.random.Generator,
+) -> list[LinkTask]:
+    """Prepare the edge loss of a batch, one record per relation with enough masked edges.
+
+    Args:
+        relations: positions in ``schema.edge_types`` of the relations into the target type.
+        node_offsets: first node row of each type, in the batch.
+        neg_samp_num: most candidates of a relation, drawn at random.
+        queue_size: most sources to offer to the queue.
+
+    Differs: the published code draws each target's negatives on its own and cuts all to the length of
+    the shortest; here the targets of a relation share one random set of candidates, less those
+    linked to them, so that all scores are one matrix product.
+    """
+    schema = subgraph.schema
+    tasks = []
+    for position, i in enumerate(relations):
+        edges = slice(int(subgraph.edge_offsets[i]), int(subgraph.edge_offsets[i + 1]))
+        src, dst, generated = subgraph.src[edges], subgraph.dst[edges], masked.generated[edges]
+        if generated.sum() <= MIN_MASKED:
+            continue
+        source_name, _, target_name = schema.edge_types[i]
+        source_type = schema.node_type_id(source_name)
+        target_type = schema.node_type_id(target_name)
+        targets = np.unique(dst[generated])
+        sources = rng.permutation(np.unique(src))
+        candidates = sources[:neg_samp_num]
+        entering = sources[:queue_size]
+        linked_target, linked_id = _linked(graph, i, subgraph.node_ids[target_type][targets])
+        arrays = {
+            "targets": targets + node_offsets[target_type],
+            "edge_target": np.searchsorted(targets, dst[generated]),
+            "edge_source": src[generated] + node_offsets[source_type],
+            "candidates": candidates + node_offsets[source_type],
+            "is_negative": _negatives(src, dst, targets, candidates),
+            "linked_target": linked_target,
+            "linked_id": linked_id,
+            "entering": entering + node_offsets[source_type],
+            "entering_id": subgraph.node_ids[source_type][entering],
+        }
+        tasks.append(LinkTask(position, **{k: torch.from_numpy(v) for k, v in arrays.items()}))
+    return tasks
+
+
+def _negatives(
+    src: np.ndarray, dst: np.ndarray, targets: np.ndarray, candidates: np.ndarray
+) -> np.ndarray:
+    """[S, C] bool: no edge of the subgraph, masked or not, joins candidate and target."""
+    column = np.full(int(src.max()) + 1, -1)
+    column[candidates] = np.arange(len(candidates))
+    row = np.full(int(max(dst.max(), targets.max())) + 1, -1)
+    row[targets] = np.arange(len(targets))
+    r, c = row[dst], column[src]
+    both = (r >= 0) & (c >= 0)
+    is_negative = np.ones((len(targets), len(candidates)), dtype=bool)
+    is_negative[r[both], c[both]] = False
+    return is_negative
+
+
+def _linked(
+    graph: HeteroGraph, edge_type: int, target_ids: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """All in-neighbours of some targets: (position of the target, id of the source), each [L]."""
+    csr = graph.csr(graph.edge_types[edge_type])
+    start, stop = csr.indptr[target_ids], csr.indptr[target_ids + 1]
+    length = stop - start
+    position = np.repeat(np.arange(len(target_ids)), length)
+    within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+    return position, csr.indices[start[position] + within].astype(np.int64)
+
+
+def contrastive_loss(
+    scorer: Matcher, h: Tensor, task: LinkTask, queue_rows: Tensor, queue_ids: Tensor
+) -> Tensor:
+    """Mean over masked edges of -log softmax(true source against candidates and queue).
+
+    All negatives of a target are the same for each of its masked edges, so their log-sum is taken
+    once a target.
+
+    Args:
+        h: [N, D] embeddings of the batch.
+        queue_rows: [Q, D], queue_ids: [Q]; Q may be 0.
+
+    Source: equation 9 of the paper.
+    """
+    projected = scorer.project(h[task.targets])  # [S, D]
+    logits = projected @ unit(h[task.candidates]).T
+    negative = task.is_negative
+    if len(queue_ids):
+        logits = torch.cat([logits, projected @ unit(queue_rows).T], dim=1)  # [S, C + Q]
+        fresh = torch.ones(len(projected), len(queue_ids), dtype=torch.bool, device=h.device)
+        known, column = (task.linked_id[:, None] == queue_ids).nonzero(as_tuple=True)
+        fresh[task.linked_target[known], column] = False
+        negative = torch.cat([negative, fresh], dim=1)
+    floor = torch.finfo(logits.dtype).min / 2  # finite: a target without negatives has loss 0
+    total = logits.masked_fill(~negative, floor).logsumexp(1)  # [S]
+    true = (projected[task.edge_target] * unit(h[task.edge_source])).sum(-1)  # [M]
+    return F.softplus(total[task.edge_target] - true).mean()

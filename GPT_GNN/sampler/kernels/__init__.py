@@ -1,0 +1,9 @@
+"""The compiled half of HGSampling: one call a sample, serial, without the GIL.
+
+Everything that a sample allocates grows with the sample, never with the graph.
+"""
+
+from GPT_GNN.sampler.kernels.entry import sample
+from GPT_GNN.sampler.kernels.graph import GraphArrays, HiddenArrays
+
+__all__ = ["GraphArrays", "HiddenArrays", "sample"]

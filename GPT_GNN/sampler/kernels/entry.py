@@ -1,0 +1,49 @@
+"""One sample, one compiled call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from GPT_GNN.sampler.kernels.compiler import cached, fingerprint
+from GPT_GNN.sampler.kernels.induce import directed, induced
+from GPT_GNN.sampler.kernels.walk import walk
+
+
+def _compiled(version: int) -> Any:
+    """The kernel that draws a sample; ``version`` is a key of its cache on disk.
+
+    Args (of the kernel):
+        graph, hidden: GraphArrays and HiddenArrays.
+        seeds: [n] int64 distinct global ids; seed_kinds: [n] int64; seed_times: [n] int32.
+        depth, width, time_max, seed: int64.
+
+    Returns (the kernel):
+        node [S] int64 global ids and time [S] int32 grouped by type, first [T + 1] int64 where
+        each type begins, src, dst, link [E] int32, the number of links, offsets [R + 1] int64.
+    """
+
+    @cached
+    def sample(graph, hidden, seeds, seed_kinds, seed_times, depth, width, time_max, seed):
+        _ = version  # closed over, so that it is part of the key
+        pool, tally = walk(
+            graph, hidden, seeds, seed_kinds, seed_times, depth, width, time_max, seed
+        )
+        first = np.zeros(len(tally.sampled) + 1, np.int64)
+        for kind in range(len(tally.sampled)):
+            first[kind + 1] = first[kind] + tally.sampled[kind]
+        node = np.empty(tally.counts[1], np.int64)
+        time = np.empty(tally.counts[1], np.int32)
+        for i in range(tally.counts[1]):
+            entry = pool.sampled[i]
+            at = first[pool.kind[entry]] + pool.local[entry]
+            node[at], time[at] = pool.node[entry], pool.time[entry]
+        links = induced(graph, hidden, pool, node, first, time_max)
+        src, dst, link, num_links, offsets = directed(graph, links, first)
+        return node, time, first, src, dst, link, num_links, offsets
+
+    return sample
+
+
+sample = _compiled(fingerprint())

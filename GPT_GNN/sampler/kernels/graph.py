@@ -1,0 +1,93 @@
+"""The graph and what is hidden of it, as the kernels see them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from GPT_GNN.sampler.kernels.compiler import kernel
+
+_EVERY = -1  # in HiddenArrays.rules: the rule has no mask on this end
+_ABSENT = -2  # in HiddenArrays.rules: there is no rule
+
+
+class GraphArrays(NamedTuple):
+    """A HeteroGraph as flat arrays; T node types, R edge types. Global id = type_start[type] + id.
+
+    ``indptr, indices, time`` and the two ``*_start`` are those of HeteroGraph; ``source, target,
+    inverse`` [R] are positions, ``timed`` [R] bool; the edge types into node type t are
+    ``into[into_start[t]:into_start[t + 1]]``.
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    time: np.ndarray
+    indptr_start: np.ndarray
+    indices_start: np.ndarray
+    type_start: np.ndarray
+    source: np.ndarray
+    target: np.ndarray
+    inverse: np.ndarray
+    timed: np.ndarray
+    into: np.ndarray
+    into_start: np.ndarray
+
+
+class HiddenArrays(NamedTuple):
+    """What is hidden, already closed under the inverse.
+
+    Attributes:
+        rules: [R, 2, 2] int64, per edge type two rules (its own and its inverse's turned round),
+            each (start of the source mask, start of the target mask) in ``masks``; -1: every node,
+            -2 in both: no rule. An edge is hidden when both ends are in their masks.
+        masks: uint8, node masks one after the other.
+        pair_keys: int64, ``dst << 32 | src`` of hidden pairs, ascending within an edge type.
+        pair_start: [R + 1] int64, where each edge type's pairs begin.
+    """
+
+    rules: np.ndarray
+    masks: np.ndarray
+    pair_keys: np.ndarray
+    pair_start: np.ndarray
+
+
+@kernel
+def in_edges(graph, edge_type, target):
+    """First and last + 1 position of a node's in-edges in ``indices``."""
+    row = graph.indptr_start[edge_type] + target
+    base = graph.indices_start[edge_type]
+    return base + graph.indptr[row], base + graph.indptr[row + 1]
+
+
+@kernel
+def may_hide(hidden, edge_type, target):
+    """Whether any in-edge of ``target`` could be hidden; False spares the test of each edge."""
+    for rule in range(2):
+        at = hidden.rules[edge_type, rule, 1]
+        if at == _EVERY or (at >= 0 and hidden.masks[at + target]):
+            return True
+    return hidden.pair_start[edge_type + 1] > hidden.pair_start[edge_type]
+
+
+@kernel
+def is_hidden(hidden, edge_type, source, target):
+    """Whether the edge source -> target is hidden."""
+    for rule in range(2):
+        at_source = hidden.rules[edge_type, rule, 0]
+        at_target = hidden.rules[edge_type, rule, 1]
+        if at_source == _ABSENT:
+            continue
+        in_source = at_source == _EVERY or hidden.masks[at_source + source]
+        if in_source and (at_target == _EVERY or hidden.masks[at_target + target]):
+            return True
+    key = (np.int64(target) << 32) | np.int64(source)
+    low, high = hidden.pair_start[edge_type], hidden.pair_start[edge_type + 1]
+    end = high
+    while low < high:
+        middle = (low + high) >> 1
+        if hidden.pair_keys[middle] < key:
+            low = middle + 1
+        else:
+            high = middle
+    return low < end and hidden.pair_keys[low] == key

@@ -1,0 +1,140 @@
+"""The induced edges: every visible link between sampled nodes, in both directions, sorted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from GPT_GNN.sampler.kernels.compiler import kernel
+from GPT_GNN.sampler.kernels.graph import in_edges, is_hidden, may_hide
+from GPT_GNN.sampler.kernels.pool import find
+
+
+@kernel
+def _longer_rows(array):
+    out = np.empty((2 * array.shape[0], array.shape[1]), array.dtype)
+    for i in range(array.shape[0]):
+        for j in range(array.shape[1]):
+            out[i, j] = array[i, j]
+    return out
+
+
+@kernel
+def _total_degree(graph, edge_type, nodes):
+    """In-edges of some nodes (global ids), hidden ones included."""
+    total = 0
+    base = graph.type_start[graph.target[edge_type]]
+    for node in nodes:
+        begin, end = in_edges(graph, edge_type, node - base)
+        total += end - begin
+    return total
+
+
+@kernel
+def induced(graph, hidden, pool, node, first, time_max):
+    """Every visible link between sampled nodes, once: [L, 3] int64 (edge type, source, target).
+
+    Of an edge type and its inverse the one whose sampled targets have fewer in-edges is read, so
+    that a venue with a million papers costs nothing.
+    """
+    links = np.empty((256, 3), np.int64)
+    n = 0
+    for pair in range(len(graph.inverse)):
+        edge_type, inverse = pair, graph.inverse[pair]
+        if inverse < pair:
+            continue
+        symmetric = inverse == pair
+        targets = node[first[graph.target[pair]] : first[graph.target[pair] + 1]]
+        others = node[first[graph.target[inverse]] : first[graph.target[inverse] + 1]]
+        if _total_degree(graph, inverse, others) < _total_degree(graph, pair, targets):
+            edge_type, targets = inverse, others
+        source_start = graph.type_start[graph.source[edge_type]]
+        target_start = graph.type_start[graph.target[edge_type]]
+        timed = graph.timed[edge_type]
+        for local in range(len(targets)):
+            target = targets[local] - target_start
+            begin, end = in_edges(graph, edge_type, target)
+            test = begin < end and may_hide(hidden, edge_type, target)
+            for position in range(begin, end):
+                source = graph.indices[position]
+                if symmetric and source > target:
+                    continue  # the same link is stored at the other end, too
+                slot = find(pool.keys, source + source_start)
+                if pool.keys[slot] == -1 or pool.local[pool.slots[slot]] < 0:
+                    continue
+                if timed and graph.time[position] > time_max:
+                    continue
+                if test and is_hidden(hidden, edge_type, source, target):
+                    continue
+                if n == len(links):
+                    links = _longer_rows(links)
+                links[n, 0] = edge_type
+                links[n, 1] = pool.local[pool.slots[slot]]
+                links[n, 2] = local
+                n += 1
+    return links[:n]
+
+
+@kernel
+def _counting_sort(order, keys, size):
+    """``order`` rearranged so that ``keys[order]`` (each below ``size``) ascends; stable."""
+    start = np.zeros(size + 1, np.int64)
+    for item in order:
+        start[keys[item] + 1] += 1
+    for i in range(size):
+        start[i + 1] += start[i]
+    out = np.empty_like(order)
+    for item in order:
+        out[start[keys[item]]] = item
+        start[keys[item]] += 1
+    return out
+
+
+@kernel
+def directed(graph, links, first):
+    """Both directions of every link, sorted by edge type, target, source.
+
+    Returns src, dst, link [E] int32, the number of links and the edge types' offsets. Links are
+    numbered in the order of the sorted edges: which direction was read leaves no trace.
+    """
+    types = len(graph.inverse)
+    rows = np.zeros(types + 1, np.int64)  # a row for every sampled target of every edge type
+    for edge_type in range(types):
+        target = graph.target[edge_type]
+        rows[edge_type + 1] = rows[edge_type] + first[target + 1] - first[target]
+    source = np.empty(2 * len(links), np.int64)
+    row = np.empty_like(source)
+    number = np.empty_like(source)
+    n = 0
+    for i in range(len(links)):
+        edge_type, s, t = links[i, 0], links[i, 1], links[i, 2]
+        source[n], row[n], number[n] = s, rows[edge_type] + t, i
+        n += 1
+        inverse = graph.inverse[edge_type]
+        if inverse != edge_type or s != t:
+            source[n], row[n], number[n] = t, rows[inverse] + s, i
+            n += 1
+    most = 0
+    for kind in range(len(first) - 1):
+        most = max(most, first[kind + 1] - first[kind])
+    order = _counting_sort(np.arange(n), source, most)
+    order = _counting_sort(order, row, rows[types])
+    src = np.empty(n, np.int32)
+    dst = np.empty_like(src)
+    link = np.empty_like(src)
+    offsets = np.zeros(types + 1, np.int64)
+    renumbered = np.full(len(links), -1, np.int32)
+    edge_type, known = 0, 0
+    for i in range(n):
+        edge = order[i]
+        while row[edge] >= rows[edge_type + 1]:
+            edge_type += 1
+        offsets[edge_type + 1] += 1
+        if renumbered[number[edge]] < 0:
+            renumbered[number[edge]] = known
+            known += 1
+        src[i] = source[edge]
+        dst[i] = row[edge] - rows[edge_type]
+        link[i] = renumbered[number[edge]]
+    for edge_type in range(types):
+        offsets[edge_type + 1] += offsets[edge_type]
+    return src, dst, link, known, offsets

@@ -1,0 +1,162 @@
+"""Node classification where the classes are nodes: a paper's fields, a paper's venue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from GPT_GNN.batch.batch import Batch
+from GPT_GNN.graph.split import TimeSplit
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.metrics import ranking_metrics
+from GPT_GNN.model.heads import Classifier
+from GPT_GNN.rng import derive
+from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.schema import EdgeType
+from GPT_GNN.tasks.query import ClassBatch, Query, last_time, subset
+
+
+class NodeClassification:
+    """Predict which class nodes a target node is linked to.
+
+    The label edges are hidden, in both directions, for the targets of a batch and for every node of the
+    validation and test splits. Trained with KL divergence to the uniform distribution over the true
+    classes, which for one true class is cross-entropy.
+
+    Args:
+        graph: the store.
+        split: by time.
+        relations: label edges, as edge types (class type, relation, target type).
+        classes: "linked": class nodes that have any label edge; "all": every node of the class type.
+        fraction: share of the labelled training and validation nodes to use.
+        seed: draws that share.
+        also_hidden: further relations (class type, relation, target type), hidden like the labels.
+        original_protocol: the published choices: labels of other validation and test nodes stay
+            visible, features over all years (view ``original``), test on ten random batches.
+
+    Raises:
+        ValueError: a fraction outside (0, 1], or a split without labelled nodes.
+    """
+
+    def __init__(
+        self,
+        graph: HeteroGraph,
+        split: TimeSplit,
+        relations: Sequence[EdgeType],
+        classes: str = "linked",
+        fraction: float = 1.0,
+        seed: int = 0,
+        also_hidden: Sequence[EdgeType] = (),
+        original_protocol: bool = False,
+    ) -> None:
+        if not relations:
+            raise ValueError(f"{graph.path}: no relation holds the labels of this task")
+        self.graph = graph
+        self.split = split
+        self.target = relations[0][2]
+        self.original_protocol = original_protocol
+        self.relations = tuple(dict.fromkeys([*relations, *also_hidden]))
+        self.class_type = relations[0][0]
+        self._labels = _Labels(graph, relations)
+        num_classes = graph.num_nodes(self.class_type)
+        self.classes = (
+            np.unique(self._labels.classes) if classes == "linked" else np.arange(num_classes)
+        )
+        self._class_of = np.full(num_classes, -1)
+        self._class_of[self.classes] = np.arange(len(self.classes))
+        self._items = self._labelled(fraction, seed)
+        train_labels = self._labels.of(self._items["train"])[1]
+        self._seen_in_training = np.isin(self.classes, train_labels)
+        self._hidden = HiddenEdges(graph, {} if original_protocol else self._masks())
+
+    def _labelled(self, fraction: float, seed: int) -> dict[str, np.ndarray]:
+        has_label = np.diff(self._labels.indptr) > 0
+        items = {}
+        for name in ("train", "valid", "test"):
+            nodes = self.split.nodes(self.graph, self.target, name)
+            items[name] = nodes[has_label[nodes]]
+            if not len(items[name]):
+                raise ValueError(
+                    f"{self.graph.path}: no {self.target!r} node of the {name} split has a label"
+                )
+        for name in ("train", "valid"):
+            items[name] = subset(items[name], fraction, derive(seed, "labels", name))
+        return items
+
+    def _masks(self) -> dict[EdgeType, tuple[None, np.ndarray]]:
+        held_out = np.zeros(self.graph.num_nodes(self.target), dtype=bool)
+        for name in ("valid", "test"):
+            held_out[self.split.nodes(self.graph, self.target, name)] = True
+        return {relation: (None, held_out) for relation in self.relations}
+
+    def items(self, split: str) -> np.ndarray:
+        """Labelled nodes of a split, [n] int64; training and validation ones of the share in use."""
+        return self._items[split]
+
+    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Up to ``n`` distinct training nodes."""
+        nodes = self._items["train"]
+        return rng.choice(nodes, min(n, len(nodes)), replace=False)
+
+    def query(self, split: str, items: np.ndarray) -> Query:
+        """What to sample around some nodes."""
+        time = self.graph.node_time(self.target)
+        pairs = {}
+        for relation in self.relations:
+            csr = self.graph.csr(relation)
+            rows = [csr.indices[csr.indptr[i] : csr.indptr[i + 1]] for i in items]
+            targets = np.repeat(items, [len(row) for row in rows])
+            pairs[relation] = (np.concatenate([*rows, np.empty(0, dtype=np.int32)]), targets)
+        return Query(
+            seeds={self.target: (items, None if time is None else time[items])},
+            time_max=last_time(self.graph, self.split, split, self.target),
+            hidden=self._hidden.with_pairs(pairs),
+            view="original" if self.original_protocol else "finetune",
+        )
+
+    def collate(self, split: str, items: np.ndarray, batch: Batch) -> ClassBatch:
+        """Labels to go with a batch that was sampled around these items."""
+        y = np.zeros((len(items), len(self.classes)), dtype=np.float32)
+        row, label = self._labels.of(items)
+        y[row, self._class_of[label]] = 1
+        start = batch.graph.node_offsets[self.graph.schema.node_type_id(self.target)]
+        nodes = torch.arange(len(items)) + start
+        return ClassBatch(batch, nodes, torch.from_numpy(y / y.sum(1, keepdims=True)))
+
+    def head(self, n_hid: int) -> Classifier:
+        """A linear classifier over the classes."""
+        return Classifier(n_hid, len(self.classes))
+
+    def loss(self, head: Classifier, h: Tensor, data: ClassBatch) -> Tensor:
+        """KL divergence of the prediction from the true classes, mean over nodes."""
+        return F.kl_div(head(h[data.nodes]), data.y, reduction="batchmean")
+
+    def scores(self, head: Classifier, h: Tensor, data: ClassBatch) -> dict[str, np.ndarray]:
+        """Per node ``ndcg``, ``mrr`` and ``seen``: whether a true class occurs in training."""
+        ndcg, mrr = ranking_metrics(head(h[data.nodes]).cpu().numpy(), data.y.cpu().numpy())
+        seen = (data.y.cpu().numpy()[:, self._seen_in_training] > 0).any(1)
+        return {"ndcg": ndcg, "mrr": mrr, "seen": seen}
+
+
+class _Labels:
+    """Labels of every target node over several relations, as CSR."""
+
+    def __init__(self, graph: HeteroGraph, relations: Sequence[EdgeType]) -> None:
+        n = graph.num_nodes(relations[0][2])
+        csrs = [graph.csr(relation) for relation in relations]
+        targets = np.concatenate([csr.targets() for csr in csrs])
+        classes = np.concatenate([csr.indices for csr in csrs])
+        links = np.unique(np.stack([targets, classes]), axis=1)  # two relations may share a link
+        self.classes = links[1].astype(np.int64)
+        self.indptr = np.concatenate([[0], np.cumsum(np.bincount(links[0], minlength=n))])
+
+    def of(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Labels of some nodes: (position in ``items``, class node), [L] each."""
+        length = self.indptr[items + 1] - self.indptr[items]
+        row = np.repeat(np.arange(len(items)), length)
+        within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+        return row, self.classes[self.indptr[items][row] + within]

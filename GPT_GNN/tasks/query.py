@@ -1,0 +1,81 @@
+"""The records that tasks and the fine-tuning verb exchange."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from GPT_GNN.batch.batch import Batch
+from GPT_GNN.graph.split import TimeSplit
+from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.sampler.hgsampling import Seeds
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to sample for some items of a split.
+
+    Attributes:
+        seeds: per node type (ids, times).
+        time_max: nothing later is sampled.
+        hidden: edges that must not be seen.
+        view: the feature view to read.
+    """
+
+    seeds: Seeds
+    time_max: int
+    hidden: HiddenEdges | None
+    view: str
+
+
+@dataclass(frozen=True)
+class ClassBatch:
+    """A batch of labelled nodes.
+
+    Attributes:
+        batch: features and structure.
+        nodes: [B] int64 node rows.
+        y: [B, C] float32, each row sums to 1 over the true classes.
+    """
+
+    batch: Batch
+    nodes: Tensor
+    y: Tensor
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """A batch of queries with candidates of their own. Q queries, K candidates in total.
+
+    Attributes:
+        batch: features and structure.
+        left: [K] int64 node rows of the query's node, right: [K] int64 node rows of the candidate.
+        query: [K] int64 in [0, Q), ascending.
+        size: [Q] int64 candidates of each query.
+        true: [K] float32, each query's sum to 1 over its true candidates.
+    """
+
+    batch: Batch
+    left: Tensor
+    right: Tensor
+    query: Tensor
+    size: Tensor
+    true: Tensor
+
+
+def last_time(graph: HeteroGraph, split: TimeSplit, name: str, target: str) -> int:
+    """The latest time that a sample for a split may contain: the split's end, or the graph's."""
+    time = graph.node_time(target)
+    latest = int(time[time != NO_TIME].max(initial=0)) if time is not None else 0
+    return min(split.time_max(name), latest) if time is not None else split.time_max(name)
+
+
+def subset(items: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
+    """A random share of some items, at least one, ascending; all of them for 1.0."""
+    if not 0 < fraction <= 1:
+        raise ValueError(f"data_percentage must be in (0, 1], got {fraction}")
+    count = min(len(items), max(1, int(len(items) * fraction)))
+    return np.sort(rng.choice(items, count, replace=False)) if len(items) else items

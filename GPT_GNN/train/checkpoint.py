@@ -1,0 +1,89 @@
+"""Checkpoints that describe themselves, written whole or not at all, read without running code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from GPT_GNN.files import atomic_file
+from GPT_GNN.schema import Schema
+from GPT_GNN.train.runtime import versions
+
+FORMAT = "gpt-gnn-checkpoint"
+VERSION = 1
+
+
+class CheckpointError(ValueError):
+    """A file that is no whole checkpoint, or one of another version, architecture or schema."""
+
+
+def save_checkpoint(path: str | os.PathLike[str], kind: str, **content: Any) -> None:
+    """Write a checkpoint.
+
+    Args:
+        kind: ``pretrain`` or ``finetune``.
+        **content: state dicts, ``config`` and ``schema`` as plain dicts, numbers, strings, tensors.
+    """
+    record = {"format": FORMAT, "version": VERSION, "kind": kind, "versions": versions(), **content}
+    with atomic_file(path) as temporary:
+        torch.save(record, temporary)
+
+
+def load_checkpoint(path: str | os.PathLike[str], kind: str) -> dict[str, Any]:
+    """Read a checkpoint of a kind onto the CPU.
+
+    Raises:
+        CheckpointError: no such file, cut short, not ours, or of another kind.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file; expected a {kind} checkpoint")
+    try:
+        record = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path} is not a whole checkpoint: {reason}") from error
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: expected a {FORMAT}, found another kind of file")
+    if record["version"] != VERSION or record["kind"] != kind:
+        raise CheckpointError(
+            f"{path}: expected a {kind} checkpoint of version {VERSION}, "
+            f"found a {record['kind']} one of version {record['version']}"
+        )
+    return record
+
+
+def check_same(path: str | os.PathLike[str], what: str, saved: Any, wanted: Any) -> None:
+    """Compare two settings records; name the first setting that differs.
+
+    Raises:
+        CheckpointError: they differ.
+    """
+    for name in [*wanted, *(set(saved) - set(wanted))]:
+        if saved.get(name) != wanted.get(name):
+            raise CheckpointError(
+                f"{path} is of another {what}: {name} is {saved.get(name)!r} in the checkpoint "
+                f"and {wanted.get(name)!r} here"
+            )
+
+
+def check_schema(path: str | os.PathLike[str], saved: dict[str, Any], schema: Schema) -> None:
+    """Raise CheckpointError, naming the first difference, unless the schema is the same."""
+    wanted = schema.to_dict()
+    for name in wanted:
+        for position, (a, b) in enumerate(zip(saved[name], wanted[name], strict=False)):
+            if a != b:
+                raise CheckpointError(
+                    f"{path} was made for another schema: {name}[{position}] is {a} in the "
+                    f"checkpoint and {b} in the graph"
+                )
+        if len(saved[name]) != len(wanted[name]):
+            raise CheckpointError(
+                f"{path} was made for another schema: {len(saved[name])} {name} in the checkpoint "
+                f"and {len(wanted[name])} in the graph"
+            )

@@ -1,0 +1,188 @@
+"""The training loop, for pre-training and fine-tuning alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from GPT_GNN.batch.batch import to_device
+from GPT_GNN.config import OptimConfig
+from GPT_GNN.sampler.loader import Loader
+from GPT_GNN.schema import Schema
+from GPT_GNN.train.checkpoint import check_same, check_schema, load_checkpoint, save_checkpoint
+from GPT_GNN.train.log import RunLog
+from GPT_GNN.train.optim import build_optimizer, build_scheduler
+from GPT_GNN.train.runtime import Interrupted, StopSignal, seeded
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: what it is, where it writes, on what it runs.
+
+    Attributes:
+        kind: ``pretrain`` or ``finetune``.
+        folder: gets config.json, metrics.jsonl and checkpoint.pt.
+        config: all settings that the numbers depend on, as plain values.
+        schema: of the graph.
+        resume: continue from checkpoint.pt where there is one.
+    """
+
+    kind: str
+    folder: Path
+    config: dict[str, Any]
+    schema: Schema
+    device: torch.device
+    seed: int
+    resume: bool
+    n_pool: int
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that ``--resume`` continues from."""
+        return self.folder / "checkpoint.pt"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to train: epochs of steps, and how many steps lie between validations."""
+
+    n_epoch: int
+    steps_per_epoch: int
+    steps_per_eval: int
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run."""
+        return self.n_epoch * self.steps_per_epoch
+
+    def epoch(self, step: int) -> int:
+        """The epoch of a step; both count from 1."""
+        return (step - 1) // self.steps_per_epoch + 1
+
+    def evaluates(self, step: int) -> bool:
+        """Whether a validation follows this step."""
+        return step % self.steps_per_eval == 0 or step == self.total_steps
+
+
+def fit(
+    model: nn.Module,
+    make_batch: Callable[[int], Any],
+    evaluate: Callable[[], dict[str, float]],
+    save_best: Callable[[int, dict[str, float]], None],
+    plan: Plan,
+    optim: OptimConfig,
+    run: Run,
+) -> RunLog:
+    """Train a model; every validation that beats the best so far calls ``save_best``.
+
+    Args:
+        model: ``model(batch)`` returns scalars by name, ``loss`` among them; ``start_epoch(epoch,
+            n_epoch)`` is called before every step.
+        make_batch: step (from 0) -> batch, run in loader threads; a function of the step alone.
+        evaluate: returns metrics by name; ``score`` (higher is better) selects the best.
+        save_best: gets the step and the metrics.
+
+    Returns:
+        The run's log, still open.
+
+    Raises:
+        Interrupted: after Ctrl-C, once the step is finished and saved.
+        FloatingPointError: the loss is not finite.
+    """
+    optimizer = build_optimizer(model, optim.optimizer, optim.max_lr, optim.weight_decay)
+    scheduler = build_scheduler(optimizer, optim.scheduler, optim.max_lr, plan.total_steps)
+    with seeded(run.seed, "fit"), StopSignal() as stop:
+        done, best = _restore(run, model, optimizer, scheduler)
+        log = RunLog(run.folder, run.config, done if run.resume else None)
+        batches = Loader(make_batch, range(done, plan.total_steps), run.n_pool)
+        bar = tqdm(total=plan.total_steps, initial=done, unit="step", disable=None)
+        for step, batch in zip(count(done + 1), batches):  # noqa: B905 - count() is endless
+            model.train()
+            model.start_epoch(plan.epoch(step), plan.n_epoch)  # type: ignore[operator]
+            values = model(to_device(batch, run.device))
+            _check_finite(values, step)
+            optimizer.zero_grad()
+            values["loss"].backward()
+            nn.utils.clip_grad_norm_(model.parameters(), optim.clip)
+            lr = optimizer.param_groups[0]["lr"]
+            optimizer.step()
+            scheduler.step()
+            numbers = {name: float(value) for name, value in values.items()}
+            log.record(step=step, split="train", lr=lr, **numbers)
+            bar.update()
+            bar.set_postfix(loss=f"{numbers['loss']:.3f}", refresh=False)
+            if plan.evaluates(step):
+                model.eval()
+                with torch.no_grad():
+                    metrics = evaluate()
+                log.record(step=step, split="valid", **metrics)
+                log.say(_line(plan, step, numbers, metrics))
+                if metrics["score"] > best:
+                    best = metrics["score"]
+                    save_best(step, metrics)
+            if plan.evaluates(step) or stop.raised:
+                log.flush()
+                _save(run, model, optimizer, scheduler, step, best)
+            if stop.raised:
+                bar.close()
+                raise Interrupted(f"stopped after step {step}; --resume continues from there")
+        bar.close()
+    return log
+
+
+def _line(plan: Plan, step: int, train: dict[str, float], valid: dict[str, float]) -> str:
+    numbers = "  ".join(f"{name} {value:.4f}" for name, value in valid.items() if name != "score")
+    return (
+        f"epoch {plan.epoch(step)}/{plan.n_epoch}  step {step}/{plan.total_steps}  "
+        f"train loss {train['loss']:.4f}  valid {numbers}"
+    )
+
+
+def _check_finite(values: dict[str, Tensor], step: int) -> None:
+    if not math.isfinite(float(values["loss"])):
+        parts = ", ".join(f"{name} = {float(value)}" for name, value in values.items())
+        raise FloatingPointError(
+            f"the loss is not finite at step {step}: {parts}; nothing was saved since the last "
+            "checkpoint. A lower --max_lr or --clip may help"
+        )
+
+
+def _save(run: Run, model: nn.Module, optimizer: Any, scheduler: Any, step: int, best: float) -> None:
+    save_checkpoint(
+        run.checkpoint,
+        run.kind,
+        config=run.config,
+        schema=run.schema.to_dict(),
+        model=model.state_dict(),
+        optimizer=optimizer.state_dict(),
+        scheduler=scheduler.state_dict(),
+        rng=torch.get_rng_state(),
+        cuda_rng=torch.cuda.get_rng_state_all() if run.device.type == "cuda" else [],
+        step=step,
+        best=best,
+    )
+
+
+def _restore(run: Run, model: nn.Module, optimizer: Any, scheduler: Any) -> tuple[int, float]:
+    """Steps done and best score: from the checkpoint when resuming, else (0, -inf)."""
+    if not run.resume or not run.checkpoint.exists():
+        return 0, -math.inf
+    record = load_checkpoint(run.checkpoint, run.kind)
+    check_schema(run.checkpoint, record["schema"], run.schema)
+    for group, settings in run.config.items():
+        check_same(run.checkpoint, f"run ({group} settings)", record["config"][group], settings)
+    model.load_state_dict(record["model"])
+    optimizer.load_state_dict(record["optimizer"])
+    scheduler.load_state_dict(record["scheduler"])
+    torch.set_rng_state(record["rng"])
+    if record["cuda_rng"]:
+        torch.cuda.set_rng_state_all(record["cuda_rng"])
+    return record["step"], record["best"]

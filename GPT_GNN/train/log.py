@@ -1,0 +1,60 @@
+"""What a run leaves behind: one line for a person, one JSON line for a program."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from GPT_GNN.files import atomic_file
+
+
+class RunLog:
+    """``metrics.jsonl`` and ``config.json`` of a run's folder.
+
+    Args:
+        folder: created if needed.
+        config: written to ``config.json``.
+        resume_step: None for a new run (an older ``metrics.jsonl`` is replaced); else steps after it
+            are dropped, since the resumed run writes them again.
+    """
+
+    def __init__(self, folder: Path, config: dict[str, Any], resume_step: int | None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "metrics.jsonl"
+        with atomic_file(folder / "config.json") as temporary:
+            temporary.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        kept = []
+        if resume_step is not None and self.path.exists():
+            kept = [line for line in self.path.read_text().splitlines() if _step(line) <= resume_step]
+        with atomic_file(self.path) as temporary:
+            temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        self._file = open(self.path, "a", encoding="utf-8")
+
+    def record(self, **values: Any) -> None:
+        """Append one JSON line."""
+        self._file.write(json.dumps(values) + "\n")
+
+    def say(self, line: str) -> None:
+        """Print one line for a person, above the progress bar."""
+        tqdm.write(line)
+
+    def flush(self) -> None:
+        """Make the lines durable; called before a checkpoint that counts on them."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Flush and close."""
+        self.flush()
+        self._file.close()
+
+
+def _step(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):  # a line cut short by a kill is written again
+        return float("inf")

@@ -1,0 +1,107 @@
+"""The machine a run is on: device, versions, and a clean end on Ctrl-C."""
+
+from __future__ import annotations
+
+import platform
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+
+import GPT_GNN
+from GPT_GNN.rng import derive
+
+
+class Interrupted(Exception):
+    """The run was stopped on request; its last checkpoint continues it."""
+
+
+
+def pick_device(cuda: int) -> torch.device:
+    """The device of ``--cuda``: -2 a GPU if there is one, -1 the CPU, else that GPU.
+
+    Raises:
+        ValueError: the GPU asked for is not there.
+    """
+    if cuda == -1 or (cuda == -2 and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    available = torch.cuda.device_count()
+    if cuda >= available:
+        raise ValueError(f"--cuda {cuda}: expected -1 (CPU) or a GPU below {available}, found none")
+    return torch.device("cuda", max(cuda, 0))
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result depends on."""
+    return {
+        "gpt_gnn": GPT_GNN.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+
+
+class StopSignal:
+    """Turns the first Ctrl-C (or SIGTERM) into a flag, so that a step is never cut in two.
+
+    A second Ctrl-C interrupts at once. Outside the main thread signals cannot be caught; then the flag
+    simply stays down.
+    """
+
+    def __init__(self) -> None:
+        self.raised = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSignal:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._previous[number] = signal.signal(number, self._handle)
+            except ValueError:  # not the main thread
+                break
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.raised:
+            raise KeyboardInterrupt
+        self.raised = True
+
+
+@contextmanager
+def seeded(seed: int, *purpose: int | str) -> Iterator[None]:
+    """Run a block under torch's default generator seeded for one purpose; restore it afterwards.
+
+    Parameter initialisation and dropout take no generator of their own, so this is the one place
+    that touches torch's.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(int(derive(seed, *purpose).integers(2**63)))
+        yield
+
+
+def run_script(main: Callable[[], None]) -> int:
+    """Run a script's main; a user's mistake becomes one line and exit status 1, Ctrl-C status 130."""
+    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+    try:
+        main()
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except (Interrupted, KeyboardInterrupt) as error:
+        print(f"interrupted: {error}", file=sys.stderr)
+        return 130
+    return 0

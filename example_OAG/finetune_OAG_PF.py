@@ -1,0 +1,38 @@
+"""Fine-tune on paper-field: predict the L2 fields of a paper.
+
+    python finetune_OAG_PF.py                                # from scratch, the built-in graph
+    python finetune_OAG_PF.py --use_pretrain                 # from what pretrain_OAG.py wrote
+    python finetune_OAG_PF.py --data_percentage 1.0 --hide_all_fields
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from GPT_GNN.config import FieldTaskConfig, comparable, parse_finetune_flags
+from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.tasks import NodeClassification
+from GPT_GNN.train.finetune import finetune
+from GPT_GNN.train.runtime import run_script
+from GPT_GNN.train.start import initial_encoder
+
+
+def main() -> None:
+    args = parse_finetune_flags(__doc__, extra=FieldTaskConfig, task_name="PF")
+    graph = OAG.open(args.data.data_dir)
+    encoder = initial_encoder(graph, args.encoder, args.run)
+    task = NodeClassification(
+        graph,
+        OAG.split,
+        relations=[OAG.paper_field("L2")],
+        fraction=args.data.data_percentage,
+        seed=args.run.seed,
+        also_hidden=OAG.paper_field_all(graph) * args.task.hide_all_fields,
+        original_protocol=args.data.original_protocol,
+    )
+    finetune(encoder, task, graph, args.sampler, args.optim, args.run, comparable(args))
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

@@ -1,0 +1,38 @@
+"""Fine-tune on paper-venue: predict where a paper appeared.
+
+    python finetune_OAG_PV.py                                # from scratch, the built-in graph
+    python finetune_OAG_PV.py --use_pretrain                 # from what pretrain_OAG.py wrote
+    python finetune_OAG_PV.py --data_percentage 1.0
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from GPT_GNN.config import comparable, parse_finetune_flags
+from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.tasks import NodeClassification
+from GPT_GNN.train.finetune import finetune
+from GPT_GNN.train.runtime import run_script
+from GPT_GNN.train.start import initial_encoder
+
+
+def main() -> None:
+    args = parse_finetune_flags(__doc__, task_name="PV")
+    graph = OAG.open(args.data.data_dir)
+    encoder = initial_encoder(graph, args.encoder, args.run)
+    task = NodeClassification(
+        graph,
+        OAG.split,
+        relations=OAG.paper_venue(graph),
+        classes="all",
+        fraction=args.data.data_percentage,
+        seed=args.run.seed,
+        original_protocol=args.data.original_protocol,
+    )
+    finetune(encoder, task, graph, args.sampler, args.optim, args.run, comparable(args))
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

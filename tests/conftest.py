@@ -1,0 +1,22 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real graphs and of files that the published code wrote; skips where it is absent.
+
+    It is not part of the repository: ``GPT_GNN_SHARED_DATA`` names it, by default it is
+    ``../shared/data`` beside the checkout.
+    """
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("GPT_GNN_SHARED_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no shared data at {folder}; set GPT_GNN_SHARED_DATA")
+    return folder

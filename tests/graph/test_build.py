@@ -1,0 +1,218 @@
+"""Building a store: order, duplicates, inverses, and all or nothing."""
+
+import errno
+
+import numpy as np
+import pytest
+
+from GPT_GNN.graph import build
+from GPT_GNN.graph.build import build_graph
+from GPT_GNN.graph.store import NO_TIME, HeteroGraph, StoreError
+from GPT_GNN.rng import derive
+
+AB = ("a", "to", "b")
+AA = ("a", "knows", "a")
+
+
+def built(path, relations, chunks, nodes=(("a", 5), ("b", 3))):
+    """relations: [(edge type, inverse, multigraph)]; chunks: [(edge type, [(src, dst, time)])]."""
+    with build_graph(path) as builder:
+        for node_type, n in nodes:
+            builder.add_node_type(node_type, n)
+        for edge_type, inverse, multigraph in relations:
+            builder.add_relation(edge_type, inverse, multigraph)
+        for edge_type, edges in chunks:
+            src, dst, time = (np.array(column) for column in zip(*edges, strict=True))
+            builder.add_edges(edge_type, src, dst, None if time[0] is None else time)
+    return HeteroGraph.open(path)
+
+
+def triples(graph, edge_type):
+    """[(src, dst, time)] in stored order."""
+    csr = graph.csr(edge_type)
+    time = [None] * len(csr.indices) if csr.time is None else csr.time.tolist()
+    return list(zip(csr.indices.tolist(), csr.targets().tolist(), time, strict=True))
+
+
+def test_sorted_whatever_the_order_and_the_chunks(tmp_path):
+    rng = derive(0, "build")
+    pairs = [(u, v, None) for u in range(5) for v in range(3) if rng.random() < 0.6]
+    order = [pairs[i] for i in rng.permutation(len(pairs))]
+    graph = built(tmp_path / "g", [(AB, None, False)], [(AB, order[:4]), (AB, order[4:])])
+    assert triples(graph, AB) == sorted(pairs, key=lambda e: (e[1], e[0]))
+    turned = sorted(((v, u, None) for u, v, _ in pairs), key=lambda e: (e[1], e[0]))
+    assert triples(graph, ("b", "rev_to", "a")) == turned
+
+
+def test_duplicates_keep_the_earliest_time(tmp_path):
+    edges = [(0, 1, 9), (0, 1, 4), (0, 1, 4), (2, 1, 3), (0, 0, 1)]
+    graph = built(tmp_path / "g", [(AB, None, False)], [(AB, edges[:1]), (AB, edges[1:])])
+    assert triples(graph, AB) == [(0, 0, 1), (0, 1, 4), (2, 1, 3)]
+    assert triples(graph, ("b", "rev_to", "a")) == [(0, 0, 1), (1, 0, 4), (1, 2, 3)]
+
+
+def test_multigraph_keeps_each_time_once(tmp_path):
+    edges = [(0, 1, 9), (0, 1, 4), (0, 1, 4), (2, 1, 3)]
+    graph = built(tmp_path / "g", [(AB, None, True)], [(AB, edges)])
+    assert triples(graph, AB) == [(0, 1, 4), (0, 1, 9), (2, 1, 3)]
+    assert triples(graph, ("b", "rev_to", "a")) == [(1, 0, 4), (1, 0, 9), (1, 2, 3)]
+
+
+def test_untimed_duplicates(tmp_path):
+    graph = built(tmp_path / "g", [(AB, None, True)], [(AB, [(1, 1, None)] * 3)])
+    assert triples(graph, AB) == [(1, 1, None)]
+    assert not any(graph.schema.timed) and len(graph.time) == 0
+
+
+def test_named_inverse_holds_both_directions(tmp_path):
+    ba = ("b", "from", "a")
+    relations = [(AB, "from", False), (ba, "to", False)]
+    chunks = [(AB, [(0, 1, 5), (2, 2, 6)]), (ba, [(1, 0, 3), (0, 4, 8)])]
+    graph = built(tmp_path / "g", relations, chunks)
+    assert graph.edge_types == (AB, ba) and graph.schema.inverse == (1, 0)
+    assert triples(graph, AB) == [(4, 0, 8), (0, 1, 3), (2, 2, 6)]
+    assert triples(graph, ba) == [(1, 0, 3), (2, 2, 6), (0, 4, 8)]
+    assert graph.schema.inverse_of(AB) == ba
+
+
+def test_symmetric_relation(tmp_path):
+    edges = [(0, 1, 5), (1, 0, 3), (2, 2, 7), (3, 4, 1)]
+    graph = built(tmp_path / "g", [(AA, "knows", False)], [(AA, edges)])
+    assert graph.edge_types == (AA,) and graph.schema.inverse == (0,)
+    assert triples(graph, AA) == [(1, 0, 3), (0, 1, 3), (2, 2, 7), (4, 3, 1), (3, 4, 1)]
+
+
+def test_every_link_is_stored_in_both_directions(tmp_path):
+    rng = derive(1, "build")
+    edges = [tuple(map(int, rng.integers(0, (5, 5, 4)))) for _ in range(40)]
+    for name, inverse in (("plain", None), ("symmetric", "knows")):
+        for multigraph in (False, True):
+            path = tmp_path / f"{name}{multigraph}"
+            graph = built(path, [(AA, inverse, multigraph)], [(AA, edges)])
+            back = triples(graph, graph.schema.inverse_of(AA))
+            assert sorted(triples(graph, AA)) == sorted((v, u, t) for u, v, t in back)
+
+
+def test_empty_types_and_relations(tmp_path):
+    nodes = (("a", 0), ("b", 3))
+    graph = built(tmp_path / "g", [(AB, None, False)], [], nodes)
+    assert graph.num_nodes("a") == graph.num_edges(AB) == 0
+    assert graph.csr(AB).indptr.tolist() == [0] * 4
+    graph.verify()
+    bare = built(tmp_path / "bare", [], [], nodes)
+    assert bare.edge_types == () and len(bare.indices) == 0
+
+
+@pytest.mark.parametrize(
+    "relations, chunks, message",
+    [
+        ([(AB, None, False)], [(AB, [(5, 0, None)])], r"expected a ids in \[0, 5\), got 5 .. 5"),
+        ([(AB, None, False)], [(AB, [(0, -1, None)])], r"expected b ids in \[0, 3\), got -1"),
+        ([(AB, None, False)], [(AA, [(0, 1, None)])], "not declared"),
+        ([(AB, None, False)], [(AB, [(0, 1, None)]), (AB, [(0, 1, 5)])], "some edges have a time"),
+        ([(AB, None, False), (AB, None, False)], [], "declared already"),
+        ([(AB, "to", False), (("b", "to", "a"), "back", False)], [], "declared already"),
+        ([(("a", "to", "c"), None, False)], [], "names node type 'c'"),
+        ([(AB, None, False)], [(AB, [(0, 1, 2**31)])], "integers of 32 bits, got 2147483648"),
+        ([(AB, None, False)], [(AB, [(0, 1, 2000.5)])], "integers of 32 bits, got 2000.5"),
+        ([(AB, None, False)], [(AB, [(0, 1, float("nan"))])], "integers of 32 bits, got nan"),
+        (
+            [(AB, "from", False), (("b", "from", "a"), "to", False)],
+            [(AB, [(0, 1, 5)]), (("b", "from", "a"), [(0, 1, None)])],
+            "has times and its inverse has none",
+        ),
+        (
+            [(AB, "from", True), (("b", "from", "a"), "to", False)],
+            [],
+            "one is a multigraph",
+        ),
+    ],
+)
+def test_mistakes_are_refused_and_leave_nothing(tmp_path, relations, chunks, message):
+    with pytest.raises(ValueError, match=message):
+        built(tmp_path / "g", relations, chunks)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_nodes_features_and_columns(tmp_path):
+    def attempt(message, action):
+        with pytest.raises(ValueError, match=message), build_graph(tmp_path / "g") as builder:
+            builder.add_node_type("a", 3)
+            action(builder)
+
+    attempt("declared already", lambda b: b.add_node_type("a", 3))
+    attempt("expected 0 <= nodes", lambda b: b.add_node_type("b", -1))
+    attempt("unknown view 'late'", lambda b: b.create_feature("a", "x", 2, view="late"))
+    attempt("is there already", lambda b: [b.create_feature("a", "x", 2) for _ in range(2)])
+    attempt("expected 3 values, got 2", lambda b: b.add_column("a", "time", np.zeros(2)))
+    attempt("expected 3 rows, got 1", lambda b: b.add_ragged("a", "text", ["one"]))
+    attempt("differ in length", lambda b: (b.add_relation(AA), b.add_edges(AA, [0], [0, 1])))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_feature_part_must_exist_in_every_view(tmp_path):
+    with pytest.raises(ValueError, match="lacks views"):
+        with build_graph(tmp_path / "g", views=("early", "late")) as builder:
+            builder.add_node_type("a", 3)
+            builder.create_feature("a", "x", 2, view="early")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_leaves_the_older_store_whole(tmp_path):
+    old = built(tmp_path / "g", [(AB, None, False)], [(AB, [(0, 1, None)])])
+    for error in (RuntimeError, KeyboardInterrupt):
+        with pytest.raises(error), build_graph(tmp_path / "g") as builder:
+            builder.add_node_type("a", 1)
+            raise error
+    assert [p.name for p in tmp_path.iterdir()] == ["g"]
+    again = HeteroGraph.open(tmp_path / "g")
+    again.verify()
+    assert again.meta == old.meta
+
+
+def test_a_new_store_replaces_the_older(tmp_path):
+    built(tmp_path / "g", [(AB, None, False)], [(AB, [(0, 1, None)])])
+    built(tmp_path / "g", [(AA, None, False)], [(AA, [(0, 1, None)])])
+    assert [p.name for p in tmp_path.iterdir()] == ["g"]
+    assert HeteroGraph.open(tmp_path / "g").edge_types[0] == AA
+
+
+def test_what_is_not_a_store_is_never_replaced(tmp_path):
+    (tmp_path / "g").mkdir()
+    built(tmp_path / "g", [], [])  # an empty folder may be
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.tex").write_text("years of work")
+    (tmp_path / "file").write_text("more")
+    for name in ("home", "file"):
+        with pytest.raises(ValueError, match="is not a graph store; not replaced"):
+            built(tmp_path / name, [], [])
+    assert (tmp_path / "home" / "thesis.tex").read_text() == "years of work"
+    assert (tmp_path / "file").read_text() == "more"
+
+
+@pytest.mark.parametrize("when", ["features", "edges", "meta"])
+def test_full_disk_leaves_nothing(tmp_path, monkeypatch, when):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if when == "features":
+        monkeypatch.setattr(np.lib.format, "open_memmap", full)
+    elif when == "edges":
+        monkeypatch.setattr(build.np, "save", full)
+    else:
+        monkeypatch.setattr(build.json, "dumps", full)
+    with pytest.raises(OSError, match="No space left"), build_graph(tmp_path / "g") as builder:
+        builder.add_node_type("a", 3)
+        builder.add_relation(AA)
+        builder.add_edges(AA, np.array([0]), np.array([1]))
+        builder.create_feature("a", "x", 2)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(StoreError, match="no such folder"):
+        HeteroGraph.open(tmp_path / "g")
+
+
+def test_time_column_keeps_no_time(tmp_path):
+    with build_graph(tmp_path / "g") as builder:
+        builder.add_node_type("a", 2)
+        builder.add_column("a", "time", np.array([NO_TIME, 2001], dtype=np.int64))
+    assert HeteroGraph.open(tmp_path / "g").node_time("a").tolist() == [NO_TIME, 2001]

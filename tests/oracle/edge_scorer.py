@@ -1,0 +1,32 @@
+"""score = cos(W target + b, source) / 0.1, one pair at a time; published parameter names."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+TEMPERATURE = 0.1
+EPSILON = 1e-8  # the length that a shorter vector is taken to have
+
+
+class LiteralMatcher(nn.Module):
+    """Scores links (both sides embeddings) and attributes (target embedding, source features)."""
+
+    def __init__(self, n_in: int, n_out: int, dropout: float = 0.2) -> None:
+        super().__init__()
+        self.linear = nn.Linear(n_in, n_out)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, target: Tensor, source: Tensor) -> Tensor:
+        """Score of one pair: [n_in], [n_out] -> scalar."""
+        projected = self.drop(self.linear(target))
+        lengths = projected.norm().clamp(min=EPSILON) * source.norm().clamp(min=EPSILON)
+        return (projected * source).sum() / lengths / TEMPERATURE
+
+    def pairs(self, targets: Tensor, sources: Tensor) -> Tensor:
+        """Scores of n pairs: [n, n_in], [n, n_out] -> [n]."""
+        return torch.stack([self(t, s) for t, s in zip(targets, sources, strict=True)])
+
+    def attribute_loss(self, h: Tensor, attributes: Tensor) -> Tensor:
+        """Minus the mean score of embeddings [n, n_in] with their own features [n, n_out]."""
+        return -self.pairs(h, attributes).mean()

@@ -1,0 +1,108 @@
+"""Files of the published code: its state dicts by part, and the oracles that they fill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tests.oracle.edge_scorer import LiteralMatcher
+from tests.oracle.encoder import LiteralGNN
+from tests.oracle.text_decoder import LiteralTextDecoder
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class PublishedState:
+    """The parts of a published pre-training checkpoint.
+
+    Attributes:
+        adapt: per node type, the input layer (``weight``, ``bias``).
+        layers: per layer, the parameters of its convolution, e.g. ``k_linears.0.weight``.
+        scorers: per relation into the target type, the edge scorer's linear layer. The order is the
+            one in which the published code met the relations in its first batch.
+        attr_decoder: parameters of the attribute decoder.
+        init_emb: [F] learned input of attribute generation nodes.
+        gnn: the encoder's own state dict, all of ``adapt`` and ``layers``.
+    """
+
+    adapt: list[State]
+    layers: list[State]
+    scorers: list[State]
+    attr_decoder: State
+    init_emb: Tensor
+    gnn: State
+
+
+def load(path: Path) -> State:
+    """A state dict, read as data: no pickled code is run."""
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def under(state: State, prefix: str) -> State:
+    """The entries whose names begin with ``prefix``, without it."""
+    return {name[len(prefix) :]: v for name, v in state.items() if name.startswith(prefix)}
+
+
+def numbered(state: State, prefix: str) -> list[State]:
+    """``prefix0.*``, ``prefix1.*``, ... as one state dict each."""
+    count = len({name.split(".")[0] for name in under(state, prefix)})
+    return [under(state, f"{prefix}{i}.") for i in range(count)]
+
+
+def published_state(path: Path) -> PublishedState:
+    """Read a published pre-training checkpoint, ``torch.save`` of its state dict."""
+    state = load(path)
+    gnn = under(state, "gnn.")
+    return PublishedState(
+        adapt=numbered(gnn, "adapt_ws."),
+        layers=[under(layer, "base_conv.") for layer in numbered(gnn, "gcs.")],
+        scorers=[under(scorer, "linear.") for scorer in numbered(state, "params.")],
+        attr_decoder=under(state, "attr_decoder."),
+        init_emb=state["init_emb"],
+        gnn=gnn,
+    )
+
+
+def hgt_encoder(state: PublishedState) -> LiteralGNN:
+    """The literal encoder with the weights of a published HGT checkpoint, in evaluation mode."""
+    first, last = state.layers[0], state.layers[-1]
+    num_relations, n_heads = first["relation_pri"].shape
+    encoder = LiteralGNN(
+        feature_dims=[layer["weight"].shape[1] for layer in state.adapt],
+        n_hid=state.adapt[0]["weight"].shape[0],
+        num_relations=num_relations,
+        n_heads=n_heads,
+        n_layers=len(state.layers),
+        prev_norm=len(state.layers) > 1 and "norms.0.weight" in first,
+        last_norm="norms.0.weight" in last,
+        timed="emb.emb.weight" in first,
+    )
+    encoder.load_state_dict(state.gnn)
+    return encoder.eval()
+
+
+def matcher(state: State) -> LiteralMatcher:
+    """A literal scorer with published weights (``linear.weight``, ``linear.bias``)."""
+    n_out, n_in = state["linear.weight"].shape
+    scorer = LiteralMatcher(n_in, n_out)
+    scorer.load_state_dict(state)
+    return scorer.eval()
+
+
+def text_decoder(state: State) -> LiteralTextDecoder:
+    """A literal title decoder with published weights."""
+    width = state["encoder.weight"].shape[1]
+    decoder = LiteralTextDecoder(state["adp.weight"].shape[1] - width, state["encoder.weight"])
+    decoder.load_state_dict(state)
+    return decoder.eval()
+
+
+def golden(path: Path) -> dict[str, Tensor]:
+    """The arrays of a golden file as tensors."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: torch.from_numpy(np.asarray(arrays[name])) for name in arrays}

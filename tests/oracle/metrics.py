@@ -1,0 +1,42 @@
+"""NDCG and MRR of one ranking at a time, from the published formulas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def dcg(relevance_ranked: Sequence[float]) -> float:
+    """Sum of relevances; from the second rank on each divided by log2 of its rank."""
+    total = 0.0
+    for rank, relevance in enumerate(relevance_ranked, start=1):
+        total += relevance if rank == 1 else relevance / math.log2(rank)
+    return total
+
+
+def ndcg(relevance_ranked: Sequence[float]) -> float:
+    """DCG over the DCG of the best order; 0 when nothing is relevant."""
+    best = dcg(sorted(relevance_ranked, reverse=True))
+    return dcg(relevance_ranked) / best if best else 0.0
+
+
+def reciprocal_rank(relevance_ranked: Sequence[float]) -> float:
+    """1 / rank of the first relevant candidate; 0 when there is none."""
+    for rank, relevance in enumerate(relevance_ranked, start=1):
+        if relevance:
+            return 1.0 / rank
+    return 0.0
+
+
+def ranked(scores: np.ndarray, relevance: np.ndarray) -> list[float]:
+    """Relevances of one row, best score first; of equal scores the least relevant first."""
+    pairs = sorted(zip(scores, relevance, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    return [float(r) for _, r in pairs]
+
+
+def row_metrics(scores: np.ndarray, relevance: np.ndarray) -> tuple[float, float]:
+    """NDCG and reciprocal rank of one row: scores [C], relevance [C]."""
+    order = ranked(scores, relevance)
+    return ndcg(order), reciprocal_rank(order)

@@ -1,0 +1,115 @@
+"""Ranking metrics against their literal version and the published code's numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from GPT_GNN import metrics
+from tests.oracle import metrics as oracle
+
+
+def expected(scores, relevance):
+    rows = [oracle.row_metrics(s, r) for s, r in zip(scores, relevance, strict=True)]
+    return np.array(rows).reshape(-1, 2).T
+
+
+def pairs(relevance):
+    """A 0/1 matrix as (indptr, columns)."""
+    row, column = relevance.nonzero()
+    return np.searchsorted(row, np.arange(len(relevance) + 1)), column
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("levels", [2, 3, 1000])
+def test_equals_the_literal_version(seed, levels):
+    rng = np.random.default_rng([seed, levels])
+    n, c = rng.integers(1, 20, size=2)
+    scores = rng.integers(0, levels, size=(n, c)).astype(np.float32)  # few levels: many ties
+    relevance = rng.random((n, c)) * (rng.random((n, c)) < 0.3)
+    ndcg, mrr = metrics.ranking_metrics(scores, relevance)
+    np.testing.assert_allclose([ndcg, mrr], expected(scores, relevance), rtol=1e-12)
+
+    binary = (relevance > 0).astype(float)
+    soft = binary / np.maximum(binary.sum(axis=1, keepdims=True), 1)  # the published labels
+    for form in (binary, soft, pairs(binary)):
+        out = metrics.ranking_metrics(scores, form)
+        np.testing.assert_allclose(out, expected(scores, binary), rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ranked_form_equals_the_literal_version(seed):
+    rng = np.random.default_rng(seed)
+    relevance = rng.random((7, 9)) * (rng.random((7, 9)) < 0.3)
+    want = [(oracle.ndcg(row), oracle.reciprocal_rank(row)) for row in relevance]
+    np.testing.assert_allclose(metrics.ndcg(relevance), [ndcg for ndcg, _ in want])
+    np.testing.assert_allclose(metrics.reciprocal_rank(relevance), [rr for _, rr in want])
+
+
+def test_equals_the_published_numbers(shared_data):
+    golden = np.load(shared_data / "legacy/oag/golden_metrics.npz")
+    relevance = golden["relevance"]
+    np.testing.assert_allclose(metrics.ndcg(relevance), golden["ndcg"], atol=1e-12)
+    np.testing.assert_allclose(metrics.reciprocal_rank(relevance), golden["mrr"], atol=1e-12)
+    scores = -np.tile(np.arange(relevance.shape[1]), (len(relevance), 1))
+    out = metrics.ranking_metrics(scores, relevance)
+    np.testing.assert_allclose(out, [golden["ndcg"], golden["mrr"]], atol=1e-12)
+
+
+def test_ranks_one_and_two_weigh_the_same():
+    ndcg, mrr = metrics.ranking_metrics(np.array([[3, 2, 1], [3, 2, 1]]), np.eye(3)[:2])
+    assert ndcg.tolist() == [1, 1]
+    assert mrr.tolist() == [1, 0.5]
+
+
+def test_a_constant_score_ranks_the_relevant_last():
+    ndcg, mrr = metrics.ranking_metrics(np.zeros((1, 8)), np.eye(8)[:1])
+    np.testing.assert_allclose([ndcg[0], mrr[0]], [1 / 3, 1 / 8])
+
+
+def test_rows_without_a_relevant_candidate_are_zero():
+    ndcg, mrr = metrics.ranking_metrics(
+        np.zeros((3, 4)), (np.zeros(4, dtype=int), np.zeros(0, int))
+    )
+    assert ndcg.tolist() == mrr.tolist() == [0, 0, 0]
+    assert metrics.ndcg(np.zeros((2, 4))).tolist() == [0, 0]
+    assert metrics.reciprocal_rank(np.zeros((2, 0))).tolist() == [0, 0]
+
+
+def test_no_rows():
+    ndcg, mrr = metrics.ranking_metrics(np.zeros((0, 4)), np.zeros((0, 4)))
+    assert len(ndcg) == len(mrr) == 0
+
+
+def test_filling_up_with_minus_infinity_changes_nothing():
+    rng = np.random.default_rng(0)
+    scores, relevance = rng.random((6, 5)), np.eye(6)[:, :5]
+    filled = np.pad(scores, ((0, 0), (0, 3)), constant_values=-np.inf)
+    more = np.pad(relevance, ((0, 0), (0, 3)))
+    np.testing.assert_array_equal(
+        metrics.ranking_metrics(filled, more), metrics.ranking_metrics(scores, relevance)
+    )
+
+
+def test_slices_give_the_same(monkeypatch):
+    rng = np.random.default_rng(0)
+    scores, relevance = rng.random((30, 7)), rng.random((30, 7)) < 0.4
+    whole = metrics.ranking_metrics(scores, relevance)
+    monkeypatch.setattr(metrics, "CELLS", 20)
+    np.testing.assert_array_equal(metrics.ranking_metrics(scores, relevance), whole)
+
+
+@pytest.mark.parametrize(
+    ("scores", "relevance", "message"),
+    [
+        (np.zeros(3), np.zeros(3), r"scores of shape \[n, C\]"),
+        (np.zeros((2, 3)), np.zeros((3, 2)), "relevance of shape"),
+        (np.full((1, 2), np.nan), np.eye(2)[:1], "NaN"),
+        (np.zeros((1, 2)), np.array([[-1.0, 0.0]]), "negative"),
+        (np.zeros((1, 2)), (np.array([0, 1]), np.array([2])), r"columns in \[0, 2\)"),
+        (np.zeros((1, 2)), (np.array([0, 1, 1]), np.array([0])), "row starts"),
+    ],
+)
+def test_refuses(scores, relevance, message):
+    with pytest.raises(ValueError, match=message):
+        metrics.ranking_metrics(scores, relevance)

@@ -1,0 +1,93 @@
+"""Every command that the README shows names a script that exists and flags that it accepts."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: str) -> list[list[str]]:
+    """Lines of each fenced code block of a page; a line that ends in a backslash goes on."""
+    found = re.findall(r"^```[^\n]*\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
+    lines = [re.sub(r"\\\n\s*", " ", block).splitlines() for block in found]
+    return [[line.strip().removeprefix("$ ") for line in block] for block in lines]
+
+
+def commands(page: str) -> list[tuple[str, str]]:
+    """(folder, command) of every ``python ...`` line; ``cd FOLDER`` holds to the block's end."""
+    found = []
+    for block in blocks(page):
+        folder = "."
+        for part in (part.strip() for line in block for part in line.split("&&")):
+            if part.startswith("cd "):
+                folder = part[3:].strip()
+            elif part.startswith("python "):
+                found.append((folder, part))
+    return found
+
+
+def target(folder: str, command: str) -> tuple[tuple[str, ...], list[str]]:
+    """What python runs (``-m MODULE`` or a file, from the root) and the arguments after it."""
+    words = shlex.split(command, comments=True)[1:]
+    if words[0] == "-m":
+        return ("-m", words[1]), words[2:]
+    return (str((ROOT / folder / words[0]).resolve().relative_to(ROOT)),), words[1:]
+
+
+@cache
+def accepted(program: tuple[str, ...]) -> tuple[frozenset[str], str]:
+    """The flags that ``--help`` shows."""
+    run = subprocess.run(
+        [sys.executable, *program, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 0, run.stderr
+    return frozenset(re.findall(r"--[A-Za-z][\w-]*", run.stdout)), run.stdout
+
+
+SHOWN = [
+    pytest.param(folder, command, id=f"{page.name}: {command}")
+    for page in PAGES
+    if page.exists()
+    for folder, command in commands(page.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(("folder", "command"), SHOWN)
+def test_command(folder, command):
+    program, arguments = target(folder, command)
+    if program[0] == "-m":
+        if program[1].split(".")[0] != "GPT_GNN":
+            return  # pip, venv: not ours
+        module = ROOT / Path(*program[1].split("."))
+        assert module.with_suffix(".py").exists() or (module / "__main__.py").exists()
+    else:
+        assert (ROOT / program[0]).is_file(), f"{program[0]} does not exist"
+    flags = [word.split("=")[0] for word in arguments if word.startswith("--")]
+    if flags:
+        known, text = accepted(program)
+        assert set(flags) <= known, f"{set(flags) - known} not in\n{text}"
+
+
+def test_the_readme_shows_its_commands():
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = {line.split("#")[0].strip() for block in blocks(page) for line in block}
+    assert {"make demo", "make test"} <= lines
+    assert commands(page)
+
+
+def test_the_reading_itself():
+    page = (
+        "text\n```bash\ncd example_OAG\npython a.py --x 1 \\\n    --y 2  # why\n```\npython b.py\n"
+    )
+    ((folder, command),) = commands(page)
+    assert folder == "example_OAG"
+    assert target(folder, command) == (("example_OAG/a.py",), ["--x", "1", "--y", "2"])
