@@ -57,7 +57,7 @@ class EncoderConfig:
     conv_name: str = setting("hgt", "convolution", choices=("hgt",))
     n_hid: int = setting(400, "hidden width", low=1)
     n_heads: int = setting(8, "attention heads; divides n_hid", low=1)
-    n_layers: int = setting(3, "convolutions", low=1)
+    n_layers: int = setting(3, "convolutions; 0 leaves an MLP on own features", low=0)
     dropout: float = setting(0.2, "dropout of the encoder", low=0, high=0.99)
     prev_norm: bool = setting(False, "LayerNorm after all layers but the last")
     last_norm: bool = setting(False, "LayerNorm after the last layer")
@@ -157,6 +157,15 @@ FINETUNE_GROUPS: dict[str, type] = {
     "run": FinetuneRunConfig,
 }
 
+# Where fine-tuning's usual settings are not those of pre-training, as published.
+FINETUNE_DEFAULTS: dict[str, Any] = {
+    "scheduler": "cosine",
+    "max_lr": 5e-4,
+    "clip": 0.25,
+    "n_epoch": 50,
+    "n_batch": 16,
+}
+
 
 def comparable(config: Any) -> dict[str, dict[str, Any]]:
     """The settings that a run's numbers depend on, group by group, as plain values."""
@@ -188,7 +197,7 @@ def parse_finetune_flags(
     description: str | None, argv: Sequence[str] | None = None, **defaults: Any
 ) -> Any:
     """Flags of a fine-tuning script; see :func:`parse_flags`."""
-    return parse_flags(FINETUNE_GROUPS, description, argv, **defaults)
+    return parse_flags(FINETUNE_GROUPS, description, argv, **{**FINETUNE_DEFAULTS, **defaults})
 
 
 def parse_flags(

@@ -77,8 +77,10 @@ class OAG:
             else:
                 output = Path(output_dir or _toy_path(data_folder(), toy_papers, checked.seed))
                 graph = _build_toy(output, toy_papers, checked)
-        except (ValueError, OSError) as error:  # RawDataError is a ValueError
+        except ValueError as error:  # RawDataError is one
             raise SystemExit(f"error: {error}\nnothing was written") from error
+        except OSError as error:
+            raise SystemExit(f"error: {error}\nnothing was written: a full disk?") from error
         print(f"\n{graph.summary()}")
 
     @staticmethod

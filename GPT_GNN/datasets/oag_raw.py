@@ -197,8 +197,9 @@ def read_hierarchy(dump: RawDump) -> Hierarchy:
                 level_of.setdefault(i, at)
                 for i, at in zip(chunk[f"{side}FosId"].tolist(), levels, strict=True)
             ]
-            expected = f"the level that an earlier row gives field as {side}Level"
-            chunk.reject(np.array(first, dtype=np.int64) != levels, f"{side}Level", expected)
+            expected = f"the level that an earlier row gives this field as {side}Level"
+            differs = np.array(first, dtype=np.int64) != levels
+            chunk.reject(differs, f"{side}Level", expected, show="L{}".format)
         children.append(chunk["ChildFosId"])
         parents.append(chunk["ParentFosId"])
     pairs = np.stack([np.concatenate(children), np.concatenate(parents)])

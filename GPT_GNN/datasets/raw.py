@@ -122,10 +122,16 @@ class Chunk:
     def __getitem__(self, name: str) -> np.ndarray:
         return self.columns[name]
 
-    def reject(self, bad: np.ndarray, column: str, expected: str) -> None:
-        """Drop the rows of a mask as wrong. Raises RawDataError unless bad rows are skipped."""
+    def reject(
+        self, bad: np.ndarray, column: str, expected: str, show: Callable[[Any], str] = str
+    ) -> None:
+        """Drop the rows of a mask as wrong. Raises RawDataError unless bad rows are skipped.
+
+        Args:
+            show: how a value of the column stands in the file.
+        """
         for row in np.flatnonzero(bad):
-            self.table.bad_row(int(self.lines[row]), expected, str(self.columns[column][row]))
+            self.table.bad_row(int(self.lines[row]), expected, _short(show(self.columns[column][row])))
         self._keep(~bad)
 
     def leave_out(self, mask: np.ndarray, reason: str) -> None:
@@ -158,7 +164,7 @@ class RawTable:
 
     def bad_row(self, line: int, expected: str, found: str) -> None:
         """Count a wrong row, or stop. Raises RawDataError unless bad rows are skipped."""
-        message = f"{self.path}, line {line}: expected {expected}, found {_short(found)}"
+        message = f"{self.path}, line {line}: expected {expected}, found {found}"
         if not self.skip_bad_rows:
             raise RawDataError(f"{message} (--skip_bad_rows leaves such rows out and counts them)")
         self.counts.bad += 1
@@ -239,7 +245,7 @@ class RawTable:
         try:
             cells = line.decode("utf-8").rstrip("\r\n").split("\t")
         except UnicodeDecodeError:
-            self.bad_row(number, "UTF-8 text", repr(line[:40]))
+            self.bad_row(number, "UTF-8 text", repr(line[:80]))
             return False
         if len(cells) != len(self.kinds):
             expected = f"{len(self.kinds)} columns ({', '.join(self.kinds)})"
@@ -249,7 +255,7 @@ class RawTable:
             try:
                 kind.parse([cell])
             except (ValueError, KeyError):
-                self.bad_row(number, f"{kind.expected} as {name}", cell)
+                self.bad_row(number, f"{kind.expected} as {name}", _short(cell))
                 return False
         return True
 

@@ -63,8 +63,10 @@ class HGSampler:
         """
         schema = self.graph.schema
         hidden = hidden or self._nothing
-        if hidden.schema is not schema and hidden.schema != schema:
-            raise ValueError("hidden belongs to a graph of another schema")
+        if hidden.schema != schema or hidden.num_nodes != self._nothing.num_nodes:
+            raise ValueError(
+                "hidden belongs to another graph: its types or numbers of nodes differ"
+            )
         nodes, kinds, times = self._flat_seeds(seeds, time_max)
         node, time, first, src, dst, link, num_links, offsets = kernels.sample(
             self._arrays,

@@ -26,6 +26,10 @@ class HiddenEdges:
         pairs: per edge type ``(source ids, target ids)``, [n] each: those edges are hidden (all
             the parallel ones of a multigraph). A pair without an edge hides nothing.
 
+    Attributes:
+        schema, num_nodes: of the graph; a sampler of another one refuses it.
+        arrays: the same as flat arrays, for the kernel.
+
     Raises:
         ValueError: unknown edge type, a mask of another shape or dtype, ids out of range.
     """
@@ -34,7 +38,7 @@ class HiddenEdges:
         self, graph: HeteroGraph, masks: Masks | None = None, pairs: Pairs | None = None
     ) -> None:
         self.schema = graph.schema
-        self._num_nodes = {t: graph.num_nodes(t) for t in graph.node_types}
+        self.num_nodes = {t: graph.num_nodes(t) for t in graph.node_types}
         rules, flat_masks = self._rules(masks or {})
         none = [np.empty(0, dtype=np.int64)] * len(self.schema.edge_types)
         self._keys = self._with_pairs(none, pairs or {})
@@ -43,7 +47,7 @@ class HiddenEdges:
     def with_pairs(self, pairs: Pairs) -> HiddenEdges:
         """The same and a batch's own pairs besides; the masks are shared, not copied."""
         other = object.__new__(HiddenEdges)
-        other.schema, other._num_nodes = self.schema, self._num_nodes
+        other.schema, other.num_nodes = self.schema, self.num_nodes
         other._keys = self._with_pairs(self._keys, pairs)
         other.arrays = HiddenArrays(self.arrays.rules, self.arrays.masks, *_flat(other._keys))
         return other
@@ -59,9 +63,9 @@ class HiddenEdges:
                 if mask is None:
                     at.append(-1)
                     continue
-                if mask.dtype != np.bool_ or mask.shape != (self._num_nodes[node_type],):
+                if mask.dtype != np.bool_ or mask.shape != (self.num_nodes[node_type],):
                     raise ValueError(
-                        f"hidden {edge_type}: expected a bool mask of {self._num_nodes[node_type]} "
+                        f"hidden {edge_type}: expected a bool mask of {self.num_nodes[node_type]} "
                         f"{node_type} nodes, got {mask.dtype} {mask.shape}"
                     )
                 if id(mask) not in starts:
@@ -89,7 +93,7 @@ class HiddenEdges:
 
     def _ids(self, edge_type: EdgeType, node_type: str, ids: np.ndarray) -> np.ndarray:
         ids = np.asarray(ids).astype(np.int64)
-        n = self._num_nodes[node_type]
+        n = self.num_nodes[node_type]
         if len(ids) and not (0 <= ids.min() and ids.max() < n):
             raise ValueError(
                 f"hidden {edge_type}: expected {node_type} ids in [0, {n}), "

@@ -170,6 +170,17 @@ class AuthorDisambiguation:
         }
         return PairBatch(batch, **{name: torch.from_numpy(a) for name, a in arrays.items()})
 
+    def most_frequent(self, split: str) -> dict[str, np.ndarray]:
+        """Per query ``ndcg`` and ``mrr`` of ranking candidates by their papers up to training's end."""
+        time = self.graph.node_time(self.target)
+        assert time is not None
+        known = time[self._paper] <= self.split.time_max("train")
+        papers = np.bincount(self._writer[known], minlength=self.graph.num_nodes(self.author))
+        queries = self._queries[split]
+        row, candidate = queries.candidates(self.items(split))
+        true = queries.is_true(self.items(split), row, candidate)
+        return _ranked(papers[candidate], true, np.bincount(row))
+
     def head(self, n_hid: int) -> Matcher:
         """A cosine match between an author and a paper."""
         return Matcher(n_hid, n_hid)
@@ -188,13 +199,18 @@ class AuthorDisambiguation:
         """Per query ``ndcg`` and ``mrr``."""
         score = head(h[data.right], h[data.left]).cpu().numpy()
         true = data.true.cpu().numpy()
-        ends = np.cumsum(data.size.cpu().numpy())[:-1]
-        rows = [
-            ranking_metrics(s[None], t[None])
-            for s, t in zip(np.split(score, ends), np.split(true, ends), strict=True)
-        ]
-        ndcg, mrr = (np.concatenate([row[i] for row in rows]) for i in (0, 1))
-        return {"ndcg": ndcg, "mrr": mrr}
+        return _ranked(score, true, data.size.cpu().numpy())
+
+
+def _ranked(score: np.ndarray, true: np.ndarray, size: np.ndarray) -> dict[str, np.ndarray]:
+    """Metrics of queries whose candidates lie one after the other."""
+    ends = np.cumsum(size)[:-1]
+    rows = [
+        ranking_metrics(s[None], t[None])
+        for s, t in zip(np.split(score, ends), np.split(true, ends), strict=True)
+    ]
+    ndcg, mrr = (np.concatenate([row[i] for row in rows]) for i in (0, 1))
+    return {"ndcg": ndcg, "mrr": mrr}
 
 
 class _Blocks:

@@ -120,12 +120,28 @@ class NodeClassification:
 
     def collate(self, split: str, items: np.ndarray, batch: Batch) -> ClassBatch:
         """Labels to go with a batch that was sampled around these items."""
+        start = batch.graph.node_offsets[self.graph.schema.node_type_id(self.target)]
+        nodes = torch.arange(len(items)) + start
+        return ClassBatch(batch, nodes, torch.from_numpy(self._targets(items)))
+
+    def most_frequent(self, split: str) -> dict[str, np.ndarray]:
+        """Per node ``ndcg`` and ``mrr`` of always ranking the classes by their training counts."""
+        row, label = self._labels.of(self._items["train"])
+        counts = np.bincount(self._class_of[label], minlength=len(self.classes)).astype(np.float32)
+        ndcg, mrr = [], []
+        for start in range(0, len(self._items[split]), 1024):
+            items = self._items[split][start : start + 1024]
+            y = self._targets(items)
+            scores = ranking_metrics(np.broadcast_to(counts, y.shape), y)
+            ndcg.append(scores[0])
+            mrr.append(scores[1])
+        return {"ndcg": np.concatenate(ndcg), "mrr": np.concatenate(mrr)}
+
+    def _targets(self, items: np.ndarray) -> np.ndarray:
         y = np.zeros((len(items), len(self.classes)), dtype=np.float32)
         row, label = self._labels.of(items)
         y[row, self._class_of[label]] = 1
-        start = batch.graph.node_offsets[self.graph.schema.node_type_id(self.target)]
-        nodes = torch.arange(len(items)) + start
-        return ClassBatch(batch, nodes, torch.from_numpy(y / y.sum(1, keepdims=True)))
+        return y / y.sum(1, keepdims=True)
 
     def head(self, n_hid: int) -> Classifier:
         """A linear classifier over the classes."""

@@ -62,7 +62,8 @@ def finetune(
 
     An epoch is ``n_batch`` batches. Validation and test cover their whole splits. The folder
     ``<model_dir>/<task_name>/`` gets config.json, metrics.jsonl (its last line is the test result),
-    checkpoint.pt (the last state) and best.pt.
+    checkpoint.pt (the last state) and best.pt. The test line holds, as ``floor_*``, the result of always
+    answering the most frequent labels.
 
     Returns:
         The test metrics.
@@ -143,8 +144,9 @@ def finetune(
     model.eval()
     with torch.no_grad():
         test = score("test")
-    log.record(split="test", best_step=record["step"], **test)
-    log.say("test " + "  ".join(f"{name} {value:.4f}" for name, value in test.items()))
+    floor = {f"floor_{n}": float(v.mean()) for n, v in task.most_frequent("test").items()}
+    log.record(split="test", best_step=record["step"], **floor, **test)
+    log.say("test " + "  ".join(f"{name} {value:.4f}" for name, value in (test | floor).items()))
     log.close()
     return test
 

@@ -115,7 +115,7 @@ def fit(
             lr = optimizer.param_groups[0]["lr"]
             optimizer.step()
             scheduler.step()
-            numbers = {name: float(value) for name, value in values.items()}
+            numbers = {name: value.item() for name, value in values.items()}
             log.record(step=step, split="train", lr=lr, **numbers)
             bar.update()
             bar.set_postfix(loss=f"{numbers['loss']:.3f}", refresh=False)
@@ -147,8 +147,8 @@ def _line(plan: Plan, step: int, train: dict[str, float], valid: dict[str, float
 
 
 def _check_finite(values: dict[str, Tensor], step: int) -> None:
-    if not math.isfinite(float(values["loss"])):
-        parts = ", ".join(f"{name} = {float(value)}" for name, value in values.items())
+    if not math.isfinite(values["loss"].item()):
+        parts = ", ".join(f"{name} = {value.item()}" for name, value in values.items())
         raise FloatingPointError(
             f"the loss is not finite at step {step}: {parts}; nothing was saved since the last "
             "checkpoint. A lower --max_lr or --clip may help"

@@ -84,7 +84,7 @@ def pretrain(
             ids = valid[start : start + batch_size]
             values = objective(to_device(masked(ids, derive(run.seed, "valid", start)), device))
             for name, value in values.items():
-                totals[name] = totals.get(name, 0.0) + float(value) * len(ids) / len(valid)
+                totals[name] = totals.get(name, 0.0) + value.item() * len(ids) / len(valid)
         return {**totals, "score": -totals["loss"]}
 
     config = {**config, "graph": {"fingerprint": graph.fingerprint}}

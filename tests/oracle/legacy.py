@@ -106,3 +106,40 @@ def golden(path: Path) -> dict[str, Tensor]:
     """The arrays of a golden file as tensors."""
     with np.load(path, allow_pickle=False) as arrays:
         return {name: torch.from_numpy(np.asarray(arrays[name])) for name in arrays}
+
+
+def ours_linear(prefix: str, published: str, state: State) -> State:
+    """A linear layer or LayerNorm under another name."""
+    return {f"{prefix}.{part}": state[f"{published}.{part}"] for part in ("weight", "bias")}
+
+
+def ours_hgt(layer: State) -> State:
+    """State dict of :class:`GPT_GNN.conv.hgt.HGTConv` from one published layer's parameters."""
+    out = {name: layer[name] for name in ("skip", "relation_pri", "relation_att", "relation_msg")}
+    for t in range(len(layer["skip"])):
+        out |= ours_linear(f"q.{t}", f"q_linears.{t}", layer)
+        out |= ours_linear(f"a.{t}", f"a_linears.{t}", layer)
+        for part in ("weight", "bias"):
+            both = [layer[f"{name}_linears.{t}.{part}"] for name in "kv"]
+            out[f"kv.{t}.{part}"] = torch.cat(both)
+        if f"norms.{t}.weight" in layer:
+            out |= ours_linear(f"norms.{t}", f"norms.{t}", layer)
+    if "emb.emb.weight" in layer:
+        out["time.table"] = layer["emb.emb.weight"]
+        out |= ours_linear("time.linear", "emb.lin", layer)
+    return out
+
+
+def ours_encoder(state: PublishedState) -> State:
+    """State dict of :class:`GPT_GNN.model.gnn.GNN`; types and relations keep their numbers."""
+    out = {f"adapt.{t}.{part}": v for t, a in enumerate(state.adapt) for part, v in a.items()}
+    for number, layer in enumerate(state.layers):
+        out |= {f"convs.{number}.{name}": v for name, v in ours_hgt(layer).items()}
+    return out
+
+
+def ours_text_decoder(state: State) -> State:
+    """State dict of :class:`GPT_GNN.model.heads.TextDecoder`."""
+    out = {name: v for name, v in state.items() if name.startswith("rnn.")}
+    out |= ours_linear("adapt", "adp", state)
+    return out | {"word_vectors": state["encoder.weight"], "bias": state["decoder.bias"]}

@@ -1,6 +1,6 @@
 """The LSTM title decoder and its loss, one title and one word at a time.
 
-Parameter names are the published ones; ``encoder.weight`` and ``decoder.weight`` are one tensor, the
+Parameter names are the published ones; ``encoder.weight`` and ``decoder.weight`` are one tensor, of
 word vectors. Legend: V words, W width of a word vector, D width of a node embedding, L words of a
 title, B titles.
 """

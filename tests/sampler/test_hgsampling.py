@@ -15,6 +15,7 @@ from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler import kernels
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.kernels.compiler import fingerprint
 from tests.sampler.graphs import CITE, MEETS, SAME, random_graph, same_subgraph
 
 ROOT = Path(__file__).parents[2]
@@ -204,6 +205,7 @@ import sys, tracemalloc
 import numpy as np
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.kernels.compiler import fingerprint
 
 for path in sys.argv[1:]:
     sampler = HGSampler(HeteroGraph.open(path), 3, 8)
@@ -237,3 +239,9 @@ def test_kernel_is_compiled_once(timed_graph, untimed_graph, tmp_path):
     draw(untimed_graph, 0, seeds={"paper": (np.array([1]), None)})
     draw(random_graph(tmp_path / "store", 0, n_edges=0), 0)
     assert len(kernels.sample.signatures) == 1
+
+
+def test_an_edited_kernel_is_compiled_anew():
+    """Numba's cache sees the closure; without the fingerprint in it, it would run stale code."""
+    closure = kernels.sample.py_func.__closure__
+    assert fingerprint() in [cell.cell_contents for cell in closure]

@@ -139,7 +139,15 @@ def test_masks_of_both_directions_add_up(timed_graph):
     assert all(len(s.src) == 0 for s in samples(timed_graph, everything, n=3))
 
 
-def test_bad_hidden(timed_graph, tmp_path):
+def test_hidden_of_another_graph(timed_graph, untimed_graph, tmp_path, monkeypatch):
+    monkeypatch.setitem(NODES, "ghost", 1)
+    larger = build(tmp_path / "larger", random_edges(0))
+    for other in (untimed_graph, larger):
+        with pytest.raises(ValueError, match="hidden belongs to another graph"):
+            samples(timed_graph, HiddenEdges(other))
+
+
+def test_bad_hidden(timed_graph):
     with pytest.raises(ValueError, match="unknown edge type"):
         HiddenEdges(timed_graph, {("paper", "near", "paper"): (None, None)})
     with pytest.raises(ValueError, match="expected a bool mask of 60 paper nodes"):

@@ -66,7 +66,7 @@ def test_leaving_early_stops_the_workers(error):
         return step
 
     def consume():
-        for value in Loader(make, range(10_000), 2):
+        for value in Loader(make, range(10_000), 2, prefetch=300):
             if value == 2:
                 if error:
                     raise error

@@ -1,0 +1,79 @@
+"""The factored HGT layer against the literal one: values and gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from GPT_GNN.batch.batch import batch_graph
+from GPT_GNN.conv.hgt import HGTConv
+from GPT_GNN.graph.store import NO_TIME
+from tests.oracle.hgt import LiteralHGTConv, table_row
+from tests.oracle.legacy import ours_hgt
+
+D, HEADS = 8, 2
+
+
+def case(seed, sizes, num_edges, timed):
+    """Random edges of 3 relations and ``self``: node types, edges, batch graph and table rows.
+
+    Some nodes have no time and some no edge but their loop; the last node has not even that.
+    """
+    rng = np.random.default_rng(seed)
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    n = int(offsets[-1])
+    relation = np.concatenate([rng.integers(0, 3, num_edges), np.full(n - 1, 3)])
+    src = np.concatenate([rng.integers(0, n, num_edges), np.arange(n - 1)])
+    dst = np.concatenate([rng.integers(0, n - 1, num_edges), np.arange(n - 1)])
+    order = np.lexsort((dst, relation))
+    relation, src, dst = relation[order], src[order], dst[order]
+    time = rng.integers(1800, 2021, n).astype(np.int32)
+    time[rng.random(n) < 0.2] = NO_TIME
+    graph = batch_graph(offsets, src, dst, relation, 4, time if timed else None)
+    known = [None if t == NO_TIME else int(t) for t in time]
+    rows = [table_row(known[i], known[j]) for j, i in zip(src, dst, strict=True)]
+    node_type = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes))
+    edges = torch.from_numpy(np.stack([src, dst]))
+    return (
+        graph,
+        node_type,
+        edges,
+        torch.from_numpy(relation),
+        torch.tensor(rows) if timed else None,
+    )
+
+
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize("use_norm", [True, False])
+@pytest.mark.parametrize(
+    ("sizes", "num_edges"), [((7, 0, 5), 60), ((1, 1, 1), 1), ((4, 3, 2), 0), ((30, 2, 9), 300)]
+)
+def test_equals_the_literal_layer(sizes, num_edges, use_norm, timed):
+    torch.manual_seed(0)
+    graph, node_type, edges, relation, rows = case(1, sizes, num_edges, timed)
+    literal = LiteralHGTConv(D, len(sizes), 4, HEADS, 0.0, use_norm, timed)
+    for name, parameter in literal.named_parameters():
+        if not name.startswith("emb.emb"):
+            torch.nn.init.normal_(parameter, std=0.5)
+    ours = HGTConv(D, len(sizes), 4, HEADS, 0.0, use_norm, timed, train_time_table=True)
+    ours.load_state_dict(ours_hgt(literal.state_dict()))
+    literal.eval(), ours.eval()
+
+    x = torch.randn(sum(sizes), D)
+    weight = torch.randn(sum(sizes), D)
+    results = []
+    for layer, arguments in ((literal, (node_type, edges, relation, rows)), (ours, (graph,))):
+        own_x = x.clone().requires_grad_()
+        out = layer(own_x, *arguments)
+        (out * weight).sum().backward()
+        zero = {name: torch.zeros_like(p) for name, p in layer.named_parameters()}
+        grads = {name: p.grad for name, p in layer.named_parameters() if p.grad is not None}
+        results.append((out, own_x.grad, zero | grads))
+    (want, want_x, want_grads), (got, got_x, got_grads) = results
+    torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(got_x, want_x, rtol=1e-4, atol=1e-4)
+    for name, want_grad in ours_hgt(want_grads).items():
+        torch.testing.assert_close(
+            got_grads[name], want_grad, rtol=1e-3, atol=1e-4, msg=lambda m, n=name: f"{n}: {m}"
+        )

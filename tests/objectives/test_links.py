@@ -1,0 +1,129 @@
+"""The edge loss as matrix products against one masked edge at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from GPT_GNN.batch.mask import mask_links
+from GPT_GNN.model.heads import Matcher
+from GPT_GNN.model.queue import AdaptiveQueue
+from GPT_GNN.objectives.links import MIN_MASKED, contrastive_loss, link_tasks
+from GPT_GNN.rng import derive
+from GPT_GNN.sampler.hgsampling import HGSampler
+from tests.oracle.edge_scorer import LiteralMatcher
+from tests.oracle.link_loss import LiteralLinks, link_loss
+from tests.sampler.graphs import random_graph
+
+D = 6
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory):
+    return random_graph(tmp_path_factory.mktemp("links") / "store", 0, n_edges=400)
+
+
+def sampled(graph, seed, n_targets=30):
+    """A masked subgraph around some papers, and the first node row of each type."""
+    rng = derive(seed, "test")
+    ids = rng.choice(60, n_targets, replace=False)
+    seeds = {"paper": (ids, np.full(n_targets, 2011, dtype=np.int32))}
+    subgraph = HGSampler(graph, 2, 20).sample(seeds, 2011, None, rng)
+    offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in subgraph.node_ids])])
+    masked = mask_links(subgraph, "paper", ["rev_about"], 0.5, rng)
+    return subgraph, offsets, masked, rng
+
+
+def relations_of(graph):
+    return graph.schema.edge_types_into("paper")
+
+
+def literal_links(graph, subgraph, masked, offsets, relation, candidates, score, queue):
+    """The same task from the edges themselves, one loop per definition."""
+    source, _, target = graph.edge_types[relation]
+    s, t = graph.schema.node_type_id(source), graph.schema.node_type_id(target)
+    masked_edges, linked, linked_ids = [], {}, {}
+    for e in range(*subgraph.edge_offsets[relation : relation + 2]):
+        u, v = int(subgraph.src[e] + offsets[s]), int(subgraph.dst[e] + offsets[t])
+        linked.setdefault(v, set()).add(u)
+        if masked.generated[e]:
+            masked_edges.append((v, u))
+    csr = graph.csr(graph.edge_types[relation])
+    for v, node in enumerate(subgraph.node_ids[t].tolist()):
+        neighbours = csr.indices[csr.indptr[node] : csr.indptr[node + 1]]
+        linked_ids[int(v + offsets[t])] = set(neighbours.tolist())
+    return LiteralLinks(score, masked_edges, candidates, linked, linked_ids, queue)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("neg_samp_num", [1, 5, 255])
+@pytest.mark.parametrize("queued", [0, 12])
+def test_loss_and_gradients(graph, seed, neg_samp_num, queued):
+    torch.manual_seed(seed)
+    subgraph, offsets, masked, rng = sampled(graph, seed)
+    relations = relations_of(graph)
+    tasks = link_tasks(graph, subgraph, masked, relations, offsets, neg_samp_num, 64, rng)
+    assert tasks
+    h = torch.randn(int(offsets[-1]), D, dtype=torch.float64)
+    mine, theirs = h.clone().requires_grad_(), h.clone().requires_grad_()
+    losses, literal = [], []
+    for task in tasks:
+        relation = relations[task.relation]
+        ours, slow = Matcher(D, D).eval().double(), LiteralMatcher(D, D).eval().double()
+        slow.load_state_dict(ours.state_dict())
+        rows = torch.randn(queued, D, dtype=torch.float64)
+        ids = torch.from_numpy(rng.integers(0, 40, queued))
+        losses.append(contrastive_loss(ours, mine, task, rows, ids))
+        queue = list(zip(ids.tolist(), rows, strict=True))
+        candidates = task.candidates.tolist()
+        assert len(candidates) <= neg_samp_num
+        literal.append(
+            literal_links(graph, subgraph, masked, offsets, relation, candidates, slow, queue)
+        )
+    got, want = torch.stack(losses).mean(), link_loss(theirs, literal)
+    torch.testing.assert_close(got, want)
+    got.backward()
+    want.backward()
+    torch.testing.assert_close(mine.grad, theirs.grad)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_which_relations_and_candidates(graph, seed):
+    subgraph, offsets, masked, rng = sampled(graph, seed, n_targets=8 + 4 * seed)
+    relations = relations_of(graph)
+    tasks = link_tasks(graph, subgraph, masked, relations, offsets, 255, 64, rng)
+    for position, relation in enumerate(relations):
+        edges = slice(*subgraph.edge_offsets[relation : relation + 2])
+        count = int(masked.generated[edges].sum())
+        found = [task for task in tasks if task.relation == position]
+        assert len(found) == (count > MIN_MASKED)
+        for task in found:
+            assert len(task.edge_source) == count
+            source = graph.schema.node_type_id(graph.edge_types[relation][0])
+            rows = set((subgraph.src[edges] + offsets[source]).tolist())
+            assert set(task.candidates.tolist()) == rows  # fewer than 255: all of them
+            ids = subgraph.node_ids[source][task.entering.numpy() - offsets[source]]
+            assert ids.tolist() == task.entering_id.tolist()
+            assert len(set(ids)) == len(ids)
+
+
+def test_no_relation_left():
+    h = torch.randn(3, D, requires_grad=True)
+    few = LiteralLinks(LiteralMatcher(D, D), [(0, 1)] * MIN_MASKED, [2], {})
+    loss = link_loss(h, [few])
+    assert float(loss) == 0
+
+
+def test_the_queue_adds_negatives_and_may_be_empty(graph):
+    subgraph, offsets, masked, rng = sampled(graph, 0)
+    relations = relations_of(graph)
+    task = link_tasks(graph, subgraph, masked, relations, offsets, 255, 64, rng)[0]
+    h = torch.randn(int(offsets[-1]), D)
+    scorer = Matcher(D, D).eval()
+    empty = contrastive_loss(scorer, h, task, h[:0], torch.zeros(0, dtype=torch.long))
+    every = task.linked_id.unique()
+    with_queue = contrastive_loss(scorer, h, task, torch.randn(len(every), D), every)
+    assert with_queue > empty  # for each target the sources of the others are negatives
+    queue = AdaptiveQueue(1, 4, D)
+    assert torch.equal(contrastive_loss(scorer, h, task, *queue.read(0)), empty)
