@@ -29,11 +29,15 @@ lint: $(VENV)/.installed-dev
 	$(PY) -m mypy
 
 $(VENV)/.created:
-	@if $(PY) -m pip --version >/dev/null 2>&1; then touch $@; exit 0; fi; \
+	@if $(PY) -c '' >/dev/null 2>&1 && ! $(PY) -c '$(FITS)' >/dev/null 2>&1; then \
+		echo "error: expected Python 3.11, 3.12 or 3.13 in $(VENV), found" \
+			"$$($(PY) --version 2>&1); remove $(VENV) and try again" >&2; exit 1; \
+	fi; \
+	if $(PY) -m pip --version >/dev/null 2>&1; then touch $@; exit 0; fi; \
 	for python in $(CANDIDATES); do \
 		if "$$python" -c '$(FITS)' >/dev/null 2>&1; then \
-			echo "$$python -m venv $(VENV)"; \
-			"$$python" -m venv $(VENV) && touch $@; exit $$?; \
+			echo "$$python -m venv --clear $(VENV)"; \
+			"$$python" -m venv --clear $(VENV) && touch $@; exit $$?; \
 		fi; \
 	done; \
 	echo "error: expected Python 3.11, 3.12 or 3.13 with the venv module; tried: $(CANDIDATES)." >&2; \

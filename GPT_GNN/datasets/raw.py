@@ -131,7 +131,9 @@ class Chunk:
             show: how a value of the column stands in the file.
         """
         for row in np.flatnonzero(bad):
-            self.table.bad_row(int(self.lines[row]), expected, _short(show(self.columns[column][row])))
+            self.table.bad_row(
+                int(self.lines[row]), expected, _short(show(self.columns[column][row]))
+            )
         self._keep(~bad)
 
     def leave_out(self, mask: np.ndarray, reason: str) -> None:

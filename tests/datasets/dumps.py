@@ -23,7 +23,7 @@ TINY: dict[str, str] = {
     "PAb": """
         PaperId AbstractText
         1 graph_networks_learn
-        2 
+        2
         3 seen_only_after_the_bound
         6 des_reseaux""",
     "PR": """
