@@ -20,8 +20,8 @@ def ranking_metrics(
 
     Args:
         scores: [n, C], higher is better. Rows with fewer candidates are filled up with -inf.
-        relevance: [n, C], at least 0, only ratios within a row matter; or, where the relevant ones of
-            a row are all alike, ``(indptr [n + 1], columns [L])``: row i's relevant candidates are
+        relevance: [n, C], at least 0, only ratios within a row matter; or, where the relevant
+            candidates of a row are all alike, ``(indptr [n + 1], columns [L])``: those of row i are
             ``columns[indptr[i]:indptr[i + 1]]``, each named once.
 
     Returns:
