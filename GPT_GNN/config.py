@@ -1,5 +1,7 @@
-"""Settings as dataclasses: a field is a flag of the scripts, a keyword of the package and an entry of
-the checkpoint, declared once."""
+"""Settings as dataclasses, declared once.
+
+A field is a flag of the scripts, a keyword of the package and an entry of the checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +38,9 @@ class DataConfig:
     """Which graph."""
 
     data_dir: str = setting("toy", "folder of a graph store, or 'toy' for the built-in graph")
+    domain: str = setting(
+        "", "open the store oag<domain> inside data_dir, e.g. _CS; empty: data_dir"
+    )
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,9 @@ class GPTConfig:
     neg_samp_num: int = setting(255, "most negatives of a target from its own batch", low=1)
     queue_size: int = setting(256, "rows of the adaptive queue per relation; 0 for none", low=0)
     mask_ratio: float = setting(0.5, "probability that a link is masked", low=0, high=1)
+    two_pass: bool = setting(
+        False, "encode twice, so that no attribute reaches its own generation over two hops"
+    )
     w2v_dir: str = setting(
         "", "word vectors in word2vec text or binary (.bin) format; default: the store's own"
     )
@@ -139,7 +147,16 @@ class FieldTaskConfig:
 
 
 # Settings that say where a run happens, not what it computes: a resumed run may change them.
-_PLACES = {"data_dir", "pretrain_model_dir", "model_dir", "task_name", "cuda", "n_pool", "resume"}
+_PLACES = {
+    "data_dir",
+    "domain",
+    "pretrain_model_dir",
+    "model_dir",
+    "task_name",
+    "cuda",
+    "n_pool",
+    "resume",
+}
 
 PRETRAIN_GROUPS: dict[str, type] = {
     "data": DataConfig,

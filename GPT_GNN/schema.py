@@ -50,9 +50,7 @@ class Schema:
     def node_type_id(self, node_type: str) -> int:
         """Position of a node type. Raises ValueError for an unknown one."""
         if node_type not in self.node_types:
-            raise ValueError(
-                f"unknown node type {node_type!r}; available: {list(self.node_types)}"
-            )
+            raise ValueError(f"unknown node type {node_type!r}; available: {list(self.node_types)}")
         return self.node_types.index(node_type)
 
     def edge_type_id(self, edge_type: EdgeType) -> int:

@@ -1,8 +1,8 @@
 """Fine-tune on author disambiguation: which author of this name wrote this paper?
 
-    python finetune_OAG_AD.py                                # from scratch, the built-in graph
-    python finetune_OAG_AD.py --use_pretrain                 # from what pretrain_OAG.py wrote
-    python finetune_OAG_AD.py --data_percentage 1.0
+python finetune_OAG_AD.py                                # from scratch, the built-in graph
+python finetune_OAG_AD.py --use_pretrain                 # from what pretrain_OAG.py wrote
+python finetune_OAG_AD.py --data_percentage 1.0
 """
 
 import os
@@ -20,7 +20,7 @@ from GPT_GNN.train.start import initial_encoder
 
 def main() -> None:
     args = parse_finetune_flags(__doc__, task_name="AD", batch_size=256)
-    graph = OAG.open(args.data.data_dir)
+    graph = OAG.open(args.data.data_dir, args.data.domain)
     encoder = initial_encoder(graph, args.encoder, args.run)
     task = AuthorDisambiguation(
         graph,

@@ -1,8 +1,8 @@
 """Fine-tune on paper-field: predict the L2 fields of a paper.
 
-    python finetune_OAG_PF.py                                # from scratch, the built-in graph
-    python finetune_OAG_PF.py --use_pretrain                 # from what pretrain_OAG.py wrote
-    python finetune_OAG_PF.py --data_percentage 1.0 --hide_all_fields
+python finetune_OAG_PF.py                                # from scratch, the built-in graph
+python finetune_OAG_PF.py --use_pretrain                 # from what pretrain_OAG.py wrote
+python finetune_OAG_PF.py --data_percentage 1.0 --hide_all_fields
 """
 
 import os
@@ -20,7 +20,7 @@ from GPT_GNN.train.start import initial_encoder
 
 def main() -> None:
     args = parse_finetune_flags(__doc__, extra=FieldTaskConfig, task_name="PF")
-    graph = OAG.open(args.data.data_dir)
+    graph = OAG.open(args.data.data_dir, args.data.domain)
     encoder = initial_encoder(graph, args.encoder, args.run)
     task = NodeClassification(
         graph,

@@ -1,8 +1,8 @@
 """Fine-tune on paper-venue: predict where a paper appeared.
 
-    python finetune_OAG_PV.py                                # from scratch, the built-in graph
-    python finetune_OAG_PV.py --use_pretrain                 # from what pretrain_OAG.py wrote
-    python finetune_OAG_PV.py --data_percentage 1.0
+python finetune_OAG_PV.py                                # from scratch, the built-in graph
+python finetune_OAG_PV.py --use_pretrain                 # from what pretrain_OAG.py wrote
+python finetune_OAG_PV.py --data_percentage 1.0
 """
 
 import os
@@ -20,7 +20,7 @@ from GPT_GNN.train.start import initial_encoder
 
 def main() -> None:
     args = parse_finetune_flags(__doc__, task_name="PV")
-    graph = OAG.open(args.data.data_dir)
+    graph = OAG.open(args.data.data_dir, args.data.domain)
     encoder = initial_encoder(graph, args.encoder, args.run)
     task = NodeClassification(
         graph,

@@ -1,9 +1,9 @@
 """Turn an OAG raw dump into a graph store (docs/DATA_FORMAT.md says what both look like).
 
-    python preprocess_OAG.py                                   # the built-in graph
-    python preprocess_OAG.py --input_dir ../data/oag_raw --output_dir ../data/oag_cs --domain _CS
-    python preprocess_OAG.py --input_dir acl_full --output_dir ../data/acl --language any
-    python preprocess_OAG.py --input_dir dump --domain _Med --citation_bar 1
+python preprocess_OAG.py                                   # the built-in graph
+python preprocess_OAG.py --input_dir ../data/oag_raw --output_dir ../data/oag_cs --domain _CS
+python preprocess_OAG.py --input_dir acl_full --output_dir ../data/acl --language any
+python preprocess_OAG.py --input_dir dump --domain _Med --citation_bar 1
 """
 
 import argparse

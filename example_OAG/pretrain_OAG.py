@@ -1,9 +1,9 @@
 """Pre-train an encoder on an OAG-format academic graph with GPT-GNN.
 
-    python pretrain_OAG.py                                   # the built-in graph
-    python pretrain_OAG.py --data_dir ../data/oag_cs         # a store that preprocess_OAG.py wrote
-    python pretrain_OAG.py --attr_type text --queue_size 512
-    python pretrain_OAG.py --resume                          # go on after an interruption
+python pretrain_OAG.py                                   # the built-in graph
+python pretrain_OAG.py --data_dir ../data/oag_cs         # a store that preprocess_OAG.py wrote
+python pretrain_OAG.py --attr_type text --queue_size 512
+python pretrain_OAG.py --resume                          # go on after an interruption
 """
 
 import os
@@ -20,7 +20,7 @@ from GPT_GNN.train.start import new_encoder, new_gpt_gnn
 
 def main() -> None:
     args = parse_pretrain_flags(__doc__, attr_type="text", queue_size=256)
-    graph = OAG.open(args.data.data_dir)
+    graph = OAG.open(args.data.data_dir, args.data.domain)
     encoder = new_encoder(graph, args.encoder, args.run.seed)
     objective = new_gpt_gnn(encoder, graph, OAG, args.gpt, args.run.seed)
     pretrain(objective, graph, OAG, args.sampler, args.optim, args.run, comparable(args))

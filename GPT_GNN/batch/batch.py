@@ -1,8 +1,8 @@
 """The tensors that an encoder reads.
 
-Legend, here and in ``conv/`` and ``model/``: N nodes, E edges (self loops included), P rows (a row is
-one target's in-edges of one relation), U distinct time differences, T node types, R relations (edge
-types and, last, ``self``), D hidden width, H heads, d = D / H, B targets.
+Legend, here and in ``conv/`` and ``model/``: N nodes, E edges (self loops included), P rows (a row
+is one target's in-edges of one relation), U distinct time differences, T node types, R relations
+(edge types and, last, ``self``), D hidden width, H heads, d = D / H, B targets.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def assemble(
         src, dst: [E] local ids, grouped by edge type and ascending by dst within each.
         edge_offsets: [number of edge types + 1].
     """
-    node_offsets = np.concatenate([[0], np.cumsum([len(times) for times in node_times])])
+    node_offsets = [0, *np.cumsum([len(times) for times in node_times]).tolist()]
     counts = np.diff(edge_offsets)
     source_start = [node_offsets[schema.node_type_id(s)] for s, _, _ in schema.edge_types]
     target_start = [node_offsets[schema.node_type_id(t)] for _, _, t in schema.edge_types]

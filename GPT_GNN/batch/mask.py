@@ -16,8 +16,8 @@ class Masked:
 
     Attributes:
         observed: [E] bool, edges that the encoder sees.
-        generated: [E] bool, edges into a target that the edge loss generates. An edge that is neither
-            is the inverse of a generated one.
+        generated: [E] bool, edges into a target that the edge loss generates. An edge that is
+            neither is the inverse of a generated one.
     """
 
     observed: np.ndarray

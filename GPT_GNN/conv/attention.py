@@ -6,8 +6,8 @@
     att[e, h]  = softmax over all in-edges of i of  q[p, h] . (k[j, h] + tk[e, h])
     out[p, h]  = sum over the row's edges of att[e, h] (v[j, h] + tv[e, h])
 
-where tk, tv are rows of a small table of time encodings. On the CPU one Numba kernel walks each target's
-edges once forward and once backward; elsewhere the same is written with tensor operations.
+where tk, tv are rows of a small table of time encodings. On the CPU one Numba kernel walks each
+target's edges once forward and once backward; elsewhere the same is written with tensor operations.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ class _FusedAttention(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        (grad,) = grads
         q, kv, time_kv, weight, out = ctx.saved_tensors
         chunks = _chunks(ctx.graph)
         grad_q = torch.empty_like(q)

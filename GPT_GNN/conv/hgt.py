@@ -19,11 +19,11 @@ class HGTConv(nn.Module):
     For target i of type t and source j of type s over relation r:
     K = K_s(x_j + RTE(dt)), V = V_s(x_j + RTE(dt)), Q = Q_t(x_i);
     att = softmax over all in-edges of i of (Q . (K W_att_r)) mu_r / sqrt(d);
-    out = sigmoid(skip_t) A_t(gelu(sum att V W_msg_r)) + (1 - sigmoid(skip_t)) x_i, then LayerNorm of
-    the type if ``use_norm``, then dropout.
+    out = sigmoid(skip_t) A_t(gelu(sum att V W_msg_r)) + (1 - sigmoid(skip_t)) x_i, then
+    LayerNorm of the type if ``use_norm``, then dropout.
 
-    K_s is linear, so K_s(x + RTE) = K_s x + W_K RTE: nodes are projected once and the time term is a
-    table of few rows. Q . (K W_att_r) = (Q W_att_r^T) . K and sum att (V W_msg_r) = (sum att V)
+    K_s is linear, so K_s(x + RTE) = K_s x + W_K RTE: nodes are projected once and the time term is
+    a table of few rows. Q . (K W_att_r) = (Q W_att_r^T) . K and sum att (V W_msg_r) = (sum att V)
     W_msg_r, so both relation transforms act once a row (a target's edges of one relation).
 
     Args:
@@ -93,7 +93,7 @@ class HGTConv(nn.Module):
         if self.time is None:
             return kv.new_zeros(0, kv.shape[1])
         encoding = self.time(graph.time_index)
-        return torch.cat([F.linear(encoding, linear.weight) for linear in self.kv])
+        return torch.cat([F.linear(encoding, linear.get_parameter("weight")) for linear in self.kv])
 
 
 def relation_linear(rows: Tensor, weight: Tensor, graph: BatchGraph) -> Tensor:

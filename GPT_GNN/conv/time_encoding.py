@@ -19,9 +19,9 @@ class RelativeTimeEncoding(nn.Module):
         dropout: acts on whole batches' table rows, one draw a row.
 
     Source: HGT (Hu et al., WWW 2020), section 3.3.
-    Differs: the published table has a precedence slip that leaves one of its frequencies alive; ours
-    are 10000^(-k / n_hid). A table found in a checkpoint is used as found. The published code draws
-    dropout per edge, which forbids a table; ours draws it per time difference.
+    Differs: the published table has a precedence slip that leaves one of its frequencies alive;
+    ours are 10000^(-k / n_hid). A table found in a checkpoint is used as found. The published code
+    draws dropout per edge, which forbids a table; ours draws it per time difference.
     """
 
     def __init__(self, n_hid: int, train_table: bool = False, dropout: float = 0.2) -> None:

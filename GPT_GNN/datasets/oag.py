@@ -32,15 +32,19 @@ class OAG:
     text_part = "text"
 
     @staticmethod
-    def open(data_dir: str | os.PathLike[str] | None) -> HeteroGraph:
+    def open(data_dir: str | os.PathLike[str] | None, domain: str = "") -> HeteroGraph:
         """Open a store; nothing, or ``toy``, means the built-in graph, built at first use.
+
+        Args:
+            data_dir: the store, or with ``domain`` the folder that holds the store ``oag<domain>``,
+                as preprocess_OAG.py names it.
 
         Raises:
             StoreError: ``data_dir`` is not a whole store.
         """
         if data_dir is None or os.fspath(data_dir) in ("", "toy"):
             return toy_store()
-        return HeteroGraph.open(data_dir)
+        return HeteroGraph.open(Path(data_dir) / f"oag{domain}" if domain else data_dir)
 
     @staticmethod
     def build(

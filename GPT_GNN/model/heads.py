@@ -58,8 +58,8 @@ class Classifier(nn.Module):
 class TextDecoder(nn.Module):
     """Generates a node's text word by word from its embedding.
 
-    word vectors (frozen) -> gelu(Linear([word, node embedding])) -> 2-layer LSTM -> dropout -> output
-    layer tied to the word vectors, with a bias.
+    word vectors (frozen) -> gelu(Linear([word, node embedding])) -> 2-layer LSTM -> dropout ->
+    output layer tied to the word vectors, with a bias.
 
     Args:
         n_hid: D, width of the node embedding.
@@ -132,6 +132,7 @@ class _TiedCrossEntropy(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, Tensor, None]:
+        (grad,) = grads
         grad_hidden, grad_bias = ctx.saved_tensors
         return grad * grad_hidden, None, grad * grad_bias, None

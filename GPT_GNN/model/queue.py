@@ -16,12 +16,12 @@ class AdaptiveQueue(nn.Module):
         queue_size: most rows a relation; 0 switches the queue off.
         n_hid: D.
 
-    The usable size starts at 0 and is set by :meth:`grow`: embeddings change fast early in training, so
-    a long memory would hold stale ones (section 4.4 of the paper).
+    The usable size starts at 0 and is set by :meth:`grow`: embeddings change fast early in
+    training, so a long memory would hold stale ones (section 4.4 of the paper).
 
-    Differs: the published code keeps ``queue_size`` rows per masked edge and gives each masked edge a
-    slice of its own; here every target is scored against the same ``queue_size`` rows. It also leaves
-    out relations named ``*L1*`` and ``*L2*``; ours treats all alike.
+    Differs: the published code keeps ``queue_size`` rows per masked edge and gives each masked
+    edge a slice of its own; here every target is scored against the same ``queue_size`` rows. It
+    also leaves out relations named ``*L1*`` and ``*L2*``; ours treats all alike.
     """
 
     rows: Tensor
@@ -53,7 +53,8 @@ class AdaptiveQueue(nn.Module):
         """Put new rows in front; the oldest beyond the usable size leave.
 
         Args:
-            rows: [K, D], ids: [K], in random order: only the first 1 / SPAN of the usable size enter.
+            rows: [K, D], ids: [K], in random order: only the first 1 / SPAN of the usable size
+                enter.
         """
         size = int(self.usable)
         if size == 0:

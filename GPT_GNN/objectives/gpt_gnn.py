@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -38,8 +39,8 @@ class GPTBatch:
     """A masked batch with node separation.
 
     Attributes:
-        batch: features and structure. The target type has B nodes more than it has feature rows: the
-            attribute generation nodes, whose input is ``init_emb``.
+        batch: features and structure. The target type has B nodes more than it has feature rows:
+            the attribute generation nodes, whose input is ``init_emb``.
         edge_nodes: [B] int64 node rows of the targets that keep their attributes.
         attr_nodes: [B] int64 node rows of their copies.
         links: masked links, a record per relation.
@@ -58,10 +59,10 @@ class GPTBatch:
 class GPTGNN(nn.Module):
     """Generative pre-training of an encoder (sections 3 and 4 of the paper; DESIGN of each step).
 
-    Every target appears twice in a batch. The edge generation node keeps its attributes and is scored
-    against the sources of its masked links. The attribute generation node starts from the shared
-    vector ``init_emb``, receives the same observed edges and sends none; it generates the attributes.
-    A single encoder pass serves both.
+    Every target appears twice in a batch. The edge generation node keeps its attributes and is
+    scored against the sources of its masked links. The attribute generation node starts from the
+    shared vector ``init_emb``, receives the same observed edges and sends none; it generates the
+    attributes. A single encoder pass serves both.
 
     Args:
         encoder: what is pre-trained.
@@ -76,7 +77,11 @@ class GPTGNN(nn.Module):
         neg_samp_num: most in-batch negatives a target.
         queue_size: rows of the adaptive queue a relation, 0 for none.
         mask_ratio: probability that a link is masked.
-        word_vectors: [V, W] and titles (rows of word ids), bos, eos: for ``text``.
+        two_pass: encode a second time, every target's input being ``init_emb``, for the attribute
+            loss. In one pass a target's attributes come back to its copy over two hops (target ->
+            neighbour -> copy), as in the published code; this closes that way at the cost of a
+            pass.
+        titles: words to generate, for ``text``.
         view: the feature view to read.
 
     Raises:
@@ -96,6 +101,7 @@ class GPTGNN(nn.Module):
         neg_samp_num: int = 255,
         queue_size: int = 256,
         mask_ratio: float = 0.5,
+        two_pass: bool = False,
         titles: Titles | None = None,
         view: str = "pretrain",
     ) -> None:
@@ -116,6 +122,7 @@ class GPTGNN(nn.Module):
         self.loss_sum = loss_sum
         self.neg_samp_num = neg_samp_num
         self.mask_ratio = mask_ratio
+        self.two_pass = two_pass
         self.titles = titles
         self.view = view
         self.relations = [
@@ -170,11 +177,13 @@ class GPTGNN(nn.Module):
             text=text,
         )
 
-    def embed(self, data: GPTBatch) -> Tensor:
-        """Encode a masked batch: [N, D]."""
-        x = list(data.batch.x)
+    def embed(self, data: GPTBatch, hide_targets: bool = False) -> Tensor:
+        """Encode a masked batch: [N, D]; with ``hide_targets`` no target shows its attributes."""
         t = self.encoder.schema.node_type_id(self.target)
-        x[t] = torch.cat([x[t], self.init_emb.expand(len(data.attr_nodes), -1)])
+        x = list(data.batch.x)
+        copies = self.init_emb.expand(len(data.attr_nodes), -1)
+        seen = torch.cat([copies, x[t][len(copies) :]]) if hide_targets else x[t]
+        x[t] = torch.cat([seen, copies])
         return self.encoder(Batch(tuple(x), data.batch.graph))
 
     def forward(self, data: GPTBatch) -> dict[str, Tensor]:
@@ -185,6 +194,7 @@ class GPTGNN(nn.Module):
         """
         h = self.embed(data)
         edge = self.edge_loss(h, data.links)
+        h = self.embed(data, hide_targets=True) if self.two_pass else h
         attr = self.attr_loss(h[data.attr_nodes], data)
         edge_weight = 1 - self.attr_ratio if self.loss_sum == "ratio" else 1.0
         return {
@@ -194,13 +204,14 @@ class GPTGNN(nn.Module):
         }
 
     def edge_loss(self, h: Tensor, links: list[LinkTask]) -> Tensor:
-        """Mean over relations of the contrastive loss; 0 when no relation has enough masked edges."""
+        """Mean over relations of the contrastive loss; 0 when none has enough masked edges."""
         losses = []
         for task in links:
             rows, ids = self.queue.read(task.relation)
             if not self.training:
                 rows, ids = rows[:0], ids[:0]
-            losses.append(contrastive_loss(self.scorers[task.relation], h, task, rows, ids))
+            scorer = cast(Matcher, self.scorers[task.relation])
+            losses.append(contrastive_loss(scorer, h, task, rows, ids))
             if self.training:
                 self.queue.push(task.relation, h[task.entering].detach(), task.entering_id)
         return torch.stack(losses).mean() if losses else h.new_zeros(())

@@ -20,7 +20,7 @@ MIN_MASKED = 8  # a relation with no more masked edges than this in a batch is s
 
 @dataclass(frozen=True)
 class LinkTask:
-    """Masked edges of one relation. M masked edges, S distinct targets, C candidates, L known links.
+    """Masked edges of one relation: M edges of S targets, C candidates, L known links.
 
     Attributes:
         relation: position in the objective's list of relations.
@@ -29,9 +29,10 @@ class LinkTask:
         edge_source: [M] int64 node rows, the true sources.
         candidates: [C] int64 node rows, sources of the relation in this subgraph.
         is_negative: [S, C] bool, the candidate is not linked to the target.
-        linked_target, linked_id: [L] int64, sources linked to a target anywhere in the graph, by id:
-            they do not count as negatives when they come out of the queue.
-        entering: [K] int64 node rows and entering_id: [K] int64 ids, sources for the queue, at random.
+        linked_target, linked_id: [L] int64, sources linked to a target anywhere in the graph, by
+            id: they do not count as negatives when they come out of the queue.
+        entering: [K] int64 node rows and entering_id: [K] int64 ids, sources for the queue, at
+            random.
     """
 
     relation: int
@@ -64,8 +65,8 @@ def link_tasks(
         neg_samp_num: most candidates of a relation, drawn at random.
         queue_size: most sources to offer to the queue.
 
-    Differs: the published code draws each target's negatives on its own and cuts all to the length of
-    the shortest; here the targets of a relation share one random set of candidates, less those
+    Differs: the published code draws each target's negatives on its own and cuts all to the length
+    of the shortest; here the targets of a relation share one random set of candidates, less those
     linked to them, so that all scores are one matrix product.
     """
     schema = subgraph.schema

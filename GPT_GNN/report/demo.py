@@ -2,8 +2,9 @@
 
     python -m GPT_GNN.report.demo
 
-Runs the scripts of ``example_OAG/`` for 3 seeds, prints a table of test NDCG and MRR from scratch against
-pre-trained, writes a figure of the training curves, and shows titles that the model generates.
+Runs the scripts of ``example_OAG/`` for 3 seeds, prints a table of test NDCG and MRR from scratch
+against pre-trained, writes a figure of the training curves, and shows titles that the model
+generates.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ from GPT_GNN.train.start import pretrained_gpt_gnn
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = (0, 1, 2)
 TASKS = ("PF", "PV")
-ENCODER = "--n_hid 64 --n_heads 4 --n_layers 2 --sample_depth 3 --sample_width 48 --n_pool 0 --cuda -1"
+ENCODER = (
+    "--n_hid 64 --n_heads 4 --n_layers 2 --sample_depth 3 --sample_width 48 --n_pool 0 --cuda -1"
+)
 PRETRAIN = "--attr_type text --batch_size 128 --n_epoch 20 --queue_size 256"
 FINETUNE = "--data_percentage 0.1 --batch_size 128 --n_epoch 10 --n_batch 12"
 
@@ -45,7 +48,8 @@ def main() -> None:
     started = time.monotonic()
     graph = OAG.open("toy")
     print(graph.summary(), end="\n\n")
-    # Runs of different seeds are independent: as many at once as there are processors, one thread each.
+    # Runs of different seeds are independent: as many at once as there are processors, one thread
+    # each.
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         list(pool.map(lambda seed: _run_seed(out, seed), SEEDS))
     report = "\n\n".join([_table(out), _titles(out)])
@@ -89,7 +93,9 @@ def _table(out: Path) -> str:
             results = [test_result(out / f"{task}_{start}_{seed}") for seed in SEEDS]
             cells += [mean_std([r[name] for r in results]) for name in ("ndcg", "mrr")]
         rows["from scratch" if start == "scratch" else "GPT-GNN pre-trained"] = cells
-    header = ["test, 10 % labels"] + [f"{task} {name}" for task in TASKS for name in ("NDCG", "MRR")]
+    header = ["test, 10 % labels"] + [
+        f"{task} {name}" for task in TASKS for name in ("NDCG", "MRR")
+    ]
     return markdown_table(header, rows) + f"\n\nmean ± std over {len(SEEDS)} seeds"
 
 

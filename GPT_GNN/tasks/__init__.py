@@ -1,7 +1,7 @@
 """Downstream tasks: what each draws, hides and scores.
 
-A task gives, for items of a split (labelled nodes or queries), a :class:`Query` (what to sample and what to
-hide), the labels that go with the sampled batch, a head, a loss and metrics.
+A task gives, for items of a split (labelled nodes or queries), a :class:`Query` (what to sample
+and what to hide), the labels that go with the sampled batch, a head, a loss and metrics.
 """
 
 from GPT_GNN.tasks.disambiguation import AuthorDisambiguation

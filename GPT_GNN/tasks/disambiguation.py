@@ -27,10 +27,10 @@ class AuthorDisambiguation:
     A query is a paper and an ambiguous name on it; its candidates are the authors of that name who
     have an edge no later than the split's end. Names with fewer than 3 of them are left out.
 
-    Hidden, in both directions: edges between a query's paper and its candidates, and edges between any
-    validation or test paper and any ambiguous author. Co-author edges stay. While training, features
-    are those of the pre-training bound: up to 2016 an author's mean feature contains the very paper that
-    is asked about, which gives the answer away and is not so at test time.
+    Hidden, in both directions: edges between a query's paper and its candidates, and edges between
+    any validation or test paper and any ambiguous author. Co-author edges stay. While training,
+    features are those of the pre-training bound: up to 2016 an author's mean feature contains the
+    very paper that is asked about, which gives the answer away and is not so at test time.
 
     Args:
         graph: the store; authors have a string column ``name``.
@@ -38,8 +38,8 @@ class AuthorDisambiguation:
         relations: author edges, as edge types (author type, relation, paper type).
         fraction: share of the ambiguous names whose training and validation queries are used.
         seed: draws that share.
-        original_protocol: only the batch's own edges are hidden, features over all years, test on ten
-            random batches.
+        original_protocol: only the batch's own edges are hidden, features over all years, test on
+            ten random batches.
 
     Differs: the published script takes authors with at least two papers as neither first nor last
     author, all candidates whenever they publish, and edges of that one position; it does not parse.
@@ -131,7 +131,7 @@ class AuthorDisambiguation:
         return np.array(items)
 
     def query(self, split: str, items: np.ndarray) -> Query:
-        """What to sample around some queries: their papers, and all candidates at the latest time."""
+        """What to sample around some queries: their papers, and candidates at the latest time."""
         queries = self._queries[split]
         row, candidate = queries.candidates(items)
         papers = _first_seen(queries.paper[items])
@@ -171,7 +171,7 @@ class AuthorDisambiguation:
         return PairBatch(batch, **{name: torch.from_numpy(a) for name, a in arrays.items()})
 
     def most_frequent(self, split: str) -> dict[str, np.ndarray]:
-        """Per query ``ndcg`` and ``mrr`` of ranking candidates by their papers up to training's end."""
+        """Per query ``ndcg`` and ``mrr`` of ranking candidates by their number of papers."""
         time = self.graph.node_time(self.target)
         assert time is not None
         known = time[self._paper] <= self.split.time_max("train")
@@ -186,7 +186,7 @@ class AuthorDisambiguation:
         return Matcher(n_hid, n_hid)
 
     def loss(self, head: Matcher, h: Tensor, data: PairBatch) -> Tensor:
-        """Cross-entropy over each query's candidates divided by log(their number), mean over queries."""
+        """Cross-entropy over the candidates / log(their number), mean over queries."""
         score = head(h[data.right], h[data.left])
         top = score.new_full((len(data.size),), -torch.inf)
         top = top.scatter_reduce(0, data.query, score.detach(), "amax")

@@ -23,15 +23,16 @@ from GPT_GNN.tasks.query import ClassBatch, Query, last_time, subset
 class NodeClassification:
     """Predict which class nodes a target node is linked to.
 
-    The label edges are hidden, in both directions, for the targets of a batch and for every node of the
-    validation and test splits. Trained with KL divergence to the uniform distribution over the true
-    classes, which for one true class is cross-entropy.
+    The label edges are hidden, in both directions, for the targets of a batch and for every node
+    of the validation and test splits. Trained with KL divergence to the uniform distribution over
+    the true classes, which for one true class is cross-entropy.
 
     Args:
         graph: the store.
         split: by time.
         relations: label edges, as edge types (class type, relation, target type).
-        classes: "linked": class nodes that have any label edge; "all": every node of the class type.
+        classes: "linked": class nodes that have any label edge; "all": every node of the class
+            type.
         fraction: share of the labelled training and validation nodes to use.
         seed: draws that share.
         also_hidden: further relations (class type, relation, target type), hidden like the labels.
@@ -94,7 +95,7 @@ class NodeClassification:
         return {relation: (None, held_out) for relation in self.relations}
 
     def items(self, split: str) -> np.ndarray:
-        """Labelled nodes of a split, [n] int64; training and validation ones of the share in use."""
+        """Labelled nodes of a split, [n] int64; of training and validation the share in use."""
         return self._items[split]
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -155,7 +156,7 @@ class NodeClassification:
         """Per node ``ndcg``, ``mrr`` and ``seen``: whether a true class occurs in training."""
         ndcg, mrr = ranking_metrics(head(h[data.nodes]).cpu().numpy(), data.y.cpu().numpy())
         seen = (data.y.cpu().numpy()[:, self._seen_in_training] > 0).any(1)
-        return {"ndcg": ndcg, "mrr": mrr, "seen": seen}
+        return {"ndcg": ndcg, "mrr": mrr, "seen": np.asarray(seen)}
 
 
 class _Labels:

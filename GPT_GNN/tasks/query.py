@@ -10,8 +10,8 @@ from torch import Tensor
 from GPT_GNN.batch.batch import Batch
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
-from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.sampler.hgsampling import Seeds
+from GPT_GNN.sampler.hidden import HiddenEdges
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class TaskModel(nn.Module):
     def __init__(self, encoder: GNN, task: Task) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = task.head(encoder.n_hid)
+        self.head: Any = task.head(encoder.n_hid)
         self.task = task
 
     def forward(self, data: Any) -> dict[str, Tensor]:
@@ -62,8 +62,8 @@ def finetune(
 
     An epoch is ``n_batch`` batches. Validation and test cover their whole splits. The folder
     ``<model_dir>/<task_name>/`` gets config.json, metrics.jsonl (its last line is the test result),
-    checkpoint.pt (the last state) and best.pt. The test line holds, as ``floor_*``, the result of always
-    answering the most frequent labels.
+    checkpoint.pt (the last state) and best.pt. The test line holds, as ``floor_*``, the result of
+    always answering the most frequent labels.
 
     Returns:
         The test metrics.
@@ -167,6 +167,8 @@ def _means(values: dict[str, np.ndarray]) -> dict[str, float]:
     result["items"] = len(values["ndcg"])
     if "seen" in values and not values["seen"].all():
         seen = values["seen"]
-        result |= {f"{n}_seen": float(values[n][seen].mean()) for n in ("ndcg", "mrr") if seen.any()}
+        result |= {
+            f"{n}_seen": float(values[n][seen].mean()) for n in ("ndcg", "mrr") if seen.any()
+        }
         result["items_seen"] = int(seen.sum())
     return result

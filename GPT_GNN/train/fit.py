@@ -155,7 +155,9 @@ def _check_finite(values: dict[str, Tensor], step: int) -> None:
         )
 
 
-def _save(run: Run, model: nn.Module, optimizer: Any, scheduler: Any, step: int, best: float) -> None:
+def _save(
+    run: Run, model: nn.Module, optimizer: Any, scheduler: Any, step: int, best: float
+) -> None:
     save_checkpoint(
         run.checkpoint,
         run.kind,

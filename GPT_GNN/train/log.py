@@ -18,8 +18,8 @@ class RunLog:
     Args:
         folder: created if needed.
         config: written to ``config.json``.
-        resume_step: None for a new run (an older ``metrics.jsonl`` is replaced); else steps after it
-            are dropped, since the resumed run writes them again.
+        resume_step: None for a new run (an older ``metrics.jsonl`` is replaced); else steps after
+            it are dropped, since the resumed run writes them again.
     """
 
     def __init__(self, folder: Path, config: dict[str, Any], resume_step: int | None) -> None:
@@ -29,7 +29,9 @@ class RunLog:
             temporary.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         kept = []
         if resume_step is not None and self.path.exists():
-            kept = [line for line in self.path.read_text().splitlines() if _step(line) <= resume_step]
+            kept = [
+                line for line in self.path.read_text().splitlines() if _step(line) <= resume_step
+            ]
         with atomic_file(self.path) as temporary:
             temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
         self._file = open(self.path, "a", encoding="utf-8")

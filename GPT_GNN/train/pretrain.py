@@ -11,7 +11,7 @@ from tqdm import tqdm
 from GPT_GNN.batch.batch import to_device
 from GPT_GNN.config import OptimConfig, PretrainRunConfig, SamplerConfig
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.objectives.gpt_gnn import GPTBatch, GPTGNN
+from GPT_GNN.objectives.gpt_gnn import GPTGNN, GPTBatch
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.train.checkpoint import save_checkpoint
@@ -34,9 +34,9 @@ def pretrain(
 ) -> None:
     """Pre-train an objective and write the best model to ``run.pretrain_model_dir``.
 
-    An epoch is one pass over the pre-training nodes, at least one batch. Some of these nodes are held
-    out and validate (the published code validates on fine-tuning's training papers). Beside the
-    model, ``<file>.run/`` gets config.json, metrics.jsonl and checkpoint.pt (the last state).
+    An epoch is one pass over the pre-training nodes, at least one batch. Some of these nodes are
+    held out and validate (the published code validates on fine-tuning's training papers). Beside
+    the model, ``<file>.run/`` gets config.json, metrics.jsonl and checkpoint.pt (the last state).
 
     Args:
         dataset: has ``target`` and ``split``.

@@ -22,7 +22,6 @@ class Interrupted(Exception):
     """The run was stopped on request; its last checkpoint continues it."""
 
 
-
 def pick_device(cuda: int) -> torch.device:
     """The device of ``--cuda``: -2 a GPU if there is one, -1 the CPU, else that GPU.
 
@@ -50,8 +49,8 @@ def versions() -> dict[str, str]:
 class StopSignal:
     """Turns the first Ctrl-C (or SIGTERM) into a flag, so that a step is never cut in two.
 
-    A second Ctrl-C interrupts at once. Outside the main thread signals cannot be caught; then the flag
-    simply stays down.
+    A second Ctrl-C interrupts at once. Outside the main thread signals cannot be caught; then the
+    flag simply stays down.
     """
 
     def __init__(self) -> None:
@@ -94,7 +93,7 @@ def seeded(seed: int, *purpose: int | str) -> Iterator[None]:
 
 
 def run_script(main: Callable[[], None]) -> int:
-    """Run a script's main; a user's mistake becomes one line and exit status 1, Ctrl-C status 130."""
+    """Run a script's main; a user's mistake becomes one line and status 1, Ctrl-C status 130."""
     numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
     try:
         main()

@@ -42,13 +42,15 @@ def pretrained_encoder(graph: HeteroGraph, encoder: EncoderConfig, path: str | P
 
 
 def initial_encoder(graph: HeteroGraph, encoder: EncoderConfig, run: FinetuneRunConfig) -> GNN:
-    """The encoder that fine-tuning starts from: with ``use_pretrain`` the pre-trained one, or fresh."""
+    """The encoder that fine-tuning starts from: pre-trained with ``use_pretrain``, or fresh."""
     if run.use_pretrain:
         return pretrained_encoder(graph, encoder, run.pretrain_model_dir)
     return new_encoder(graph, encoder, run.seed)
 
 
-def new_gpt_gnn(encoder: GNN, graph: HeteroGraph, dataset: Any, gpt: GPTConfig, seed: int) -> GPTGNN:
+def new_gpt_gnn(
+    encoder: GNN, graph: HeteroGraph, dataset: Any, gpt: GPTConfig, seed: int
+) -> GPTGNN:
     """The GPT-GNN objective for a dataset, its learned input at the mean of the target's features.
 
     Args:
