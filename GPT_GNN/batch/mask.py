@@ -34,7 +34,8 @@ def mask_links(
     """Mask each link into a target with probability ``ratio``, in both directions.
 
     Targets are the seeds of type ``target``. Never masked are links from a target to itself and the
-    relations of ``rel_stop_list``.
+    relations of ``rel_stop_list``. Parallel links of a multigraph share one draw: one that stayed
+    would give the others away.
 
     Source: section 4.2 of the paper; the published ``GPT_sample``.
     Differs: one draw decides a link between two targets (the published code draws once for either
@@ -52,8 +53,23 @@ def mask_links(
         maskable[edges] = subgraph.dst[edges] < num_targets
         if source == target:
             maskable[edges] &= subgraph.src[edges] != subgraph.dst[edges]
+    link = _first_parallel(subgraph)
     chosen = np.zeros(subgraph.num_links, dtype=bool)
-    chosen[subgraph.link[maskable]] = True
+    chosen[link[maskable]] = True
     chosen &= rng.random(subgraph.num_links) < ratio
-    masked = chosen[subgraph.link]
+    masked = chosen[link]
     return Masked(observed=~masked, generated=masked & maskable)
+
+
+def _first_parallel(subgraph: Subgraph) -> np.ndarray:
+    """[E] the lowest link number among the edges of one type between the same ends."""
+    counts = np.diff(subgraph.edge_offsets)
+    edge_type = np.repeat(np.arange(len(counts)), counts)
+    starts = np.ones(len(edge_type), dtype=bool)
+    for column in (edge_type, subgraph.dst, subgraph.src):
+        starts[1:] &= column[1:] == column[:-1]
+    starts[1:] = ~starts[1:]
+    first = np.flatnonzero(starts)
+    if not len(first):
+        return subgraph.link
+    return np.minimum.reduceat(subgraph.link, first)[np.cumsum(starts) - 1]
