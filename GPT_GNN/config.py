@@ -50,6 +50,11 @@ class TaskDataConfig(DataConfig):
     data_percentage: float = setting(
         0.1, "fraction of training and validation labels to use", low=0, high=1, low_open=True
     )
+    train_view: str = setting(
+        "pretrain",
+        "features of training batches: known before training's years, or before validation's",
+        choices=("pretrain", "finetune"),
+    )
     original_protocol: bool = setting(
         False, "the published protocol, leaks included (docs/ORIGINAL.md lists what it restores)"
     )

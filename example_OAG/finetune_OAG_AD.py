@@ -28,6 +28,7 @@ def main() -> None:
         relations=OAG.paper_author(graph),
         fraction=args.data.data_percentage,
         seed=args.run.seed,
+        train_view=args.data.train_view,
         original_protocol=args.data.original_protocol,
     )
     finetune(encoder, task, graph, args.sampler, args.optim, args.run, comparable(args))

@@ -29,6 +29,7 @@ def main() -> None:
         fraction=args.data.data_percentage,
         seed=args.run.seed,
         also_hidden=OAG.paper_field_all(graph) * args.task.hide_all_fields,
+        train_view=args.data.train_view,
         original_protocol=args.data.original_protocol,
     )
     finetune(encoder, task, graph, args.sampler, args.optim, args.run, comparable(args))

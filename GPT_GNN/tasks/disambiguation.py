@@ -16,7 +16,7 @@ from GPT_GNN.model.heads import Matcher
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType
-from GPT_GNN.tasks.query import PairBatch, Query, last_time, subset
+from GPT_GNN.tasks.query import PairBatch, Query, last_time, subset, view_of
 
 MIN_NAMESAKES = 3
 
@@ -28,9 +28,7 @@ class AuthorDisambiguation:
     have an edge no later than the split's end. Names with fewer than 3 of them are left out.
 
     Hidden, in both directions: edges between a query's paper and its candidates, and edges between
-    any validation or test paper and any ambiguous author. Co-author edges stay. While training,
-    features are those of the pre-training bound: up to 2016 an author's mean feature contains the
-    very paper that is asked about, which gives the answer away and is not so at test time.
+    any validation or test paper and any ambiguous author. Co-author edges stay.
 
     Args:
         graph: the store; authors have a string column ``name``.
@@ -38,6 +36,7 @@ class AuthorDisambiguation:
         relations: author edges, as edge types (author type, relation, paper type).
         fraction: share of the ambiguous names whose training and validation queries are used.
         seed: draws that share.
+        train_view: feature view of training batches, see :func:`GPT_GNN.tasks.query.view_of`.
         original_protocol: only the batch's own edges are hidden, features over all years, test on
             ten random batches.
 
@@ -52,12 +51,14 @@ class AuthorDisambiguation:
         relations: Sequence[EdgeType],
         fraction: float = 1.0,
         seed: int = 0,
+        train_view: str = "pretrain",
         original_protocol: bool = False,
     ) -> None:
         self.graph = graph
         self.split = split
         self.relations = tuple(relations)
         self.author, _, self.target = relations[0]
+        self.train_view = train_view
         self.original_protocol = original_protocol
         csrs = [graph.csr(relation) for relation in relations]
         ends = np.stack(
@@ -140,7 +141,6 @@ class AuthorDisambiguation:
         time = self.graph.node_time(self.target)
         assert time is not None
         pairs = dict.fromkeys(self.relations, (candidate, queries.paper[items][row]))
-        view = "pretrain" if split == "train" else "finetune"
         return Query(
             seeds={
                 self.target: (papers, time[papers]),
@@ -148,7 +148,7 @@ class AuthorDisambiguation:
             },
             time_max=end,
             hidden=self._hidden.with_pairs(pairs),
-            view="original" if self.original_protocol else view,
+            view=view_of(split, self.train_view, self.original_protocol),
         )
 
     def collate(self, split: str, items: np.ndarray, batch: Batch) -> PairBatch:

@@ -17,7 +17,7 @@ from GPT_GNN.model.heads import Classifier
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType
-from GPT_GNN.tasks.query import ClassBatch, Query, last_time, subset
+from GPT_GNN.tasks.query import ClassBatch, Query, last_time, subset, view_of
 
 
 class NodeClassification:
@@ -36,6 +36,7 @@ class NodeClassification:
         fraction: share of the labelled training and validation nodes to use.
         seed: draws that share.
         also_hidden: further relations (class type, relation, target type), hidden like the labels.
+        train_view: feature view of training batches, see :func:`GPT_GNN.tasks.query.view_of`.
         original_protocol: the published choices: labels of other validation and test nodes stay
             visible, features over all years (view ``original``), test on ten random batches.
 
@@ -52,6 +53,7 @@ class NodeClassification:
         fraction: float = 1.0,
         seed: int = 0,
         also_hidden: Sequence[EdgeType] = (),
+        train_view: str = "pretrain",
         original_protocol: bool = False,
     ) -> None:
         if not relations:
@@ -59,6 +61,7 @@ class NodeClassification:
         self.graph = graph
         self.split = split
         self.target = relations[0][2]
+        self.train_view = train_view
         self.original_protocol = original_protocol
         self.relations = tuple(dict.fromkeys([*relations, *also_hidden]))
         self.class_type = relations[0][0]
@@ -116,7 +119,7 @@ class NodeClassification:
             seeds={self.target: (items, None if time is None else time[items])},
             time_max=last_time(self.graph, self.split, split, self.target),
             hidden=self._hidden.with_pairs(pairs),
-            view="original" if self.original_protocol else "finetune",
+            view=view_of(split, self.train_view, self.original_protocol),
         )
 
     def collate(self, split: str, items: np.ndarray, batch: Batch) -> ClassBatch:

@@ -66,6 +66,20 @@ class PairBatch:
     true: Tensor
 
 
+def view_of(split: str, train_view: str, original_protocol: bool) -> str:
+    """The feature view of a split's batches.
+
+    Validation and test read ``finetune``: what was known before their years. Training reads
+    ``pretrain`` by default, what was known before *its* years. Under ``finetune`` a training
+    paper's authors, fields and venue have means that contain the paper itself, and none of them is
+    new: neither is so at test time, and in author disambiguation it gives the answer away
+    (docs/RESULTS.md measures it).
+    """
+    if original_protocol:
+        return "original"
+    return train_view if split == "train" else "finetune"
+
+
 def last_time(graph: HeteroGraph, split: TimeSplit, name: str, target: str) -> int:
     """The latest time that a sample for a split may contain: the split's end, or the graph's."""
     time = graph.node_time(target)
