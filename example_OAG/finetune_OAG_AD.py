@@ -19,7 +19,7 @@ from GPT_GNN.train.start import initial_encoder
 
 
 def main() -> None:
-    args = parse_finetune_flags(__doc__, task_name="AD", batch_size=256)
+    args = parse_finetune_flags(__doc__, task_name="AD", n_epoch=100)
     graph = OAG.open(args.data.data_dir, args.data.domain)
     encoder = initial_encoder(graph, args.encoder, args.run)
     task = AuthorDisambiguation(

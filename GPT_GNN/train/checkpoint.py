@@ -28,10 +28,16 @@ def save_checkpoint(path: str | os.PathLike[str], kind: str, **content: Any) -> 
     Args:
         kind: ``pretrain`` or ``finetune``.
         **content: state dicts, ``config`` and ``schema`` as plain dicts, numbers, strings, tensors.
+
+    Raises:
+        OSError: the file could not be written, e.g. for want of space.
     """
     record = {"format": FORMAT, "version": VERSION, "kind": kind, "versions": versions(), **content}
     with atomic_file(path) as temporary:
-        torch.save(record, temporary)
+        try:
+            torch.save(record, temporary)
+        except RuntimeError as error:  # torch's zip writer reports a full disk so
+            raise OSError(f"{path} could not be written (a full disk?): {error}") from error
 
 
 def load_checkpoint(path: str | os.PathLike[str], kind: str) -> dict[str, Any]:
@@ -44,16 +50,18 @@ def load_checkpoint(path: str | os.PathLike[str], kind: str) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; expected a {kind} checkpoint")
     try:
+        if not zipfile.is_zipfile(path):  # a checkpoint is one, whole or not at all
+            raise zipfile.BadZipFile("cut short, or of another format")
         record = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path} is not a whole checkpoint: {reason}") from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise CheckpointError(f"{path}: expected a {FORMAT}, found another kind of file")
-    if record["version"] != VERSION or record["kind"] != kind:
+    if record.get("version") != VERSION or record.get("kind") != kind:
         raise CheckpointError(
             f"{path}: expected a {kind} checkpoint of version {VERSION}, "
-            f"found a {record['kind']} one of version {record['version']}"
+            f"found a {record.get('kind')} one of version {record.get('version')}"
         )
     return record
 

@@ -106,7 +106,12 @@ def finetune(
         metrics = score("valid")
         return {**metrics, "score": metrics["ndcg"]}
 
-    config = {**config, "graph": {"fingerprint": graph.fingerprint}}
+    labels = [" -> ".join(relation) for relation in task.relations]
+    config = {
+        **config,
+        "graph": {"fingerprint": graph.fingerprint},
+        "labels": {"task": type(task).__name__, "relations": labels},
+    }
     best = folder / "best.pt"
 
     def save_best(step: int, metrics: dict[str, float]) -> None:

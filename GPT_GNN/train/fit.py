@@ -175,12 +175,17 @@ def _save(
 
 def _restore(run: Run, model: nn.Module, optimizer: Any, scheduler: Any) -> tuple[int, float]:
     """Steps done and best score: from the checkpoint when resuming, else (0, -inf)."""
-    if not run.resume or not run.checkpoint.exists():
+    if not run.resume:
+        # A kill before this run's first checkpoint must not leave an older run's to resume from.
+        run.checkpoint.unlink(missing_ok=True)
+    if not run.checkpoint.exists():
         return 0, -math.inf
     record = load_checkpoint(run.checkpoint, run.kind)
     check_schema(run.checkpoint, record["schema"], run.schema)
-    for group, settings in run.config.items():
-        check_same(run.checkpoint, f"run ({group} settings)", record["config"][group], settings)
+    saved = record["config"]
+    for group in dict.fromkeys([*run.config, *saved]):
+        what = f"run ({group} settings)"
+        check_same(run.checkpoint, what, saved.get(group, {}), run.config.get(group, {}))
     model.load_state_dict(record["model"])
     optimizer.load_state_dict(record["optimizer"])
     scheduler.load_state_dict(record["scheduler"])

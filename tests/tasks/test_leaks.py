@@ -244,12 +244,12 @@ def test_hide_all_fields_hides_every_level(toy, split):
 
 
 def test_views_know_no_future(toy):
-    views = {
-        name: {s: make(toy).query(s, make(toy).items(s)[:1]).view for s in ("train", "test")}
-        for name, make in TASKS.items()
-    }
-    assert views["PF"] == views["PV"] == {"train": "finetune", "test": "finetune"}
-    assert views["AD"] == {"train": "pretrain", "test": "finetune"}
     for make in TASKS.values():
-        task = make(toy, original_protocol=True)
-        assert task.query("train", task.items("train")[:1]).view == "original"
+        for settings, views in (
+            ({}, ("pretrain", "finetune", "finetune")),
+            ({"train_view": "finetune"}, ("finetune", "finetune", "finetune")),
+            ({"original_protocol": True}, ("original", "original", "original")),
+        ):
+            task = make(toy, **settings)
+            splits = ("train", "valid", "test")
+            assert views == tuple(task.query(s, task.items(s)[:1]).view for s in splits)

@@ -1,0 +1,161 @@
+"""Fill the table of docs/RESULTS.md: tasks x label fractions x starts x seeds on one OAG store.
+
+    python benchmarks/oag_results.py --data_dir STORE --out runs/oag_results --jobs 2
+
+Runs the scripts of example_OAG/ with the settings below, one thread each, ``--jobs`` at a time.
+Finished runs are kept, so that an interrupted call goes on where it stopped. Prints a Markdown
+table of test NDCG and MRR, mean and standard deviation over the seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from GPT_GNN.report.results import markdown_table, mean_std, test_result
+
+ROOT = Path(__file__).resolve().parents[1]
+SEEDS = (0, 1, 2)
+FRACTIONS = (0.1, 1.0)
+ENCODER = "--n_hid 128 --n_heads 4 --n_layers 2 --prev_norm --last_norm"
+SAMPLER = "--sample_depth 4 --sample_width 128 --batch_size 128 --n_pool 0 --cuda -1"
+PRETRAIN = "--n_epoch 12 --n_batch 250"
+FINETUNE = {
+    0.1: "--max_lr 1e-3 --n_epoch 12 --n_batch 20",
+    1.0: "--max_lr 1e-3 --n_epoch 20 --n_batch 20",
+}
+TASKS = {
+    "PF": "finetune_OAG_PF.py",
+    "PF, all fields hidden": "finetune_OAG_PF.py --hide_all_fields",
+    "PV": "finetune_OAG_PV.py",
+    "AD": "finetune_OAG_AD.py",
+}
+# The MLP is the encoder without convolutions on a sample without neighbours.
+STARTS = {
+    "MLP on own features": "--n_heads 4 --n_hid 128 --n_layers 0 --sample_depth 1 --sample_width 1",
+    "from scratch": ENCODER,
+    "pre-trained, vec": f"{ENCODER} --use_pretrain",
+    "pre-trained, text": f"{ENCODER} --use_pretrain",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One fine-tuning run."""
+
+    task: str
+    fraction: float
+    start: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Its folder."""
+        words = f"{self.task} {self.fraction} {self.start} seed {self.seed}"
+        return words.replace(",", "").replace(" ", "_")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data_dir", required=True, help="a graph store")
+    parser.add_argument("--out", type=Path, default=Path("runs/oag_results"), help="folder of runs")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time")
+    args = parser.parse_args()
+    started = time.monotonic()
+    data, out = Path(args.data_dir).resolve(), args.out.resolve()
+    cells = [
+        Cell(task, fraction, start, seed)
+        for seed in SEEDS
+        for fraction in FRACTIONS
+        for start in STARTS
+        for task in TASKS
+    ]
+    with ThreadPoolExecutor(args.jobs) as pool:
+        wanted = [(attr_type, seed) for seed in SEEDS for attr_type in ("vec", "text")]
+        list(pool.map(lambda job: pretrain(data, out, *job), wanted))
+        list(pool.map(lambda cell: finetune(data, out, cell), cells))
+    print(f"\n{table(out, cells)}\n\n{(time.monotonic() - started) / 60:.0f} minutes")
+
+
+def pretrain(data: Path, out: Path, attr_type: str, seed: int) -> None:
+    """Pre-train one model unless it is there."""
+    model = out / f"{attr_type}_{seed}.pt"
+    done = model.with_name(model.name + ".done")
+    if not done.exists():
+        flags = f"--attr_type {attr_type} --pretrain_model_dir {model} --seed {seed} --resume"
+        run(f"pretrain_OAG.py --data_dir {data} {ENCODER} {SAMPLER} {PRETRAIN} {flags}")
+        done.touch()
+
+
+def finetune(data: Path, out: Path, cell: Cell) -> None:
+    """Fine-tune one cell unless its test result is there."""
+    if finished(out / cell.name):
+        return
+    model = out / f"{cell.start.split()[-1]}_{cell.seed}.pt"
+    run(
+        f"{TASKS[cell.task]} --data_dir {data} {SAMPLER} {FINETUNE[cell.fraction]} "
+        f"{STARTS[cell.start]} --data_percentage {cell.fraction} --seed {cell.seed} "
+        f"--pretrain_model_dir {model} --model_dir {out} --task_name {cell.name}"
+    )
+
+
+def finished(folder: Path) -> bool:
+    """Whether a run has its test result."""
+    if not (folder / "metrics.jsonl").exists():
+        return False
+    try:
+        test_result(folder)
+    except (ValueError, IndexError):  # no test line, or one that a kill cut short
+        return False
+    return True
+
+
+def run(command: str) -> None:
+    """Run a script, quietly unless it fails."""
+    print(f"$ python example_OAG/{command}", flush=True)
+    script, *flags = command.split()
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "example_OAG" / script), *flags],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    if result.returncode:
+        raise RuntimeError(f"{command}\n{result.stdout}{result.stderr}")
+
+
+def table(out: Path, cells: list[Cell]) -> str:
+    """Test NDCG / MRR by task and fraction (columns) and start (rows)."""
+    columns = [(task, fraction) for fraction in FRACTIONS for task in TASKS]
+    rows: dict[str, list[str]] = {}
+    for task, fraction in columns:
+        results = {
+            start: [
+                test_result(out / cell.name)
+                for cell in cells
+                if (cell.task, cell.fraction, cell.start) == (task, fraction, start)
+            ]
+            for start in STARTS
+        }
+        floor = next(iter(results.values()))
+        rows.setdefault("most frequent", []).append(_cell(floor, "floor_ndcg", "floor_mrr"))
+        for start, values in results.items():
+            rows.setdefault(start, []).append(_cell(values, "ndcg", "mrr"))
+    header = ["test NDCG / MRR", *(f"{task}, {fraction:.0%}" for task, fraction in columns)]
+    return markdown_table(header, rows)
+
+
+def _cell(results: list[dict[str, float]], *names: str) -> str:
+    return " / ".join(mean_std([result[name] for result in results]) for name in names)
+
+
+if __name__ == "__main__":
+    main()
