@@ -32,7 +32,15 @@ def main() -> None:
         train_view=args.data.train_view,
         original_protocol=args.data.original_protocol,
     )
-    finetune(encoder, task, graph, args.sampler, args.optim, args.run, comparable(args))
+    finetune(
+        encoder,
+        task,
+        graph,
+        args.sampler,
+        args.optim,
+        args.run,
+        comparable(args),
+    )
 
 
 if __name__ == "__main__":

@@ -117,6 +117,12 @@ class AuthorDisambiguation:
         """Queries of a split by position, sorted by name so that a batch shares candidates."""
         return np.arange(len(self._queries[split]))
 
+    def times(self, split: str) -> np.ndarray:
+        """The time of each query of a split."""
+        time = self.graph.node_time(self.target)
+        assert time is not None
+        return time[self._queries[split].paper]
+
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Up to ``n`` training queries of random names, whole names first come."""
         queries = self._queries["train"]

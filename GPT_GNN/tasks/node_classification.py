@@ -101,6 +101,12 @@ class NodeClassification:
         """Labelled nodes of a split, [n] int64; of training and validation the share in use."""
         return self._items[split]
 
+    def times(self, split: str) -> np.ndarray:
+        """The time of each item of a split."""
+        time = self.graph.node_time(self.target)
+        assert time is not None  # a time split has nodes with times
+        return time[self._items[split]]
+
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Up to ``n`` distinct training nodes."""
         nodes = self._items["train"]

@@ -65,6 +65,9 @@ def finetune(
     checkpoint.pt (the last state) and best.pt. The test line holds, as ``floor_*``, the result of
     always answering the most frequent labels.
 
+    Args:
+        config: all settings that the numbers depend on, group by group (``config.comparable``).
+
     Returns:
         The test metrics.
     """
@@ -90,7 +93,7 @@ def finetune(
         rng = derive(run.seed, "batch", step)
         return sampled("train", task.draw(batch_size, rng), rng)
 
-    def score(split: str) -> dict[str, float]:
+    def score(split: str) -> dict[str, np.ndarray]:
         batches = _evaluation_batches(task, split, batch_size, run.seed)
 
         def make(i: int) -> ClassBatch | PairBatch:
@@ -100,10 +103,10 @@ def finetune(
         for data in Loader(make, range(len(batches)), sampler.n_pool):
             for name, values in model.scores(to_device(data, device)).items():
                 parts.setdefault(name, []).append(values)
-        return _means({name: np.concatenate(values) for name, values in parts.items()})
+        return {name: np.concatenate(values) for name, values in parts.items()}
 
     def evaluate() -> dict[str, float]:
-        metrics = score("valid")
+        metrics = _means(score("valid"))
         return {**metrics, "score": metrics["ndcg"]}
 
     labels = [" -> ".join(relation) for relation in task.relations]
@@ -148,7 +151,11 @@ def finetune(
     model.load_state_dict(record["model"])
     model.eval()
     with torch.no_grad():
-        test = score("test")
+        values = score("test")
+    test = _means(values)
+    if not task.original_protocol:
+        by_time = _by_time(task.times("test"), values["ndcg"])
+        log.record(split="test by time", **by_time)
     floor = {f"floor_{n}": float(v.mean()) for n, v in task.most_frequent("test").items()}
     log.record(split="test", best_step=record["step"], **floor, **test)
     log.say("test " + "  ".join(f"{name} {value:.4f}" for name, value in (test | floor).items()))
@@ -164,6 +171,15 @@ def _evaluation_batches(task: Task, split: str, batch_size: int, seed: int) -> l
         size = min(batch_size, len(items))
         return [rng.choice(items, size, replace=False) for _ in range(ORIGINAL_TEST_BATCHES)]
     return [items[start : start + batch_size] for start in range(0, len(items), batch_size)]
+
+
+def _by_time(times: np.ndarray, ndcg: np.ndarray) -> dict[str, dict[str, float]]:
+    """Mean NDCG and number of items per year."""
+    years = np.unique(times)
+    return {
+        "ndcg": {str(year): float(ndcg[times == year].mean()) for year in years},
+        "items": {str(year): int((times == year).sum()) for year in years},
+    }
 
 
 def _means(values: dict[str, np.ndarray]) -> dict[str, float]:

@@ -1,0 +1,178 @@
+"""What pre-training and fine-tuning draw: which nodes, how often, up to when."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from GPT_GNN.config import (
+    EncoderConfig,
+    FinetuneRunConfig,
+    GPTConfig,
+    OptimConfig,
+    PretrainRunConfig,
+    SamplerConfig,
+)
+from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.graph.split import TimeSplit
+from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.tasks import AuthorDisambiguation, NodeClassification
+from GPT_GNN.train.checkpoint import load_checkpoint
+from GPT_GNN.train.finetune import finetune
+from GPT_GNN.train.pretrain import pretrain
+from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+
+ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)
+SAMPLER = SamplerConfig(sample_depth=2, sample_width=8, batch_size=32, n_pool=0)
+OPTIM = OptimConfig(n_epoch=2, n_batch=5)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Every call of the sampler: (ids of the papers, time_max)."""
+    calls, sample = [], HGSampler.sample
+
+    def spy(self, seeds, time_max, hidden, rng):
+        calls.append((seeds["paper"][0].tolist(), time_max))
+        return sample(self, seeds, time_max, hidden, rng)
+
+    monkeypatch.setattr(HGSampler, "sample", spy)
+    return calls
+
+
+def pretrained(toy, folder, dataset=OAG, seed=0, **run):
+    gpt = GPTConfig(queue_size=8)
+    objective = new_gpt_gnn(new_encoder(toy, ENCODER, seed), toy, OAG, gpt, seed)
+    run = PretrainRunConfig(str(folder / "gpt.pt"), seed=seed, cuda=-1, **run)
+    pretrain(objective, toy, dataset, SAMPLER, OPTIM, run, {})
+    return [json.loads(x) for x in (folder / "gpt.pt.run/metrics.jsonl").read_text().splitlines()]
+
+
+def test_an_epoch_of_pretraining_is_one_pass_without_the_validation_nodes(toy, tmp_path, drawn):
+    lines = pretrained(toy, tmp_path)
+    nodes = set(OAG.split.nodes(toy, "paper", "pretrain").tolist())
+    assert {time_max for _, time_max in drawn} == {2013}
+    order = iter(drawn)
+    epochs, valid = [[], []], []
+    steps = [line for line in lines if line["split"] == "train"]
+    for line in lines:
+        if line["split"] == "train":
+            epochs[2 * (line["step"] - 1) // len(steps)] += next(order)[0]
+        else:
+            held_out = []
+            while len(held_out) < int(len(nodes) * 0.05):
+                held_out += next(order)[0]
+            valid.append(held_out)
+    assert not list(order)
+    assert all(held_out == valid[0] for held_out in valid)
+    rest = nodes - set(valid[0])
+    for epoch in epochs:
+        assert len(set(epoch)) == len(epoch) == len(rest) // 32 * 32
+        assert set(epoch) <= rest
+    assert epochs[0] != epochs[1]
+
+
+def test_the_pretrained_model_is_the_best_of_the_validations(toy, tmp_path):
+    lines = pretrained(toy, tmp_path)
+    valid = [line for line in lines if line["split"] == "valid"]
+    best = min(valid, key=lambda line: line["loss"])
+    record = load_checkpoint(tmp_path / "gpt.pt", "pretrain")
+    assert record["step"] == best["step"] and record["metrics"]["loss"] == best["loss"]
+    last = load_checkpoint(tmp_path / "gpt.pt.run/checkpoint.pt", "pretrain")
+    assert last["step"] == valid[-1]["step"]
+    assert last["model"]["queue.count"].max() > 0  # the queue is part of it
+
+
+def test_nothing_to_pretrain_on(toy, tmp_path):
+    class Early:
+        target, split = "paper", TimeSplit(pretrain_until=1900)
+
+    with pytest.raises(ValueError, match="expected at least 2 nodes of type 'paper' in the pre-tr"):
+        pretrained(toy, tmp_path, dataset=Early)
+
+
+def make_task(toy, name, **settings):
+    if name == "AD":
+        return AuthorDisambiguation(toy, OAG.split, OAG.paper_author(toy), **settings)
+    return NodeClassification(toy, OAG.split, [OAG.paper_field("L2")], **settings)
+
+
+def finetuned(toy, folder, name="PF", resume=False, **settings):
+    task = make_task(toy, name, **settings)
+    run = FinetuneRunConfig(model_dir=str(folder), cuda=-1, resume=resume)
+    encoder = new_encoder(toy, ENCODER, 0)
+    result = finetune(encoder, task, toy, SAMPLER, OPTIM, run, {}) | {"encoder": encoder}
+    lines = (folder / "task" / "metrics.jsonl").read_text().splitlines()
+    return task, result, [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("name", ["PF", "AD"])
+def test_validation_and_test_cover_their_splits_once(toy, tmp_path, monkeypatch, name):
+    asked = []
+    kind = type(make_task(toy, name))
+    query = kind.query
+
+    def spy(self, split, items):
+        asked.append((split, items.tolist()))
+        return query(self, split, items)
+
+    monkeypatch.setattr(kind, "query", spy)
+    task, result, lines = finetuned(toy, tmp_path, name)
+    assert [line["split"] for line in lines] == [*["train"] * 5, "valid"] * 2 + ["test"]
+    for split, times in (("valid", 2), ("test", 1)):
+        found = [i for this, items in asked if this == split for i in items]
+        assert found == task.items(split).tolist() * times
+    for split, items in asked:
+        assert split != "train" or set(items) <= set(task.items("train").tolist())
+    assert result["items"] == len(task.items("test"))
+    floor = task.most_frequent("test")
+    for metric in ("ndcg", "mrr"):
+        assert lines[-1][metric] == result[metric]
+        assert lines[-1][f"floor_{metric}"] == pytest.approx(floor[metric].mean())
+
+
+def test_the_published_protocol_tests_on_ten_random_batches(toy, tmp_path, drawn):
+    task, result, _ = finetuned(toy, tmp_path, original_protocol=True)
+    assert result["items"] == 320
+    batches = [ids for ids, time_max in drawn if time_max > 2017]
+    assert len(batches) == 10 and all(len(set(ids)) == 32 for ids in batches)
+    assert np.isin(np.concatenate(batches), task.items("test")).all()
+
+
+@pytest.mark.parametrize("name", ["PF", "AD"])
+def test_finetuning_resumed_equals_uninterrupted(toy, tmp_path, monkeypatch, name):
+    _, want, want_lines = finetuned(toy, tmp_path / "whole", name)
+    kind = type(make_task(toy, name))
+    loss, calls = kind.loss, iter(range(1, 99))
+
+    def power_cut(self, *args):
+        if next(calls) == 8:
+            raise RuntimeError("power cut")
+        return loss(self, *args)
+
+    monkeypatch.setattr(kind, "loss", power_cut)
+    with pytest.raises(RuntimeError, match="power cut"):
+        finetuned(toy, tmp_path / "cut", name)
+    _, got, got_lines = finetuned(toy, tmp_path / "cut", name, resume=True)
+    assert got_lines == want_lines
+    assert [got[x] for x in ("ndcg", "mrr")] == [want[x] for x in ("ndcg", "mrr")]
+    a, b = (load_checkpoint(tmp_path / x / "task/best.pt", "finetune") for x in ("whole", "cut"))
+    assert all(map(torch.equal, a["model"].values(), b["model"].values()))
+
+
+def test_the_test_uses_the_best_model_not_the_last(toy, tmp_path, monkeypatch):
+    """After the first validation all are worse; the tested weights are those of that step."""
+    from GPT_GNN.train import finetune as module
+
+    means, calls = module._means, iter(range(99))
+    monkeypatch.setattr(module, "_means", lambda v: means(v) | {"ndcg": 1.0 - 0.1 * next(calls)})
+    _, result, _ = finetuned(toy, tmp_path)
+    best = load_checkpoint(tmp_path / "task/best.pt", "finetune")
+    last = load_checkpoint(tmp_path / "task/checkpoint.pt", "finetune")
+    assert (best["step"], last["step"]) == (5, 10)
+    tested = result["encoder"].adapt[0].weight
+    assert torch.equal(tested, best["model"]["encoder.adapt.0.weight"])
+    assert not torch.equal(tested, last["model"]["encoder.adapt.0.weight"])
