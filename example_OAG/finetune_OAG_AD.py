@@ -26,6 +26,7 @@ def main() -> None:
         graph,
         OAG.split,
         relations=OAG.paper_author(graph),
+        also_hidden=OAG.employment(graph),
         fraction=args.data.data_percentage,
         seed=args.run.seed,
         train_view=args.data.train_view,

@@ -273,6 +273,8 @@ def test_the_record_that_scripts_get():
     assert (args.run.task_name, args.optim.n_epoch, args.task.hide_all_fields) == ("X", 3, False)
     with pytest.raises(AttributeError):
         args.encoder.n_hid = 3
+    # A script that writes its default as an int does not make the flag one.
+    assert parse_pretrain_flags("doc", ["--clip", "0.5"], clip=1).optim.clip == 0.5
 
 
 def test_a_default_that_is_no_flag():

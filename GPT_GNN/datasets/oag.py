@@ -107,6 +107,11 @@ class OAG:
         """All relations from authors into papers that the graph has."""
         return _into_papers(graph, "author", "AP_write_")
 
+    @staticmethod
+    def employment(graph: HeteroGraph) -> list[EdgeType]:
+        """The relation from authors to affiliations, which is read off papers' author lists."""
+        return [e for e in graph.edge_types if e == ("author", "in", "affiliation")]
+
 
 def _into_papers(graph: HeteroGraph, source: str, prefix: str) -> list[EdgeType]:
     return [

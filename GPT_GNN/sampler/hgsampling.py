@@ -28,9 +28,11 @@ class HGSampler:
 
     Source: HGT (WWW 2020) algorithms 1 and 2; GPT-GNN (KDD 2020) section 3.5; the published
         ``sample_subgraph``.
-    Differs: induced edges later than ``time_max`` are left out (the published code checks nodes
-        only); seeds are distinct; an edge of a multigraph counts as often as it is stored, and its
-        drawn edges are taken in stored order, so that the latest of several gives the time.
+    Differs: an edge later than ``time_max`` is as if it were not in the graph (the published code
+        draws it, counts it and then skips it, so that the future thins out the sample, and induces
+        it when both ends are sampled); seeds are distinct; an edge of a multigraph counts as often
+        as it is stored, and its drawn edges are taken in stored order, so that the latest of
+        several gives the time.
     """
 
     def __init__(self, graph: HeteroGraph, depth: int, width: int) -> None:

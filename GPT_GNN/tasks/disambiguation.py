@@ -24,24 +24,31 @@ MIN_NAMESAKES = 3
 class AuthorDisambiguation:
     """Rank the authors who share a name by how well they match a paper.
 
-    A query is a paper and an ambiguous name on it; its candidates are the authors of that name who
-    have an edge no later than the split's end. Names with fewer than 3 of them are left out.
+    A query is a paper and an ambiguous name on it. Its candidates are the authors of that name who
+    had published before the years in question (up to pre-training's end for training queries, up to
+    training's end for the others): an author whose first paper is a held-out one would be on the
+    list only because of the answer. Names with fewer than 3 candidates, and papers whose author of
+    that name is new, are left out.
 
-    Hidden, in both directions: edges between a query's paper and its candidates, and edges between
-    any validation or test paper and any ambiguous author. Co-author edges stay.
+    Hidden, in both directions: edges between a query's paper and its candidates; edges between any
+    validation or test paper and any ambiguous author; and ``also_hidden`` edges of ambiguous
+    authors from the years in question, since an employment is read off the very author list that
+    is asked for. Co-author edges stay.
 
     Args:
         graph: the store; authors have a string column ``name``.
         split: by time, of papers.
         relations: author edges, as edge types (author type, relation, paper type).
+        also_hidden: timed edges that tell who wrote what, as (author type, relation, any type).
         fraction: share of the ambiguous names whose training and validation queries are used.
         seed: draws that share.
         train_view: feature view of training batches, see :func:`GPT_GNN.tasks.query.view_of`.
-        original_protocol: only the batch's own edges are hidden, features over all years, test on
-            ten random batches.
+        original_protocol: only the batch's own edges are hidden, every author of a name up to the
+            split's end is a candidate, features over all years, test on ten random batches.
 
     Differs: the published script takes authors with at least two papers as neither first nor last
     author, all candidates whenever they publish, and edges of that one position; it does not parse.
+    Two namesakes on one paper are one query with two true candidates here, two queries there.
     """
 
     def __init__(
@@ -49,6 +56,7 @@ class AuthorDisambiguation:
         graph: HeteroGraph,
         split: TimeSplit,
         relations: Sequence[EdgeType],
+        also_hidden: Sequence[EdgeType] = (),
         fraction: float = 1.0,
         seed: int = 0,
         train_view: str = "pretrain",
@@ -60,16 +68,14 @@ class AuthorDisambiguation:
         self.author, _, self.target = relations[0]
         self.train_view = train_view
         self.original_protocol = original_protocol
-        csrs = [graph.csr(relation) for relation in relations]
-        ends = np.stack(
-            [
-                np.concatenate([csr.targets() for csr in csrs]),
-                np.concatenate([csr.indices for csr in csrs]),
-            ]
-        )
-        self._paper, self._writer = np.unique(ends, axis=1).astype(np.int64)
+        time = graph.node_time(self.target)
+        if time is None:
+            raise ValueError(f"{graph.path}: nodes of type {self.target!r} have no times")
+        self._time = time
+        self._end = {s: last_time(graph, split, s, self.target) for s in ("train", "valid", "test")}
+        self._paper, self._writer = _author_edges(graph, relations)
         self._name = _name_ids(graph, self.author)
-        self._queries = {name: self._of_split(name) for name in ("train", "valid", "test")}
+        self._queries = {name: self._of_split(name) for name in self._end}
         for name in ("train", "valid"):
             names = np.unique(self._queries[name].name)
             self._queries[name] = self._queries[name].keep_names(
@@ -78,17 +84,19 @@ class AuthorDisambiguation:
         for name, queries in self._queries.items():
             if not len(queries):
                 raise ValueError(f"{graph.path}: no ambiguous name in the {name} split")
-        self._hidden = HiddenEdges(graph, {} if original_protocol else self._masks())
+        self._hidden = {name: self._hidden_edges(name, also_hidden) for name in self._end}
+
+    def _known_until(self, split: str) -> int:
+        """The last time of which a split's candidates are known."""
+        if self.original_protocol:
+            return self._end[split]
+        return self.split.time_max("pretrain" if split == "train" else "train")
 
     def _of_split(self, split: str) -> _Queries:
-        time = self.graph.node_time(self.target)
-        assert time is not None  # a time split has nodes with times
-        end = last_time(self.graph, self.split, split, self.target)
-        known = np.unique(self._writer[time[self._paper] <= end])
+        known = np.unique(self._writer[self._time[self._paper] <= self._known_until(split)])
         blocks = _Blocks(known[np.argsort(self._name[known], kind="stable")], self._name)
-        inside = np.zeros(len(time), dtype=bool)
-        inside[self.split.nodes(self.graph, self.target, split)] = True
-        asked = inside[self._paper] & blocks.ambiguous[self._name[self._writer]]
+        asked = np.isin(self._paper, self.split.nodes(self.graph, self.target, split))
+        asked &= blocks.ambiguous[self._name[self._writer]] & np.isin(self._writer, known)
         queries, inverse = np.unique(
             np.stack([self._name[self._writer[asked]], self._paper[asked]]),
             axis=1,
@@ -104,14 +112,23 @@ class AuthorDisambiguation:
             blocks=blocks,
         )
 
-    def _masks(self) -> dict[EdgeType, tuple[np.ndarray, np.ndarray]]:
-        held_out = np.zeros(self.graph.num_nodes(self.target), dtype=bool)
-        ambiguous = np.zeros(self.graph.num_nodes(self.author), dtype=bool)
+    def _hidden_edges(self, split: str, also_hidden: Sequence[EdgeType]) -> HiddenEdges:
+        if self.original_protocol:
+            return HiddenEdges(self.graph)
+        held_out = np.zeros(len(self._time), dtype=bool)
         for name in ("valid", "test"):
             held_out[self.split.nodes(self.graph, self.target, name)] = True
-        for name in ("train", "valid", "test"):
-            ambiguous |= self._queries[name].blocks.ambiguous[self._name]
-        return {relation: (ambiguous, held_out) for relation in self.relations}
+        ambiguous = np.zeros(len(self._name), dtype=bool)
+        for queries in self._queries.values():
+            ambiguous |= queries.blocks.ambiguous[self._name]
+        pairs = {}
+        for edge_type in also_hidden:
+            csr = self.graph.csr(edge_type)
+            if csr.time is not None:
+                late = (csr.time > self._known_until(split)) & ambiguous[csr.indices]
+                pairs[edge_type] = (csr.indices[late], csr.targets()[late])
+        masks = dict.fromkeys(self.relations, (ambiguous, held_out))
+        return HiddenEdges(self.graph, masks, pairs)
 
     def items(self, split: str) -> np.ndarray:
         """Queries of a split by position, sorted by name so that a batch shares candidates."""
@@ -119,9 +136,7 @@ class AuthorDisambiguation:
 
     def times(self, split: str) -> np.ndarray:
         """The time of each query of a split."""
-        time = self.graph.node_time(self.target)
-        assert time is not None
-        return time[self._queries[split].paper]
+        return self._time[self._queries[split].paper]
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Up to ``n`` training queries of random names, whole names first come."""
@@ -143,17 +158,15 @@ class AuthorDisambiguation:
         row, candidate = queries.candidates(items)
         papers = _first_seen(queries.paper[items])
         authors = _first_seen(candidate)
-        end = last_time(self.graph, self.split, split, self.target)
-        time = self.graph.node_time(self.target)
-        assert time is not None
+        end = self._end[split]
         pairs = dict.fromkeys(self.relations, (candidate, queries.paper[items][row]))
         return Query(
             seeds={
-                self.target: (papers, time[papers]),
+                self.target: (papers, self._time[papers]),
                 self.author: (authors, np.full(len(authors), end, dtype=np.int32)),
             },
             time_max=end,
-            hidden=self._hidden.with_pairs(pairs),
+            hidden=self._hidden[split].with_pairs(pairs),
             view=view_of(split, self.train_view, self.original_protocol),
         )
 
@@ -177,10 +190,8 @@ class AuthorDisambiguation:
         return PairBatch(batch, **{name: torch.from_numpy(a) for name, a in arrays.items()})
 
     def most_frequent(self, split: str) -> dict[str, np.ndarray]:
-        """Per query ``ndcg`` and ``mrr`` of ranking candidates by their number of papers."""
-        time = self.graph.node_time(self.target)
-        assert time is not None
-        known = time[self._paper] <= self.split.time_max("train")
+        """Per query ``ndcg`` and ``mrr`` of ranking candidates by their number of known papers."""
+        known = self._time[self._paper] <= self._known_until(split)
         papers = np.bincount(self._writer[known], minlength=self.graph.num_nodes(self.author))
         queries = self._queries[split]
         row, candidate = queries.candidates(self.items(split))
@@ -285,6 +296,17 @@ def _name_ids(graph: HeteroGraph, author: str) -> np.ndarray:
         name = names[i].tobytes()
         ids[i] = known.setdefault(name or b"\0%d" % i, len(known))
     return ids
+
+
+def _author_edges(
+    graph: HeteroGraph, relations: Sequence[EdgeType]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct (paper, author) pairs over several relations, sorted, [n] int64 each."""
+    csrs = [graph.csr(relation) for relation in relations]
+    papers = np.concatenate([csr.targets() for csr in csrs])
+    authors = np.concatenate([csr.indices for csr in csrs])
+    paper, author = np.unique(np.stack([papers, authors]), axis=1).astype(np.int64)
+    return paper, author
 
 
 def _first_seen(ids: np.ndarray) -> np.ndarray:

@@ -65,6 +65,11 @@ class NodeClassification:
         self.original_protocol = original_protocol
         self.relations = tuple(dict.fromkeys([*relations, *also_hidden]))
         self.class_type = relations[0][0]
+        time = graph.node_time(self.target)
+        if time is None:
+            raise ValueError(f"{graph.path}: nodes of type {self.target!r} have no times")
+        self._time = time
+        self._end = {s: last_time(graph, split, s, self.target) for s in ("train", "valid", "test")}
         self._labels = _Labels(graph, relations)
         num_classes = graph.num_nodes(self.class_type)
         self.classes = (
@@ -103,9 +108,7 @@ class NodeClassification:
 
     def times(self, split: str) -> np.ndarray:
         """The time of each item of a split."""
-        time = self.graph.node_time(self.target)
-        assert time is not None  # a time split has nodes with times
-        return time[self._items[split]]
+        return self._time[self._items[split]]
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Up to ``n`` distinct training nodes."""
@@ -114,7 +117,6 @@ class NodeClassification:
 
     def query(self, split: str, items: np.ndarray) -> Query:
         """What to sample around some nodes."""
-        time = self.graph.node_time(self.target)
         pairs = {}
         for relation in self.relations:
             csr = self.graph.csr(relation)
@@ -122,8 +124,8 @@ class NodeClassification:
             targets = np.repeat(items, [len(row) for row in rows])
             pairs[relation] = (np.concatenate([*rows, np.empty(0, dtype=np.int32)]), targets)
         return Query(
-            seeds={self.target: (items, None if time is None else time[items])},
-            time_max=last_time(self.graph, self.split, split, self.target),
+            seeds={self.target: (items, self._time[items])},
+            time_max=self._end[split],
             hidden=self._hidden.with_pairs(pairs),
             view=view_of(split, self.train_view, self.original_protocol),
         )

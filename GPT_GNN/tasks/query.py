@@ -83,8 +83,9 @@ def view_of(split: str, train_view: str, original_protocol: bool) -> str:
 def last_time(graph: HeteroGraph, split: TimeSplit, name: str, target: str) -> int:
     """The latest time that a sample for a split may contain: the split's end, or the graph's."""
     time = graph.node_time(target)
-    latest = int(time[time != NO_TIME].max(initial=0)) if time is not None else 0
-    return min(split.time_max(name), latest) if time is not None else split.time_max(name)
+    if time is None:
+        return split.time_max(name)
+    return min(split.time_max(name), int(time.max(initial=NO_TIME)))
 
 
 def subset(items: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:

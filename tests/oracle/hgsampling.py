@@ -1,4 +1,4 @@
-"""HGSampling as published, over nested dicts: what the compiled sampler is compared with."""
+"""HGSampling over nested dicts: what the compiled sampler is compared with."""
 
 from __future__ import annotations
 
@@ -83,13 +83,13 @@ def sample(
     def add_budget(node_type: str, target: int, target_time: int) -> None:
         for e in graph.schema.edge_types_into(node_type):
             source_type = graph.edge_types[e][0]
-            drawn = lists[e].get(target, [])
+            drawn = [edge for edge in lists[e].get(target, []) if edge[1] <= time_max]
             if len(drawn) >= width:
                 picks = rng.choice(len(drawn), width, replace=False)
                 drawn = [drawn[i] for i in sorted(picks)]
             for source, edge_time in drawn:
                 time = target_time if edge_time == NO_TIME else edge_time
-                if time > time_max or source in out.nodes[source_type]:
+                if source in out.nodes[source_type]:
                     continue
                 budget[source_type][source][0] += 1.0 / len(drawn)
                 budget[source_type][source][1] = time

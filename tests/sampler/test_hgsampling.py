@@ -245,3 +245,21 @@ def test_an_edited_kernel_is_compiled_anew():
     """Numba's cache sees the closure; without the fingerprint in it, it would run stale code."""
     closure = kernels.sample.py_func.__closure__
     assert fingerprint() in [cell.cell_contents for cell in closure]
+
+
+def test_edges_later_than_the_bound_leave_no_trace(tmp_path: Path) -> None:
+    """A venue's later papers must not thin out the sample of its earlier ones."""
+    samples = []
+    for later in (0, 200):
+        with build_graph(tmp_path / str(later)) as builder:
+            builder.add_node_type("paper", 400)
+            builder.add_node_type("venue", 1)
+            builder.add_relation(("paper", "PV", "venue"))
+            papers = np.arange(200 + later)
+            time = np.where(papers < 200, 2010, 2019)
+            builder.add_edges(("paper", "PV", "venue"), papers, np.zeros_like(papers), time)
+        sampler = HGSampler(HeteroGraph.open(tmp_path / str(later)), depth=2, width=16)
+        seeds = {"venue": (np.array([0]), np.array([2013]))}
+        samples.append(sampler.sample(seeds, 2013, None, np.random.default_rng(0)))
+    assert len(samples[0].node_ids[0]) == 32
+    np.testing.assert_array_equal(samples[0].node_ids[0], samples[1].node_ids[0])

@@ -19,9 +19,22 @@ OTHER = ("author", "other", "paper")
 
 # Papers by year: pre-training 0-1, training 2-6, validation 7-8, test 9-11.
 YEARS = [2010, 2013, 2014, 2015, 2016, 2016, 2016, 2017, 2017, 2018, 2019, 2019]
-# (paper, field); paper 6 and 11 have none, paper 5 has the same field by both relations.
-ABOUT = [(0, 4), (2, 1), (3, 1), (3, 2), (4, 1), (5, 0), (7, 2), (8, 3), (8, 1), (9, 1), (10, 3)]
-TOUCHES = [(5, 0), (9, 4), (2, 1)]
+# (paper, field); papers 6 and 11 have none, paper 5 has the same field by both relations.
+ABOUT = [
+    (0, 4),
+    (1, 0),
+    (2, 1),
+    (3, 1),
+    (3, 2),
+    (4, 1),
+    (5, 2),
+    (7, 2),
+    (8, 3),
+    (8, 1),
+    (9, 1),
+    (10, 3),
+]
+TOUCHES = [(5, 2), (9, 4)]
 # Four people are "y wang", three "a lee" (one of whom first publishes in 2018), two "b kim".
 NAMES = [
     "y wang",

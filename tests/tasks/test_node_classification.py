@@ -52,6 +52,7 @@ def check_labels(task, graph, relations, classes):
     for split, (low, high) in SPAN.items():
         want = [p for p in range(len(year)) if low <= year[p] <= high and p in labels]
         assert task.items(split).tolist() == want
+        assert task.times(split).tolist() == [year[p] for p in want]
         if split == "train":
             in_training = {c for p in want for c in labels[p]}
         items = np.array(want)[:40][::-1].copy()
@@ -84,7 +85,7 @@ def test_two_label_relations_may_share_a_link(tiny):
     task = NodeClassification(tiny, OAG.split, [LABEL, ALSO])
     check_labels(task, tiny, [LABEL, ALSO], range(5))
     _, _, data = collated(task, tiny, "train", np.array([5]))
-    assert data.y.tolist() == [[1, 0, 0, 0, 0]]  # one label, though two edges
+    assert data.y.tolist() == [[0, 0, 1, 0, 0]]  # one label, though two edges
 
 
 def test_labels_of_the_built_in_graph(toy):
@@ -95,10 +96,17 @@ def test_labels_of_the_built_in_graph(toy):
     check_labels(paper_venue(toy), toy, relations, range(toy.num_nodes("venue")))
 
 
-@pytest.mark.parametrize("make", [paper_field, paper_venue])
-def test_most_frequent_is_the_literal_count(toy, make):
-    task = make(toy)
-    labels = literal_labels(toy, task.relations)
+def both_relations(graph):
+    return NodeClassification(graph, OAG.split, [LABEL, ALSO])
+
+
+@pytest.mark.parametrize(
+    "make, store", [(paper_field, "toy"), (paper_venue, "toy"), (both_relations, "tiny")]
+)
+def test_most_frequent_is_the_literal_count(request, make, store):
+    graph = request.getfixturevalue(store)
+    task = make(graph)
+    labels = literal_labels(graph, task.relations)
     counts = dict.fromkeys(task.classes.tolist(), 0)
     for paper in task.items("train").tolist():
         for c in labels[paper]:

@@ -121,13 +121,19 @@ def test_validation_and_test_cover_their_splits_once(toy, tmp_path, monkeypatch,
 
     monkeypatch.setattr(kind, "query", spy)
     task, result, lines = finetuned(toy, tmp_path, name)
-    assert [line["split"] for line in lines] == [*["train"] * 5, "valid"] * 2 + ["test"]
+    splits = [*["train"] * 5, "valid"] * 2 + ["test by time", "test"]
+    assert [line["split"] for line in lines] == splits
     for split, times in (("valid", 2), ("test", 1)):
         found = [i for this, items in asked if this == split for i in items]
         assert found == task.items(split).tolist() * times
     for split, items in asked:
         assert split != "train" or set(items) <= set(task.items("train").tolist())
     assert result["items"] == len(task.items("test"))
+    by_time = lines[-2]
+    years = task.times("test").tolist()
+    assert by_time["items"] == {str(year): years.count(year) for year in sorted(set(years))}
+    total = sum(by_time["ndcg"][year] * n for year, n in by_time["items"].items())
+    assert total / len(years) == pytest.approx(result["ndcg"])
     floor = task.most_frequent("test")
     for metric in ("ndcg", "mrr"):
         assert lines[-1][metric] == result[metric]

@@ -23,23 +23,41 @@ _NONE = np.int32(NO_TIME)
 
 
 @kernel
-def _draw_edges(graph, hidden, test, edge_type, target, begin, end, width, state):
+def _late_edges(graph, edge_type, begin, end, time_max):
+    """How many of a target's in-edges are later than the bound."""
+    late = 0
+    if graph.timed[edge_type]:
+        for position in range(begin, end):
+            late += graph.time[position] > time_max
+    return late
+
+
+@kernel
+def _visible(graph, hidden, test, edge_type, position, target, time_max):
+    """Whether an edge is neither later than the bound nor hidden."""
+    if graph.timed[edge_type] and graph.time[position] > time_max:
+        return False
+    return not test or not is_hidden(hidden, edge_type, graph.indices[position], target)
+
+
+@kernel
+def _draw_edges(graph, hidden, test, late, edge_type, target, begin, end, width, time_max, state):
     """Positions of at most ``width`` visible in-edges, uniformly, ascending.
 
-    Draws ranks among the visible edges, so that hidden ones leave no trace in the random stream,
-    and counts before it draws, so that a hub costs two scans and no memory.
+    Draws ranks among the visible edges, so that hidden and late ones leave no trace in the random
+    stream, and counts before it draws, so that a hub costs two scans and no memory.
     """
-    visible = end - begin
+    visible = end - begin - late
     if test:
         visible = 0
         for position in range(begin, end):
-            visible += not is_hidden(hidden, edge_type, graph.indices[position], target)
+            visible += _visible(graph, hidden, test, edge_type, position, target, time_max)
     ranks = np.arange(visible) if visible < width else distinct(visible, width, state)
-    if not test:
+    if not test and late == 0:
         return ranks + begin
     rank, taken, position = 0, 0, begin
     while taken < len(ranks):
-        if not is_hidden(hidden, edge_type, graph.indices[position], target):
+        if _visible(graph, hidden, test, edge_type, position, target, time_max):
             if rank == ranks[taken]:
                 ranks[taken] = position
                 taken += 1
@@ -49,7 +67,7 @@ def _draw_edges(graph, hidden, test, edge_type, target, begin, end, width, state
 
 
 @kernel
-def _reach(graph, pool, tally, edge_type, begin, n, picks, own_time, time_max):
+def _reach(graph, pool, tally, edge_type, begin, n, picks, own_time):
     """Add 1 / n to the budget of the source of each of n edges: ``picks``, else begin, ..."""
     kind = graph.source[edge_type]
     base = graph.type_start[kind]
@@ -59,8 +77,6 @@ def _reach(graph, pool, tally, edge_type, begin, n, picks, own_time, time_max):
         time = graph.time[position] if timed else _NONE
         if time == _NONE:
             time = own_time
-        if time > time_max:
-            continue
         node = base + graph.indices[position]
         slot = find(pool.keys, node)
         if pool.keys[slot] == node:
@@ -87,12 +103,15 @@ def extend(graph, hidden, pool, tally, entry, width, time_max, state):
         if begin == end:
             continue
         test = may_hide(hidden, edge_type, target)
+        late = _late_edges(graph, edge_type, begin, end, time_max)
         picks, n = every, end - begin
-        if test or n >= width:
-            picks = _draw_edges(graph, hidden, test, edge_type, target, begin, end, width, state)
+        if test or late or n >= width:
+            picks = _draw_edges(
+                graph, hidden, test, late, edge_type, target, begin, end, width, time_max, state
+            )
             n = len(picks)
         pool = reserve(pool, tally.counts[0], n)
-        _reach(graph, pool, tally, edge_type, begin, n, picks, own_time, time_max)
+        _reach(graph, pool, tally, edge_type, begin, n, picks, own_time)
     return pool
 
 
