@@ -99,6 +99,7 @@ def copy_of(
     path: Path,
     sources: Edges | None = None,
     features: Callable[[str, np.ndarray], np.ndarray] | None = None,
+    until: int | None = None,
 ) -> HeteroGraph:
     """A store like another, with other ends or other features.
 
@@ -106,6 +107,7 @@ def copy_of(
         sources: gets an edge type and the source, target and time of its edges; returns the
             sources to write. Called for one direction of each pair of inverses.
         features: gets a node type and its features; returns those to write.
+        until: leaves out the edges after this time.
     """
     schema = graph.schema
     with build_graph(path, graph.views) as builder:
@@ -136,8 +138,11 @@ def copy_of(
             src, dst = csr.indices.astype(int), csr.targets().astype(int)
             if sources is not None:
                 src = sources(side, src, dst, csr.time)
+            time = csr.time
+            if until is not None and time is not None:
+                src, dst, time = (column[csr.time <= until] for column in (src, dst, time))
             ends = (src, dst) if side == edge_type else (dst, src)
-            builder.add_edges(edge_type, *ends, csr.time)
+            builder.add_edges(edge_type, *ends, time)
     return HeteroGraph.open(path)
 
 

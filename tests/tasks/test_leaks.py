@@ -14,6 +14,7 @@ from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks import AuthorDisambiguation, NodeClassification
 from GPT_GNN.train.runtime import seeded
 from GPT_GNN.train.start import new_encoder
+from tests.sampler.graphs import same_subgraph
 from tests.tasks.stores import copy_of
 
 TRAIN_UNTIL = OAG.split.train_until
@@ -177,6 +178,19 @@ def test_features_of_future_papers_do_not_matter(toy, tmp_path, name, split, las
     assert torch.equal(outcome(make(toy), toy, split)[0], outcome(make(other), other, split)[0])
     later = "test"
     assert not torch.equal(outcome(make(toy), toy, later)[0], outcome(make(other), other, later)[0])
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+@pytest.mark.parametrize("split, last", [("train", 2016), ("valid", 2017)])
+def test_future_edges_leave_no_trace_in_the_sample(toy, tmp_path, name, split, last):
+    """Not even their number: whether a paper will be cited is not known yet."""
+    past = copy_of(toy, tmp_path / "store", until=last)
+    assert past.indices.size < toy.indices.size
+    task = TASKS[name](toy)
+    for step in range(5):
+        items = task.draw(BATCH, derive(step)) if split == "train" else task.items(split)[:BATCH]
+        samples = [sample(task, graph, split, items, step)[1] for graph in (toy, past)]
+        assert same_subgraph(*samples)
 
 
 @pytest.mark.parametrize("name", list(TASKS))
