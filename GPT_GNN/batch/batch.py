@@ -79,10 +79,6 @@ class Batch:
     x: tuple[Tensor, ...]
     graph: BatchGraph
 
-    def rows(self, schema: Schema, node_type: str, local: Tensor) -> Tensor:
-        """Node rows of local ids of one type."""
-        return local + self.graph.node_offsets[schema.node_type_id(node_type)]
-
 
 def batch_graph(
     node_offsets: Sequence[int],

@@ -49,7 +49,7 @@ def mask_links(
         source, relation, _ = schema.edge_types[i]
         if relation in rel_stop_list:
             continue
-        edges = slice(subgraph.edge_offsets[i], subgraph.edge_offsets[i + 1])
+        edges = subgraph.edges(schema.edge_types[i])
         maskable[edges] = subgraph.dst[edges] < num_targets
         if source == target:
             maskable[edges] &= subgraph.src[edges] != subgraph.dst[edges]

@@ -13,6 +13,7 @@ target's edges once forward and once backward; elsewhere the same is written wit
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -23,6 +24,15 @@ from torch import Tensor
 from GPT_GNN.batch.batch import BatchGraph
 
 _MATH = {"reassoc", "contract", "nsz", "arcp"}  # lets the inner loops vectorise; keeps inf and nan
+
+
+def _kernel(function: Callable[..., None]) -> Any:
+    """Compile for both cores, kept on disk where there is a place for it."""
+    options = {"parallel": True, "nogil": True, "fastmath": _MATH}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # neither the package's folder nor the user's cache folder is writable
+        return numba.njit(**options)(function)
 
 
 def attend(q: Tensor, kv: Tensor, time_kv: Tensor, graph: BatchGraph, n_heads: int) -> Tensor:
@@ -111,7 +121,7 @@ def _chunks(graph: BatchGraph) -> np.ndarray:
     return np.concatenate([[0], inner, [graph.num_nodes]]).astype(np.int64)
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, fastmath=_MATH)
+@_kernel
 def _forward(  # type: ignore[no-untyped-def]
     q, kv, time_kv, weight, out, src, edge_time, row_ptr, dst_ptr, dst_rows, chunks
 ):
@@ -160,7 +170,7 @@ def _forward(  # type: ignore[no-untyped-def]
                                 out[p, c] += w * time_kv[t, width + c]
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, fastmath=_MATH)
+@_kernel
 def _backward(  # type: ignore[no-untyped-def]
     grad,
     q,

@@ -44,6 +44,10 @@ class CSR:
     indices: np.ndarray
     time: np.ndarray | None
 
+    def rows(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """In-edges of some targets: (position in ``targets``, position of the edge), [n] int64."""
+        return row_positions(self.indptr, targets)
+
     def degrees(self) -> np.ndarray:
         """In-degree of every target node, [N_target] int64."""
         return np.diff(self.indptr)
@@ -74,6 +78,14 @@ class Ragged:
     def text(self, row: int) -> str:
         """Row of a string column (UTF-8 bytes) as str."""
         return self[row].tobytes().decode("utf-8")
+
+
+def row_positions(indptr: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Entries of some rows of a CSR array: (position in ``rows``, position of the entry)."""
+    start, length = indptr[rows], indptr[np.asarray(rows) + 1] - indptr[rows]
+    row = np.repeat(np.arange(len(rows)), length)
+    within = np.arange(len(row)) - np.repeat(np.cumsum(length) - length, length)
+    return row, start[row] + within
 
 
 class HeteroGraph:

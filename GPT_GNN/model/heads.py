@@ -93,7 +93,8 @@ class TextDecoder(nn.Module):
     def loss(self, tokens: Tensor, targets: Tensor, mask: Tensor, node: Tensor) -> Tensor:
         """Mean cross-entropy over the positions where ``mask`` is true; all [L, B]."""
         hidden = self.hidden(tokens, node)[mask]
-        return _TiedCrossEntropy.apply(hidden, self.word_vectors, self.bias, targets[mask])
+        train = torch.is_grad_enabled()
+        return _TiedCrossEntropy.apply(hidden, self.word_vectors, self.bias, targets[mask], train)
 
     @torch.no_grad()
     def generate(self, node: Tensor, bos: int, eos: int, max_words: int = 20) -> list[list[int]]:
@@ -114,7 +115,9 @@ class _TiedCrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, target: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, target: Tensor, train: bool
+    ) -> Tensor:
         n = max(len(hidden), 1)
         rows = max(1, 2**22 // len(weight))  # 16 MB of float32 logits a slice
         grad_hidden, grad_bias = torch.empty_like(hidden), torch.zeros_like(bias)
@@ -124,6 +127,8 @@ class _TiedCrossEntropy(torch.autograd.Function):
             index = target[a : a + rows, None]
             log_total = logits.logsumexp(1, keepdim=True)
             loss += (log_total - logits.gather(1, index)).sum() / n
+            if not train:
+                continue
             grad = logits.sub_(log_total).exp_()
             grad.scatter_add_(1, index, grad.new_full(index.shape, -1.0))
             grad_hidden[a : a + rows] = grad @ weight / n
@@ -132,7 +137,7 @@ class _TiedCrossEntropy(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, Tensor, None, None]:
         (grad,) = grads
         grad_hidden, grad_bias = ctx.saved_tensors
-        return grad * grad_hidden, None, grad * grad_bias, None
+        return grad * grad_hidden, None, grad * grad_bias, None, None

@@ -243,8 +243,9 @@ def separate_targets(
     t = schema.node_type_id(target)
     n_targets, n_nodes = subgraph.num_seeds[t], len(subgraph.node_ids[t])
     src_parts, dst_parts, counts = [], [], []
-    for i, (source, _, into) in enumerate(schema.edge_types):
-        edges = slice(int(subgraph.edge_offsets[i]), int(subgraph.edge_offsets[i + 1]))
+    for edge_type in schema.edge_types:
+        source, _, into = edge_type
+        edges = subgraph.edges(edge_type)
         seen = masked.observed[edges]
         src, dst = subgraph.src[edges][seen], subgraph.dst[edges][seen]
         if into == target:

@@ -72,7 +72,7 @@ def link_tasks(
     schema = subgraph.schema
     tasks = []
     for position, i in enumerate(relations):
-        edges = slice(int(subgraph.edge_offsets[i]), int(subgraph.edge_offsets[i + 1]))
+        edges = subgraph.edges(schema.edge_types[i])
         src, dst, generated = subgraph.src[edges], subgraph.dst[edges], masked.generated[edges]
         if generated.sum() <= MIN_MASKED:
             continue
@@ -119,11 +119,8 @@ def _linked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """All in-neighbours of some targets: (position of the target, id of the source), each [L]."""
     csr = graph.csr(graph.edge_types[edge_type])
-    start, stop = csr.indptr[target_ids], csr.indptr[target_ids + 1]
-    length = stop - start
-    position = np.repeat(np.arange(len(target_ids)), length)
-    within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
-    return position, csr.indices[start[position] + within].astype(np.int64)
+    position, edge = csr.rows(target_ids)
+    return position, csr.indices[edge].astype(np.int64)
 
 
 def contrastive_loss(

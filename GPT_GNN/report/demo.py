@@ -132,7 +132,9 @@ def _titles(out: Path, count: int = 6) -> str:
     )
     data = to_device(objective.transform(graph, subgraph, rng), torch.device("cpu"))
     with torch.no_grad():
-        generated = decoder.generate(objective.embed(data)[data.attr_nodes], titles.bos, titles.eos)
+        generated = decoder.generate(
+            objective.embed(data, hide_targets=True)[data.attr_nodes], titles.bos, titles.eos
+        )
     words = np.array(graph.words())
     text = graph.ragged(OAG.target, "title")
     lines = ["Titles generated from the neighbourhood of papers the model has not seen:"]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from GPT_GNN.batch.batch import Batch
 from GPT_GNN.graph.split import TimeSplit
-from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.store import HeteroGraph, row_positions
 from GPT_GNN.metrics import ranking_metrics
 from GPT_GNN.model.heads import Matcher
 from GPT_GNN.rng import derive
@@ -266,25 +266,20 @@ class _Queries:
     def keep_names(self, names: np.ndarray) -> _Queries:
         """The queries of some names."""
         kept = np.flatnonzero(np.isin(self.name, names))
-        length = np.diff(self.writer_ptr)[kept]
-        writers = [self.writer[self.writer_ptr[i] : self.writer_ptr[i + 1]] for i in kept]
-        writer = np.concatenate([*writers, np.empty(0, dtype=np.int64)])
-        indptr = np.concatenate([[0], np.cumsum(length)])
+        row, position = row_positions(self.writer_ptr, kept)
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(kept)))])
+        writer = self.writer[position]
         return _Queries(self.name[kept], self.paper[kept], writer, indptr, self.blocks)
 
     def candidates(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(position in ``items``, author) of every candidate, [K] each."""
-        start = self.blocks.indptr[self.name[items]]
-        length = self.blocks.indptr[self.name[items] + 1] - start
-        row = np.repeat(np.arange(len(items)), length)
-        within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
-        return row, self.blocks.authors[start[row] + within]
+        row, position = row_positions(self.blocks.indptr, self.name[items])
+        return row, self.blocks.authors[position]
 
     def is_true(self, items: np.ndarray, row: np.ndarray, candidate: np.ndarray) -> np.ndarray:
         """[K] bool: the candidate wrote the query's paper."""
-        true = [self.writer[self.writer_ptr[i] : self.writer_ptr[i + 1]] for i in items]
-        key = np.concatenate([(r << 32) + writers for r, writers in enumerate(true)])
-        return np.isin((row << 32) + candidate, key)
+        true_row, position = row_positions(self.writer_ptr, items)
+        return np.isin((row << 32) + candidate, (true_row << 32) + self.writer[position])
 
 
 def _name_ids(graph: HeteroGraph, author: str) -> np.ndarray:

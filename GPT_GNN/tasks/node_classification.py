@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from GPT_GNN.batch.batch import Batch
 from GPT_GNN.graph.split import TimeSplit
-from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.store import HeteroGraph, row_positions
 from GPT_GNN.metrics import ranking_metrics
 from GPT_GNN.model.heads import Classifier
 from GPT_GNN.rng import derive
@@ -120,9 +120,8 @@ class NodeClassification:
         pairs = {}
         for relation in self.relations:
             csr = self.graph.csr(relation)
-            rows = [csr.indices[csr.indptr[i] : csr.indptr[i + 1]] for i in items]
-            targets = np.repeat(items, [len(row) for row in rows])
-            pairs[relation] = (np.concatenate([*rows, np.empty(0, dtype=np.int32)]), targets)
+            row, edge = csr.rows(items)
+            pairs[relation] = (csr.indices[edge], items[row])
         return Query(
             seeds={self.target: (items, self._time[items])},
             time_max=self._end[split],
@@ -184,7 +183,5 @@ class _Labels:
 
     def of(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Labels of some nodes: (position in ``items``, class node), [L] each."""
-        length = self.indptr[items + 1] - self.indptr[items]
-        row = np.repeat(np.arange(len(items)), length)
-        within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
-        return row, self.classes[self.indptr[items][row] + within]
+        row, link = row_positions(self.indptr, items)
+        return row, self.classes[link]

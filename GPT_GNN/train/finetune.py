@@ -13,7 +13,7 @@ from tqdm import tqdm
 from GPT_GNN.batch.batch import make_batch as tensors
 from GPT_GNN.batch.batch import to_device
 from GPT_GNN.config import FinetuneRunConfig, OptimConfig, SamplerConfig
-from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.store import HeteroGraph, file_checksum
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
@@ -115,6 +115,11 @@ def finetune(
         "graph": {"fingerprint": graph.fingerprint},
         "labels": {"task": type(task).__name__, "relations": labels},
     }
+    places = {"data_dir": str(graph.path)}
+    if run.use_pretrain:
+        places["pretrain_model_dir"] = run.pretrain_model_dir
+        pretrained = file_checksum(Path(run.pretrain_model_dir))[:16]
+        config["graph"]["pretrained"] = pretrained
     best = folder / "best.pt"
 
     def save_best(step: int, metrics: dict[str, float]) -> None:
@@ -140,6 +145,7 @@ def finetune(
             kind="finetune",
             folder=folder,
             config=config,
+            places=places,
             schema=graph.schema,
             device=device,
             seed=run.seed,

@@ -20,7 +20,7 @@ from GPT_GNN.schema import Schema
 from GPT_GNN.train.checkpoint import check_same, check_schema, load_checkpoint, save_checkpoint
 from GPT_GNN.train.log import RunLog
 from GPT_GNN.train.optim import build_optimizer, build_scheduler
-from GPT_GNN.train.runtime import Interrupted, StopSignal, seeded
+from GPT_GNN.train.runtime import Interrupted, StopSignal, seeded, versions
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Run:
         kind: ``pretrain`` or ``finetune``.
         folder: gets config.json, metrics.jsonl and checkpoint.pt.
         config: all settings that the numbers depend on, as plain values.
+        places: paths of what the run reads, for config.json only.
         schema: of the graph.
         resume: continue from checkpoint.pt where there is one.
     """
@@ -38,6 +39,7 @@ class Run:
     kind: str
     folder: Path
     config: dict[str, Any]
+    places: dict[str, str]
     schema: Schema
     device: torch.device
     seed: int
@@ -101,7 +103,8 @@ def fit(
     scheduler = build_scheduler(optimizer, optim.scheduler, optim.max_lr, plan.total_steps)
     with seeded(run.seed, "fit"), StopSignal() as stop:
         done, best = _restore(run, model, optimizer, scheduler)
-        log = RunLog(run.folder, run.config, done if run.resume else None)
+        told = {**run.config, "places": run.places, "versions": versions()}
+        log = RunLog(run.folder, told, done if run.resume else None)
         batches = Loader(make_batch, range(done, plan.total_steps), run.n_pool)
         bar = tqdm(total=plan.total_steps, initial=done, unit="step", disable=None)
         for step, batch in zip(count(done + 1), batches):  # noqa: B905 - count() is endless
@@ -111,7 +114,8 @@ def fit(
             _check_finite(values, step)
             optimizer.zero_grad()
             values["loss"].backward()
-            nn.utils.clip_grad_norm_(model.parameters(), optim.clip)
+            norm = nn.utils.clip_grad_norm_(model.parameters(), optim.clip)
+            _check_finite({**values, "gradient norm": norm}, step)
             lr = optimizer.param_groups[0]["lr"]
             optimizer.step()
             scheduler.step()
@@ -147,11 +151,11 @@ def _line(plan: Plan, step: int, train: dict[str, float], valid: dict[str, float
 
 
 def _check_finite(values: dict[str, Tensor], step: int) -> None:
-    if not math.isfinite(values["loss"].item()):
+    if not all(math.isfinite(value.item()) for value in values.values()):
         parts = ", ".join(f"{name} = {value.item()}" for name, value in values.items())
         raise FloatingPointError(
-            f"the loss is not finite at step {step}: {parts}; nothing was saved since the last "
-            "checkpoint. A lower --max_lr or --clip may help"
+            f"the loss or its gradient is not finite at step {step}: {parts}; "
+            "nothing was saved since the last checkpoint. A lower --max_lr or --clip may help"
         )
 
 
@@ -167,7 +171,7 @@ def _save(
         optimizer=optimizer.state_dict(),
         scheduler=scheduler.state_dict(),
         rng=torch.get_rng_state(),
-        cuda_rng=torch.cuda.get_rng_state_all() if run.device.type == "cuda" else [],
+        cuda_rng=torch.cuda.get_rng_state(run.device) if run.device.type == "cuda" else None,
         step=step,
         best=best,
     )
@@ -190,6 +194,6 @@ def _restore(run: Run, model: nn.Module, optimizer: Any, scheduler: Any) -> tupl
     optimizer.load_state_dict(record["optimizer"])
     scheduler.load_state_dict(record["scheduler"])
     torch.set_rng_state(record["rng"])
-    if record["cuda_rng"]:
-        torch.cuda.set_rng_state_all(record["cuda_rng"])
+    if record["cuda_rng"] is not None and run.device.type == "cuda":
+        torch.cuda.set_rng_state(record["cuda_rng"], run.device)
     return record["step"], record["best"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,10 @@ def pretrain(
 ) -> None:
     """Pre-train an objective and write the best model to ``run.pretrain_model_dir``.
 
-    An epoch is one pass over the pre-training nodes, at least one batch. Some of these nodes are
-    held out and validate (the published code validates on fine-tuning's training papers). Beside
-    the model, ``<file>.run/`` gets config.json, metrics.jsonl and checkpoint.pt (the last state).
+    An epoch is the whole batches of one permutation of the pre-training nodes, at least one batch.
+    Some of these nodes are held out and validate (the published code validates on fine-tuning's
+    training papers). Beside the model, ``<file>.run/`` gets config.json, metrics.jsonl and
+    checkpoint.pt (the last state).
 
     Args:
         dataset: has ``target`` and ``split``.
@@ -69,22 +71,30 @@ def pretrain(
 
     per_epoch = max(1, len(train) // batch_size)
 
+    @lru_cache(maxsize=2)  # loader threads are at most in two epochs at once
+    def shuffled(epoch: int) -> np.ndarray:
+        return derive(run.seed, "epoch", epoch).permutation(train)
+
     def make_batch(step: int) -> GPTBatch:
         epoch, position = divmod(step, per_epoch)
-        shuffled = derive(run.seed, "epoch", epoch).permutation(train)
-        ids = shuffled[position * batch_size : (position + 1) * batch_size]
+        ids = shuffled(epoch)[position * batch_size : (position + 1) * batch_size]
         return masked(ids, derive(run.seed, "batch", step))
 
     device = pick_device(run.cuda)
     objective.to(device)
 
+    held_out_batches = [  # the same at every validation, so that losses compare
+        masked(valid[start : start + batch_size], derive(run.seed, "valid", start))
+        for start in range(0, len(valid), batch_size)
+    ]
+
     def evaluate() -> dict[str, float]:
         totals: dict[str, float] = {}
-        for start in range(0, len(valid), batch_size):
-            ids = valid[start : start + batch_size]
-            values = objective(to_device(masked(ids, derive(run.seed, "valid", start)), device))
+        for batch in held_out_batches:
+            values = objective(to_device(batch, device))
+            share = len(batch.edge_nodes) / len(valid)
             for name, value in values.items():
-                totals[name] = totals.get(name, 0.0) + value.item() * len(ids) / len(valid)
+                totals[name] = totals.get(name, 0.0) + value.item() * share
         return {**totals, "score": -totals["loss"]}
 
     config = {**config, "graph": {"fingerprint": graph.fingerprint}}
@@ -113,6 +123,7 @@ def pretrain(
             kind="pretrain",
             folder=file.with_name(file.name + ".run"),
             config=config,
+            places={"data_dir": str(graph.path)},
             schema=graph.schema,
             device=device,
             seed=run.seed,

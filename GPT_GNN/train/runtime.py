@@ -32,7 +32,7 @@ def pick_device(cuda: int) -> torch.device:
         return torch.device("cpu")
     available = torch.cuda.device_count()
     if cuda >= available:
-        raise ValueError(f"--cuda {cuda}: expected -1 (CPU) or a GPU below {available}, found none")
+        raise ValueError(f"--cuda {cuda}: expected -1 (the CPU) or a GPU; found {available} GPUs")
     return torch.device("cuda", max(cuda, 0))
 
 

@@ -16,6 +16,8 @@ from GPT_GNN.objectives.titles import load_titles
 from GPT_GNN.train.checkpoint import check_same, check_schema, load_checkpoint
 from GPT_GNN.train.runtime import seeded
 
+_FREE = ("dropout", "train_time_table")  # settings that fine-tuning may change: no weight depends
+
 
 def new_encoder(graph: HeteroGraph, encoder: EncoderConfig, seed: int) -> GNN:
     """A freshly initialised encoder for a graph."""
@@ -31,7 +33,8 @@ def pretrained_encoder(graph: HeteroGraph, encoder: EncoderConfig, path: str | P
             message names the first setting that differs.
     """
     record = load_checkpoint(path, "pretrain")
-    check_same(path, "architecture", record["config"]["encoder"], asdict(encoder))
+    saved = record["config"]["encoder"] | {name: getattr(encoder, name) for name in _FREE}
+    check_same(path, "architecture", saved, asdict(encoder))
     check_schema(path, record["schema"], graph.schema)
     check_same(path, "graph (feature widths)", record["feature_dims"], graph.feature_dims)
     model = GNN(graph.schema, graph.feature_dims, **asdict(encoder))

@@ -24,21 +24,23 @@ def disambiguation(graph, **settings):
     return AuthorDisambiguation(graph, OAG.split, OAG.paper_author(graph), **settings)
 
 
-def literal_queries(graph, relations, split):
+def literal_queries(graph, relations, split, original=False):
     """(name, paper) -> (candidates, true authors), one edge at a time."""
     low, high = SPAN[split]
+    until = high if original else {"train": 2013}.get(split, 2016)
     year, names = graph.node_time("paper"), graph.ragged("author", "name")
     edges = {edge for relation in relations for edge in coo(graph, relation)}
     known = {}
     for author, paper in edges:
-        if year[paper] <= high:
+        if year[paper] <= until:
             known.setdefault(names.text(author), set()).add(author)
     queries = {}
     for author, paper in edges:
         name = names.text(author)
-        if name and low <= year[paper] <= high and len(known[name]) >= MIN_NAMESAKES:
-            candidates, true = queries.setdefault((name, paper), (known[name], set()))
-            true.add(author)
+        candidates = known.get(name, set())
+        asked = low <= year[paper] <= high and author in candidates
+        if name and asked and len(candidates) >= MIN_NAMESAKES:
+            queries.setdefault((name, paper), (candidates, set()))[1].add(author)
     return queries
 
 
@@ -96,21 +98,26 @@ def test_queries_of_the_built_in_graph(toy, split):
 
 def test_queries_counted_on_paper(tiny):
     task = AuthorDisambiguation(tiny, OAG.split, [FIRST, OTHER])
-    wang = {0, 1, 2, 3}
+    wang, old = {0, 1, 2, 3}, {0, 1, 3}
+    # Paper 2 is not asked: its "y wang", author 2, had not published before.
     assert read_back(task, tiny, "train", task.items("train")) == {
-        ("y wang", 2): (wang, {2}),
-        ("y wang", 4): (wang, {1}),
-        ("y wang", 5): (wang, {0}),
-        ("y wang", 6): (wang, {3}),
-    }  # "a lee" has two authors until 2017, "b kim" never three
+        ("y wang", 4): (old, {1}),
+        ("y wang", 5): (old, {0}),
+        ("y wang", 6): (old, {3}),
+    }
     assert read_back(task, tiny, "valid", task.items("valid")) == {("y wang", 7): (wang, {1})}
-    lee = {4, 5, 6}
+    # "a lee" has two authors until 2016, "b kim" never three, and no name is not a name.
     assert read_back(task, tiny, "test", task.items("test")) == {
         ("y wang", 9): (wang, {2}),
-        ("a lee", 9): (lee, {5, 6}),  # two true namesakes on one paper
-        ("y wang", 10): (wang, {0, 2}),
+        ("y wang", 10): (wang, {0, 2}),  # two true namesakes on one paper
         ("y wang", 11): (wang, {3}),
     }
+    published = AuthorDisambiguation(tiny, OAG.split, [FIRST, OTHER], original_protocol=True)
+    found = read_back(published, tiny, "test", published.items("test"))
+    assert found["a lee", 9] == ({4, 5, 6}, {5, 6})
+    for split in SPAN:
+        want = literal_queries(tiny, [FIRST, OTHER], split, original=True)
+        assert read_back(published, tiny, split, published.items(split)) == want
 
 
 def literal_loss(h, head, data):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +20,7 @@ from tests.sampler.graphs import same_subgraph
 from tests.tasks.stores import copy_of
 
 TRAIN_UNTIL = OAG.split.train_until
+EMPLOYMENT = ("author", "in", "affiliation")
 BATCH = 24
 
 
@@ -30,7 +33,8 @@ def paper_venue(graph, **settings):
 
 
 def disambiguation(graph, **settings):
-    return AuthorDisambiguation(graph, OAG.split, OAG.paper_author(graph), **settings)
+    secret = OAG.employment(graph)
+    return AuthorDisambiguation(graph, OAG.split, OAG.paper_author(graph), secret, **settings)
 
 
 TASKS = {"PF": paper_field, "PV": paper_venue, "AD": disambiguation}
@@ -56,16 +60,29 @@ def outcome(task, graph, split, items=None):
         return head(h[data.nodes]), data.y
 
 
+def known_authors(graph, until):
+    """Authors with a paper up to a year, and the names that three or more of them share."""
+    known = set()
+    for relation in OAG.paper_author(graph):
+        csr = graph.csr(relation)
+        known |= set(csr.indices[csr.time <= until].tolist())
+    names = graph.ragged("author", "name")
+    count = Counter(names.text(author) for author in known)
+    return known, {name for name, n in count.items() if n >= 3}
+
+
 def label_edges(task, graph, edge_type, src, dst):
     """Which edges of a relation into papers are labels of this task."""
     if edge_type not in task.relations:
         return np.zeros(len(src), dtype=bool)
     if isinstance(task, NodeClassification):
         return np.ones(len(src), dtype=bool)
-    names = graph.ragged("author", "name")
-    text = np.array([names.text(i) for i in range(len(names))])
-    kinds, counts = np.unique(text, return_counts=True)
-    return np.isin(text[src], kinds[counts >= 3])
+    return of_ambiguous_authors(graph, src)
+
+
+def of_ambiguous_authors(graph, authors):
+    names, (_, ambiguous) = graph.ragged("author", "name"), known_authors(graph, TRAIN_UNTIL)
+    return np.array([names.text(author) in ambiguous for author in authors], dtype=bool)
 
 
 def split_of(year):
@@ -76,24 +93,29 @@ def rewired(task, graph, path, papers):
     """The same store with the labels of some papers exchanged among them.
 
     Classes change places with classes of the same relation, authors with namesakes on papers of the
-    same split, so that candidates and queries stay what they are.
+    same split who are as well known, so that candidates and queries stay what they are. In author
+    disambiguation the employments of those years change places, too.
     """
-    chosen = np.zeros(graph.num_nodes("paper"), dtype=bool)
+    year, names = graph.node_time("paper"), graph.ragged("author", "name")
+    chosen = np.zeros(len(year), dtype=bool)
     chosen[papers] = True
-    names = graph.ragged("author", "name")
+    bound = TRAIN_UNTIL if year[papers].min() > TRAIN_UNTIL else OAG.split.pretrain_until
+    known, _ = known_authors(graph, bound)
 
     def sources(edge_type, src, dst, time):
-        if edge_type[2] != "paper":
+        src, groups = src.copy(), {}
+        if edge_type[2] == "paper":
+            mine = label_edges(task, graph, edge_type, src, dst) & chosen[dst]
+        elif edge_type == EMPLOYMENT and isinstance(task, AuthorDisambiguation):
+            mine = of_ambiguous_authors(graph, src) & (time > bound)
+        else:
             return src
-        src, rng = src.copy(), derive(5, edge_type[1])
-        mine = np.flatnonzero(label_edges(task, graph, edge_type, src, dst) & chosen[dst])
-        groups = {}
-        for edge in mine:
-            author = edge_type[0] == "author"
-            key = (names.text(src[edge]), split_of(time[edge])) if author else ()
-            groups.setdefault(key, []).append(edge)
+        for edge in np.flatnonzero(mine):
+            author = edge_type[0] == "author" and edge_type[2] == "paper"
+            names_of = (names.text(src[edge]), src[edge] in known) if author else ()
+            groups.setdefault((names_of, split_of(time[edge])), []).append(edge)
         for group in groups.values():
-            src[group] = src[np.roll(rng.permutation(group), 1)]
+            src[group] = src[np.roll(group, 1)]
         return src
 
     return copy_of(graph, path, sources)
@@ -139,16 +161,10 @@ def test_training_does_not_see_labels_of_held_out_papers(case, toy):
 def test_a_training_batch_does_not_see_its_own_labels(toy, tmp_path, name):
     make = TASKS[name]
     task = make(toy)
-    items = task.items("train")[:BATCH]
+    # All queries of author disambiguation: a paper may be in several, and few share a name.
+    items = task.items("train")[: None if name == "AD" else BATCH]
     papers = task.query("train", items).seeds["paper"][0]
     other = rewired(task, toy, tmp_path / "store", papers)
-    if name == "AD":  # all queries on these papers, since each rewires its own name only
-        asked = [
-            i
-            for i in task.items("train")
-            if task.query("train", np.array([i])).seeds["paper"][0][0] in papers
-        ]
-        items = np.array(asked)
     scores, labels = outcome(task, toy, "train", items)
     moved, other_labels = outcome(make(other), other, "train", items)
     assert torch.equal(scores, moved)
@@ -217,6 +233,20 @@ def test_what_a_sample_holds(toy, name, split):
         assert back.stop - back.start == part.stop - part.start
     if name == "AD":
         assert stay > 0  # co-authors of the query's paper
+        part, csr = subgraph.edges(EMPLOYMENT), toy.csr(EMPLOYMENT)
+        authors, firms = (toy.node_types.index(EMPLOYMENT[end]) for end in (0, 2))
+        source = subgraph.node_ids[authors][subgraph.src[part]]
+        target = subgraph.node_ids[firms][subgraph.dst[part]]
+        since = dict(
+            zip(
+                zip(csr.indices.tolist(), csr.targets().tolist(), strict=True),
+                csr.time,
+                strict=True,
+            )
+        )
+        bound = 2013 if split == "train" else TRAIN_UNTIL
+        known = [since[edge] for edge in zip(source.tolist(), target.tolist(), strict=True)]
+        assert not (of_ambiguous_authors(toy, source) & (np.array(known) > bound)).any()
         own = {
             (int(a), int(p))
             for i in items
