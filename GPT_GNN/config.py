@@ -34,6 +34,15 @@ def setting(
 
 
 @dataclass(frozen=True)
+class DumpConfig:
+    """What is preprocessed, and where to."""
+
+    input_dir: str = setting("", "folder of the raw dump; empty: the built-in graph's")
+    output_dir: str = setting("", "store to write; empty: data/oag<domain> or data/toy_*")
+    toy_papers: int = setting(4000, "papers of the built-in graph", low=100)
+
+
+@dataclass(frozen=True)
 class DataConfig:
     """Which graph."""
 

@@ -30,9 +30,17 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """The same for a folder: an older one is replaced only once the new one is whole."""
+    """The same for a folder: an older one is replaced only once the new one is whole.
+
+    A folder that a kill between the two renames left under its temporary name is put back first.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for orphan in path.parent.glob(f".{path.name}.*.old"):
+        if path.exists():
+            shutil.rmtree(orphan)
+        else:
+            os.rename(orphan, path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()

@@ -1,8 +1,9 @@
 """Fine-tune on author disambiguation: which author of this name wrote this paper?
 
-python finetune_OAG_AD.py                                # from scratch, the built-in graph
-python finetune_OAG_AD.py --use_pretrain                 # from what pretrain_OAG.py wrote
-python finetune_OAG_AD.py --data_percentage 1.0
+Examples:
+    python finetune_OAG_AD.py                                # from scratch, the built-in graph
+    python finetune_OAG_AD.py --use_pretrain                 # from what pretrain_OAG.py wrote
+    python finetune_OAG_AD.py --data_percentage 1.0
 """
 
 import os

@@ -1,8 +1,9 @@
 """Fine-tune on paper-field: predict the L2 fields of a paper.
 
-python finetune_OAG_PF.py                                # from scratch, the built-in graph
-python finetune_OAG_PF.py --use_pretrain                 # from what pretrain_OAG.py wrote
-python finetune_OAG_PF.py --data_percentage 1.0 --hide_all_fields
+Examples:
+    python finetune_OAG_PF.py                                # from scratch, the built-in graph
+    python finetune_OAG_PF.py --use_pretrain                 # from what pretrain_OAG.py wrote
+    python finetune_OAG_PF.py --data_percentage 1.0 --hide_all_fields
 """
 
 import os

@@ -1,8 +1,9 @@
 """Fine-tune on paper-venue: predict where a paper appeared.
 
-python finetune_OAG_PV.py                                # from scratch, the built-in graph
-python finetune_OAG_PV.py --use_pretrain                 # from what pretrain_OAG.py wrote
-python finetune_OAG_PV.py --data_percentage 1.0
+Examples:
+    python finetune_OAG_PV.py                                # from scratch, the built-in graph
+    python finetune_OAG_PV.py --use_pretrain                 # from what pretrain_OAG.py wrote
+    python finetune_OAG_PV.py --data_percentage 1.0
 """
 
 import os

@@ -1,9 +1,10 @@
 """Pre-train an encoder on an OAG-format academic graph with GPT-GNN.
 
-python pretrain_OAG.py                                   # the built-in graph
-python pretrain_OAG.py --data_dir ../data/oag_cs         # a store that preprocess_OAG.py wrote
-python pretrain_OAG.py --attr_type text --queue_size 512
-python pretrain_OAG.py --resume                          # go on after an interruption
+Examples:
+    python pretrain_OAG.py                                   # the built-in graph
+    python pretrain_OAG.py --data_dir ../data/oag_cs         # a store that preprocess_OAG.py wrote
+    python pretrain_OAG.py --attr_type text --queue_size 512
+    python pretrain_OAG.py --resume                          # go on after an interruption
 """
 
 import os

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from GPT_GNN.datasets import toy
+from GPT_GNN.datasets import oag_build, toy
 from GPT_GNN.datasets.oag_build import Settings, build_store
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import HeteroGraph, StoreError
@@ -138,7 +138,7 @@ def toy_store(
     path = _toy_path(folder or data_folder(), num_papers, seed)
     try:
         graph = HeteroGraph.open(path)
-        if graph.facts.get("toy_version") == toy.VERSION:
+        if graph.facts.get("versions") == [toy.VERSION, oag_build.VERSION]:
             return graph
     except StoreError:
         pass  # not built yet, or by another version of the package
@@ -158,6 +158,6 @@ def _toy_path(folder: Path, num_papers: int, seed: int) -> Path:
 def _build_toy(path: Path, num_papers: int, settings: Settings) -> HeteroGraph:
     with tempfile.TemporaryDirectory() as folder:
         toy.write_toy_dump(Path(folder), num_papers, settings.seed)
-        extra = {"toy_version": toy.VERSION, "toy_papers": num_papers}
+        extra = {"versions": [toy.VERSION, oag_build.VERSION], "toy_papers": num_papers}
         build_store(Path(folder), path, settings, OAG.split, extra)
     return HeteroGraph.open(path)

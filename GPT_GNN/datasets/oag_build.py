@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from GPT_GNN.config import setting
 from GPT_GNN.datasets.oag_features import (
     FOREVER,
     View,
@@ -31,43 +32,32 @@ from GPT_GNN.datasets.text import Corpus, text_encoder, title_ids, train_word_ve
 from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.split import TimeSplit
 
+VERSION = 1  # of what a dump gives; a cached built-in graph of another version is built again
 CITATION_YEARS = (2020, 20)  # the citation bar counts years up to the first, at most the second
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a dump is preprocessed; each is a flag of preprocess_OAG.py.
+    """How a dump is preprocessed."""
 
-    Attributes:
-        domain: suffix of the file names, e.g. ``_CS``; empty or ``none`` for none.
-        citation_bar: keep papers cited at least min(2020 - year, 20) times this within the dump.
-        language: keep papers of this DetectedLanguage; ``any`` keeps all.
-        text_encoder: ``tfidf``, or a sentence-transformers model.
-        text_dim: width of the tfidf features.
-        word_dim, word_min_count, word_epochs: of word2vec.
-        skip_bad_rows: count wrong rows instead of stopping at the first.
-        seed: of the text encoder and of word2vec.
-
-    Raises:
-        ValueError: a value out of range.
-    """
-
-    domain: str = "_CS"
-    citation_bar: int = 0
-    language: str = "en"
-    text_encoder: str = "tfidf"
-    text_dim: int = 256
-    word_dim: int = 100
-    word_min_count: int = 5
-    word_epochs: int = 5
-    skip_bad_rows: bool = False
-    seed: int = 0
+    domain: str = setting("_CS", "suffix of the file names: _CS, _Med ...; empty or none for none")
+    citation_bar: int = setting(
+        0, "keep papers cited at least min(2020 - year, 20) times this within the dump", low=0
+    )
+    language: str = setting("en", "DetectedLanguage of the papers to keep, or any")
+    text_encoder: str = setting("tfidf", "tfidf, or a sentence-transformers model (name or path)")
+    text_dim: int = setting(256, "width of the tfidf features", low=1)
+    word_dim: int = setting(100, "width of the word vectors", low=1)
+    word_min_count: int = setting(5, "words rarer than this have no vector", low=1)
+    word_epochs: int = setting(5, "passes of word2vec over the text", low=1)
+    skip_bad_rows: bool = setting(False, "count wrong rows instead of stopping at the first")
+    seed: int = setting(0, "of the built-in graph, tfidf and word2vec", low=0)
 
     def __post_init__(self) -> None:
-        least = {"text_dim": 1, "word_dim": 1, "word_min_count": 1, "word_epochs": 1}
-        for name, low in {**least, "citation_bar": 0, "seed": 0}.items():
-            if getattr(self, name) < low:
-                raise ValueError(f"--{name}: expected at least {low}, got {getattr(self, name)}")
+        for f in fields(self):
+            low, value = f.metadata["low"], getattr(self, f.name)
+            if low is not None and value < low:
+                raise ValueError(f"--{f.name}: expected at least {low}, got {value}")
 
 
 def build_store(

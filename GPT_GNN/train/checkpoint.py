@@ -52,6 +52,10 @@ def load_checkpoint(path: str | os.PathLike[str], kind: str) -> dict[str, Any]:
     try:
         if not zipfile.is_zipfile(path):  # a checkpoint is one, whole or not at all
             raise zipfile.BadZipFile("cut short, or of another format")
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch does not compare the checksums
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"the bytes of {damaged} are not those that were written")
         record = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from GPT_GNN.config import EncoderConfig, FinetuneRunConfig, GPTConfig
 from GPT_GNN.graph.store import HeteroGraph
@@ -66,6 +67,7 @@ def new_gpt_gnn(
     if columns is None:
         columns = slice(0, graph.feature_dim(dataset.target))
     nodes = dataset.split.nodes(graph, dataset.target, "pretrain")
+    gpt = _with_possible_queue(graph, dataset.target, gpt)
     titles = None
     if gpt.attr_type == "text":
         titles = load_titles(graph, dataset.target, gpt.w2v_dir)
@@ -80,6 +82,16 @@ def new_gpt_gnn(
             titles=titles,
             **settings,
         )
+
+
+def _with_possible_queue(graph: HeteroGraph, target: str, gpt: GPTConfig) -> GPTConfig:
+    """Cut a queue that is longer than any relation has sources, with a warning."""
+    sources = [graph.num_nodes(s) for s, _, into in graph.edge_types if into == target]
+    most = max(sources, default=0)
+    if gpt.queue_size <= most:
+        return gpt
+    tqdm.write(f"warning: queue_size {gpt.queue_size} is cut to the {most} sources there are")
+    return replace(gpt, queue_size=most)
 
 
 def pretrained_gpt_gnn(graph: HeteroGraph, dataset: Any, path: str | Path) -> GPTGNN:

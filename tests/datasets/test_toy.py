@@ -55,7 +55,7 @@ def test_store_is_kept_and_rebuilt_for_another_version(
     stamp = (path / "meta.json").stat().st_mtime_ns
     assert (toy_store(150, 0, tmp_path).path / "meta.json").stat().st_mtime_ns == stamp
     monkeypatch.setattr(toy, "VERSION", toy.VERSION + 1)
-    assert toy_store(150, 0, tmp_path).facts["toy_version"] == toy.VERSION
+    assert toy_store(150, 0, tmp_path).facts["versions"][0] == toy.VERSION
     (path / "indices.npy").unlink()
     toy_store(150, 0, tmp_path).verify()
 

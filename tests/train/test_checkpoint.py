@@ -219,6 +219,13 @@ def test_another_architecture(toy, pretrained, change, message):
         pretrained_encoder(toy, EncoderConfig(**{**asdict(TINY), **change}), pretrained[0])
 
 
+def test_fine_tuning_may_change_what_no_weight_depends_on(toy, pretrained):
+    path, objective = pretrained
+    other = EncoderConfig(**{**asdict(TINY), "dropout": 0.7, "train_time_table": True})
+    loaded = pretrained_encoder(toy, other, path)
+    assert same_state(loaded, objective.encoder) and loaded.dropout.p == 0.7
+
+
 def test_another_graph(random_store, pretrained):
     with pytest.raises(CheckpointError, match="made for another schema: node_types"):
         pretrained_encoder(random_store, TINY, pretrained[0])

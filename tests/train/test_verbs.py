@@ -55,20 +55,14 @@ def test_an_epoch_of_pretraining_is_one_pass_without_the_validation_nodes(toy, t
     lines = pretrained(toy, tmp_path)
     nodes = set(OAG.split.nodes(toy, "paper", "pretrain").tolist())
     assert {time_max for _, time_max in drawn} == {2013}
-    order = iter(drawn)
-    epochs, valid = [[], []], []
-    steps = [line for line in lines if line["split"] == "train"]
-    for line in lines:
-        if line["split"] == "train":
-            epochs[2 * (line["step"] - 1) // len(steps)] += next(order)[0]
-        else:
-            held_out = []
-            while len(held_out) < int(len(nodes) * 0.05):
-                held_out += next(order)[0]
-            valid.append(held_out)
-    assert not list(order)
-    assert all(held_out == valid[0] for held_out in valid)
-    rest = nodes - set(valid[0])
+    steps = [line["step"] for line in lines if line["split"] == "train"]
+    # The validation batches come first and are kept, so that every validation is the same.
+    batches = [ids for ids, _ in drawn]
+    valid = [i for ids in batches[: -len(steps)] for i in ids]
+    assert len(set(valid)) == len(valid) == int(len(nodes) * 0.05)
+    half = len(steps) // 2
+    epochs = [sum(batches[start:][:half], []) for start in (-len(steps), -half)]
+    rest = nodes - set(valid)
     for epoch in epochs:
         assert len(set(epoch)) == len(epoch) == len(rest) // 32 * 32
         assert set(epoch) <= rest
