@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from GPT_GNN.batch.batch import make_batch as tensors
-from GPT_GNN.batch.batch import to_device
+from GPT_GNN.batch.batch import make_batch, to_device
 from GPT_GNN.config import FinetuneRunConfig, OptimConfig, SamplerConfig
 from GPT_GNN.graph.store import HeteroGraph, file_checksum
 from GPT_GNN.model.gnn import GNN
@@ -49,6 +48,57 @@ class TaskModel(nn.Module):
         """Nothing grows in fine-tuning."""
 
 
+class TaskBatches:
+    """Batches of a task, each a function of the seed and its number.
+
+    Args:
+        task: what to draw, hide and label.
+        graph: the store.
+        sampler: size of the samples and of the batches; a batch is cut to the training items there
+            are, with a warning.
+        seed: of the run.
+    """
+
+    def __init__(self, task: Task, graph: HeteroGraph, sampler: SamplerConfig, seed: int) -> None:
+        self.task = task
+        self.graph = graph
+        self.hgs = HGSampler(graph, sampler.sample_depth, sampler.sample_width)
+        self.batch_size = sampler.batch_size
+        self.n_pool = sampler.n_pool
+        self.seed = seed
+        available = len(task.items("train"))
+        if self.batch_size > available:
+            tqdm.write(
+                f"warning: batch_size {self.batch_size} is cut to the {available} training items "
+                "there are"
+            )
+
+    def train(self, step: int) -> ClassBatch | PairBatch:
+        """The batch of one training step."""
+        rng = derive(self.seed, "batch", step)
+        return self._sampled("train", self.task.draw(self.batch_size, rng), rng)
+
+    def evaluate(self, split: str) -> Loader[ClassBatch | PairBatch]:
+        """The whole split in order; under the original protocol, ten random test batches."""
+        items = self.task.items(split)
+        chunks = [items[i : i + self.batch_size] for i in range(0, len(items), self.batch_size)]
+        if self.task.original_protocol and split == "test":
+            rng, size = derive(self.seed, "original test"), min(self.batch_size, len(items))
+            chunks = [rng.choice(items, size, replace=False) for _ in range(ORIGINAL_TEST_BATCHES)]
+
+        def make(i: int) -> ClassBatch | PairBatch:
+            return self._sampled(split, chunks[i], derive(self.seed, split, i))
+
+        return Loader(make, range(len(chunks)), self.n_pool)
+
+    def _sampled(
+        self, split: str, items: np.ndarray, rng: np.random.Generator
+    ) -> ClassBatch | PairBatch:
+        query = self.task.query(split, items)
+        subgraph = self.hgs.sample(query.seeds, query.time_max, query.hidden, rng)
+        return self.task.collate(split, items, make_batch(self.graph, subgraph, query.view))
+
+
 def finetune(
     encoder: GNN,
     task: Task,
@@ -75,52 +125,14 @@ def finetune(
         model = TaskModel(encoder, task)
     device = pick_device(run.cuda)
     model.to(device)
-    hgs = HGSampler(graph, sampler.sample_depth, sampler.sample_width)
+    batches = TaskBatches(task, graph, sampler, run.seed)
     folder = Path(run.model_dir) / run.task_name
-    batch_size = sampler.batch_size
-    if batch_size > len(task.items("train")):
-        tqdm.write(
-            f"warning: batch_size {batch_size} is cut to the {len(task.items('train'))} training "
-            "items there are"
-        )
-
-    def sampled(split: str, items: np.ndarray, rng: np.random.Generator) -> ClassBatch | PairBatch:
-        query = task.query(split, items)
-        subgraph = hgs.sample(query.seeds, query.time_max, query.hidden, rng)
-        return task.collate(split, items, tensors(graph, subgraph, query.view))
-
-    def make_batch(step: int) -> ClassBatch | PairBatch:
-        rng = derive(run.seed, "batch", step)
-        return sampled("train", task.draw(batch_size, rng), rng)
-
-    def score(split: str) -> dict[str, np.ndarray]:
-        batches = _evaluation_batches(task, split, batch_size, run.seed)
-
-        def make(i: int) -> ClassBatch | PairBatch:
-            return sampled(split, batches[i], derive(run.seed, split, i))
-
-        parts: dict[str, list[np.ndarray]] = {}
-        for data in Loader(make, range(len(batches)), sampler.n_pool):
-            for name, values in model.scores(to_device(data, device)).items():
-                parts.setdefault(name, []).append(values)
-        return {name: np.concatenate(values) for name, values in parts.items()}
+    best = folder / "best.pt"
+    config, places = _described(config, task, graph, run)
 
     def evaluate() -> dict[str, float]:
-        metrics = _means(score("valid"))
+        metrics = _means(_scores(model, batches.evaluate("valid"), device))
         return {**metrics, "score": metrics["ndcg"]}
-
-    labels = [" -> ".join(relation) for relation in task.relations]
-    config = {
-        **config,
-        "graph": {"fingerprint": graph.fingerprint},
-        "labels": {"task": type(task).__name__, "relations": labels},
-    }
-    places = {"data_dir": str(graph.path)}
-    if run.use_pretrain:
-        places["pretrain_model_dir"] = run.pretrain_model_dir
-        pretrained = file_checksum(Path(run.pretrain_model_dir))[:16]
-        config["graph"]["pretrained"] = pretrained
-    best = folder / "best.pt"
 
     def save_best(step: int, metrics: dict[str, float]) -> None:
         save_checkpoint(
@@ -136,7 +148,7 @@ def finetune(
 
     log = fit(
         model,
-        make_batch,
+        batches.train,
         evaluate,
         save_best,
         Plan(optim.n_epoch, optim.n_batch, optim.n_batch),
@@ -157,11 +169,10 @@ def finetune(
     model.load_state_dict(record["model"])
     model.eval()
     with torch.no_grad():
-        values = score("test")
+        values = _scores(model, batches.evaluate("test"), device)
     test = _means(values)
     if not task.original_protocol:
-        by_time = _by_time(task.times("test"), values["ndcg"])
-        log.record(split="test by time", **by_time)
+        log.record(split="test by time", **_by_time(task.times("test"), values["ndcg"]))
     floor = {f"floor_{n}": float(v.mean()) for n, v in task.most_frequent("test").items()}
     log.record(split="test", best_step=record["step"], **floor, **test)
     log.say("test " + "  ".join(f"{name} {value:.4f}" for name, value in (test | floor).items()))
@@ -169,14 +180,29 @@ def finetune(
     return test
 
 
-def _evaluation_batches(task: Task, split: str, batch_size: int, seed: int) -> list[np.ndarray]:
-    """The whole split in order; under the original protocol, ten random test batches."""
-    items = task.items(split)
-    if task.original_protocol and split == "test":
-        rng = derive(seed, "original test")
-        size = min(batch_size, len(items))
-        return [rng.choice(items, size, replace=False) for _ in range(ORIGINAL_TEST_BATCHES)]
-    return [items[start : start + batch_size] for start in range(0, len(items), batch_size)]
+def _described(
+    config: dict[str, Any], task: Task, graph: HeteroGraph, run: FinetuneRunConfig
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The settings with what the run reads: by content, to compare, and by place, to tell."""
+    sources = {"fingerprint": graph.fingerprint}
+    places = {"data_dir": str(graph.path)}
+    if run.use_pretrain:
+        sources["pretrained"] = file_checksum(Path(run.pretrain_model_dir))[:16]
+        places["pretrain_model_dir"] = run.pretrain_model_dir
+    labels = [" -> ".join(relation) for relation in task.relations]
+    told = {"graph": sources, "labels": {"task": type(task).__name__, "relations": labels}}
+    return {**config, **told}, places
+
+
+def _scores(
+    model: TaskModel, batches: Loader[ClassBatch | PairBatch], device: torch.device
+) -> dict[str, np.ndarray]:
+    """Metrics of every item, by name."""
+    parts: dict[str, list[np.ndarray]] = {}
+    for data in batches:
+        for name, values in model.scores(to_device(data, device)).items():
+            parts.setdefault(name, []).append(values)
+    return {name: np.concatenate(values) for name, values in parts.items()}
 
 
 def _by_time(times: np.ndarray, ndcg: np.ndarray) -> dict[str, dict[str, float]]:
