@@ -29,8 +29,8 @@ ENCODER = "--n_hid 128 --n_heads 4 --n_layers 2 --prev_norm --last_norm"
 SAMPLER = "--sample_depth 4 --sample_width 128 --batch_size 128 --n_pool 0 --cuda -1"
 PRETRAIN = "--n_epoch 6 --n_batch 250"
 FINETUNE = {
-    0.1: "--max_lr 1e-3 --n_epoch 12 --n_batch 20",
-    1.0: "--max_lr 1e-3 --n_epoch 8 --n_batch 50",
+    0.1: "--max_lr 1e-3 --n_epoch 8 --n_batch 20",
+    1.0: "--max_lr 1e-3 --n_epoch 6 --n_batch 50",
 }
 TASKS = {
     "PF": "finetune_OAG_PF.py",

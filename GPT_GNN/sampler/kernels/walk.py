@@ -23,21 +23,18 @@ _NONE = np.int32(NO_TIME)
 
 
 @kernel
-def _late_edges(graph, edge_type, begin, end, time_max):
-    """How many of a target's in-edges are later than the bound."""
-    late = 0
-    if graph.timed[edge_type]:
-        for position in range(begin, end):
-            late += graph.time[position] > time_max
-    return late
-
-
-@kernel
-def _visible(graph, hidden, test, edge_type, position, target, time_max):
-    """Whether an edge is neither later than the bound nor hidden."""
-    if graph.timed[edge_type] and graph.time[position] > time_max:
-        return False
-    return not test or not is_hidden(hidden, edge_type, graph.indices[position], target)
+def _not_late(time, begin, ranks, time_max):
+    """Turn ascending ranks among a target's edges up to the bound into positions, in place."""
+    rank, taken = 0, 0
+    for position in range(begin, len(time)):
+        if taken == len(ranks):
+            break
+        if time[position] <= time_max:
+            if rank == ranks[taken]:
+                ranks[taken] = position
+                taken += 1
+            rank += 1
+    return ranks
 
 
 @kernel
@@ -47,17 +44,21 @@ def _draw_edges(graph, hidden, test, late, edge_type, target, begin, end, width,
     Draws ranks among the visible edges, so that hidden and late ones leave no trace in the random
     stream, and counts before it draws, so that a hub costs two scans and no memory.
     """
+    timed = late > 0  # without late edges the bound need not be looked at
     visible = end - begin - late
     if test:
         visible = 0
         for position in range(begin, end):
-            visible += _visible(graph, hidden, test, edge_type, position, target, time_max)
+            if not timed or graph.time[position] <= time_max:
+                visible += not is_hidden(hidden, edge_type, graph.indices[position], target)
     ranks = np.arange(visible) if visible < width else distinct(visible, width, state)
-    if not test and late == 0:
-        return ranks + begin
+    if not test:
+        return _not_late(graph.time, begin, ranks, time_max) if timed else ranks + begin
     rank, taken, position = 0, 0, begin
     while taken < len(ranks):
-        if _visible(graph, hidden, test, edge_type, position, target, time_max):
+        if (not timed or graph.time[position] <= time_max) and not is_hidden(
+            hidden, edge_type, graph.indices[position], target
+        ):
             if rank == ranks[taken]:
                 ranks[taken] = position
                 taken += 1
@@ -103,7 +104,10 @@ def extend(graph, hidden, pool, tally, entry, width, time_max, state):
         if begin == end:
             continue
         test = may_hide(hidden, edge_type, target)
-        late = _late_edges(graph, edge_type, begin, end, time_max)
+        late = 0
+        if graph.timed[edge_type]:
+            for position in range(begin, end):
+                late += graph.time[position] > time_max
         picks, n = every, end - begin
         if test or late or n >= width:
             picks = _draw_edges(
