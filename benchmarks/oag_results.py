@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from GPT_GNN.report.results import markdown_table, mean_std, test_result
+from GPT_GNN.report.results import markdown_table, mean_std, read_metrics, test_result
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = (0, 1, 2)
@@ -82,7 +82,10 @@ def main() -> None:
         wanted = [(attr_type, seed) for seed in SEEDS for attr_type in ("vec", "text")]
         list(pool.map(lambda job: pretrain(data, out, *job), wanted))
         list(pool.map(lambda cell: finetune(data, out, cell), cells))
-    print(f"\n{table(out, cells)}\n\n{(time.monotonic() - started) / 60:.0f} minutes")
+    print(f"\n{table(out, cells)}\n")
+    for task in ("PV", "AD"):
+        print(f"{by_year(out, [c for c in cells if (c.task, c.fraction) == (task, 1.0)])}\n")
+    print(f"{(time.monotonic() - started) / 60:.0f} minutes")
 
 
 def pretrain(data: Path, out: Path, attr_type: str, seed: int) -> None:
@@ -150,6 +153,22 @@ def table(out: Path, cells: list[Cell]) -> str:
         for start, values in results.items():
             rows.setdefault(start, []).append(_cell(values, "ndcg", "mrr"))
     header = ["test NDCG / MRR", *(f"{task}, {fraction:.0%}" for task, fraction in columns)]
+    return markdown_table(header, rows)
+
+
+def by_year(out: Path, cells: list[Cell]) -> str:
+    """Test NDCG of one task and fraction by year (columns) and start (rows)."""
+    years: list[str] = []
+    rows = {}
+    for start in STARTS:
+        runs = [
+            next(r for r in read_metrics(out / cell.name) if r["split"] == "test by time")["ndcg"]
+            for cell in cells
+            if cell.start == start
+        ]
+        years = sorted(runs[0])
+        rows[start] = [mean_std([run[year] for run in runs]) for year in years]
+    header = [f"{cells[0].task}, {cells[0].fraction:.0%}, test NDCG of papers of", *years]
     return markdown_table(header, rows)
 
 

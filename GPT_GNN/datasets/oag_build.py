@@ -32,7 +32,7 @@ from GPT_GNN.datasets.text import Corpus, text_encoder, title_ids, train_word_ve
 from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.split import TimeSplit
 
-VERSION = 1  # of what a dump gives; a cached built-in graph of another version is built again
+VERSION = 2  # of what a dump gives; a cached built-in graph of another version is built again
 CITATION_YEARS = (2020, 20)  # the citation bar counts years up to the first, at most the second
 
 
@@ -49,7 +49,7 @@ class Settings:
     text_dim: int = setting(256, "width of the tfidf features", low=1)
     word_dim: int = setting(100, "width of the word vectors", low=1)
     word_min_count: int = setting(5, "words rarer than this have no vector", low=1)
-    word_epochs: int = setting(5, "passes of word2vec over the text", low=1)
+    word_epochs: int = setting(5, "passes of word2vec over the text; more over a small one", low=1)
     skip_bad_rows: bool = setting(False, "count wrong rows instead of stopping at the first")
     seed: int = setting(0, "of the built-in graph, tfidf and word2vec", low=0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 BOS, EOS = "bos", "eos"
 FIT_TITLES = 200_000  # a sample of this many texts determines TF-IDF weights and directions
 CHUNK_TEXTS = 8_192
+MOST_EPOCHS = 200
+MIN_TRAINED_WORDS = 5_000_000  # word2vec reads a small corpus again until it has seen so many
 
 
 def tokenise(text: str) -> list[str]:
@@ -134,6 +137,7 @@ class Corpus:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.sentences = 0
+        self.words = 0
 
     def add(self, texts: Iterable[str], marked: bool) -> None:
         """Append texts, ``marked`` ones between ``bos`` and ``eos``; wordless ones are skipped."""
@@ -144,6 +148,7 @@ class Corpus:
                     ends = ([BOS], [EOS]) if marked else ([], [])
                     file.write(" ".join([*ends[0], *words, *ends[1]]) + "\n")
                     self.sentences += 1
+                    self.words += len(words)
 
 
 def train_word_vectors(
@@ -154,7 +159,8 @@ def train_word_vectors(
     Args:
         dim: width of the vectors.
         min_count: rarer words are dropped; ``bos`` and ``eos`` are always kept.
-        epochs: passes over the corpus.
+        epochs: passes over the corpus; more over a small one, whose vectors would all point the
+            same way after a few (and a decoder that is tied to them could tell no words apart).
     """
     from gensim.models import Word2Vec
     from gensim.utils import RULE_DEFAULT, RULE_KEEP
@@ -162,11 +168,12 @@ def train_word_vectors(
     def always_keep_ends(word: str, count: int, threshold: int) -> int:
         return int(RULE_KEEP if word in (BOS, EOS) else RULE_DEFAULT)
 
+    enough = math.ceil(MIN_TRAINED_WORDS / max(corpus.words, 1))
     model = Word2Vec(
         corpus_file=os.fspath(corpus.path),
         vector_size=dim,
         min_count=min_count,
-        epochs=epochs,
+        epochs=max(epochs, min(enough, MOST_EPOCHS)),
         trim_rule=always_keep_ends,
         workers=1,
         seed=seed,

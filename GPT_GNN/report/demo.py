@@ -35,10 +35,12 @@ ROOT = Path(__file__).resolve().parents[2]
 SEEDS = (0, 1, 2)
 TASKS = ("PF", "PV")
 ENCODER = (
-    "--n_hid 64 --n_heads 4 --n_layers 2 --sample_depth 3 --sample_width 48 --n_pool 0 --cuda -1"
+    "--n_hid 64 --n_heads 4 --n_layers 2 --sample_depth 3 --sample_width 64 --n_pool 0 --cuda -1"
 )
-PRETRAIN = "--attr_type text --batch_size 128 --n_epoch 20 --queue_size 256"
-FINETUNE = "--data_percentage 0.1 --batch_size 128 --n_epoch 10 --n_batch 12"
+PRETRAIN = (
+    "--attr_type text --attr_ratio 0.9 --batch_size 128 --n_epoch 25 --n_batch 18 --max_lr 5e-3"
+)
+FINETUNE = "--data_percentage 0.1 --batch_size 64 --n_epoch 10 --n_batch 12 --max_lr 1e-3"
 
 
 def main() -> None:
@@ -127,7 +129,7 @@ def _titles(out: Path, count: int = 6) -> str:
     ids = rng.choice(OAG.split.nodes(graph, OAG.target, "train"), count, replace=False)
     time = graph.node_time(OAG.target)
     assert time is not None
-    subgraph = HGSampler(graph, 3, 48).sample(
+    subgraph = HGSampler(graph, 3, 64).sample(
         {OAG.target: (ids, time[ids])}, OAG.split.time_max("train"), None, rng
     )
     data = to_device(objective.transform(graph, subgraph, rng), torch.device("cpu"))
