@@ -160,6 +160,15 @@ class FieldTaskConfig:
     )
 
 
+@dataclass(frozen=True)
+class VenueTaskConfig:
+    """What the paper-venue task hides."""
+
+    hide_citations: bool = setting(
+        False, "hide a target's citations, which the latest papers of a graph may not have yet"
+    )
+
+
 # Settings that say where a run happens, not what it computes: a resumed run may change them.
 _PLACES = {
     "data_dir",

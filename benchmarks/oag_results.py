@@ -24,7 +24,6 @@ from GPT_GNN.report.results import markdown_table, mean_std, read_metrics, test_
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = (0, 1, 2)
-FRACTIONS = (0.1, 1.0)
 ENCODER = "--n_hid 128 --n_heads 4 --n_layers 2 --prev_norm --last_norm"
 SAMPLER = "--sample_depth 4 --sample_width 128 --batch_size 128 --n_pool 0 --cuda -1"
 PRETRAIN = "--n_epoch 6 --n_batch 250"
@@ -36,8 +35,13 @@ TASKS = {
     "PF": "finetune_OAG_PF.py",
     "PF, all fields hidden": "finetune_OAG_PF.py --hide_all_fields",
     "PV": "finetune_OAG_PV.py",
+    "PV, citations hidden": "finetune_OAG_PV.py --hide_citations",
     "AD": "finetune_OAG_AD.py",
 }
+COLUMNS = [
+    *((task, 0.1) for task in ("PF", "PF, all fields hidden", "PV", "AD")),
+    *((task, 1.0) for task in TASKS),
+]
 # The MLP is the encoder without convolutions on a sample without neighbours.
 STARTS = {
     "MLP on own features": "--n_heads 4 --n_hid 128 --n_layers 0 --sample_depth 1 --sample_width 1",
@@ -74,16 +78,15 @@ def main() -> None:
     cells = [
         Cell(task, fraction, start, seed)
         for seed in SEEDS
-        for fraction in FRACTIONS
+        for task, fraction in COLUMNS
         for start in STARTS
-        for task in TASKS
     ]
     with ThreadPoolExecutor(args.jobs) as pool:
         wanted = [(attr_type, seed) for seed in SEEDS for attr_type in ("vec", "text")]
         list(pool.map(lambda job: pretrain(data, out, *job), wanted))
         list(pool.map(lambda cell: finetune(data, out, cell), cells))
     print(f"\n{table(out, cells)}\n")
-    for task in ("PV", "AD"):
+    for task in ("PV", "PV, citations hidden"):
         print(f"{by_year(out, [c for c in cells if (c.task, c.fraction) == (task, 1.0)])}\n")
     print(f"{(time.monotonic() - started) / 60:.0f} minutes")
 
@@ -137,9 +140,8 @@ def run(command: str) -> None:
 
 def table(out: Path, cells: list[Cell]) -> str:
     """Test NDCG / MRR by task and fraction (columns) and start (rows)."""
-    columns = [(task, fraction) for fraction in FRACTIONS for task in TASKS]
     rows: dict[str, list[str]] = {}
-    for task, fraction in columns:
+    for task, fraction in COLUMNS:
         results = {
             start: [
                 test_result(out / cell.name)
@@ -152,7 +154,7 @@ def table(out: Path, cells: list[Cell]) -> str:
         rows.setdefault("most frequent", []).append(_cell(floor, "floor_ndcg", "floor_mrr"))
         for start, values in results.items():
             rows.setdefault(start, []).append(_cell(values, "ndcg", "mrr"))
-    header = ["test NDCG / MRR", *(f"{task}, {fraction:.0%}" for task, fraction in columns)]
+    header = ["test NDCG / MRR", *(f"{task}, {fraction:.0%}" for task, fraction in COLUMNS)]
     return markdown_table(header, rows)
 
 

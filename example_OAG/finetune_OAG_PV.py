@@ -11,7 +11,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from GPT_GNN.config import comparable, parse_finetune_flags
+from GPT_GNN.config import VenueTaskConfig, comparable, parse_finetune_flags
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.tasks import NodeClassification
 from GPT_GNN.train.finetune import finetune
@@ -20,7 +20,7 @@ from GPT_GNN.train.start import initial_encoder
 
 
 def main() -> None:
-    args = parse_finetune_flags(__doc__, task_name="PV")
+    args = parse_finetune_flags(__doc__, extra=VenueTaskConfig, task_name="PV")
     graph = OAG.open(args.data.data_dir, args.data.domain)
     encoder = initial_encoder(graph, args.encoder, args.run)
     task = NodeClassification(
@@ -30,6 +30,7 @@ def main() -> None:
         classes="all",
         fraction=args.data.data_percentage,
         seed=args.run.seed,
+        also_hidden=OAG.citations(graph) * args.task.hide_citations,
         train_view=args.data.train_view,
         original_protocol=args.data.original_protocol,
     )

@@ -103,6 +103,11 @@ class OAG:
         return _into_papers(graph, "venue", "rev_PV_")
 
     @staticmethod
+    def citations(graph: HeteroGraph) -> list[EdgeType]:
+        """Citations, from both sides."""
+        return [e for e in graph.edge_types if e[1] in ("PP_cite", "rev_PP_cite")]
+
+    @staticmethod
     def paper_author(graph: HeteroGraph) -> list[EdgeType]:
         """All relations from authors into papers that the graph has."""
         return _into_papers(graph, "author", "AP_write_")
