@@ -24,6 +24,71 @@ HELD_OUT = 0.05  # share of the pre-training nodes that validate
 HELD_OUT_BATCHES = 4  # and at most so many batches of them
 
 
+class PretrainBatches:
+    """Masked batches of the pre-training nodes, each a function of the seed and its number.
+
+    Args:
+        objective: masks the sampled subgraphs.
+        graph: the store.
+        dataset: has ``target`` and ``split``.
+        sampler: size of the samples and of the batches; a batch is cut to the nodes there are, with
+            a warning.
+        seed: of the run.
+
+    Attributes:
+        per_epoch: batches of an epoch: the whole batches of one permutation, at least one.
+        valid: held-out batches, the same at every validation, so that losses compare.
+
+    Raises:
+        ValueError: no pre-training nodes.
+    """
+
+    def __init__(
+        self, objective: GPTGNN, graph: HeteroGraph, dataset: Any, sampler: SamplerConfig, seed: int
+    ) -> None:
+        self.objective, self.graph, self.seed = objective, graph, seed
+        self.target = dataset.target
+        self.hgs = HGSampler(graph, sampler.sample_depth, sampler.sample_width)
+        self.time = graph.node_time(self.target)
+        self.time_max = dataset.split.time_max("pretrain")
+        nodes = dataset.split.nodes(graph, self.target, "pretrain")
+        if len(nodes) < 2:
+            raise ValueError(
+                f"{graph.path}: expected at least 2 nodes of type {self.target!r} in the "
+                f"pre-training period, found {len(nodes)}"
+            )
+        order = derive(seed, "held out").permutation(nodes)
+        held_out = max(1, min(int(len(nodes) * HELD_OUT), HELD_OUT_BATCHES * sampler.batch_size))
+        self.nodes = order[held_out:]
+        self.batch_size = min(sampler.batch_size, len(self.nodes))
+        if self.batch_size < sampler.batch_size:
+            tqdm.write(
+                f"warning: batch_size {sampler.batch_size} is cut to the {self.batch_size} nodes "
+                "there are"
+            )
+        self.per_epoch = max(1, len(self.nodes) // self.batch_size)
+        self.valid = [
+            self._masked(order[a : min(a + self.batch_size, held_out)], derive(seed, "valid", a))
+            for a in range(0, held_out, self.batch_size)
+        ]
+        # Loader threads are at most in two epochs at once.
+        self._shuffled = lru_cache(maxsize=2)(
+            lambda epoch: derive(seed, "epoch", epoch).permutation(self.nodes)
+        )
+
+    def train(self, step: int) -> GPTBatch:
+        """The batch of one training step."""
+        epoch, position = divmod(step, self.per_epoch)
+        start = position * self.batch_size
+        ids = self._shuffled(epoch)[start : start + self.batch_size]
+        return self._masked(ids, derive(self.seed, "batch", step))
+
+    def _masked(self, ids: np.ndarray, rng: np.random.Generator) -> GPTBatch:
+        seeds = {self.target: (ids, None if self.time is None else self.time[ids])}
+        subgraph = self.hgs.sample(seeds, self.time_max, None, rng)
+        return self.objective.transform(self.graph, subgraph, rng)
+
+
 def pretrain(
     objective: GPTGNN,
     graph: HeteroGraph,
@@ -35,10 +100,9 @@ def pretrain(
 ) -> None:
     """Pre-train an objective and write the best model to ``run.pretrain_model_dir``.
 
-    An epoch is the whole batches of one permutation of the pre-training nodes, at least one batch.
-    Some of these nodes are held out and validate (the published code validates on fine-tuning's
-    training papers). Beside the model, ``<file>.run/`` gets config.json, metrics.jsonl and
-    checkpoint.pt (the last state).
+    Some of the pre-training nodes are held out and validate (the published code validates on
+    fine-tuning's training papers). Beside the model, ``<file>.run/`` gets config.json,
+    metrics.jsonl and checkpoint.pt (the last state).
 
     Args:
         dataset: has ``target`` and ``split``.
@@ -47,55 +111,18 @@ def pretrain(
     Raises:
         ValueError: no pre-training nodes.
     """
-    nodes = dataset.split.nodes(graph, dataset.target, "pretrain")
-    if len(nodes) < 2:
-        raise ValueError(
-            f"{graph.path}: expected at least 2 nodes of type {dataset.target!r} in the "
-            f"pre-training period, found {len(nodes)}"
-        )
-    order = derive(run.seed, "held out").permutation(nodes)
-    held_out = max(1, min(int(len(nodes) * HELD_OUT), HELD_OUT_BATCHES * sampler.batch_size))
-    valid, train = order[:held_out], order[held_out:]
-    batch_size = sampler.batch_size
-    if batch_size > len(train):
-        tqdm.write(f"warning: batch_size {batch_size} is cut to the {len(train)} nodes there are")
-        batch_size = len(train)
-    hgs = HGSampler(graph, sampler.sample_depth, sampler.sample_width)
-    time_max = dataset.split.time_max("pretrain")
-    time = graph.node_time(dataset.target)
-
-    def masked(ids: np.ndarray, rng: np.random.Generator) -> GPTBatch:
-        seeds = {dataset.target: (ids, None if time is None else time[ids])}
-        subgraph = hgs.sample(seeds, time_max, None, rng)
-        return objective.transform(graph, subgraph, rng)
-
-    per_epoch = max(1, len(train) // batch_size)
-
-    @lru_cache(maxsize=2)  # loader threads are at most in two epochs at once
-    def shuffled(epoch: int) -> np.ndarray:
-        return derive(run.seed, "epoch", epoch).permutation(train)
-
-    def make_batch(step: int) -> GPTBatch:
-        epoch, position = divmod(step, per_epoch)
-        ids = shuffled(epoch)[position * batch_size : (position + 1) * batch_size]
-        return masked(ids, derive(run.seed, "batch", step))
-
+    batches = PretrainBatches(objective, graph, dataset, sampler, run.seed)
     device = pick_device(run.cuda)
     objective.to(device)
 
-    held_out_batches = [  # the same at every validation, so that losses compare
-        masked(valid[start : start + batch_size], derive(run.seed, "valid", start))
-        for start in range(0, len(valid), batch_size)
-    ]
-
     def evaluate() -> dict[str, float]:
-        totals: dict[str, float] = {}
-        for batch in held_out_batches:
-            values = objective(to_device(batch, device))
-            share = len(batch.edge_nodes) / len(valid)
-            for name, value in values.items():
-                totals[name] = totals.get(name, 0.0) + value.item() * share
-        return {**totals, "score": -totals["loss"]}
+        total = sum(len(batch.edge_nodes) for batch in batches.valid)
+        means: dict[str, float] = {}
+        for batch in batches.valid:
+            for name, value in objective(to_device(batch, device)).items():
+                share = len(batch.edge_nodes) / total
+                means[name] = means.get(name, 0.0) + value.item() * share
+        return {**means, "score": -means["loss"]}
 
     config = {**config, "graph": {"fingerprint": graph.fingerprint}}
     file = Path(run.pretrain_model_dir)
@@ -114,10 +141,10 @@ def pretrain(
 
     fit(
         objective,
-        make_batch,
+        batches.train,
         evaluate,
         save_best,
-        Plan(optim.n_epoch, per_epoch, min(optim.n_batch, per_epoch)),
+        Plan(optim.n_epoch, batches.per_epoch, min(optim.n_batch, batches.per_epoch)),
         optim,
         Run(
             kind="pretrain",
