@@ -261,5 +261,5 @@ def test_edges_later_than_the_bound_leave_no_trace(tmp_path: Path) -> None:
         sampler = HGSampler(HeteroGraph.open(tmp_path / str(later)), depth=2, width=16)
         seeds = {"venue": (np.array([0]), np.array([2013]))}
         samples.append(sampler.sample(seeds, 2013, None, np.random.default_rng(0)))
-    assert len(samples[0].node_ids[0]) == 32
+    assert len(samples[0].node_ids[0]) == 16
     np.testing.assert_array_equal(samples[0].node_ids[0], samples[1].node_ids[0])
