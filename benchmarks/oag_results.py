@@ -85,7 +85,8 @@ def main() -> None:
         wanted = [(attr_type, seed) for seed in SEEDS for attr_type in ("vec", "text")]
         list(pool.map(lambda job: pretrain(data, out, *job), wanted))
         list(pool.map(lambda cell: finetune(data, out, cell), cells))
-    print(f"\n{table(out, cells)}\n")
+    for fraction in (0.1, 1.0):
+        print(f"\n{table(out, [c for c in cells if c.fraction == fraction])}\n")
     for task in ("PV", "PV, citations hidden"):
         print(f"{by_year(out, [c for c in cells if (c.task, c.fraction) == (task, 1.0)])}\n")
     print(f"{(time.monotonic() - started) / 60:.0f} minutes")
@@ -139,9 +140,10 @@ def run(command: str) -> None:
 
 
 def table(out: Path, cells: list[Cell]) -> str:
-    """Test NDCG / MRR by task and fraction (columns) and start (rows)."""
+    """Test NDCG / MRR by task (columns) and start (rows)."""
+    columns = list(dict.fromkeys((cell.task, cell.fraction) for cell in cells))
     rows: dict[str, list[str]] = {}
-    for task, fraction in COLUMNS:
+    for task, fraction in columns:
         results = {
             start: [
                 test_result(out / cell.name)
@@ -154,7 +156,7 @@ def table(out: Path, cells: list[Cell]) -> str:
         rows.setdefault("most frequent", []).append(_cell(floor, "floor_ndcg", "floor_mrr"))
         for start, values in results.items():
             rows.setdefault(start, []).append(_cell(values, "ndcg", "mrr"))
-    header = ["test NDCG / MRR", *(f"{task}, {fraction:.0%}" for task, fraction in COLUMNS)]
+    header = ["test NDCG / MRR", *(f"{task}, {fraction:.0%}" for task, fraction in columns)]
     return markdown_table(header, rows)
 
 
