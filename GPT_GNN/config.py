@@ -64,6 +64,9 @@ class TaskDataConfig(DataConfig):
         "features of training batches: known before training's years, or before validation's",
         choices=("pretrain", "finetune"),
     )
+    hide_train_labels: bool = setting(
+        False, "training batches see no label of any training node, not of their own only"
+    )
     original_protocol: bool = setting(
         False, "the published protocol, leaks included (docs/ORIGINAL.md lists what it restores)"
     )

@@ -31,6 +31,7 @@ def main() -> None:
         fraction=args.data.data_percentage,
         seed=args.run.seed,
         train_view=args.data.train_view,
+        hide_train_labels=args.data.hide_train_labels,
         original_protocol=args.data.original_protocol,
     )
     finetune(

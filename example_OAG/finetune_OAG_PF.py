@@ -31,6 +31,7 @@ def main() -> None:
         seed=args.run.seed,
         also_hidden=OAG.paper_field_all(graph) * args.task.hide_all_fields,
         train_view=args.data.train_view,
+        hide_train_labels=args.data.hide_train_labels,
         original_protocol=args.data.original_protocol,
     )
     finetune(

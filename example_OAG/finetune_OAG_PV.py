@@ -32,6 +32,7 @@ def main() -> None:
         seed=args.run.seed,
         also_hidden=OAG.citations(graph) * args.task.hide_citations,
         train_view=args.data.train_view,
+        hide_train_labels=args.data.hide_train_labels,
         original_protocol=args.data.original_protocol,
     )
     finetune(

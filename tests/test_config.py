@@ -86,6 +86,7 @@ PRETRAIN = {
 FINETUNE = {
     "data_percentage": 0.1,
     "train_view": "pretrain",
+    "hide_train_labels": False,
     "original_protocol": False,
     "scheduler": "cosine",
     "max_lr": 0.0005,

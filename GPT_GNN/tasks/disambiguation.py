@@ -43,6 +43,8 @@ class AuthorDisambiguation:
         fraction: share of the ambiguous names whose training and validation queries are used.
         seed: draws that share.
         train_view: feature view of training batches, see :func:`GPT_GNN.tasks.query.view_of`.
+        hide_train_labels: hide the edges of all training papers to ambiguous authors in training
+            batches, as those of validation and test papers always are.
         original_protocol: only the batch's own edges are hidden, every author of a name up to the
             split's end is a candidate, features over all years, test on ten random batches.
 
@@ -60,6 +62,7 @@ class AuthorDisambiguation:
         fraction: float = 1.0,
         seed: int = 0,
         train_view: str = "pretrain",
+        hide_train_labels: bool = False,
         original_protocol: bool = False,
     ) -> None:
         self.graph = graph
@@ -84,7 +87,9 @@ class AuthorDisambiguation:
         for name, queries in self._queries.items():
             if not len(queries):
                 raise ValueError(f"{graph.path}: no ambiguous name in the {name} split")
-        self._hidden = {name: self._hidden_edges(name, also_hidden) for name in self._end}
+        self._hidden = {
+            name: self._hidden_edges(name, also_hidden, hide_train_labels) for name in self._end
+        }
 
     def _known_until(self, split: str) -> int:
         """The last time of which a split's candidates are known."""
@@ -112,11 +117,14 @@ class AuthorDisambiguation:
             blocks=blocks,
         )
 
-    def _hidden_edges(self, split: str, also_hidden: Sequence[EdgeType]) -> HiddenEdges:
+    def _hidden_edges(
+        self, split: str, also_hidden: Sequence[EdgeType], hide_train_labels: bool
+    ) -> HiddenEdges:
         if self.original_protocol:
             return HiddenEdges(self.graph)
         held_out = np.zeros(len(self._time), dtype=bool)
-        for name in ("valid", "test"):
+        also_train = ("train",) if split == "train" and hide_train_labels else ()
+        for name in (*also_train, "valid", "test"):
             held_out[self.split.nodes(self.graph, self.target, name)] = True
         ambiguous = np.zeros(len(self._name), dtype=bool)
         for queries in self._queries.values():

@@ -37,6 +37,8 @@ class NodeClassification:
         seed: draws that share.
         also_hidden: further relations (class type, relation, target type), hidden like the labels.
         train_view: feature view of training batches, see :func:`GPT_GNN.tasks.query.view_of`.
+        hide_train_labels: hide the label edges of all training nodes in training batches. In a test
+            batch no contemporary shows its label; by default a training batch's contemporaries do.
         original_protocol: the published choices: labels of other validation and test nodes stay
             visible, features over all years (view ``original``), test on ten random batches.
 
@@ -54,6 +56,7 @@ class NodeClassification:
         seed: int = 0,
         also_hidden: Sequence[EdgeType] = (),
         train_view: str = "pretrain",
+        hide_train_labels: bool = False,
         original_protocol: bool = False,
     ) -> None:
         if not relations:
@@ -80,7 +83,7 @@ class NodeClassification:
         self._items = self._labelled(fraction, seed)
         train_labels = self._labels.of(self._items["train"])[1]
         self._seen_in_training = np.isin(self.classes, train_labels)
-        self._hidden = HiddenEdges(graph, {} if original_protocol else self._masks())
+        self._hidden = {s: self._hidden_edges(s, hide_train_labels) for s in self._end}
 
     def _labelled(self, fraction: float, seed: int) -> dict[str, np.ndarray]:
         has_label = np.diff(self._labels.indptr) > 0
@@ -96,11 +99,14 @@ class NodeClassification:
             items[name] = subset(items[name], fraction, derive(seed, "labels", name))
         return items
 
-    def _masks(self) -> dict[EdgeType, tuple[None, np.ndarray]]:
+    def _hidden_edges(self, split: str, hide_train_labels: bool) -> HiddenEdges:
+        if self.original_protocol:
+            return HiddenEdges(self.graph)
         held_out = np.zeros(self.graph.num_nodes(self.target), dtype=bool)
-        for name in ("valid", "test"):
+        also_train = ("train",) if split == "train" and hide_train_labels else ()
+        for name in (*also_train, "valid", "test"):
             held_out[self.split.nodes(self.graph, self.target, name)] = True
-        return {relation: (None, held_out) for relation in self.relations}
+        return HiddenEdges(self.graph, {edges: (None, held_out) for edges in self.relations})
 
     def items(self, split: str) -> np.ndarray:
         """Labelled nodes of a split, [n] int64; of training and validation the share in use."""
@@ -125,7 +131,7 @@ class NodeClassification:
         return Query(
             seeds={self.target: (items, self._time[items])},
             time_max=self._end[split],
-            hidden=self._hidden.with_pairs(pairs),
+            hidden=self._hidden[split].with_pairs(pairs),
             view=view_of(split, self.train_view, self.original_protocol),
         )
 
