@@ -42,7 +42,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", default="toy", help="a graph store")
     parser.add_argument("--runs", type=int, default=10, help="steps that count")
-    parser.add_argument("--reference_runs", type=int, default=2, help="literal passes; 0 for none")
+    parser.add_argument(
+        "--reference_runs", type=int, default=0, help="literal passes (many minutes each)"
+    )
     args = parser.parse_args()
     graph = OAG.open(args.data_dir)
     for attr_type in ("vec", "text"):
