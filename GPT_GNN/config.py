@@ -170,6 +170,9 @@ class VenueTaskConfig:
     hide_citations: bool = setting(
         False, "hide a target's citations, which the latest papers of a graph may not have yet"
     )
+    hide_fields: bool = setting(
+        False, "hide a target's fields, whose coverage may tell the venue in some years only"
+    )
 
 
 # Settings that say where a run happens, not what it computes: a resumed run may change them.

@@ -35,6 +35,8 @@ TASKS = {
     "PF": "finetune_OAG_PF.py",
     "PF, all fields hidden": "finetune_OAG_PF.py --hide_all_fields",
     "PV": "finetune_OAG_PV.py",
+    "PV, fields hidden": "finetune_OAG_PV.py --hide_fields",
+    "PV, fields and citations hidden": "finetune_OAG_PV.py --hide_fields --hide_citations",
     "AD": "finetune_OAG_AD.py",
 }
 COLUMNS = [(task, fraction) for fraction in (0.1, 1.0) for task in TASKS]
@@ -83,7 +85,8 @@ def main() -> None:
         list(pool.map(lambda cell: finetune(data, out, cell), cells))
     for fraction in (0.1, 1.0):
         print(f"\n{table(out, [c for c in cells if c.fraction == fraction])}\n")
-    print(f"{by_year(out, [c for c in cells if (c.task, c.fraction) == ('PV', 1.0)])}\n")
+    for task in (task for task in TASKS if task.startswith("PV")):
+        print(f"{by_year(out, [c for c in cells if (c.task, c.fraction) == (task, 1.0)])}\n")
     print(f"{(time.monotonic() - started) / 60:.0f} minutes")
 
 

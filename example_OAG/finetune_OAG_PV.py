@@ -23,6 +23,8 @@ def main() -> None:
     args = parse_finetune_flags(__doc__, extra=VenueTaskConfig, task_name="PV")
     graph = OAG.open(args.data.data_dir, args.data.domain)
     encoder = initial_encoder(graph, args.encoder, args.run)
+    also_hidden = OAG.citations(graph) * args.task.hide_citations
+    also_hidden += OAG.paper_field_all(graph) * args.task.hide_fields
     task = NodeClassification(
         graph,
         OAG.split,
@@ -30,7 +32,7 @@ def main() -> None:
         classes="all",
         fraction=args.data.data_percentage,
         seed=args.run.seed,
-        also_hidden=OAG.citations(graph) * args.task.hide_citations,
+        also_hidden=also_hidden,
         train_view=args.data.train_view,
         hide_train_labels=args.data.hide_train_labels,
         original_protocol=args.data.original_protocol,

@@ -100,7 +100,9 @@ FINETUNE = {
 SNAPSHOT = {
     "pretrain_OAG": SHARED | PRETRAIN,
     "finetune_OAG_PF": SHARED | FINETUNE | {"task_name": "PF", "hide_all_fields": False},
-    "finetune_OAG_PV": SHARED | FINETUNE | {"task_name": "PV", "hide_citations": False},
+    "finetune_OAG_PV": SHARED
+    | FINETUNE
+    | {"task_name": "PV", "hide_citations": False, "hide_fields": False},
     "finetune_OAG_AD": SHARED | FINETUNE | {"task_name": "AD", "n_epoch": 100},
     "preprocess_OAG": {
         "input_dir": "",

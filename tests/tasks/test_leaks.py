@@ -287,17 +287,21 @@ def test_hide_all_fields_hides_every_level(toy, split):
     assert torch.equal(outcome(some, toy, split)[1], outcome(none, toy, split)[1])
 
 
+@pytest.mark.parametrize("relations", [OAG.citations, OAG.paper_field_all])
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_hide_citations_hides_both_directions(toy, split):
-    citations = OAG.citations(toy)
-    assert len(citations) == 2
-    task = paper_venue(toy, also_hidden=citations)
+def test_what_is_also_hidden_is_hidden_in_both_directions(toy, split, relations):
+    hidden = relations(toy)
+    assert len(hidden) >= 2
+    task = paper_venue(toy, also_hidden=hidden)
     _, subgraph = sample(task, toy, split, task.items(split)[:BATCH])
     seeds = subgraph.num_seeds[toy.node_types.index("paper")]
-    for edge_type in citations:
-        edges = subgraph.edges(edge_type)
-        assert not (subgraph.dst[edges] < seeds).any()
-        assert not (subgraph.src[edges] < seeds).any()
+    for edge_type in hidden:
+        for direction in (edge_type, toy.schema.inverse_of(edge_type)):
+            edges = subgraph.edges(direction)
+            if direction[2] == "paper":
+                assert not (subgraph.dst[edges] < seeds).any()
+            if direction[0] == "paper":
+                assert not (subgraph.src[edges] < seeds).any()
 
 
 def test_views_know_no_future(toy):
