@@ -2,7 +2,8 @@
 
 Legend, here and in ``conv/`` and ``model/``: N nodes, E edges (self loops included), P rows (a row
 is one target's in-edges of one relation), U distinct time differences, T node types, R relations
-(edge types and, last, ``self``), D hidden width, H heads, d = D / H, B targets.
+(edge types and, last, ``self``), D hidden width, H heads, d = D / H, B targets, M, S, Y rows that
+relations transform (targets, sources, time differences).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from GPT_GNN.batch.index import index_edges
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.sampler.subgraph import Subgraph
 from GPT_GNN.schema import Schema
@@ -32,6 +34,12 @@ class BatchGraph:
     Edges are grouped by relation (edge types in schema order, then ``self``) and ascend by target
     within it, so that the edges of one (relation, target) pair, a *row*, lie side by side.
 
+    A linear map that each relation has of its own may act on the relation's distinct targets (the
+    score is bilinear, the message linear) or on its distinct sources (and time differences),
+    whichever are fewer. So an edge has a *query*, one of N + M nodes and rows of relations that
+    transform targets, a *key*, one of N + S nodes and rows of relations that transform sources, and
+    likewise a time key, one of T U + Y.
+
     Attributes:
         node_offsets: T + 1 ints; nodes of type t are rows ``node_offsets[t]:node_offsets[t + 1]``.
         src, dst: [E] int64, source and target node.
@@ -42,6 +50,15 @@ class BatchGraph:
         dst_ptr: [N + 1] int64 and dst_rows: [P] int64, the rows of each target.
         time_index: [U] int64, rows of the relative time table that occur in this batch.
         edge_time: [E] int64, in [0, T * U): source type * U + position in ``time_index``.
+        query_nodes: [M] int64, the targets that relations transform; query_offsets: R + 1 ints, a
+            relation's part of them, empty when it transforms its sources.
+        key_nodes: [S] int64, the sources that relations transform; key_offsets: R + 1 ints.
+        time_nodes: [Y] int64 in [0, T * U), the time differences that they transform;
+            time_offsets: R + 1 ints.
+        edge_query: [E] int64 in [0, N + M), the same for all edges of a row.
+        edge_key: [E] int64 in [0, N + S).
+        edge_time_key: [E] int64 in [0, T * U + Y).
+        key_ptr: [N + S + 1] int64 and key_edges: [E] int64, the edges of each key, by time key.
     """
 
     node_offsets: tuple[int, ...]
@@ -55,6 +72,17 @@ class BatchGraph:
     dst_rows: Tensor
     time_index: Tensor
     edge_time: Tensor
+    query_nodes: Tensor
+    query_offsets: tuple[int, ...]
+    key_nodes: Tensor
+    key_offsets: tuple[int, ...]
+    time_nodes: Tensor
+    time_offsets: tuple[int, ...]
+    edge_query: Tensor
+    edge_key: Tensor
+    edge_time_key: Tensor
+    key_ptr: Tensor
+    key_edges: Tensor
 
     @property
     def num_nodes(self) -> int:
@@ -84,43 +112,34 @@ def batch_graph(
     node_offsets: Sequence[int],
     src: np.ndarray,
     dst: np.ndarray,
-    relation: np.ndarray,
-    num_relations: int,
+    relation_edges: np.ndarray,
     node_time: np.ndarray | None,
 ) -> BatchGraph:
-    """Index the edges of a batch by relation, row and target.
+    """Index the edges of a batch by relation, row, target and source.
 
     Args:
         node_offsets: T + 1 ints.
-        src, dst: [E] node rows; sorted by (relation, dst).
-        relation: [E] in [0, R).
-        num_relations: R.
+        src, dst: [E] node rows; grouped by relation, ascending by dst within each.
+        relation_edges: [R + 1], where the edges of each relation begin.
         node_time: [N] int, NO_TIME for none; or None. The difference target - source is clipped to
             [-120, 119] and counts as 0 where either end has no time.
     """
-    num_nodes = int(node_offsets[-1])
-    starts = np.ones(len(dst), dtype=bool)
-    starts[1:] = (dst[1:] != dst[:-1]) | (relation[1:] != relation[:-1])
-    first = np.flatnonzero(starts)
-    row_dst = dst[first]
-    relation_rows = np.searchsorted(relation[first], np.arange(num_relations + 1))
+    src, dst = src.astype(np.int64), dst.astype(np.int64)
     time_index, edge_time = _time_rows(node_offsets, src, dst, node_time)
-    arrays = {
-        "src": src,
-        "dst": dst,
-        "row_of_edge": np.cumsum(starts) - 1,
-        "row_dst": row_dst,
-        "row_ptr": np.append(first, len(dst)),
-        "dst_ptr": np.concatenate([[0], np.cumsum(np.bincount(row_dst, minlength=num_nodes))]),
-        "dst_rows": np.argsort(row_dst, kind="stable"),
-        "time_index": time_index,
-        "edge_time": edge_time,
-    }
-    return BatchGraph(
-        node_offsets=tuple(int(i) for i in node_offsets),
-        relation_rows=tuple(int(i) for i in relation_rows),
-        **{name: torch.from_numpy(values.astype(np.int64)) for name, values in arrays.items()},
+    index = index_edges(
+        src,
+        dst,
+        np.asarray(relation_edges, dtype=np.int64),
+        edge_time,
+        int(node_offsets[-1]),
+        (len(node_offsets) - 1) * len(time_index),
     )
+    arrays = {"src": src, "dst": dst, "time_index": time_index, "edge_time": edge_time}
+    offsets = ("relation_rows", "query_offsets", "key_offsets", "time_offsets")
+    values: dict[str, Any] = {"node_offsets": tuple(int(i) for i in node_offsets)}
+    for name, array in (arrays | index._asdict()).items():
+        values[name] = tuple(array.tolist()) if name in offsets else torch.from_numpy(array)
+    return BatchGraph(**values)
 
 
 def _time_rows(
@@ -160,14 +179,11 @@ def assemble(
     source_start = [node_offsets[schema.node_type_id(s)] for s, _, _ in schema.edge_types]
     target_start = [node_offsets[schema.node_type_id(t)] for _, _, t in schema.edge_types]
     loops = np.arange(node_offsets[-1])
-    num_relations = len(schema.edge_types) + 1
-    relation = np.repeat(np.arange(num_relations), [*counts, len(loops)])
     graph = batch_graph(
         node_offsets,
         np.concatenate([src + np.repeat(np.array(source_start, dtype=np.int64), counts), loops]),
         np.concatenate([dst + np.repeat(np.array(target_start, dtype=np.int64), counts), loops]),
-        relation,
-        num_relations,
+        np.append(edge_offsets, edge_offsets[-1] + len(loops)),
         np.concatenate(node_times) if any(schema.timed) else None,
     )
     return Batch(tuple(torch.from_numpy(features) for features in x), graph)

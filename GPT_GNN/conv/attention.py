@@ -1,229 +1,184 @@
-"""Multi-head attention over the in-edges of every target, without [E, D] temporaries on the CPU.
+"""Attention over the in-edges of every target, with a pair of linear maps for each relation.
 
-``attend`` computes, for target i with in-edges e = (j -> i) lying in rows p (legend in
-``batch/batch.py``),
+Per head, for target i with in-edges e = (j -> i) of relation r and time difference t,
 
-    att[e, h]  = softmax over all in-edges of i of  q[p, h] . (k[j, h] + tk[e, h])
-    out[p, h]  = sum over the row's edges of att[e, h] (v[j, h] + tv[e, h])
+    score[e] = q[i] . ((k[j] + tk[t]) A_r)
+    weight   = softmax of score over all in-edges of i
+    out[i]   = sum over e of weight[e] (v[j] + tv[t]) M_r
 
-where tk, tv are rows of a small table of time encodings. On the CPU one Numba kernel walks each
-target's edges once forward and once backward; elsewhere the same is written with tensor operations.
+A_r and M_r act once on each distinct target of the relation (q A_r^T; the weighted sum M_r) or once
+on each distinct source and time difference (k A_r, v M_r), whichever are fewer: see *query* and
+*key* in :class:`GPT_GNN.batch.batch.BatchGraph`. What is left is attention of queries over keys,
+which one kernel does without [E, D] temporaries: ``cpu.py`` in Numba, ``triton.py`` on CUDA,
+``plain.py`` with tensor operations elsewhere. Kept for backward are the arguments, the result and
+[E, H] weights; the transformed rows are made again, so that what a step keeps does not grow with
+the number of relations.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-import numba
-import numpy as np
 import torch
 from torch import Tensor
 
 from GPT_GNN.batch.batch import BatchGraph
-
-_MATH = {"reassoc", "contract", "nsz", "arcp"}  # lets the inner loops vectorise; keeps inf and nan
-
-
-def _kernel(function: Callable[..., None]) -> Any:
-    """Compile for both cores, kept on disk where there is a place for it."""
-    options = {"parallel": True, "nogil": True, "fastmath": _MATH}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # neither the package's folder nor the user's cache folder is writable
-        return numba.njit(**options)(function)
+from GPT_GNN.conv.kernels import kernels_for
+from GPT_GNN.conv.kernels.plain import Rows
 
 
-def attend(q: Tensor, kv: Tensor, time_kv: Tensor, graph: BatchGraph, n_heads: int) -> Tensor:
-    """Attention of rows over their edges, normalised over all edges of a target.
+def relational_attention(
+    q: Tensor,
+    kv: Tensor,
+    time_kv: Tensor,
+    relation_att: Tensor,
+    relation_msg: Tensor,
+    graph: BatchGraph,
+) -> Tensor:
+    """What every target receives: [N, D].
 
     Args:
-        q: [P, D] queries of the rows, already scaled.
-        kv: [N, 2 D] keys and values of the source nodes.
-        time_kv: [T U, 2 D] what the time difference adds to them, by ``graph.edge_time``; [0, 2 D]
+        q: [N, D] queries of the nodes.
+        kv: [N, 2 D] keys and values of the nodes.
+        time_kv: [T U, 2 D] what a time difference adds to them, by ``graph.edge_time``; [0, 2 D]
             when the graph has no times.
-        n_heads: H.
+        relation_att, relation_msg: [R, H, d, d], A and M; A with the scale of the scores.
 
-    Returns:
-        [P, D]: each row's weighted sum of values.
+    The result has the dtype of ``q``. Sums of bfloat16 and float16 are taken in float32, on the CPU
+    all of it is.
     """
-    if q.device.type == "cpu":
-        return _FusedAttention.apply(q, kv, time_kv, graph, n_heads)  # type: ignore[no-any-return]
-    return attend_by_tensor_ops(q, kv, time_kv, graph, n_heads)
+    dtype = q.dtype
+    if q.device.type == "cpu" and dtype in (torch.bfloat16, torch.float16):
+        dtype = torch.float32
+    given = [x.to(dtype) for x in (q, kv, time_kv, relation_att, relation_msg)]
+    with torch.autocast(q.device.type, enabled=False):  # what is float32 here stays so
+        return _RelationalAttention.apply(*given, graph).to(q.dtype)  # type: ignore[no-any-return]
 
 
-def attend_by_tensor_ops(
-    q: Tensor, kv: Tensor, time_kv: Tensor, graph: BatchGraph, n_heads: int
-) -> Tensor:
-    """The same as :func:`attend` with [E, D] temporaries, on any device."""
-    k, v = kv[graph.src].chunk(2, dim=1)
-    if len(time_kv):
-        time_k, time_v = time_kv[graph.edge_time].chunk(2, dim=1)
-        k, v = k + time_k, v + time_v
-    heads = (len(graph.src), n_heads, -1)
-    score = (q[graph.row_of_edge].view(heads) * k.view(heads)).sum(-1)  # [E, H]
-    index = graph.dst[:, None].expand_as(score)
-    top = score.new_full((graph.num_nodes, n_heads), -math.inf)
-    top = top.scatter_reduce(0, index, score.detach(), "amax", include_self=True)
-    weight = (score - top[graph.dst]).exp()
-    total = weight.new_zeros(graph.num_nodes, n_heads).index_add(0, graph.dst, weight)
-    weight = weight / total[graph.dst]
-    message = (weight[:, :, None] * v.view(heads)).flatten(1)  # [E, D]
-    return q.new_zeros(q.shape).index_add(0, graph.row_of_edge, message)
-
-
-class _FusedAttention(torch.autograd.Function):
-    """The Numba kernels as one differentiable function; keeps only [E, H] weights for backward."""
-
+class _RelationalAttention(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, q: Tensor, kv: Tensor, time_kv: Tensor, graph: BatchGraph, n_heads: int
+        ctx: Any,
+        q: Tensor,
+        kv: Tensor,
+        time_kv: Tensor,
+        relation_att: Tensor,
+        relation_msg: Tensor,
+        graph: BatchGraph,
     ) -> Tensor:
-        q, kv, time_kv = q.contiguous(), kv.contiguous(), time_kv.contiguous()
-        weight = q.new_empty(len(graph.src), n_heads)
-        out = torch.empty_like(q)
-        _forward(*_arrays(q, kv, time_kv, weight, out), *_index(graph), _chunks(graph))
-        ctx.save_for_backward(q, kv, time_kv, weight, out)
+        rows = _relation_rows(q, kv, time_kv, relation_att, relation_msg, graph)
+        (out, summed), weight = kernels_for(q).forward(*rows, graph, relation_att.shape[1])
+        for part in _parts(graph.query_nodes, graph.query_offsets, len(q)):
+            part.add_product(out, summed, relation_msg)
+        ctx.save_for_backward(q, kv, time_kv, relation_att, relation_msg, weight, out)
         ctx.graph = graph
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        (grad,) = grads
-        q, kv, time_kv, weight, out = ctx.saved_tensors
-        chunks = _chunks(ctx.graph)
-        grad_q = torch.empty_like(q)
-        # One gradient buffer a thread: targets in different chunks share sources.
-        grad_kv = kv.new_zeros(len(chunks) - 1, *kv.shape)
-        grad_time = time_kv.new_zeros(len(chunks) - 1, *time_kv.shape)
-        _backward(
-            *_arrays(grad.contiguous(), q, kv, time_kv, weight, out, grad_q, grad_kv, grad_time),
-            *_index(ctx.graph),
-            chunks,
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        q, kv, time_kv, relation_att, relation_msg, weight, out = ctx.saved_tensors
+        graph, grad = ctx.graph, grads[0].contiguous()
+        n_heads, d = relation_att.shape[1:3]
+        # The softmax's mean gradient: sum over e of weight[e] (grad . message of e) = grad . out.
+        mean = (grad * out).view(len(q), n_heads, d).sum(-1)
+        rows = _relation_rows(q, kv, time_kv, relation_att, relation_msg, graph)
+        targets = _parts(graph.query_nodes, graph.query_offsets, len(q))
+        grad_summed = torch.empty_like(rows[0][1])
+        for part in targets:
+            part.product(grad, relation_msg.mT, grad_summed)
+        grad_queries, grad_keys, grad_times, summed = kernels_for(q).backward(
+            (grad, grad_summed), *rows, weight, mean, graph
         )
-        return grad_q, grad_kv.sum(0), grad_time.sum(0), None, None
+        grad_att, grad_msg = torch.zeros_like(relation_att), torch.zeros_like(relation_msg)
+        for part in targets:  # query = q A^T, message = summed M
+            part.outer(grad_queries[1], q, grad_att, turned=True)
+            part.outer(summed, grad, grad_msg, turned=True)
+            part.add_product(grad_queries[0], grad_queries[1], relation_att)
+        both = torch.cat([relation_att, relation_msg], dim=1)
+        grad_both = torch.zeros_like(both)
+        for part in _parts(graph.key_nodes, graph.key_offsets):  # key = k A, value = v M
+            part.outer(grad_keys[1], kv, grad_both)
+            part.add_product(grad_keys[0], grad_keys[1], both.mT)
+        if len(time_kv):
+            for part in _parts(graph.time_nodes, graph.time_offsets):
+                part.outer(grad_times[1], time_kv, grad_both)
+                part.add_product(grad_times[0], grad_times[1], both.mT)
+        grad_att += grad_both[:, :n_heads]
+        grad_msg += grad_both[:, n_heads:]
+        return grad_queries[0], grad_keys[0], grad_times[0], grad_att, grad_msg, None
 
 
-def _arrays(*tensors: Tensor) -> list[np.ndarray]:
-    return [tensor.detach().numpy() for tensor in tensors]
+def _relation_rows(
+    q: Tensor,
+    kv: Tensor,
+    time_kv: Tensor,
+    relation_att: Tensor,
+    relation_msg: Tensor,
+    graph: BatchGraph,
+) -> tuple[Rows, Rows, Rows]:
+    """Queries, keys and times, each with the rows [M, D], [S, 2 D], [Y, 2 D] of the relations."""
+    both = torch.cat([relation_att, relation_msg], dim=1)
+    queries = q.new_empty(len(graph.query_nodes), q.shape[1])
+    for part in _parts(graph.query_nodes, graph.query_offsets, len(q)):
+        part.product(q, relation_att.mT, queries)
+    keys = kv.new_empty(len(graph.key_nodes), kv.shape[1])
+    for part in _parts(graph.key_nodes, graph.key_offsets):
+        part.product(kv, both, keys)
+    times = time_kv.new_empty(len(graph.time_nodes) if len(time_kv) else 0, kv.shape[1])
+    if len(time_kv):
+        for part in _parts(graph.time_nodes, graph.time_offsets):
+            part.product(time_kv, both, times)
+    return (q, queries), (kv, keys), (time_kv, times)
 
 
-def _index(graph: BatchGraph) -> list[np.ndarray]:
-    return _arrays(graph.src, graph.edge_time, graph.row_ptr, graph.dst_ptr, graph.dst_rows)
+class _Part(NamedTuple):
+    """The rows of one relation: ``rows[where]`` belong to ``x[nodes]``.
+
+    Working relation by relation keeps what is gathered in the cache for its product.
+    """
+
+    relation: int
+    where: slice
+    nodes: Tensor
+    whole: bool  # the rows are those of all nodes in their order: nothing to gather
+
+    def product(self, x: Tensor, weight: Tensor, rows: Tensor) -> None:
+        """rows = x[nodes] @ weight of the relation, head by head ([R, H, d, d])."""
+        d = weight.shape[-1]
+        matrix = weight[self.relation]
+        torch.bmm(_heads(self._gathered(x), d), matrix, out=_heads(rows[self.where], d))
+
+    def add_product(self, x: Tensor, rows: Tensor, weight: Tensor) -> None:
+        """x[nodes] += rows @ weight of the relation."""
+        d = weight.shape[-1]
+        block, matrix = _heads(rows[self.where], d), weight[self.relation]
+        if self.whole:
+            _heads(x, d).baddbmm_(block, matrix)
+        else:
+            x.index_add_(0, self.nodes, torch.bmm(block, matrix).transpose(0, 1).flatten(1))
+
+    def outer(self, rows: Tensor, x: Tensor, out: Tensor, turned: bool = False) -> None:
+        """out[relation] = x[nodes]^T rows, or rows^T x[nodes]."""
+        d = out.shape[-1]
+        left, right = _heads(self._gathered(x), d), _heads(rows[self.where], d)
+        if turned:
+            left, right = right, left
+        torch.bmm(left.mT, right, out=out[self.relation])
+
+    def _gathered(self, x: Tensor) -> Tensor:
+        return x if self.whole else x.index_select(0, self.nodes)
 
 
-def _chunks(graph: BatchGraph) -> np.ndarray:
-    """Bounds of runs of targets, one a thread, with about as many rows each."""
-    threads = numba.get_num_threads()
-    wanted = np.linspace(0, len(graph.row_dst), threads + 1)[1:-1]
-    inner = np.searchsorted(graph.dst_ptr.numpy(), wanted)
-    return np.concatenate([[0], inner, [graph.num_nodes]]).astype(np.int64)
+def _parts(nodes: Tensor, offsets: Sequence[int], num_nodes: int = -1) -> list[_Part]:
+    """The relations that have rows; with ``num_nodes`` these rows ascend by node."""
+    return [
+        _Part(relation, slice(a, b), nodes[a:b], b - a == num_nodes)
+        for relation, (a, b) in enumerate(zip(offsets, offsets[1:], strict=False))
+        if a < b
+    ]
 
 
-@_kernel
-def _forward(  # type: ignore[no-untyped-def]
-    q, kv, time_kv, weight, out, src, edge_time, row_ptr, dst_ptr, dst_rows, chunks
-):
-    width = q.shape[1]
-    n_heads = weight.shape[1]
-    d = width // n_heads
-    timed = len(time_kv) > 0
-    for chunk in numba.prange(len(chunks) - 1):
-        top = np.empty(n_heads, dtype=q.dtype)
-        total = np.empty(n_heads, dtype=q.dtype)
-        for i in range(chunks[chunk], chunks[chunk + 1]):
-            top[:] = -np.inf
-            total[:] = 0
-            for position in range(dst_ptr[i], dst_ptr[i + 1]):
-                p = dst_rows[position]
-                for e in range(row_ptr[p], row_ptr[p + 1]):
-                    j, t = src[e], edge_time[e]
-                    for h in range(n_heads):
-                        score = q.dtype.type(0)
-                        for c in range(h * d, (h + 1) * d):
-                            score += q[p, c] * kv[j, c]
-                        if timed:
-                            for c in range(h * d, (h + 1) * d):
-                                score += q[p, c] * time_kv[t, c]
-                        weight[e, h] = score
-                        top[h] = max(top[h], score)
-            for position in range(dst_ptr[i], dst_ptr[i + 1]):
-                p = dst_rows[position]
-                for e in range(row_ptr[p], row_ptr[p + 1]):
-                    for h in range(n_heads):
-                        weight[e, h] = np.exp(weight[e, h] - top[h])
-                        total[h] += weight[e, h]
-            for position in range(dst_ptr[i], dst_ptr[i + 1]):
-                p = dst_rows[position]
-                for c in range(width):
-                    out[p, c] = 0
-                for e in range(row_ptr[p], row_ptr[p + 1]):
-                    j, t = src[e], edge_time[e]
-                    for h in range(n_heads):
-                        w = weight[e, h] / total[h]
-                        weight[e, h] = w
-                        for c in range(h * d, (h + 1) * d):
-                            out[p, c] += w * kv[j, width + c]
-                        if timed:
-                            for c in range(h * d, (h + 1) * d):
-                                out[p, c] += w * time_kv[t, width + c]
-
-
-@_kernel
-def _backward(  # type: ignore[no-untyped-def]
-    grad,
-    q,
-    kv,
-    time_kv,
-    weight,
-    out,
-    grad_q,
-    grad_kv,
-    grad_time,
-    src,
-    edge_time,
-    row_ptr,
-    dst_ptr,
-    dst_rows,
-    chunks,
-):
-    width = q.shape[1]
-    n_heads = weight.shape[1]
-    d = width // n_heads
-    timed = len(time_kv) > 0
-    for chunk in numba.prange(len(chunks) - 1):
-        mean = np.empty(n_heads, dtype=q.dtype)
-        for i in range(chunks[chunk], chunks[chunk + 1]):
-            mean[:] = 0
-            # The softmax's mean gradient, sum over edges of weight * (grad . value), equals
-            # grad . out summed over the target's rows: no extra pass over edges.
-            for position in range(dst_ptr[i], dst_ptr[i + 1]):
-                p = dst_rows[position]
-                for h in range(n_heads):
-                    for c in range(h * d, (h + 1) * d):
-                        mean[h] += grad[p, c] * out[p, c]
-            for position in range(dst_ptr[i], dst_ptr[i + 1]):
-                p = dst_rows[position]
-                for c in range(width):
-                    grad_q[p, c] = 0
-                for e in range(row_ptr[p], row_ptr[p + 1]):
-                    j, t = src[e], edge_time[e]
-                    for h in range(n_heads):
-                        w = weight[e, h]
-                        g = q.dtype.type(0)
-                        for c in range(h * d, (h + 1) * d):
-                            g += grad[p, c] * kv[j, width + c]
-                        if timed:
-                            for c in range(h * d, (h + 1) * d):
-                                g += grad[p, c] * time_kv[t, width + c]
-                        s = w * (g - mean[h])
-                        for c in range(h * d, (h + 1) * d):
-                            grad_q[p, c] += s * kv[j, c]
-                            grad_kv[chunk, j, c] += s * q[p, c]
-                            grad_kv[chunk, j, width + c] += w * grad[p, c]
-                        if timed:
-                            for c in range(h * d, (h + 1) * d):
-                                grad_q[p, c] += s * time_kv[t, c]
-                                grad_time[chunk, t, c] += s * q[p, c]
-                                grad_time[chunk, t, width + c] += w * grad[p, c]
+def _heads(rows: Tensor, d: int) -> Tensor:
+    """[n, H d] as H matrices in place: [H, n, d]."""
+    return rows.unflatten(1, (-1, d)).transpose(0, 1)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from GPT_GNN.batch.batch import BatchGraph
-from GPT_GNN.conv.attention import attend
+from GPT_GNN.conv.attention import relational_attention
+from GPT_GNN.conv.dropout import Dropout
 from GPT_GNN.conv.time_encoding import RelativeTimeEncoding
 
 
@@ -68,7 +69,7 @@ class HGTConv(nn.Module):
         for weight in (self.relation_att, self.relation_msg):  # the published (glorot) scale
             nn.init.uniform_(weight, -math.sqrt(6 / (2 * d)), math.sqrt(6 / (2 * d)))
         self.time = RelativeTimeEncoding(n_hid, train_time_table) if timed else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, graph: BatchGraph) -> Tensor:
         """Update every node from its in-edges: [N, D] -> [N, D]."""
@@ -76,10 +77,10 @@ class HGTConv(nn.Module):
         q = torch.cat([q(part) for q, part in zip(self.q, parts, strict=True)])
         kv = torch.cat([kv(part) for kv, part in zip(self.kv, parts, strict=True)])  # [N, 2 D]
         scale = self.relation_pri[:, :, None, None] / math.sqrt(x.shape[1] // self.n_heads)
-        q = relation_linear(q[graph.row_dst], (self.relation_att * scale).transpose(2, 3), graph)
-        rows = attend(q, kv, self._time_kv(kv, graph), graph, self.n_heads)
-        rows = relation_linear(rows, self.relation_msg, graph)  # [P, D]
-        message = F.gelu(torch.zeros_like(x).index_add(0, graph.row_dst, rows))
+        message = relational_attention(
+            q, kv, self._time_kv(kv, graph), self.relation_att * scale, self.relation_msg, graph
+        )
+        message = F.gelu(message)
         out = [
             norm(torch.lerp(old, a(new), torch.sigmoid(skip)))
             for a, norm, skip, new, old in zip(
@@ -94,24 +95,3 @@ class HGTConv(nn.Module):
             return kv.new_zeros(0, kv.shape[1])
         encoding = self.time(graph.time_index)
         return torch.cat([F.linear(encoding, linear.get_parameter("weight")) for linear in self.kv])
-
-
-def relation_linear(rows: Tensor, weight: Tensor, graph: BatchGraph) -> Tensor:
-    """Multiply each row by its relation's matrix, head by head.
-
-    Args:
-        rows: [P, D].
-        weight: [R, H, d, d].
-
-    Returns:
-        [P, D], rows[p, h] @ weight[relation of p, h].
-    """
-    n_heads, d = weight.shape[1:3]
-    sizes = [b - a for a, b in zip(graph.relation_rows, graph.relation_rows[1:], strict=False)]
-    # split and unbind, not slices: the backward of n slices would fill n full-size buffers.
-    out = [
-        torch.bmm(part.view(-1, n_heads, d).transpose(0, 1), matrix).transpose(0, 1).flatten(1)
-        for part, matrix in zip(rows.split(sizes), weight.unbind(), strict=True)
-        if len(part)
-    ]
-    return torch.cat(out)

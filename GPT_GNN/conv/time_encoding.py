@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from GPT_GNN.batch.batch import TIME_SPAN
+from GPT_GNN.conv.dropout import Dropout
 
 
 class RelativeTimeEncoding(nn.Module):
@@ -33,7 +34,7 @@ class RelativeTimeEncoding(nn.Module):
         table[:, 1::2] = torch.cos(position * frequency) / math.sqrt(n_hid)
         self.table = nn.Parameter(table.float(), requires_grad=train_table)
         self.linear = nn.Linear(2 * n_hid, n_hid)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, time_index: Tensor) -> Tensor:
         """Encodings of some time differences: [U] table rows -> [U, D]."""

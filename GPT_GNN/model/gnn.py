@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from GPT_GNN.batch.batch import Batch
 from GPT_GNN.conv import CONVS
+from GPT_GNN.conv.dropout import Dropout
 from GPT_GNN.schema import Schema
 
 
@@ -50,7 +51,7 @@ class GNN(nn.Module):
         self.n_hid = n_hid
         self.feature_dims = dict(feature_dims)
         self.adapt = nn.ModuleList(_input_layer(feature_dims[t], n_hid) for t in schema.node_types)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.convs = nn.ModuleList(
             CONVS[conv_name](
                 n_hid,

@@ -33,6 +33,7 @@ def check_index(graph, edges, num_relations, node_time):
     for node in range(graph.num_nodes):
         mine = graph.dst_rows[graph.dst_ptr[node] : graph.dst_ptr[node + 1]].tolist()
         assert sorted(mine) == [p for p, (_, t) in enumerate(rows) if t == node]
+    check_keys(graph, edges, num_relations)
     used = set()
     for (_, s, t), packed in zip(edges, graph.edge_time.tolist(), strict=True):
         kind, position = divmod(packed, len(graph.time_index))
@@ -43,6 +44,39 @@ def check_index(graph, edges, num_relations, node_time):
         assert int(graph.time_index[position]) == want
         used.add(want)
     assert graph.time_index.tolist() == sorted(used)
+
+
+def check_keys(graph, edges, num_relations):
+    """Queries, keys and time keys lead back to an edge's ends, over the fewer of its sides."""
+    n, num_times = graph.num_nodes, (len(graph.node_offsets) - 1) * len(graph.time_index)
+    query_node = [*range(n), *graph.query_nodes.tolist()]
+    key_node = [*range(n), *graph.key_nodes.tolist()]
+    time_node = [*range(num_times), *graph.time_nodes.tolist()]
+    own = zip(graph.edge_query, graph.edge_key, graph.edge_time_key, graph.edge_time, strict=True)
+    for (r, s, t), (query, key, time_key, time) in zip(edges, own, strict=True):
+        assert (query_node[query], key_node[key], time_node[time_key]) == (t, s, time)
+        for number, first, bounds in (
+            (query, n, graph.query_offsets),
+            (key, n, graph.key_offsets),
+            (time_key, num_times, graph.time_offsets),
+        ):
+            transformed = bounds[r + 1] > bounds[r]
+            assert transformed == (number >= first)
+            assert not transformed or bounds[r] <= number - first < bounds[r + 1]
+        assert (query >= n) != (key >= n)
+    for r in range(num_relations):
+        mine = [
+            (s, t, int(e)) for (x, s, t), e in zip(edges, graph.edge_time, strict=True) if x == r
+        ]
+        sources, targets, times = (len(set(ends)) for ends in zip(*mine)) if mine else (0, 0, 0)
+        on_sources = sources + times < targets
+        rows = [b[r + 1] - b[r] for b in (graph.query_offsets, graph.key_offsets)]
+        assert rows == ([0, sources] if on_sources else [targets, 0])
+    assert len(graph.key_ptr) == n + len(graph.key_nodes) + 1
+    for key in range(len(graph.key_ptr) - 1):
+        mine = graph.key_edges[graph.key_ptr[key] : graph.key_ptr[key + 1]]
+        assert sorted(mine.tolist()) == np.flatnonzero(graph.edge_key == key).tolist()
+        assert (graph.edge_time_key[mine].diff() >= 0).all()
 
 
 @pytest.mark.parametrize("counts", [(3, 4, 2), (0, 5, 0, 3), (1,), (6, 0), (0, 0)])
@@ -57,7 +91,13 @@ def test_index_of_random_edges(counts, n_edges, timed):
     src, dst = rng.integers(0, max(n, 1), (2, n_edges))  # some nodes stay lone: no self loops here
     order = np.lexsort((src, dst, relation))
     node_time = rng.choice([1700, 1990, 2000, 2005, 2300, NO_TIME], n) if timed else None
-    graph = batch_graph(offsets, src[order], dst[order], relation[order], num_relations, node_time)
+    graph = batch_graph(
+        offsets,
+        src[order],
+        dst[order],
+        np.searchsorted(relation[order], np.arange(num_relations + 1)),
+        node_time,
+    )
     edges = list(zip(relation[order].tolist(), src[order], dst[order], strict=True))
     check_index(graph, edges, num_relations, node_time)
 
@@ -104,10 +144,10 @@ def test_features_are_those_of_the_nodes_in_the_view_asked_for(toy):
 def test_time_differences_are_clipped_at_both_ends():
     times = np.array([0, 119, 120, 121, 5000, NO_TIME])
     src, dst = np.repeat(0, 6), np.arange(6)
-    graph = batch_graph([0, 6], src, dst, np.zeros(6, dtype=int), 1, times)
+    graph = batch_graph([0, 6], src, dst, np.array([0, 6]), times)
     rows = graph.time_index[graph.edge_time]
     assert rows.tolist() == [120, 239, 239, 239, 239, TIME_ZERO]
-    turned = batch_graph([0, 6], np.arange(6), np.zeros(6, dtype=int), src * 0, 1, times)
+    turned = batch_graph([0, 6], np.arange(6), np.zeros(6, dtype=int), np.array([0, 6]), times)
     assert turned.time_index[turned.edge_time].tolist() == [120, 1, 0, 0, 0, TIME_ZERO]
     assert TIME_SPAN == 240
 

@@ -30,7 +30,9 @@ def case(seed, sizes, num_edges, timed):
     relation, src, dst = relation[order], src[order], dst[order]
     time = rng.integers(1800, 2021, n).astype(np.int32)
     time[rng.random(n) < 0.2] = NO_TIME
-    graph = batch_graph(offsets, src, dst, relation, 4, time if timed else None)
+    graph = batch_graph(
+        offsets, src, dst, np.searchsorted(relation, np.arange(5)), time if timed else None
+    )
     known = [None if t == NO_TIME else int(t) for t in time]
     rows = [table_row(known[i], known[j]) for j, i in zip(src, dst, strict=True)]
     node_type = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes))

@@ -49,8 +49,7 @@ def published_batch(schema, batch):
         offsets,
         src[order],
         dst[order],
-        relation[order],
-        len(schema.edge_types) + 1,
+        np.searchsorted(relation[order], np.arange(len(schema.edge_types) + 2)),
         node_time(batch),
     )
     return Batch(torch.split(batch["node_feature"], counts.tolist()), graph)

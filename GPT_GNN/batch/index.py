@@ -1,0 +1,128 @@
+"""How the edges of a batch are indexed for layers: one compiled pass, in the loader's thread."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from GPT_GNN.sampler.kernels.compiler import cached
+
+
+class EdgeIndex(NamedTuple):
+    """Rows, sides and orders of the edges of a batch; :class:`BatchGraph` says what each is."""
+
+    row_ptr: np.ndarray
+    row_dst: np.ndarray
+    row_of_edge: np.ndarray
+    relation_rows: np.ndarray
+    dst_ptr: np.ndarray
+    dst_rows: np.ndarray
+    query_nodes: np.ndarray
+    query_offsets: np.ndarray
+    key_nodes: np.ndarray
+    key_offsets: np.ndarray
+    time_nodes: np.ndarray
+    time_offsets: np.ndarray
+    edge_query: np.ndarray
+    edge_key: np.ndarray
+    edge_time_key: np.ndarray
+    key_ptr: np.ndarray
+    key_edges: np.ndarray
+
+
+@cached
+def index_edges(src, dst, relation_edges, edge_time, num_nodes, num_times):  # type: ignore[no-untyped-def]
+    """Index edges that are grouped by relation and ascend by target within each.
+
+    Args:
+        src, dst: [E] int64 nodes.
+        relation_edges: [R + 1] int64, where each relation's edges begin.
+        edge_time: [E] int64 in [0, num_times).
+    """
+    n_edges, n_relations = len(src), len(relation_edges) - 1
+    row_of_edge = np.empty(n_edges, np.int64)
+    row_ptr, row_dst = np.empty(n_edges + 1, np.int64), np.empty(n_edges, np.int64)
+    relation_rows = np.zeros(n_relations + 1, np.int64)
+    query_nodes, query_offsets = np.empty(n_edges, np.int64), np.zeros(n_relations + 1, np.int64)
+    key_nodes, key_offsets = np.empty(n_edges, np.int64), np.zeros(n_relations + 1, np.int64)
+    time_nodes, time_offsets = np.empty(n_edges, np.int64), np.zeros(n_relations + 1, np.int64)
+    edge_query = np.empty(n_edges, np.int64)
+    edge_key, edge_time_key = np.empty(n_edges, np.int64), np.empty(n_edges, np.int64)
+    # Where a source or a time of the relation at hand stands among its distinct ones.
+    source_place, source_stamp = np.empty(num_nodes, np.int64), np.full(num_nodes, -1)
+    time_place, time_stamp = np.empty(num_times, np.int64), np.full(num_times, -1)
+    rows, queries, keys, times = 0, 0, 0, 0
+    for relation in range(n_relations):
+        begin, end = relation_edges[relation], relation_edges[relation + 1]
+        first_row, sources, seen_times = rows, 0, 0
+        for e in range(begin, end):
+            if e == begin or dst[e] != dst[e - 1]:
+                row_ptr[rows], row_dst[rows] = e, dst[e]
+                rows += 1
+            row_of_edge[e] = rows - 1
+            if source_stamp[src[e]] != relation:
+                source_stamp[src[e]], source_place[src[e]] = relation, sources
+                key_nodes[keys + sources] = src[e]
+                sources += 1
+            if time_stamp[edge_time[e]] != relation:
+                time_stamp[edge_time[e]], time_place[edge_time[e]] = relation, seen_times
+                time_nodes[times + seen_times] = edge_time[e]
+                seen_times += 1
+        if sources + seen_times < rows - first_row:
+            for e in range(begin, end):
+                edge_query[e] = dst[e]
+                edge_key[e] = num_nodes + keys + source_place[src[e]]
+                edge_time_key[e] = num_times + times + time_place[edge_time[e]]
+            keys += sources
+            times += seen_times
+        else:
+            for e in range(begin, end):
+                edge_query[e] = num_nodes + queries + row_of_edge[e] - first_row
+                edge_key[e], edge_time_key[e] = src[e], edge_time[e]
+            for row in range(first_row, rows):
+                query_nodes[queries] = row_dst[row]
+                queries += 1
+        relation_rows[relation + 1] = rows
+        query_offsets[relation + 1] = queries
+        key_offsets[relation + 1] = keys
+        time_offsets[relation + 1] = times
+    row_ptr[rows] = n_edges
+    dst_ptr, dst_rows = _grouped(row_dst[:rows], np.arange(rows), num_nodes)
+    by_time = _grouped(edge_time_key, np.arange(n_edges), num_times + times)[1]
+    key_ptr, key_edges = _grouped(edge_key, by_time, num_nodes + keys)
+    return EdgeIndex(
+        row_ptr[: rows + 1].copy(),
+        row_dst[:rows].copy(),
+        row_of_edge,
+        relation_rows,
+        dst_ptr,
+        dst_rows,
+        query_nodes[:queries].copy(),
+        query_offsets,
+        key_nodes[:keys].copy(),
+        key_offsets,
+        time_nodes[:times].copy(),
+        time_offsets,
+        edge_query,
+        edge_key,
+        edge_time_key,
+        key_ptr,
+        key_edges,
+    )
+
+
+@cached
+def _grouped(group, order, num_groups):  # type: ignore[no-untyped-def]
+    """Stable counting sort: where each group begins, and ``order`` rearranged by its groups."""
+    begin = np.zeros(num_groups + 1, np.int64)
+    for item in order:
+        begin[group[item] + 1] += 1
+    for g in range(num_groups):
+        begin[g + 1] += begin[g]
+    free = begin.copy()
+    out = np.empty(len(order), np.int64)
+    for item in order:
+        out[free[group[item]]] = item
+        free[group[item]] += 1
+    return begin, out
