@@ -65,10 +65,10 @@ def check_keys(graph, edges, num_relations):
             assert not transformed or bounds[r] <= number - first < bounds[r + 1]
         assert (query >= n) != (key >= n)
     for r in range(num_relations):
-        mine = [
-            (s, t, int(e)) for (x, s, t), e in zip(edges, graph.edge_time, strict=True) if x == r
-        ]
-        sources, targets, times = (len(set(ends)) for ends in zip(*mine)) if mine else (0, 0, 0)
+        mine = [i for i, edge in enumerate(edges) if edge[0] == r]
+        sources = len({edges[i][1] for i in mine})
+        targets = len({edges[i][2] for i in mine})
+        times = len(set(graph.edge_time[mine].tolist()))
         on_sources = sources + times < targets
         rows = [b[r + 1] - b[r] for b in (graph.query_offsets, graph.key_offsets)]
         assert rows == ([0, sources] if on_sources else [targets, 0])
