@@ -84,7 +84,9 @@ def main() -> None:
         list(pool.map(lambda job: pretrain(data, out, *job), wanted))
         list(pool.map(lambda cell: finetune(data, out, cell), cells))
     for fraction in (0.1, 1.0):
-        print(f"\n{table(out, [c for c in cells if c.fraction == fraction])}\n")
+        for group in ("PV",), ("PF", "AD"):
+            shown = [c for c in cells if c.fraction == fraction and c.task[:2] in group]
+            print(f"\n{table(out, shown)}\n")
     for task in (task for task in TASKS if task.startswith("PV")):
         print(f"{by_year(out, [c for c in cells if (c.task, c.fraction) == (task, 1.0)])}\n")
     print(f"{(time.monotonic() - started) / 60:.0f} minutes")
