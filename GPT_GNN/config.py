@@ -84,6 +84,9 @@ class EncoderConfig:
     prev_norm: bool = setting(False, "LayerNorm after all layers but the last")
     last_norm: bool = setting(False, "LayerNorm after the last layer")
     train_time_table: bool = setting(False, "train the table of the temporal encoding")
+    gradient_checkpointing: bool = setting(
+        False, "keep no layer's activations, compute them again in backward: less memory, more time"
+    )
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,11 @@ class OptimConfig:
     max_lr: float = setting(1e-3, "highest learning rate", low=0, low_open=True)
     weight_decay: float = setting(1e-2, "weight decay", low=0)
     clip: float = setting(0.5, "largest norm of the gradient", low=0, low_open=True)
+    amp: str = setting(
+        "off",
+        "mixed precision of encoder and text decoder: bf16, or fp16 on a GPU",
+        choices=("off", "bf16", "fp16"),
+    )
     n_epoch: int = setting(20, "epochs", low=1)
     n_batch: int = setting(32, "batches between two validations", low=1)
 
@@ -184,6 +192,7 @@ _PLACES = {
     "task_name",
     "cuda",
     "n_pool",
+    "gradient_checkpointing",
     "resume",
 }
 

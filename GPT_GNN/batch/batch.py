@@ -8,7 +8,7 @@ relations transform (targets, sources, time differences).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -211,15 +211,20 @@ def make_batch(graph: HeteroGraph, subgraph: Subgraph, view: str) -> Batch:
 
 def to_device(record: Record, device: torch.device) -> Record:
     """Copy the tensors of a (nested) record of dataclasses, tuples and lists to a device."""
-    return _moved(record, device)  # type: ignore[no-any-return]
+    return _mapped(record, lambda x: x.to(device, non_blocking=True))  # type: ignore[no-any-return]
 
 
-def _moved(value: Any, device: torch.device) -> Any:
+def pin_memory(record: Record) -> Record:
+    """Copy the tensors of a record to pages that a GPU reads while the CPU goes on."""
+    return _mapped(record, Tensor.pin_memory)  # type: ignore[no-any-return]
+
+
+def _mapped(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, Tensor):
-        return value.to(device, non_blocking=True)
+        return function(value)
     if isinstance(value, (tuple, list)):
-        return type(value)(_moved(item, device) for item in value)
+        return type(value)(_mapped(item, function) for item in value)
     if is_dataclass(value) and not isinstance(value, type):
-        moved = {f.name: _moved(getattr(value, f.name), device) for f in fields(value)}
-        return replace(value, **moved)
+        mapped = {f.name: _mapped(getattr(value, f.name), function) for f in fields(value)}
+        return replace(value, **mapped)
     return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from GPT_GNN.batch.batch import Batch
 from GPT_GNN.conv import CONVS
@@ -26,6 +27,7 @@ class GNN(nn.Module):
         prev_norm: LayerNorm after all convolutions but the last.
         last_norm: LayerNorm after the last.
         train_time_table: whether the table of the temporal encoding is trained.
+        gradient_checkpointing: keep a convolution's input only, and run it again in backward.
 
     Raises:
         ValueError: unknown ``conv_name``.
@@ -43,12 +45,14 @@ class GNN(nn.Module):
         prev_norm: bool = False,
         last_norm: bool = False,
         train_time_table: bool = False,
+        gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
         if conv_name not in CONVS:
             raise ValueError(f"unknown conv_name {conv_name!r}; available: {sorted(CONVS)}")
         self.schema = schema
         self.n_hid = n_hid
+        self.gradient_checkpointing = gradient_checkpointing
         self.feature_dims = dict(feature_dims)
         self.adapt = nn.ModuleList(_input_layer(feature_dims[t], n_hid) for t in schema.node_types)
         self.dropout = Dropout(dropout)
@@ -67,12 +71,15 @@ class GNN(nn.Module):
         )
 
     def forward(self, batch: Batch) -> Tensor:
-        """Embed every node of a batch: [N, D]."""
+        """Embed every node of a batch: [N, D], in half precision at most inside."""
         h = torch.cat([adapt(x) for adapt, x in zip(self.adapt, batch.x, strict=True)])
         h = self.dropout(torch.tanh(h))
         for conv in self.convs:
-            h = conv(h, batch.graph)
-        return h
+            if self.gradient_checkpointing and self.training:
+                h = checkpoint(conv, h, batch.graph, use_reentrant=False)
+            else:
+                h = conv(h, batch.graph)
+        return h.float() if h.dtype in (torch.bfloat16, torch.float16) else h
 
 
 class _Constant(nn.Module):

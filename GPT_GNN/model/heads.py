@@ -43,6 +43,11 @@ def unit(x: Tensor) -> Tensor:
     return F.normalize(x, dim=-1, eps=1e-8)
 
 
+def full_precision(h: Tensor) -> torch.autocast:
+    """A block without mixed precision: scores that are divided by 0.1 need all their digits."""
+    return torch.autocast(h.device.type, enabled=False)
+
+
 class Classifier(nn.Module):
     """A linear layer and log-softmax over classes: [n, D] -> [n, C]."""
 
@@ -121,9 +126,9 @@ class _TiedCrossEntropy(torch.autograd.Function):
         n = max(len(hidden), 1)
         rows = max(1, 2**22 // len(weight))  # 16 MB of float32 logits a slice
         grad_hidden, grad_bias = torch.empty_like(hidden), torch.zeros_like(bias)
-        loss = hidden.new_zeros(())
+        loss = bias.new_zeros(())
         for a in range(0, len(hidden), rows):
-            logits = torch.addmm(bias, hidden[a : a + rows], weight.T)
+            logits = torch.addmm(bias, hidden[a : a + rows], weight.T).to(bias.dtype)
             index = target[a : a + rows, None]
             log_total = logits.logsumexp(1, keepdim=True)
             loss += (log_total - logits.gather(1, index)).sum() / n

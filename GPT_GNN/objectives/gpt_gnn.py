@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from GPT_GNN.batch.batch import Batch, assemble, gather_features
 from GPT_GNN.batch.mask import Masked, mask_links
-from GPT_GNN.graph.store import HeteroGraph, Ragged
+from GPT_GNN.graph.store import HeteroGraph, Ragged, row_positions
 from GPT_GNN.model.gnn import GNN
-from GPT_GNN.model.heads import Matcher, TextDecoder
+from GPT_GNN.model.heads import Matcher, TextDecoder, full_precision
 from GPT_GNN.model.queue import AdaptiveQueue
 from GPT_GNN.objectives.links import LinkTask, contrastive_loss, link_tasks
 from GPT_GNN.sampler.subgraph import Subgraph
@@ -211,7 +211,8 @@ class GPTGNN(nn.Module):
             if not self.training:
                 rows, ids = rows[:0], ids[:0]
             scorer = cast(Matcher, self.scorers[task.relation])
-            losses.append(contrastive_loss(scorer, h, task, rows, ids))
+            with full_precision(h):
+                losses.append(contrastive_loss(scorer, h, task, rows, ids))
             if self.training:
                 self.queue.push(task.relation, h[task.entering].detach(), task.entering_id)
         return torch.stack(losses).mean() if losses else h.new_zeros(())
@@ -221,7 +222,8 @@ class GPTGNN(nn.Module):
         if isinstance(self.decoder, TextDecoder):
             assert data.text is not None
             return self.decoder.loss(data.text.tokens, data.text.targets, data.text.mask, h)
-        return -self.decoder(h, data.attributes).mean()
+        with full_precision(h):
+            return -self.decoder(h, data.attributes).mean()
 
     def start_epoch(self, epoch: int, n_epoch: int) -> None:
         """Grow the queue; epochs count from 1."""
@@ -278,16 +280,16 @@ class Titles:
 
     def batch(self, ids: np.ndarray) -> TextBatch:
         """Pad the texts of some nodes: ``bos title`` predicts ``title eos``."""
-        rows = [self.rows[i] for i in ids]
-        length = max((len(row) for row in rows), default=0) + 1
-        tokens = np.full((length, len(rows)), self.eos, dtype=np.int64)
+        column, position = row_positions(self.rows.indptr, ids)
+        words = self.rows.values[position]
+        lengths = np.bincount(column, minlength=len(ids))
+        within = np.arange(len(words)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        tokens = np.full((int(lengths.max(initial=0)) + 1, len(ids)), self.eos, dtype=np.int64)
         targets = tokens.copy()
-        mask = np.zeros(tokens.shape, dtype=bool)
         tokens[:1] = self.bos
-        for column, row in enumerate(rows):
-            tokens[1 : len(row) + 1, column] = row
-            targets[: len(row), column] = row
-            mask[: len(row) + 1, column] = True
+        tokens[within + 1, column] = words
+        targets[within, column] = words
+        mask = np.arange(len(tokens))[:, None] <= lengths
         return TextBatch(*(torch.from_numpy(a) for a in (tokens, targets, mask)))
 
 

@@ -14,6 +14,7 @@ from GPT_GNN.batch.batch import make_batch, to_device
 from GPT_GNN.config import FinetuneRunConfig, OptimConfig, SamplerConfig
 from GPT_GNN.graph.store import HeteroGraph, file_checksum
 from GPT_GNN.model.gnn import GNN
+from GPT_GNN.model.heads import full_precision
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.loader import Loader
@@ -21,6 +22,7 @@ from GPT_GNN.tasks import Task
 from GPT_GNN.tasks.query import ClassBatch, PairBatch
 from GPT_GNN.train.checkpoint import load_checkpoint, save_checkpoint
 from GPT_GNN.train.fit import Plan, Run, fit
+from GPT_GNN.train.optim import autocast
 from GPT_GNN.train.runtime import pick_device, seeded
 from GPT_GNN.train.start import state_on_cpu
 
@@ -38,11 +40,15 @@ class TaskModel(nn.Module):
 
     def forward(self, data: Any) -> dict[str, Tensor]:
         """The task's loss of one batch."""
-        return {"loss": self.task.loss(self.head, self.encoder(data.batch), data)}
+        h = self.encoder(data.batch)
+        with full_precision(h):
+            return {"loss": self.task.loss(self.head, h, data)}
 
     def scores(self, data: Any) -> dict[str, np.ndarray]:
         """The task's metrics, one value an item."""
-        return self.task.scores(self.head, self.encoder(data.batch), data)
+        h = self.encoder(data.batch)
+        with full_precision(h):
+            return self.task.scores(self.head, h, data)
 
     def start_epoch(self, epoch: int, n_epoch: int) -> None:
         """Nothing grows in fine-tuning."""
@@ -168,7 +174,7 @@ def finetune(
     record = load_checkpoint(best, "finetune")
     model.load_state_dict(record["model"])
     model.eval()
-    with torch.no_grad():
+    with torch.no_grad(), autocast(optim.amp, device):
         values = _scores(model, batches.evaluate("test"), device)
     test = _means(values)
     if not task.original_protocol:

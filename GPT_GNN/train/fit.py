@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from GPT_GNN.batch.batch import to_device
+from GPT_GNN.batch.batch import pin_memory, to_device
 from GPT_GNN.config import OptimConfig
 from GPT_GNN.sampler.loader import Loader
 from GPT_GNN.schema import Schema
 from GPT_GNN.train.checkpoint import check_same, check_schema, load_checkpoint, save_checkpoint
 from GPT_GNN.train.log import RunLog
-from GPT_GNN.train.optim import build_optimizer, build_scheduler
+from GPT_GNN.train.optim import Stepper, autocast
 from GPT_GNN.train.runtime import Interrupted, StopSignal, seeded, versions
 
 
@@ -99,33 +99,42 @@ def fit(
         Interrupted: after Ctrl-C, once the step is finished and saved.
         FloatingPointError: the loss is not finite.
     """
-    optimizer = build_optimizer(model, optim.optimizer, optim.max_lr, optim.weight_decay)
-    scheduler = build_scheduler(optimizer, optim.scheduler, optim.max_lr, plan.total_steps)
+    stepper = Stepper(
+        model,
+        run.device,
+        optim.amp,
+        optim.clip,
+        optim.optimizer,
+        optim.scheduler,
+        optim.max_lr,
+        optim.weight_decay,
+        plan.total_steps,
+    )
     with seeded(run.seed, "fit"), StopSignal() as stop:
-        done, best = _restore(run, model, optimizer, scheduler)
+        done, best = _restore(run, model, stepper)
         told = {**run.config, "places": run.places, "versions": versions()}
         log = RunLog(run.folder, told, done if run.resume else None)
-        batches = Loader(make_batch, range(done, plan.total_steps), run.n_pool)
+        batches = Loader(
+            _made_for(run.device, make_batch), range(done, plan.total_steps), run.n_pool
+        )
         bar = tqdm(total=plan.total_steps, initial=done, unit="step", disable=None)
         for step, batch in zip(count(done + 1), batches):  # noqa: B905 - count() is endless
             model.train()
             model.start_epoch(plan.epoch(step), plan.n_epoch)  # type: ignore[operator]
-            values = model(to_device(batch, run.device))
+            with autocast(optim.amp, run.device):
+                values = model(to_device(batch, run.device))
             _check_finite(values, step)
-            optimizer.zero_grad()
-            values["loss"].backward()
-            norm = nn.utils.clip_grad_norm_(model.parameters(), optim.clip)
+            norm = stepper.backward(values["loss"])
             _check_finite({**values, "gradient norm": norm}, step)
-            lr = optimizer.param_groups[0]["lr"]
-            optimizer.step()
-            scheduler.step()
+            lr = stepper.lr
+            stepper.step()
             numbers = {name: value.item() for name, value in values.items()}
             log.record(step=step, split="train", lr=lr, **numbers)
             bar.update()
             bar.set_postfix(loss=f"{numbers['loss']:.3f}", refresh=False)
             if plan.evaluates(step):
                 model.eval()
-                with torch.no_grad():
+                with torch.no_grad(), autocast(optim.amp, run.device):
                     metrics = evaluate()
                 log.record(step=step, split="valid", **metrics)
                 log.say(_line(plan, step, numbers, metrics))
@@ -134,12 +143,17 @@ def fit(
                     save_best(step, metrics)
             if plan.evaluates(step) or stop.raised:
                 log.flush()
-                _save(run, model, optimizer, scheduler, step, best)
+                _save(run, model, stepper, step, best)
             if stop.raised:
                 bar.close()
                 raise Interrupted(f"stopped after step {step}; --resume continues from there")
         bar.close()
     return log
+
+
+def _made_for(device: torch.device, make_batch: Callable[[int], Any]) -> Callable[[int], Any]:
+    """Batches of a GPU's run go to pinned memory, still in the loader's thread."""
+    return make_batch if device.type == "cpu" else lambda step: pin_memory(make_batch(step))
 
 
 def _line(plan: Plan, step: int, train: dict[str, float], valid: dict[str, float]) -> str:
@@ -159,17 +173,14 @@ def _check_finite(values: dict[str, Tensor], step: int) -> None:
         )
 
 
-def _save(
-    run: Run, model: nn.Module, optimizer: Any, scheduler: Any, step: int, best: float
-) -> None:
+def _save(run: Run, model: nn.Module, stepper: Stepper, step: int, best: float) -> None:
     save_checkpoint(
         run.checkpoint,
         run.kind,
         config=run.config,
         schema=run.schema.to_dict(),
         model=model.state_dict(),
-        optimizer=optimizer.state_dict(),
-        scheduler=scheduler.state_dict(),
+        **stepper.state_dict(),
         rng=torch.get_rng_state(),
         cuda_rng=torch.cuda.get_rng_state(run.device) if run.device.type == "cuda" else None,
         step=step,
@@ -177,7 +188,7 @@ def _save(
     )
 
 
-def _restore(run: Run, model: nn.Module, optimizer: Any, scheduler: Any) -> tuple[int, float]:
+def _restore(run: Run, model: nn.Module, stepper: Stepper) -> tuple[int, float]:
     """Steps done and best score: from the checkpoint when resuming, else (0, -inf)."""
     if not run.resume:
         # A kill before this run's first checkpoint must not leave an older run's to resume from.
@@ -191,8 +202,7 @@ def _restore(run: Run, model: nn.Module, optimizer: Any, scheduler: Any) -> tupl
         what = f"run ({group} settings)"
         check_same(run.checkpoint, what, saved.get(group, {}), run.config.get(group, {}))
     model.load_state_dict(record["model"])
-    optimizer.load_state_dict(record["optimizer"])
-    scheduler.load_state_dict(record["scheduler"])
+    stepper.load_state_dict(record)
     torch.set_rng_state(record["rng"])
     if record["cuda_rng"] is not None and run.device.type == "cuda":
         torch.cuda.set_rng_state(record["cuda_rng"], run.device)

@@ -1,9 +1,91 @@
-"""Optimisers and learning rate schedules by name."""
+"""Optimisers and learning rate schedules by name, mixed precision, one step."""
 
 from __future__ import annotations
 
-from torch import nn, optim
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR
+
+_HALF = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def autocast(amp: str, device: torch.device) -> torch.autocast:
+    """The block in which encoder and text decoder compute in half precision.
+
+    Raises:
+        ValueError: fp16 on the CPU, where it is slow and its gradients need a GPU's scaling.
+    """
+    if amp == "fp16" and device.type == "cpu":
+        raise ValueError("--amp fp16: expected a GPU, found the CPU; use bf16 or off")
+    return torch.autocast(device.type, _HALF[amp], enabled=amp != "off")
+
+
+class Stepper:
+    """An optimiser, its schedule and, in float16, the scale of its gradients: one call a step.
+
+    Args:
+        model: its parameters that are trained.
+        amp: ``off``, ``bf16`` or ``fp16``.
+        clip: largest norm of the gradient.
+        optimizer, scheduler, max_lr, weight_decay, total_steps: see :func:`build_optimizer` and
+            :func:`build_scheduler`.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        device: torch.device,
+        amp: str,
+        clip: float,
+        optimizer: str,
+        scheduler: str,
+        max_lr: float,
+        weight_decay: float,
+        total_steps: int,
+    ) -> None:
+        self.amp, self.clip, self.device = amp, clip, device
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.optimizer = build_optimizer(model, optimizer, max_lr, weight_decay)
+        self.scheduler = build_scheduler(self.optimizer, scheduler, max_lr, total_steps)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=amp == "fp16")
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def backward(self, loss: Tensor) -> Tensor:
+        """Gradients of a loss, clipped; returns their norm before.
+
+        In float16 a norm may be infinite: the step is then left out and the scale lowered.
+        """
+        self.optimizer.zero_grad()
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
+        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        return norm.new_zeros(()) if self.scaler.is_enabled() else norm
+
+    def step(self) -> None:
+        """Move the parameters, then the schedule."""
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.scheduler.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run goes on from."""
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.scaler.load_state_dict(state["scaler"])
 
 
 def build_optimizer(
@@ -16,9 +98,9 @@ def build_optimizer(
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     if optimizer == "adamw":
-        return optim.AdamW(parameters, lr=max_lr, weight_decay=weight_decay, eps=1e-6)
+        return optim.AdamW(parameters, max_lr, weight_decay=weight_decay, eps=1e-6, fused=True)
     if optimizer == "adam":
-        return optim.Adam(parameters, lr=max_lr, weight_decay=weight_decay)
+        return optim.Adam(parameters, max_lr, weight_decay=weight_decay, fused=True)
     if optimizer == "sgd":
         return optim.SGD(parameters, lr=max_lr, weight_decay=weight_decay, momentum=0.9)
     if optimizer == "adagrad":

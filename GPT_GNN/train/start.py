@@ -17,7 +17,8 @@ from GPT_GNN.objectives.titles import load_titles
 from GPT_GNN.train.checkpoint import check_same, check_schema, load_checkpoint
 from GPT_GNN.train.runtime import seeded
 
-_FREE = ("dropout", "train_time_table")  # settings that fine-tuning may change: no weight depends
+# Settings that fine-tuning may change: no weight depends on them.
+_FREE = ("dropout", "train_time_table", "gradient_checkpointing")
 
 
 def new_encoder(graph: HeteroGraph, encoder: EncoderConfig, seed: int) -> GNN:

@@ -1,0 +1,119 @@
+"""Mixed precision and gradient checkpointing: what is computed how, and that results stay near."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from GPT_GNN.batch.batch import pin_memory, to_device
+from GPT_GNN.config import EncoderConfig, GPTConfig
+from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.rng import derive
+from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.train.fit import _made_for
+from GPT_GNN.train.optim import Stepper, autocast
+from GPT_GNN.train.runtime import seeded
+from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+
+CPU = torch.device("cpu")
+
+
+def objective_and_batch(toy, attr_type="vec", **encoder):
+    settings = EncoderConfig(n_hid=16, n_heads=2, n_layers=2, **encoder)
+    objective = new_gpt_gnn(new_encoder(toy, settings, 0), toy, OAG, GPTConfig(attr_type), 0)
+    rng = derive(0, "precision")
+    ids = rng.choice(OAG.split.nodes(toy, "paper", "pretrain"), 48, replace=False)
+    seeds = {"paper": (ids, toy.node_time("paper")[ids])}
+    subgraph = HGSampler(toy, 3, 16).sample(seeds, 2013, None, rng)
+    return objective, objective.transform(toy, subgraph, rng)
+
+
+def step(objective, data, amp="off"):
+    """Losses, and every gradient, of one step with the same dropout."""
+    objective.zero_grad()
+    with seeded(0, "step"):
+        with autocast(amp, CPU):
+            losses = objective(data)
+        losses["loss"].backward()
+    return losses, {n: p.grad for n, p in objective.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("attr_type", ["vec", "text"])
+def test_bf16_stays_near_float32_and_keeps_losses_and_parameters_whole(toy, attr_type):
+    objective, data = objective_and_batch(toy, attr_type)
+    objective.eval()  # no dropout, no queue
+    want, want_grads = step(objective, data)
+    inside = []
+    layer = objective.encoder.convs[0].kv[0]
+    hook = layer.register_forward_hook(lambda module, x, out: inside.append(out.dtype))
+    got, got_grads = step(objective, data, "bf16")
+    hook.remove()
+    assert inside == [torch.bfloat16]
+    for name in want:
+        assert got[name].dtype == torch.float32
+        torch.testing.assert_close(got[name], want[name], rtol=0.02, atol=0.02)
+    assert got_grads.keys() == want_grads.keys()
+    for name, grad in got_grads.items():
+        assert grad.dtype == torch.float32
+        cosine = torch.cosine_similarity(grad.flatten(), want_grads[name].flatten(), 0)
+        assert cosine > 0.98 or want_grads[name].norm() < 1e-3, name
+
+
+def test_float16_needs_a_gpu():
+    with pytest.raises(ValueError, match="--amp fp16: expected a GPU, found the CPU"):
+        autocast("fp16", CPU)
+
+
+def test_a_step_is_clipped_and_moves_the_schedule():
+    model = torch.nn.Linear(3, 1)
+    settings = ("adamw", "cosine", 0.1, 0.0, 10)
+    stepper = Stepper(model, CPU, "off", 0.5, *settings)
+    norm = stepper.backward(100 * model(torch.ones(1, 3)).sum())
+    assert norm > 100
+    total = torch.stack([p.grad.norm() for p in model.parameters()]).norm()
+    assert abs(total.item() - 0.5) < 1e-4
+    assert stepper.lr == 0.1
+    stepper.step()
+    assert stepper.lr < 0.1
+    other = Stepper(model, CPU, "off", 0.5, *settings)
+    other.load_state_dict(stepper.state_dict())
+    assert other.lr == stepper.lr
+
+
+@pytest.mark.parametrize("amp", ["off", "bf16"])
+def test_checkpointing_changes_no_bit_and_keeps_less(toy, amp):
+    results, kept = [], []
+    for checkpointing in (False, True):
+        objective, data = objective_and_batch(toy, gradient_checkpointing=checkpointing)
+        sizes = []
+
+        def pack(x, sizes=sizes):
+            sizes.append(x.numel())
+            return x
+
+        objective.encoder.train()  # dropout must be drawn again alike
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+            with autocast(amp, CPU):
+                objective.embed(data)
+        kept.append(sum(sizes))
+        results.append(step(objective, data, amp))
+    (want, want_grads), (got, got_grads) = results
+    assert torch.equal(got["loss"], want["loss"])
+    assert got_grads.keys() == want_grads.keys()
+    for name, grad in got_grads.items():
+        torch.testing.assert_close(grad, want_grads[name], rtol=1e-5, atol=1e-6)
+    assert kept[1] < 0.6 * kept[0]
+
+
+def test_a_gpu_s_batches_are_pinned_whole_and_the_cpu_s_are_not(toy, monkeypatch):
+    _, data = objective_and_batch(toy, "text")
+    pinned = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda x: pinned.append(x) or x)
+    assert _made_for(CPU, lambda step: data)(0) is data
+    assert not pinned
+    _made_for(torch.device("cuda"), lambda step: data)(0)
+    moved = []
+    monkeypatch.setattr(torch.Tensor, "to", lambda x, *_, **__: moved.append(x) or x)
+    to_device(data, CPU)
+    assert len(pinned) == len(moved) > 30
+    assert pin_memory(data).batch.graph.node_offsets == data.batch.graph.node_offsets
