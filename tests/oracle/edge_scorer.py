@@ -1,8 +1,7 @@
-"""score = cos(W target + b, source) / 0.1, one pair at a time; published parameter names."""
+"""score = cos(W target + b, source) / 0.1, with W taken once a pair; published parameter names."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 TEMPERATURE = 0.1
@@ -18,15 +17,11 @@ class LiteralMatcher(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, target: Tensor, source: Tensor) -> Tensor:
-        """Score of one pair: [n_in], [n_out] -> scalar."""
+        """Scores of pairs: [..., n_in], [..., n_out] -> [...]."""
         projected = self.drop(self.linear(target))
-        lengths = projected.norm().clamp(min=EPSILON) * source.norm().clamp(min=EPSILON)
-        return (projected * source).sum() / lengths / TEMPERATURE
-
-    def pairs(self, targets: Tensor, sources: Tensor) -> Tensor:
-        """Scores of n pairs: [n, n_in], [n, n_out] -> [n]."""
-        return torch.stack([self(t, s) for t, s in zip(targets, sources, strict=True)])
+        lengths = projected.norm(dim=-1).clamp(min=EPSILON) * source.norm(dim=-1).clamp(min=EPSILON)
+        return (projected * source).sum(-1) / lengths / TEMPERATURE
 
     def attribute_loss(self, h: Tensor, attributes: Tensor) -> Tensor:
         """Minus the mean score of embeddings [n, n_in] with their own features [n, n_out]."""
-        return -self.pairs(h, attributes).mean()
+        return -self(h, attributes).mean()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from GPT_GNN.batch.batch import BatchGraph
 from tests.oracle.hgt import LiteralHGTConv
 
 
@@ -67,13 +68,24 @@ class LiteralGNN(nn.Module):
         """Embed every node: [N, D].
 
         Args:
-            features: N vectors, each as wide as its type's features.
+            features: per node type, [N_t, F_t]; nodes ascend by type.
             node_type, edge_index, edge_type, edge_row: as for :class:`LiteralHGTConv`.
         """
-        h = torch.stack(
-            [torch.tanh(self.adapt_ws[int(t)](x)) for x, t in zip(features, node_type, strict=True)]
-        )
-        h = self.drop(h)
+        layers = zip(self.adapt_ws, features, strict=True)
+        h = self.drop(torch.cat([torch.tanh(adapt(x)) for adapt, x in layers]))
         for layer in self.gcs:
             h = layer.base_conv(h, node_type, edge_index, edge_type, edge_row)
         return h
+
+
+def literal_edges(graph: BatchGraph) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """``node_type``, ``edge_index``, ``edge_type`` and ``edge_row`` of a batch of ours."""
+
+    def numbered(offsets: Sequence[int]) -> Tensor:
+        sizes = torch.tensor(offsets, device=graph.src.device).diff()
+        return torch.arange(len(sizes), device=sizes.device).repeat_interleave(sizes)
+
+    edge_type = numbered(graph.relation_rows)[graph.row_of_edge]
+    edge_row = graph.time_index[graph.edge_time % len(graph.time_index)]
+    edge_index = torch.stack([graph.src, graph.dst])
+    return numbered(graph.node_offsets), edge_index, edge_type, edge_row

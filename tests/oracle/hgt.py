@@ -1,5 +1,9 @@
 """The HGT layer and its relative temporal encoding, with the projections of every edge.
 
+Structured like the published code, for its speed is the reference of the benchmarks: a loop over
+source type x relation x target type, no loop over edges or nodes. Empty triples are skipped, and
+the edges are put in the order of the triples once, not selected anew for each.
+
 Parameter names and shapes are those of the published code, so that its weights load. Legend: N
 nodes, E edges, D hidden width, H heads, d = D / H, R relations (the last one is ``self``).
 """
@@ -101,32 +105,28 @@ class LiteralHGTConv(nn.Module):
         Returns:
             [N, D].
         """
-        source, target = edge_index
-        scores = x.new_zeros(len(edge_type), self.n_heads)
-        messages = x.new_zeros(len(edge_type), self.n_heads, self.d)
         # Edges of one (source type, relation, target type) share their parameters.
-        groups = {
-            (int(node_type[j]), int(r), int(node_type[i]))
-            for j, r, i in zip(source, edge_type, target, strict=True)
-        }
-        for s, r, t in sorted(groups):
-            group = (node_type[source] == s) & (edge_type == r) & (node_type[target] == t)
-            rows = None if edge_row is None else edge_row[group]
-            scores[group], messages[group] = self._edges(
-                x[source[group]], x[target[group]], s, r, t, rows
-            )
-        out = []
-        for i in range(len(x)):
-            mine = target == i
-            out.append(self._node(x[i], int(node_type[i]), scores[mine], messages[mine]))
-        return self.drop(torch.stack(out))
+        order, groups = triples(node_type, edge_index, edge_type)
+        sizes = [size for *_, size in groups]
+        source, target = edge_index[:, order]
+        rows = edge_type.new_zeros(len(order)) if edge_row is None else edge_row[order]
+        ends = zip(x[source].split(sizes), x[target].split(sizes), rows.split(sizes), strict=True)
+        scores, messages = [x.new_zeros(0, self.n_heads)], [x.new_zeros(0, self.n_heads, self.d)]
+        for (s, r, t, _), (x_source, x_target, row) in zip(groups, ends, strict=True):
+            if self.emb is not None and edge_row is not None:
+                x_source = self.emb(x_source, row)
+            score, message = self._edges(x_source, x_target, s, r, t)
+            scores.append(score)
+            messages.append(message)
+        attention = softmax_over_in_edges(torch.cat(scores), target, len(x))
+        weighted = (torch.cat(messages) * attention[:, :, None]).flatten(1)
+        aggregated = torch.zeros_like(x).index_add(0, target, weighted)
+        return self._update(aggregated, x, node_type)
 
     def _edges(
-        self, source: Tensor, target: Tensor, s: int, r: int, t: int, rows: Tensor | None
+        self, source: Tensor, target: Tensor, s: int, r: int, t: int
     ) -> tuple[Tensor, Tensor]:
-        """Attention scores [e, H] and messages [e, H, d] of the e edges of one group."""
-        if self.emb is not None and rows is not None:
-            source = self.emb(source, rows)
+        """Attention scores [e, H] and messages [e, H, d] of the e edges of one triple."""
         heads = (len(source), self.n_heads, self.d)
         q = self.q_linears[t](target).view(heads)
         k = self.k_linears[s](source).view(heads)
@@ -135,15 +135,46 @@ class LiteralHGTConv(nn.Module):
         scores = (q * keys).sum(-1) * self.relation_pri[r] / math.sqrt(self.d)
         return scores, torch.einsum("ehd,hdf->ehf", v, self.relation_msg[r])
 
-    def _node(self, old: Tensor, t: int, scores: Tensor, messages: Tensor) -> Tensor:
-        """Attend over the in-edges of one node and mix with what it was.
+    def _update(self, aggregated: Tensor, x: Tensor, node_type: Tensor) -> Tensor:
+        """Mix what the nodes gathered with what they were, type by type: [N, D], [N, D]."""
+        new = F.gelu(aggregated)
+        out = torch.zeros_like(x)
+        for t, a_linear in enumerate(self.a_linears):
+            mine = (node_type == t).nonzero().squeeze(1)
+            if len(mine) == 0:
+                continue
+            gate = torch.sigmoid(self.skip[t])
+            mixed = gate * a_linear(new[mine]) + (1 - gate) * x[mine]
+            out[mine] = self.norms[t](mixed) if len(self.norms) else mixed
+        return self.drop(out)
 
-        Args:
-            old: [D]; scores: [in-edges, H]; messages: [in-edges, H, d].
-        """
-        attention = torch.softmax(scores, dim=0)[:, :, None]
-        aggregated = (attention * messages).sum(0).reshape(-1)
-        new = self.a_linears[t](F.gelu(aggregated))
-        gate = torch.sigmoid(self.skip[t])
-        out = gate * new + (1 - gate) * old
-        return self.norms[t](out) if len(self.norms) else out
+
+def triples(
+    node_type: Tensor, edge_index: Tensor, edge_type: Tensor
+) -> tuple[Tensor, list[tuple[int, int, int, int]]]:
+    """Group edges by (source type, relation, target type); empty groups do not occur.
+
+    Returns:
+        order: [E] the edges, group after group.
+        groups: (source type, relation, target type, number of edges) of each group.
+    """
+    source, target = node_type[edge_index]
+    # Number the triples: one key sorts faster than three columns.
+    num_types, num_relations = (len(a.bincount()) for a in (node_type, edge_type))
+    key = (source * num_relations + edge_type) * num_types + target
+    keys, order = key.sort(stable=True)
+    groups = []
+    found, sizes = keys.unique_consecutive(return_counts=True)
+    for number, size in zip(found.tolist(), sizes.tolist(), strict=True):
+        rest, t = divmod(number, num_types)
+        groups.append((*divmod(rest, num_relations), t, size))
+    return order, groups
+
+
+def softmax_over_in_edges(scores: Tensor, target: Tensor, num_nodes: int) -> Tensor:
+    """Softmax of [E, H] scores over all edges that share a target."""
+    index = target[:, None].expand_as(scores)
+    top = scores.new_zeros(num_nodes, scores.shape[1])
+    top = top.scatter_reduce(0, index, scores.detach(), "amax", include_self=False)
+    weight = torch.exp(scores - top[target])
+    return weight / torch.zeros_like(top).index_add(0, target, weight)[target]

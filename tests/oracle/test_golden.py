@@ -20,8 +20,9 @@ def oag(shared_data):
 def test_encoder_and_attribute_loss(oag, name):
     state = legacy.published_state(oag / f"pretrained_{name}.pt")
     batch = legacy.golden(oag / f"golden_{name}.npz")
-    inputs = ("node_feature", "node_type", "edge_index", "edge_type", "edge_time")
-    h = legacy.hgt_encoder(state)(*(batch[key] for key in inputs))
+    features = batch["node_feature"].split(batch["node_type"].bincount().tolist())
+    edges = (batch[key] for key in ("node_type", "edge_index", "edge_type", "edge_time"))
+    h = legacy.hgt_encoder(state)(features, *edges)
     torch.testing.assert_close(h, batch["embedding"], **TOLERANCE)
 
     decoder = legacy.matcher(state.attr_decoder)
@@ -47,9 +48,7 @@ def test_the_copies_start_from_init_emb(oag):
 @torch.no_grad()
 def test_edge_scorer(oag):
     pairs = legacy.golden(oag / "golden_edge_scorer.npz")
-    scores = legacy.matcher(legacy.load(oag / "edge_scorer.pt")).pairs(
-        pairs["target"], pairs["source"]
-    )
+    scores = legacy.matcher(legacy.load(oag / "edge_scorer.pt"))(pairs["target"], pairs["source"])
     torch.testing.assert_close(scores, pairs["score"], **TOLERANCE)
 
 
