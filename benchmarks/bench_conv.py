@@ -31,6 +31,7 @@ from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.train.pretrain import PretrainBatches
+from GPT_GNN.train.runtime import run_script
 from tests.oracle.encoder import LiteralGNN, literal_edges
 
 Pass = Callable[[], object]  # forward and backward
@@ -177,4 +178,4 @@ def show_list(floor: list[Product]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script(main))

@@ -1,135 +1,158 @@
 """Time one pre-training step at the published size: 400 hidden, 8 heads, 3 layers, batch 256.
 
+    python benchmarks/bench_step.py                       # built-in graph, 20,000 papers
     python benchmarks/bench_step.py --data_dir STORE
+    python benchmarks/bench_step.py --device cuda
 
-Prints one JSON line for ``vec`` and one for ``text``. The reference ``literal`` is the encoder
-alone, forward and backward, in the literal layers of ``tests/oracle`` (per-edge projections, as
-published), on the same batch and with the same weights' shapes; ours is the whole step, sampling
-and optimiser included.
+Prints one JSON line for ``vec`` and one for ``text``. Ours is the whole step as a user runs it:
+loader threads sample and mask while the training thread works. The reference ``literal``, for
+``vec``, is the step of ``tests/oracle`` in a process of its own: nested dicts, the layers with the
+published structure, negatives drawn a target at a time. The two run in turn.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-import numpy as np
 import torch
+from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from GPT_GNN.config import EncoderConfig, GPTConfig, OptimConfig
+from benchmarks.literal_step import LiteralProcess
+from benchmarks.measure import PeakMemory, line, show
+from benchmarks.published import SAMPLER, new_objective, open_graph
+from GPT_GNN.batch.batch import to_device
+from GPT_GNN.config import OptimConfig
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives.gpt_gnn import GPTGNN, GPTBatch
-from GPT_GNN.rng import derive
-from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.train.optim import build_optimizer
-from GPT_GNN.train.runtime import versions
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn
-from tests.oracle.hgt import LiteralHGTConv
+from GPT_GNN.sampler.loader import Loader
+from GPT_GNN.train.optim import build_optimizer, build_scheduler
+from GPT_GNN.train.pretrain import PretrainBatches
+from GPT_GNN.train.runtime import run_script
 
-WARM_UP = 3
+# Batches made ahead while the reference ran, and two more: after them the loader threads are as
+# far ahead as in a long run.
+WARM_UP = 2 * SAMPLER.n_pool + 2
+
+
+@dataclass
+class Seconds:
+    """Of the steps that count: whole steps, and the training thread's waits for a batch."""
+
+    step: list[float] = field(default_factory=list)
+    wait: list[float] = field(default_factory=list)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", default="toy", help="a graph store")
-    parser.add_argument("--runs", type=int, default=10, help="steps that count")
+    parser.add_argument("--runs", type=int, default=10, help="steps that count, a round")
     parser.add_argument(
-        "--reference_runs", type=int, default=0, help="literal passes (many minutes each)"
+        "--reference_runs", type=int, default=3, help="rounds: literal steps; 0 for ours alone"
     )
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     args = parser.parse_args()
-    graph = OAG.open(args.data_dir)
+    graph, device = open_graph(args.data_dir), torch.device(args.device)
     for attr_type in ("vec", "text"):
-        print(json.dumps(bench(graph, attr_type, args.runs, args.reference_runs)), flush=True)
+        references = args.reference_runs if attr_type == "vec" else 0
+        with ExitStack() as stack:
+            literal = None
+            if references:
+                literal = stack.enter_context(LiteralProcess(args.data_dir, device))
+            bench(graph, attr_type, device, args.runs, references, literal)
 
 
-def bench(graph: HeteroGraph, attr_type: str, runs: int, reference_runs: int) -> dict[str, object]:
-    """Median seconds of our step and of the literal encoder pass."""
-    encoder = new_encoder(graph, EncoderConfig(), seed=0)
-    objective = new_gpt_gnn(encoder, graph, OAG, GPTConfig(attr_type=attr_type), seed=0)
-    optimizer = build_optimizer(objective, "adamw", 1e-3, 1e-2)
-    sampler = HGSampler(graph, depth=6, width=128)
-    nodes = OAG.split.nodes(graph, OAG.target, "pretrain")
-    objective.start_epoch(1, 1)  # the whole queue
-    seconds, peak = [], 0.0
-    for step in range(WARM_UP + runs):
-        start = time.perf_counter()
-        data = _step(graph, objective, optimizer, sampler, nodes, step)
-        seconds.append(time.perf_counter() - start)
-        peak = max(peak, anonymous_mb())
-    reference = [_literal(graph, data) for _ in range(reference_runs)]
-    ours = median(seconds[WARM_UP:])
-    return {
-        "benchmark": f"step/{attr_type}",
-        "reference": "literal" if reference else None,
-        "reference_s": round(median(reference), 3) if reference else None,
-        "ours_s": round(ours, 3),
-        "ratio": round(median(reference) / ours, 1) if reference else None,
-        "peak_mb": round(peak),
-        "runs": runs,
-        "nodes": data.batch.graph.num_nodes,
-        "edges": len(data.batch.graph.src),
-        "vocabulary": len(objective.titles.word_vectors) if objective.titles else None,
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
-        "versions": versions(),
-    }
-
-
-def _step(
+def bench(
     graph: HeteroGraph,
-    objective: GPTGNN,
-    optimizer: torch.optim.Optimizer,
-    sampler: HGSampler,
-    nodes: np.ndarray,
-    step: int,
-) -> GPTBatch:
-    rng = derive(0, "bench", step)
-    ids = rng.choice(nodes, min(256, len(nodes)), replace=False)
-    time_of = graph.node_time(OAG.target)
-    assert time_of is not None
-    seeds = {OAG.target: (ids, time_of[ids])}
-    subgraph = sampler.sample(seeds, OAG.split.time_max("pretrain"), None, rng)
-    data = objective.transform(graph, subgraph, rng)
-    objective.train()
-    optimizer.zero_grad()
-    objective(data)["loss"].backward()
-    torch.nn.utils.clip_grad_norm_(objective.parameters(), OptimConfig.clip)
-    optimizer.step()
-    return data
+    attr_type: str,
+    device: torch.device,
+    runs: int,
+    references: int,
+    literal: LiteralProcess | None,
+) -> None:
+    """Our steps and literal ones, round by round; prints the line."""
+    objective = new_objective(graph, attr_type).to(device)
+    batches = PretrainBatches(objective, graph, OAG, SAMPLER, seed=0)
+    rounds = max(references, 1)
+    total = rounds * (WARM_UP + runs)
+    ours, theirs, last = Seconds(), [], None
+    with PeakMemory() as peak:
+        steps = training(objective, batches, device, total)
+        for _ in range(rounds):
+            for number in range(WARM_UP + runs):
+                step, wait, last = next(steps)
+                if number >= WARM_UP:
+                    ours.step.append(step)
+                    ours.wait.append(wait)
+            if literal:
+                theirs.append(literal.step())
+        steps.close()
+    assert last is not None
+    extra: dict[str, object] = {"peak_mb": round(peak.mb), "reference_runs": references}
+    if theirs:
+        extra |= {name: round(median(s[name] for s in theirs), 3) for name in theirs[0]}
+        extra = {f"literal_{k}" if k.endswith("_s") else k: v for k, v in extra.items()}
+    if device.type == "cuda":
+        extra["peak_gpu_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
+    reference_s = median(s["total_s"] for s in theirs) if theirs else None
+    show(
+        line(
+            f"step/{attr_type}",
+            "literal" if theirs else None,
+            reference_s,
+            median(ours.step),
+            len(ours.step),
+            **extra,
+            wait_s=round(median(ours.wait), 4),
+            most_wait_s=round(max(ours.wait), 4),
+            nodes=last.batch.graph.num_nodes,
+            edges=len(last.batch.graph.src),
+            vocabulary=len(objective.titles.word_vectors) if objective.titles else None,
+            device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        )
+    )
 
 
-def _literal(graph: HeteroGraph, data: GPTBatch) -> float:
-    """Seconds of one forward and backward pass of three literal layers on a batch."""
-    structure = data.batch.graph
-    num_types, num_relations = len(graph.node_types), len(graph.edge_types) + 1
-    layers = [LiteralHGTConv(400, num_types, num_relations, 8, 0.2, False, True) for _ in range(3)]
-    sizes = np.diff(structure.node_offsets)
-    node_type = torch.from_numpy(np.repeat(np.arange(num_types), sizes))
-    relation = np.repeat(np.arange(num_relations), np.diff(structure.relation_rows))
-    edge_type = torch.from_numpy(relation)[structure.row_of_edge]
-    edge_row = structure.time_index[structure.edge_time % len(structure.time_index)]
-    h = torch.randn(structure.num_nodes, 400)
-    start = time.perf_counter()
-    for layer in layers:
-        h = layer(h, node_type, torch.stack([structure.src, structure.dst]), edge_type, edge_row)
-    h.sum().backward()
-    return time.perf_counter() - start
+def training(
+    objective: GPTGNN, batches: PretrainBatches, device: torch.device, steps: int
+) -> Iterator[tuple[float, float, GPTBatch]]:
+    """Train, step by step, as :func:`GPT_GNN.train.fit.fit` does, with the whole queue in use.
 
-
-def anonymous_mb() -> float:
-    """``RssAnon`` of this process in MB, 0 where the system does not tell."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    return next((int(x.split()[1]) / 1024 for x in lines if x.startswith("RssAnon")), 0.0)
+    Yields:
+        Seconds of the step, those of them that went into waiting for its batch, and the batch.
+    """
+    optimizer = build_optimizer(objective, OptimConfig.optimizer, 1e-3, OptimConfig.weight_decay)
+    scheduler = build_scheduler(optimizer, OptimConfig.scheduler, 1e-3, steps)
+    loader = iter(Loader(batches.train, range(steps), SAMPLER.n_pool))
+    try:
+        for _ in range(steps):
+            start = time.perf_counter()
+            batch = next(loader)
+            wait = time.perf_counter() - start
+            objective.train()
+            objective.start_epoch(1, 1)
+            values = objective(to_device(batch, device))
+            optimizer.zero_grad()
+            values["loss"].backward()
+            nn.utils.clip_grad_norm_(objective.parameters(), OptimConfig.clip)
+            optimizer.step()
+            scheduler.step()
+            values["loss"].item()  # on a GPU, the step ends here
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            yield time.perf_counter() - start, wait, batch
+    finally:
+        loader.close()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script(main))
