@@ -68,6 +68,7 @@ def main() -> None:
         "nodes": batch.graph.num_nodes,
         "edges": len(batch.graph.src),
         "floor_gflop": round(sum(p.gflop for p in floor), 1),
+        "threads": torch.get_num_threads(),
     }
     references = {
         "matmul-floor": (lambda: floor_pass(floor), args.runs),

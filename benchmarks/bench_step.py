@@ -117,6 +117,7 @@ def bench(
             nodes=last.batch.graph.num_nodes,
             edges=len(last.batch.graph.src),
             vocabulary=len(objective.titles.word_vectors) if objective.titles else None,
+            threads=torch.get_num_threads(),
             device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         )
     )
