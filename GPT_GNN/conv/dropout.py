@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from GPT_GNN.conv.kernels.cpu import parallel_kernel
+from GPT_GNN.conv.kernels.cpu import num_threads, parallel_kernel
 
 
 class Dropout(nn.Module):
@@ -64,6 +64,7 @@ def _dropped(x: Tensor, p: float, keys: np.ndarray) -> Tensor:
     # NumPy has no bfloat16; sums of halves would not profit from float64 either.
     wide = x.detach().to(torch.float64 if x.dtype == torch.float64 else torch.float32).contiguous()
     out = torch.empty_like(wide)
+    num_threads()  # starts Numba's threads without a change to torch's
     threshold = np.uint32(min(round(p * 2**32), 2**32 - 1))
     scale = out.numpy().dtype.type(1 / (1 - p))
     _drop(wide.view(-1).numpy(), out.view(-1).numpy(), keys[0], keys[1], threshold, scale)

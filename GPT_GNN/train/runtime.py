@@ -111,7 +111,9 @@ def keep_freed_memory() -> None:
 def run_script(main: Callable[[], None]) -> int:
     """Run a script's main; a user's mistake becomes one line and status 1, Ctrl-C status 130."""
     keep_freed_memory()
-    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+    threads = torch.get_num_threads()
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    torch.set_num_threads(threads)  # which the line before resets where both share an OpenMP
     try:
         main()
     except (ValueError, OSError, FloatingPointError) as error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numba
 import pytest
 import torch
@@ -56,6 +59,17 @@ def test_the_seed_gives_the_mask_whatever_the_number_of_threads():
         assert torch.equal(want, dropped(x))
     finally:
         numba.set_num_threads(threads)
+
+
+def test_numba_s_pool_does_not_change_torch_s_number_of_threads():
+    script = (
+        "import torch; torch.set_num_threads(1); from GPT_GNN.conv.dropout import Dropout; "
+        "Dropout(0.5)(torch.ones(9)); print(torch.get_num_threads())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1"]
 
 
 def test_evaluation_and_p_0_change_nothing_and_draw_nothing():

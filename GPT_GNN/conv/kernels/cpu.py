@@ -36,7 +36,7 @@ def forward(
     """Sums of values, as rows like the queries', and weights [E, H]."""
     weight = queries[0].new_empty(len(graph.src), n_heads)
     out = _empty_like(queries)
-    _forward(*_arrays(*queries, *keys, *times, weight, *out, *_by_target(graph)), _threads())
+    _forward(*_arrays(*queries, *keys, *times, weight, *out, *_by_target(graph)), num_threads())
     return out, weight
 
 
@@ -50,7 +50,7 @@ def backward(
     graph: BatchGraph,
 ) -> tuple[Rows, Rows, Rows, Tensor]:
     """Gradients of queries, keys and times, and the sums of values for relations' rows again."""
-    threads = _threads()
+    threads = num_threads()
     grad_queries, again = _empty_like(queries), torch.empty_like(queries[1])
     grad_score = torch.empty_like(weight)
     given = (*grad, *queries, *keys, *times, weight, mean)
@@ -64,8 +64,17 @@ def backward(
     return grad_queries, grad_keys, (own.sum(0), rows.sum(0)), again
 
 
-def _threads() -> int:
-    return int(numba.get_num_threads())
+def num_threads() -> int:
+    """How many threads a kernel may use: no more than torch.
+
+    Numba's pool, when it starts, resets the OpenMP runtime that it shares with torch; torch's
+    number is put back.
+    """
+    threads = torch.get_num_threads()
+    own = int(numba.get_num_threads())
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    return min(threads, own)
 
 
 def _empty_like(rows: Rows) -> Rows:
