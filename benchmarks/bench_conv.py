@@ -7,7 +7,8 @@
 Prints one JSON line for each reference, on one masked batch of 256 targets:
 
 - ``matmul-floor``: the matrix products that the encoder cannot do without, back to back.
-- ``literal``: the layers of ``tests/oracle``, structured like the published code.
+- ``literal``: the layers of ``tests/oracle``, structured like the published code, a triple's edges
+  picked once; ``literal-masks``: with its boolean mask over all edges for every triple.
 - ``pyg``: torch_geometric's HGTConv after the same input layer; it has no temporal encoding.
 """
 
@@ -33,6 +34,8 @@ from GPT_GNN.model.gnn import GNN
 from GPT_GNN.train.pretrain import PretrainBatches
 from GPT_GNN.train.runtime import run_script
 from tests.oracle.encoder import LiteralGNN, literal_edges
+from tests.oracle.hgt import LiteralHGTConv
+from tests.oracle.masked_hgt import MaskedHGTConv
 
 Pass = Callable[[], object]  # forward and backward
 
@@ -72,7 +75,14 @@ def main() -> None:
     }
     references = {
         "matmul-floor": (lambda: floor_pass(floor), args.runs),
-        "literal": (lambda: literal_pass(graph, batch, h_grad), args.literal_runs),
+        "literal": (
+            lambda: literal_pass(graph, batch, h_grad, LiteralHGTConv),
+            args.literal_runs,
+        ),
+        "literal-masks": (
+            lambda: literal_pass(graph, batch, h_grad, MaskedHGTConv),
+            args.literal_runs,
+        ),
         "pyg": (lambda: pyg_pass(graph, batch, h_grad), args.pyg_runs),
     }
     for name, (make, runs) in references.items():
@@ -114,12 +124,14 @@ def floor_pass(floor: list[Product]) -> Pass:
     return run
 
 
-def literal_pass(graph: HeteroGraph, batch: Batch, h_grad: torch.Tensor) -> Pass:
+def literal_pass(
+    graph: HeteroGraph, batch: Batch, h_grad: torch.Tensor, conv: type[LiteralHGTConv]
+) -> Pass:
     """The published structure, in training mode."""
     widths = [graph.feature_dim(node_type) for node_type in graph.node_types]
     settings = (ENCODER.n_hid, len(graph.edge_types) + 1, ENCODER.n_heads, ENCODER.n_layers)
     timed = any(graph.schema.timed)
-    encoder = LiteralGNN(widths, *settings, ENCODER.dropout, timed=timed).train()
+    encoder = LiteralGNN(widths, *settings, ENCODER.dropout, timed=timed, conv=conv).train()
     edges = literal_edges(batch.graph)
 
     def run() -> None:

@@ -22,7 +22,6 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -35,7 +34,7 @@ from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives.gpt_gnn import GPTGNN, GPTBatch
 from GPT_GNN.sampler.loader import Loader
-from GPT_GNN.train.optim import build_optimizer, build_scheduler
+from GPT_GNN.train.optim import Stepper, autocast
 from GPT_GNN.train.pretrain import PretrainBatches
 from GPT_GNN.train.runtime import run_script
 
@@ -60,6 +59,10 @@ def main() -> None:
         "--reference_runs", type=int, default=3, help="rounds: literal steps; 0 for ours alone"
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument(
+        "--masks", action="store_true", help="the literal layers select triples by masks"
+    )
+    parser.add_argument("--amp", default="off", choices=("off", "bf16", "fp16"), help="ours only")
     args = parser.parse_args()
     graph, device = open_graph(args.data_dir), torch.device(args.device)
     for attr_type in ("vec", "text"):
@@ -67,8 +70,9 @@ def main() -> None:
         with ExitStack() as stack:
             literal = None
             if references:
-                literal = stack.enter_context(LiteralProcess(args.data_dir, device))
-            bench(graph, attr_type, device, args.runs, references, literal)
+                reference = LiteralProcess(args.data_dir, device, args.masks)
+                literal = stack.enter_context(reference)
+            bench(graph, attr_type, device, args.runs, references, literal, args.amp)
 
 
 def bench(
@@ -78,6 +82,7 @@ def bench(
     runs: int,
     references: int,
     literal: LiteralProcess | None,
+    amp: str,
 ) -> None:
     """Our steps and literal ones, round by round; prints the line."""
     objective = new_objective(graph, attr_type).to(device)
@@ -86,7 +91,7 @@ def bench(
     total = rounds * (WARM_UP + runs)
     ours, theirs, last = Seconds(), [], None
     with PeakMemory() as peak:
-        steps = training(objective, batches, device, total)
+        steps = training(objective, batches, device, total, amp)
         for _ in range(rounds):
             for number in range(WARM_UP + runs):
                 step, wait, last = next(steps)
@@ -104,10 +109,11 @@ def bench(
     if device.type == "cuda":
         extra["peak_gpu_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
     reference_s = median(s["total_s"] for s in theirs) if theirs else None
+    reference = ("literal-masks" if literal.masks else "literal") if literal else None
     show(
         line(
             f"step/{attr_type}",
-            "literal" if theirs else None,
+            reference,
             reference_s,
             median(ours.step),
             len(ours.step),
@@ -118,21 +124,32 @@ def bench(
             edges=len(last.batch.graph.src),
             vocabulary=len(objective.titles.word_vectors) if objective.titles else None,
             threads=torch.get_num_threads(),
+            amp=amp,
             device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         )
     )
 
 
 def training(
-    objective: GPTGNN, batches: PretrainBatches, device: torch.device, steps: int
+    objective: GPTGNN, batches: PretrainBatches, device: torch.device, steps: int, amp: str
 ) -> Iterator[tuple[float, float, GPTBatch]]:
     """Train, step by step, as :func:`GPT_GNN.train.fit.fit` does, with the whole queue in use.
 
     Yields:
         Seconds of the step, those of them that went into waiting for its batch, and the batch.
     """
-    optimizer = build_optimizer(objective, OptimConfig.optimizer, 1e-3, OptimConfig.weight_decay)
-    scheduler = build_scheduler(optimizer, OptimConfig.scheduler, 1e-3, steps)
+    optim = OptimConfig()
+    stepper = Stepper(
+        objective,
+        device,
+        amp,
+        optim.clip,
+        optim.optimizer,
+        optim.scheduler,
+        optim.max_lr,
+        optim.weight_decay,
+        steps,
+    )
     loader = iter(Loader(batches.train, range(steps), SAMPLER.n_pool))
     try:
         for _ in range(steps):
@@ -141,12 +158,10 @@ def training(
             wait = time.perf_counter() - start
             objective.train()
             objective.start_epoch(1, 1)
-            values = objective(to_device(batch, device))
-            optimizer.zero_grad()
-            values["loss"].backward()
-            nn.utils.clip_grad_norm_(objective.parameters(), OptimConfig.clip)
-            optimizer.step()
-            scheduler.step()
+            with autocast(amp, device):
+                values = objective(to_device(batch, device))
+            stepper.backward(values["loss"])
+            stepper.step()
             values["loss"].item()  # on a GPU, the step ends here
             if device.type == "cuda":
                 torch.cuda.synchronize()

@@ -17,6 +17,8 @@ from GPT_GNN.rng import derive
 from GPT_GNN.train.optim import build_optimizer
 from tests.oracle import hgsampling
 from tests.oracle.encoder import LiteralGNN
+from tests.oracle.hgt import LiteralHGTConv
+from tests.oracle.masked_hgt import MaskedHGTConv
 from tests.oracle.masking import LiteralBatch, literal_batch, masked_edges
 from tests.oracle.step import LiteralGPTGNN, on_device, train_step
 
@@ -24,10 +26,11 @@ from tests.oracle.step import LiteralGPTGNN, on_device, train_step
 class LiteralProcess:
     """Runs one literal step at a time on request; waits, without work, in between."""
 
-    def __init__(self, data_dir: str, device: torch.device) -> None:
+    def __init__(self, data_dir: str, device: torch.device, masks: bool) -> None:
+        self.masks = masks
         context = mp.get_context("spawn")  # a fork would share, and count, our pages
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, data_dir, str(device)))
+        self._process = context.Process(target=_serve, args=(theirs, data_dir, str(device), masks))
         self._process.start()
         theirs.close()
         self._pipe.recv()  # the nested dicts are built
@@ -45,11 +48,11 @@ class LiteralProcess:
         return self._pipe.recv()
 
 
-def _serve(pipe: Connection, data_dir: str, name: str) -> None:
+def _serve(pipe: Connection, data_dir: str, name: str, masks: bool) -> None:
     torch.manual_seed(0)
     graph, device = open_graph(data_dir), torch.device(name)
     lists = hgsampling.edge_lists(graph, set())
-    model = literal_model(graph).to(device)
+    model = literal_model(graph, masks).to(device)
     optimizer = build_optimizer(model, "adamw", 1e-3, 1e-2)
     pipe.send("ready")
     step = 0
@@ -68,8 +71,12 @@ def _serve(pipe: Connection, data_dir: str, name: str) -> None:
         step += 1
 
 
-def literal_model(graph: HeteroGraph) -> LiteralGPTGNN:
-    """The literal twin of :func:`benchmarks.published.new_objective` with ``vec``."""
+def literal_model(graph: HeteroGraph, masks: bool) -> LiteralGPTGNN:
+    """The literal twin of :func:`benchmarks.published.new_objective` with ``vec``.
+
+    Args:
+        masks: select a triple's edges as published, by a mask over all edges.
+    """
     ours = new_objective(graph, "vec")
     encoder = LiteralGNN(
         [graph.feature_dim(node_type) for node_type in graph.node_types],
@@ -79,6 +86,7 @@ def literal_model(graph: HeteroGraph) -> LiteralGPTGNN:
         ENCODER.n_layers,
         ENCODER.dropout,
         timed=any(graph.schema.timed),
+        conv=MaskedHGTConv if masks else LiteralHGTConv,
     )
     return LiteralGPTGNN(
         encoder,

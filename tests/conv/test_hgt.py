@@ -11,6 +11,7 @@ from GPT_GNN.conv.hgt import HGTConv
 from GPT_GNN.graph.store import NO_TIME
 from tests.oracle.hgt import LiteralHGTConv, table_row
 from tests.oracle.legacy import ours_hgt
+from tests.oracle.masked_hgt import MaskedHGTConv
 
 D, HEADS = 8, 2
 
@@ -46,15 +47,16 @@ def case(seed, sizes, num_edges, timed):
     )
 
 
+@pytest.mark.parametrize("conv", [LiteralHGTConv, MaskedHGTConv])
 @pytest.mark.parametrize("timed", [True, False])
 @pytest.mark.parametrize("use_norm", [True, False])
 @pytest.mark.parametrize(
     ("sizes", "num_edges"), [((7, 0, 5), 60), ((1, 1, 1), 1), ((4, 3, 2), 0), ((30, 2, 9), 300)]
 )
-def test_equals_the_literal_layer(sizes, num_edges, use_norm, timed):
+def test_equals_the_literal_layer(sizes, num_edges, use_norm, timed, conv):
     torch.manual_seed(0)
     graph, node_type, edges, relation, rows = case(1, sizes, num_edges, timed)
-    literal = LiteralHGTConv(D, len(sizes), 4, HEADS, 0.0, use_norm, timed)
+    literal = conv(D, len(sizes), 4, HEADS, 0.0, use_norm, timed)
     for name, parameter in literal.named_parameters():
         if not name.startswith("emb.emb"):
             torch.nn.init.normal_(parameter, std=0.5)

@@ -28,6 +28,7 @@ class LiteralGNN(nn.Module):
     Args:
         feature_dims: width of each type's features.
         num_relations: R, ``self`` included.
+        conv: the layers.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class LiteralGNN(nn.Module):
         prev_norm: bool = False,
         last_norm: bool = False,
         timed: bool = True,
+        conv: type[LiteralHGTConv] = LiteralHGTConv,
     ) -> None:
         super().__init__()
         num_types = len(feature_dims)
@@ -51,9 +53,7 @@ class LiteralGNN(nn.Module):
             use_norm = last_norm if layer == n_layers - 1 else prev_norm
             self.gcs.append(
                 LiteralLayer(
-                    LiteralHGTConv(
-                        n_hid, num_types, num_relations, n_heads, dropout, use_norm, timed
-                    )
+                    conv(n_hid, num_types, num_relations, n_heads, dropout, use_norm, timed)
                 )
             )
 
