@@ -9,7 +9,7 @@ Per head, for target i with in-edges e = (j -> i) of relation r and time differe
 A_r and M_r act once on each distinct target of the relation (q A_r^T; the weighted sum M_r) or once
 on each distinct source and time difference (k A_r, v M_r), whichever are fewer: see *query* and
 *key* in :class:`GPT_GNN.batch.batch.BatchGraph`. What is left is attention of queries over keys,
-which one kernel does without [E, D] temporaries: ``cpu.py`` in Numba, ``triton.py`` on CUDA,
+which one kernel does without [E, D] temporaries: ``cpu.py`` in Numba, ``cuda.py`` in Triton,
 ``plain.py`` with tensor operations elsewhere. Kept for backward are the arguments, the result and
 [E, H] weights; the transformed rows are made again, so that what a step keeps does not grow with
 the number of relations.
@@ -159,12 +159,12 @@ class _Part(NamedTuple):
             x.index_add_(0, self.nodes, torch.bmm(block, matrix).transpose(0, 1).flatten(1))
 
     def outer(self, rows: Tensor, x: Tensor, out: Tensor, turned: bool = False) -> None:
-        """out[relation] = x[nodes]^T rows, or rows^T x[nodes]."""
+        """out[relation] += x[nodes]^T rows, or rows^T x[nodes]."""
         d = out.shape[-1]
         left, right = _heads(self._gathered(x), d), _heads(rows[self.where], d)
         if turned:
             left, right = right, left
-        torch.bmm(left.mT, right, out=out[self.relation])
+        out[self.relation].baddbmm_(left.mT, right)
 
     def _gathered(self, x: Tensor) -> Tensor:
         return x if self.whole else x.index_select(0, self.nodes)

@@ -22,14 +22,14 @@ def random_graph(seed, timed=True):
     offsets = (0, 9, 9, 24)
     few, many = np.arange(9), np.arange(9, 23)
     ends = [
-        (rng.choice(few, 40), rng.choice(many, 40)),  # few sources
+        (rng.choice(few[:3], 60), rng.choice(many, 60)),  # few sources, few differences in time
         (rng.choice(many, 40), rng.choice(few, 40)),  # few targets
         (np.array([3]), np.array([11])),
         (np.empty(0, np.int64), np.empty(0, np.int64)),
         (np.arange(23), np.arange(23)),
     ]
     ends = [(s[np.argsort(d, kind="stable")], np.sort(d)) for s, d in ends]
-    time = rng.integers(2000, 2004, 24).astype(np.int32)
+    time = rng.integers(2000, 2002, 24).astype(np.int32)
     time[rng.random(24) < 0.3] = NO_TIME
     return batch_graph(
         offsets,
@@ -77,13 +77,15 @@ def edge_by_edge(q, kv, time_kv, relation_att, relation_msg, graph):
     return torch.stack(out)
 
 
-def test_the_sample_transforms_on_both_sides():
-    graph = random_graph(0, timed=False)
+@pytest.mark.parametrize("timed", [True, False])
+def test_the_sample_transforms_on_both_sides(timed):
+    graph = random_graph(0, timed)
     queries, keys = np.diff(graph.query_offsets), np.diff(graph.key_offsets)
     assert keys[0] and not queries[0], "few sources: transform them"
     assert queries[1] and not keys[1], "few targets: transform them"
     assert not queries[3] and not keys[3]
     assert queries[4] == 23
+    assert len(graph.time_nodes) == graph.time_offsets[1] > 0
 
 
 @pytest.mark.parametrize("timed", [True, False])

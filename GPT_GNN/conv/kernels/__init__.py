@@ -15,13 +15,25 @@ them, numbered on; ``edge_query``, ``edge_key`` and ``edge_time_key`` of the gra
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from GPT_GNN.conv.kernels import cpu, plain
 
 
 def kernels_for(x: Tensor) -> Any:
-    """The module that computes where ``x`` is."""
-    return cpu if x.device.type == "cpu" else plain
+    """The module that computes where ``x`` is: on CUDA Triton's, which torch brings on Linux.
+
+    It has no float64: that, and a torch without Triton, takes tensor operations.
+    """
+    if x.device.type == "cpu":
+        return cpu
+    halves_or_single = x.dtype in (torch.float32, torch.bfloat16, torch.float16)
+    if x.device.type == "cuda" and halves_or_single and find_spec("triton"):
+        from GPT_GNN.conv.kernels import cuda  # triton is imported only where it computes
+
+        return cuda
+    return plain
