@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from GPT_GNN.files import atomic_folder
+from GPT_GNN.graph.sort import sort_rows
 from GPT_GNN.graph.store import FORMAT, NO_TIME, VERSION, file_checksum, meta_checksum
 from GPT_GNN.schema import EdgeType, Schema
 
@@ -248,12 +249,12 @@ class GraphBuilder:
             open(self.folder / "spool/time", "wb") as time_file,
         ):
             for position, edge_type in enumerate(edge_types):
-                chunk = self._directed_edges(edge_type, edge_types[inverse[position]])
-                edges[edge_type] = len(chunk)
-                degrees = np.bincount(chunk["dst"], minlength=self._num_nodes[edge_type[2]])
+                src, dst, time = self._directed_edges(edge_type, edge_types[inverse[position]])
+                edges[edge_type] = len(src)
+                degrees = np.bincount(dst, minlength=self._num_nodes[edge_type[2]])
                 indptr_parts.append(np.concatenate([[0], np.cumsum(degrees)]).astype(np.int64))
-                chunk["src"].tofile(indices_file)
-                chunk["time"].tofile(time_file)
+                src.tofile(indices_file)
+                time.tofile(time_file)
         empty = np.empty(0, dtype=np.int64)
         np.save(self.folder / "indptr.npy", np.concatenate([*indptr_parts, empty]))
         self._raw_to_npy("spool/indices", "indices.npy")
@@ -281,23 +282,28 @@ class GraphBuilder:
                 if relation.timed != partner.timed:
                     raise ValueError(f"{relation.edge_type} has times and its inverse has none")
 
-    def _directed_edges(self, edge_type: EdgeType, inverse: EdgeType) -> np.ndarray:
-        """All edges of one direction: its own and its inverse's, sorted, each once."""
-        own = self._spooled(edge_type)
-        turned = self._spooled(inverse)
-        if len(turned):
-            turned = turned.copy()
-            turned["src"], turned["dst"] = turned["dst"].copy(), turned["src"].copy()
-        edges = np.concatenate([own, turned]) if len(turned) else own
-        ends = (edges["dst"].astype(np.int64) << 32) | edges["src"]
-        edges = edges[np.lexsort((edges["time"], ends))]
-        ends = (edges["dst"].astype(np.int64) << 32) | edges["src"]
-        keep = np.ones(len(edges), dtype=bool)
-        keep[1:] = ends[1:] != ends[:-1]
+    def _directed_edges(
+        self, edge_type: EdgeType, inverse: EdgeType
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """src, dst and time [E] int32 of all edges of one direction, its own and its inverse's.
+
+        Each edge is there once; they are sorted by (dst, time, src).
+        """
+        own, turned = self._spooled(edge_type), self._spooled(inverse)
+        dst = np.concatenate([own["dst"], turned["src"]])
+        src = np.concatenate([own["src"], turned["dst"]])
+        time = np.concatenate([own["time"], turned["time"]])
+        del own, turned  # a relation may be a large part of the graph
+        dst, src, time = sort_rows(dst, src, time)
+        keep = np.ones(len(dst), dtype=bool)
+        keep[1:] = (dst[1:] != dst[:-1]) | (src[1:] != src[:-1])
         relation = self._relations.get(edge_type) or self._relations[inverse]
         if relation.multigraph:
-            keep[1:] |= edges["time"][1:] != edges["time"][:-1]
-        return edges[keep]
+            keep[1:] |= time[1:] != time[:-1]
+        dst, src, time = dst[keep], src[keep], time[keep]
+        if len(time) and (time != time[0]).any():
+            dst, time, src = sort_rows(dst, time, src)
+        return src, dst, time
 
     def _spooled(self, edge_type: EdgeType) -> np.ndarray:
         file = self._spool_file(edge_type)

@@ -22,7 +22,7 @@ import numpy as np
 from GPT_GNN.schema import EdgeType, Schema
 
 FORMAT = "gpt-gnn-store"
-VERSION = 1
+VERSION = 2
 NO_TIME = np.iinfo(np.int32).min  # the time of an edge or a node that has none
 
 
@@ -36,8 +36,9 @@ class CSR:
 
     Attributes:
         indptr: [N_target + 1] int64; the in-edges of node i are ``indptr[i]:indptr[i + 1]``.
-        indices: [E] int32, source ids, ascending within a target.
-        time: [E] int32 or None for an untimed relation.
+        indices: [E] int32, source ids; within a target in the order of (time, source), so that
+            the edges up to a bound are the first of a target's run.
+        time: [E] int32 or None for an untimed relation; ascending within a target.
     """
 
     indptr: np.ndarray

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import pytest
 from GPT_GNN.datasets import toy
 from GPT_GNN.datasets.oag import OAG, toy_store
 from GPT_GNN.datasets.toy_words import topics
-from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.store import VERSION, HeteroGraph, meta_checksum
 from tests.datasets.dumps import read_rows
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -58,6 +59,10 @@ def test_store_is_kept_and_rebuilt_for_another_version(
     assert toy_store(150, 0, tmp_path).facts["versions"][0] == toy.VERSION
     (path / "indices.npy").unlink()
     toy_store(150, 0, tmp_path).verify()
+    meta = json.loads((path / "meta.json").read_text())["meta"] | {"version": 1}
+    record = {"checksum": meta_checksum(meta), "meta": meta}
+    (path / "meta.json").write_text(json.dumps(record))
+    assert toy_store(150, 0, tmp_path).meta["version"] == VERSION
 
 
 @pytest.mark.parametrize("data_dir", [None, "", "toy"])

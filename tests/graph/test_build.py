@@ -44,17 +44,31 @@ def test_sorted_whatever_the_order_and_the_chunks(tmp_path):
     assert triples(graph, ("b", "rev_to", "a")) == turned
 
 
+@pytest.mark.parametrize("multigraph", [False, True])
+def test_edges_of_a_target_are_sorted_by_time_then_source(tmp_path, multigraph):
+    """So that the edges up to a bound are a prefix; NO_TIME is before everything."""
+    rng = derive(2, "build")
+    edges = [(*map(int, rng.integers(0, (5, 3))), int(rng.integers(2000, 2004))) for _ in range(60)]
+    edges += [(4, 0, NO_TIME), (0, 0, NO_TIME)]
+    graph = built(tmp_path / "g", [(AB, None, multigraph)], [(AB, edges)])
+    for edge_type in graph.edge_types:
+        found = triples(graph, edge_type)
+        assert found == sorted(found, key=lambda e: (e[1], e[2], e[0]))
+    kept = set(edges) if multigraph else {min(e for e in edges if e[:2] == f[:2]) for f in edges}
+    assert sorted(triples(graph, AB)) == sorted(kept)
+
+
 def test_duplicates_keep_the_earliest_time(tmp_path):
     edges = [(0, 1, 9), (0, 1, 4), (0, 1, 4), (2, 1, 3), (0, 0, 1)]
     graph = built(tmp_path / "g", [(AB, None, False)], [(AB, edges[:1]), (AB, edges[1:])])
-    assert triples(graph, AB) == [(0, 0, 1), (0, 1, 4), (2, 1, 3)]
+    assert triples(graph, AB) == [(0, 0, 1), (2, 1, 3), (0, 1, 4)]
     assert triples(graph, ("b", "rev_to", "a")) == [(0, 0, 1), (1, 0, 4), (1, 2, 3)]
 
 
 def test_multigraph_keeps_each_time_once(tmp_path):
     edges = [(0, 1, 9), (0, 1, 4), (0, 1, 4), (2, 1, 3)]
     graph = built(tmp_path / "g", [(AB, None, True)], [(AB, edges)])
-    assert triples(graph, AB) == [(0, 1, 4), (0, 1, 9), (2, 1, 3)]
+    assert triples(graph, AB) == [(2, 1, 3), (0, 1, 4), (0, 1, 9)]
     assert triples(graph, ("b", "rev_to", "a")) == [(1, 0, 4), (1, 0, 9), (1, 2, 3)]
 
 

@@ -167,7 +167,7 @@ def test_other_version_is_refused(path):
     record["meta"]["version"] = 99
     record["checksum"] = store.meta_checksum(record["meta"])
     (path / "meta.json").write_text(json.dumps(record))
-    with pytest.raises(StoreError, match="expected gpt-gnn-store version 1, found .* version 99"):
+    with pytest.raises(StoreError, match="expected gpt-gnn-store version 2, found .* version 99"):
         HeteroGraph.open(path)
 
 

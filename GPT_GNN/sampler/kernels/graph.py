@@ -61,13 +61,42 @@ def in_edges(graph, edge_type, target):
 
 
 @kernel
+def until(graph, edge_type, begin, end, time_max):
+    """``end`` of those of a node's in-edges that are not later than ``time_max``."""
+    if begin == end or not graph.timed[edge_type] or graph.time[end - 1] <= time_max:
+        return end
+    low, high = begin, end - 1
+    while low < high:
+        middle = (low + high) >> 1
+        if graph.time[middle] <= time_max:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def first_pair(hidden, edge_type, key):
+    """Position of the first hidden pair of an edge type whose key is not below ``key``."""
+    low, high = hidden.pair_start[edge_type], hidden.pair_start[edge_type + 1]
+    while low < high:
+        middle = (low + high) >> 1
+        if hidden.pair_keys[middle] < key:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
 def may_hide(hidden, edge_type, target):
     """Whether any in-edge of ``target`` could be hidden; False spares the test of each edge."""
     for rule in range(2):
         at = hidden.rules[edge_type, rule, 1]
         if at == _EVERY or (at >= 0 and hidden.masks[at + target]):
             return True
-    return hidden.pair_start[edge_type + 1] > hidden.pair_start[edge_type]
+    pair = first_pair(hidden, edge_type, np.int64(target) << 32)
+    return pair < hidden.pair_start[edge_type + 1] and hidden.pair_keys[pair] >> 32 == target
 
 
 @kernel
@@ -82,12 +111,5 @@ def is_hidden(hidden, edge_type, source, target):
         if in_source and (at_target == _EVERY or hidden.masks[at_target + target]):
             return True
     key = (np.int64(target) << 32) | np.int64(source)
-    low, high = hidden.pair_start[edge_type], hidden.pair_start[edge_type + 1]
-    end = high
-    while low < high:
-        middle = (low + high) >> 1
-        if hidden.pair_keys[middle] < key:
-            low = middle + 1
-        else:
-            high = middle
-    return low < end and hidden.pair_keys[low] == key
+    pair = first_pair(hidden, edge_type, key)
+    return pair < hidden.pair_start[edge_type + 1] and hidden.pair_keys[pair] == key

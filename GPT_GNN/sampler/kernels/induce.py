@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from GPT_GNN.sampler.kernels.compiler import kernel
-from GPT_GNN.sampler.kernels.graph import in_edges, is_hidden, may_hide
+from GPT_GNN.sampler.kernels.graph import in_edges, is_hidden, may_hide, until
 from GPT_GNN.sampler.kernels.pool import find
 
 
@@ -49,10 +49,10 @@ def induced(graph, hidden, pool, node, first, time_max):
             edge_type, targets = inverse, others
         source_start = graph.type_start[graph.source[edge_type]]
         target_start = graph.type_start[graph.target[edge_type]]
-        timed = graph.timed[edge_type]
         for local in range(len(targets)):
             target = targets[local] - target_start
             begin, end = in_edges(graph, edge_type, target)
+            end = until(graph, edge_type, begin, end, time_max)
             test = begin < end and may_hide(hidden, edge_type, target)
             for position in range(begin, end):
                 source = graph.indices[position]
@@ -60,8 +60,6 @@ def induced(graph, hidden, pool, node, first, time_max):
                     continue  # the same link is stored at the other end, too
                 slot = find(pool.keys, source + source_start)
                 if pool.keys[slot] == -1 or pool.local[pool.slots[slot]] < 0:
-                    continue
-                if timed and graph.time[position] > time_max:
                     continue
                 if test and is_hidden(hidden, edge_type, source, target):
                     continue

@@ -6,7 +6,7 @@ import numpy as np
 
 from GPT_GNN.graph.store import NO_TIME
 from GPT_GNN.sampler.kernels.compiler import kernel
-from GPT_GNN.sampler.kernels.graph import in_edges, is_hidden, may_hide
+from GPT_GNN.sampler.kernels.graph import in_edges, is_hidden, may_hide, until
 from GPT_GNN.sampler.kernels.pool import (
     Tally,
     add_entry,
@@ -23,42 +23,23 @@ _NONE = np.int32(NO_TIME)
 
 
 @kernel
-def _not_late(time, begin, ranks, time_max):
-    """Turn ascending ranks among a target's edges up to the bound into positions, in place."""
-    rank, taken = 0, 0
-    for position in range(begin, len(time)):
-        if taken == len(ranks):
-            break
-        if time[position] <= time_max:
-            if rank == ranks[taken]:
-                ranks[taken] = position
-                taken += 1
-            rank += 1
-    return ranks
+def _draw_edges(graph, hidden, test, edge_type, target, begin, end, width, state):
+    """Positions of at most ``width`` visible edges of begin .. end - 1, uniformly, ascending.
 
-
-@kernel
-def _draw_edges(graph, hidden, test, late, edge_type, target, begin, end, width, time_max, state):
-    """Positions of at most ``width`` visible in-edges, uniformly, ascending.
-
-    Draws ranks among the visible edges, so that hidden and late ones leave no trace in the random
-    stream, and counts before it draws, so that a hub costs two scans and no memory.
+    Draws ranks among the visible edges, so that hidden ones leave no trace in the random stream;
+    only where some may be hidden are they looked at, twice: to count and to find those drawn.
     """
-    timed = late > 0  # without late edges the bound need not be looked at
-    visible = end - begin - late
+    visible = end - begin
     if test:
         visible = 0
         for position in range(begin, end):
-            if not timed or graph.time[position] <= time_max:
-                visible += not is_hidden(hidden, edge_type, graph.indices[position], target)
+            visible += not is_hidden(hidden, edge_type, graph.indices[position], target)
     ranks = np.arange(visible) if visible < width else distinct(visible, width, state)
-    if not test:
-        return _not_late(graph.time, begin, ranks, time_max) if timed else ranks + begin
+    if not test or visible == end - begin:
+        return ranks + begin
     rank, taken, position = 0, 0, begin
     while taken < len(ranks):
-        if (not timed or graph.time[position] <= time_max) and not is_hidden(
-            hidden, edge_type, graph.indices[position], target
-        ):
+        if not is_hidden(hidden, edge_type, graph.indices[position], target):
             if rank == ranks[taken]:
                 ranks[taken] = position
                 taken += 1
@@ -101,18 +82,13 @@ def extend(graph, hidden, pool, tally, entry, width, time_max, state):
     for i in range(graph.into_start[kind], graph.into_start[kind + 1]):
         edge_type = graph.into[i]
         begin, end = in_edges(graph, edge_type, target)
-        if begin == end:
+        end = until(graph, edge_type, begin, end, time_max)
+        picks, n = every, end - begin
+        if n == 0:
             continue
         test = may_hide(hidden, edge_type, target)
-        late = 0
-        if graph.timed[edge_type]:
-            for position in range(begin, end):
-                late += graph.time[position] > time_max
-        picks, n = every, end - begin
-        if test or late or n >= width:
-            picks = _draw_edges(
-                graph, hidden, test, late, edge_type, target, begin, end, width, time_max, state
-            )
+        if test or n >= width:
+            picks = _draw_edges(graph, hidden, test, edge_type, target, begin, end, width, state)
             n = len(picks)
         pool = reserve(pool, tally.counts[0], n)
         _reach(graph, pool, tally, edge_type, begin, n, picks, own_time)

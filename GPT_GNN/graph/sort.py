@@ -1,0 +1,39 @@
+"""Sort rows by several integer columns, with as little memory as the values allow."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def sort_rows(*columns: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The rows in lexicographic order, the first column counting most.
+
+    Columns whose ranges fit into 63 bits together are packed into one key, sorted in place and
+    unpacked: 8 bytes a row beside the result, where an order to index with takes 16 and is slower.
+
+    Args:
+        columns: [n] int32 each.
+
+    Returns:
+        New columns, [n] int32 each.
+    """
+    if not len(columns[0]):
+        return tuple(column.copy() for column in columns)
+    low = [int(column.min()) for column in columns]
+    bits = [(int(c.max()) - least).bit_length() for c, least in zip(columns, low, strict=True)]
+    if sum(bits) > 63:
+        order = np.lexsort(columns[::-1])
+        return tuple(column[order] for column in columns)
+    keys = np.zeros(len(columns[0]), dtype=np.int64)
+    for column, least, width in zip(columns, low, bits, strict=True):
+        keys <<= width
+        keys += column
+        keys -= least
+    keys.sort()
+    out = []
+    for least, width in zip(low[::-1], bits[::-1], strict=True):
+        column = keys & ((1 << width) - 1)
+        column += least
+        out.append(column.astype(np.int32))
+        keys >>= width
+    return tuple(out[::-1])
