@@ -233,6 +233,52 @@ def test_memory_follows_the_sample(tmp_path):
     assert large < 1.2 * small < 200_000
 
 
+LOOKS = """
+import sys
+import numpy as np
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.hidden import HiddenEdges
+
+class Counted:
+    looks = 0
+    def __init__(self, values):
+        self.values = values
+    def __len__(self):
+        return len(self.values)
+    def __getitem__(self, at):
+        Counted.looks += 1
+        return self.values[at]
+
+graph = HeteroGraph.open(sys.argv[1])
+other = HiddenEdges(graph, pairs={("paper", "PV", "venue"): (np.array([0]), np.array([1]))})
+for hidden in (None, other):
+    sampler = HGSampler(graph, 2, 16)
+    arrays = sampler._arrays
+    sampler._arrays = arrays._replace(indices=Counted(arrays.indices), time=Counted(arrays.time))
+    papers = (np.arange(99), np.full(99, 2001))
+    seeds = {"venue": (np.array([0]), np.array([2013])), "paper": papers}
+    s = sampler.sample(seeds, 2013, hidden, np.random.default_rng(0))
+    assert len(s.src) == 2 * 115, len(s.src)
+print(Counted.looks)
+"""
+
+
+def test_a_hub_costs_nothing(tmp_path):
+    """A venue of 100,000 papers, most of them late: few of its edges are looked at."""
+    n = 100_000
+    with build_graph(tmp_path / "store") as builder:
+        builder.add_node_type("paper", n)
+        builder.add_node_type("venue", 2)
+        builder.add_relation(("paper", "PV", "venue"))
+        time = np.where(np.arange(n) < 30_000, 2001, 2019)
+        builder.add_edges(("paper", "PV", "venue"), np.arange(n), np.zeros(n, int), time)
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "ignore", "-c", LOOKS, str(tmp_path / "store")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 2500
+
+
 def test_kernel_is_compiled_once(timed_graph, untimed_graph, tmp_path):
     """Timed, untimed and edgeless graphs give it arrays of the same kinds."""
     draw(timed_graph, 0)

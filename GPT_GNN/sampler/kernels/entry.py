@@ -37,9 +37,9 @@ def _compiled(version: int) -> Any:
         time = np.empty(tally.counts[1], np.int32)
         for i in range(tally.counts[1]):
             entry = pool.sampled[i]
-            at = first[pool.kind[entry]] + pool.local[entry]
-            node[at], time[at] = pool.node[entry], pool.time[entry]
-        links = induced(graph, hidden, pool, node, first, time_max)
+            at = first[pool.entries[entry]["kind"]] + pool.entries[entry]["local"]
+            node[at], time[at] = pool.entries[entry]["node"], pool.entries[entry]["time"]
+        links = induced(graph, hidden, node, first, time_max)
         src, dst, link, num_links, offsets = directed(graph, links, first)
         return node, time, first, src, dst, link, num_links, offsets
 

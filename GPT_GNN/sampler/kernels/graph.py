@@ -53,26 +53,25 @@ class HiddenArrays(NamedTuple):
 
 
 @kernel
-def in_edges(graph, edge_type, target):
-    """First and last + 1 position of a node's in-edges in ``indices``."""
-    row = graph.indptr_start[edge_type] + target
-    base = graph.indices_start[edge_type]
-    return base + graph.indptr[row], base + graph.indptr[row + 1]
+def first_late(time, begin, end, time_max):
+    """First position of a node's in-edges, begin .. end - 1, that is later than ``time_max``."""
+    while begin < end:
+        middle = (begin + end) >> 1
+        if time[middle] <= time_max:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
 
 
 @kernel
-def until(graph, edge_type, begin, end, time_max):
-    """``end`` of those of a node's in-edges that are not later than ``time_max``."""
-    if begin == end or not graph.timed[edge_type] or graph.time[end - 1] <= time_max:
-        return end
-    low, high = begin, end - 1
-    while low < high:
-        middle = (low + high) >> 1
-        if graph.time[middle] <= time_max:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def hides(hidden):
+    """Which edge types have hidden edges at all, [R] bool."""
+    out = np.empty(len(hidden.rules), np.bool_)
+    for i in range(len(out)):
+        rules = hidden.rules[i, 0, 1] != _ABSENT or hidden.rules[i, 1, 1] != _ABSENT
+        out[i] = rules or hidden.pair_start[i] < hidden.pair_start[i + 1]
+    return out
 
 
 @kernel

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from GPT_GNN.sampler.kernels.compiler import kernel
-from GPT_GNN.sampler.kernels.graph import in_edges, is_hidden, may_hide, until
-from GPT_GNN.sampler.kernels.pool import find
+from GPT_GNN.sampler.kernels.graph import first_late, hides, is_hidden, may_hide
+from GPT_GNN.sampler.kernels.pool import home
 
 
 @kernel
@@ -19,24 +19,54 @@ def _longer_rows(array):
 
 
 @kernel
+def _places(node):
+    """A hash table of the sampled nodes alone, small enough for the nearest cache: [2C, 2] int64.
+
+    A row is (node, its position in ``node``), or -1 in both.
+    """
+    size = 64
+    while size < 2 * len(node):
+        size *= 2
+    table = np.full((size, 2), -1, np.int64)
+    for i in range(len(node)):
+        slot = home(node[i], size)
+        while table[slot, 0] >= 0:
+            slot = (slot + 1) & (size - 1)
+        table[slot, 0], table[slot, 1] = node[i], i
+    return table
+
+
+@kernel
+def place_of(table, node):
+    """Position of a sampled node in ``node``, -1 when it is not sampled."""
+    slot = home(node, len(table))
+    while table[slot, 0] != node and table[slot, 0] >= 0:
+        slot = (slot + 1) & (len(table) - 1)
+    return table[slot, 1]
+
+
+@kernel
 def _total_degree(graph, edge_type, nodes):
     """In-edges of some nodes (global ids), hidden ones included."""
     total = 0
-    base = graph.type_start[graph.target[edge_type]]
+    indptr = graph.indptr
+    row = graph.indptr_start[edge_type] - graph.type_start[graph.target[edge_type]]
     for node in nodes:
-        begin, end = in_edges(graph, edge_type, node - base)
-        total += end - begin
+        total += indptr[row + node + 1] - indptr[row + node]
     return total
 
 
 @kernel
-def induced(graph, hidden, pool, node, first, time_max):
+def induced(graph, hidden, node, first, time_max):
     """Every visible link between sampled nodes, once: [L, 3] int64 (edge type, source, target).
 
     Of an edge type and its inverse the one whose sampled targets have fewer in-edges is read, so
     that a venue with a million papers costs nothing.
     """
-    links = np.empty((256, 3), np.int64)
+    links = np.empty((4 * len(node) + 64, 3), np.int64)
+    places = _places(node)
+    hidden_types = hides(hidden)
+    indptr, indices = graph.indptr, graph.indices
     n = 0
     for pair in range(len(graph.inverse)):
         edge_type, inverse = pair, graph.inverse[pair]
@@ -48,25 +78,30 @@ def induced(graph, hidden, pool, node, first, time_max):
         if _total_degree(graph, inverse, others) < _total_degree(graph, pair, targets):
             edge_type, targets = inverse, others
         source_start = graph.type_start[graph.source[edge_type]]
+        first_source = first[graph.source[edge_type]]
+        hides_some = hidden_types[edge_type]
+        base, row = graph.indices_start[edge_type], graph.indptr_start[edge_type]
         target_start = graph.type_start[graph.target[edge_type]]
         for local in range(len(targets)):
             target = targets[local] - target_start
-            begin, end = in_edges(graph, edge_type, target)
-            end = until(graph, edge_type, begin, end, time_max)
-            test = begin < end and may_hide(hidden, edge_type, target)
+            begin = base + indptr[row + target]
+            end = base + indptr[row + target + 1]
+            if begin < end and graph.timed[edge_type]:
+                end = first_late(graph.time, begin, end, time_max)
+            test = hides_some and begin < end and may_hide(hidden, edge_type, target)
             for position in range(begin, end):
-                source = graph.indices[position]
+                source = indices[position]
                 if symmetric and source > target:
                     continue  # the same link is stored at the other end, too
-                slot = find(pool.keys, source + source_start)
-                if pool.keys[slot] == -1 or pool.local[pool.slots[slot]] < 0:
+                place = place_of(places, source + source_start)
+                if place < 0:
                     continue
                 if test and is_hidden(hidden, edge_type, source, target):
                     continue
                 if n == len(links):
                     links = _longer_rows(links)
                 links[n, 0] = edge_type
-                links[n, 1] = pool.local[pool.slots[slot]]
+                links[n, 1] = place - first_source
                 links[n, 2] = local
                 n += 1
     return links[:n]

@@ -8,18 +8,24 @@ import numpy as np
 
 from GPT_GNN.sampler.kernels.compiler import kernel
 
+# A reached node in half a cache line, because it is met at random.
+_ENTRY = np.dtype(
+    [
+        ("node", np.int64),  # global id
+        ("score", np.float64),  # its budget
+        ("time", np.int32),
+        ("local", np.int32),  # place among the sampled nodes of its type, -1: not sampled
+        ("following", np.int32),  # next entry in its type's budget, -1: the last
+        ("kind", np.int32),  # node type
+    ]
+)
+
 
 class Pool(NamedTuple):
     """Every node that was reached (an entry each), and a hash table from global ids to entries."""
 
-    keys: np.ndarray  # [2C] int64 global id, or -1 for a free slot
-    slots: np.ndarray  # [2C] int32 entry of that id
-    node: np.ndarray  # [C] int64 global id
-    kind: np.ndarray  # [C] int32 node type
-    score: np.ndarray  # [C] float64 budget
-    time: np.ndarray  # [C] int32
-    local: np.ndarray  # [C] int32 place among the sampled nodes of its type, -1: not sampled
-    following: np.ndarray  # [C] int32 next entry in its type's budget, -1: the last
+    table: np.ndarray  # [2C] int32 entry, or -1 for a free slot
+    entries: np.ndarray  # [C] _ENTRY
     sampled: np.ndarray  # [C] int32 entries in the order in which they were sampled
 
 
@@ -36,68 +42,54 @@ class Tally(NamedTuple):
 
 
 @kernel
-def find(keys, key):
-    """The slot that holds ``key``, or the free one where it belongs. Linear probing."""
-    mask = len(keys) - 1
-    mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
-    slot = np.int64(mixed >> np.uint64(32)) & mask
-    while keys[slot] != key and keys[slot] != -1:
-        slot = (slot + 1) & mask
+def home(node, size):
+    """Where a hash table of ``size``, a power of two, looks first for a node."""
+    mixed = np.uint64(node) * np.uint64(0x9E3779B97F4A7C15)
+    return np.int64(mixed >> np.uint64(40)) & (size - 1)
+
+
+@kernel
+def find(table, entries, node):
+    """The slot that holds ``node``'s entry, or the free one where it belongs. Linear probing."""
+    slot = home(node, len(table))
+    while table[slot] >= 0 and entries[table[slot]]["node"] != node:
+        slot = (slot + 1) & (len(table) - 1)
     return slot
 
 
 @kernel
-def _longer(array, length):
-    out = np.empty(length, array.dtype)
-    for i in range(len(array)):
-        out[i] = array[i]
-    return out
+def new_tally(types):
+    """Nothing reached yet."""
+    return Tally(
+        np.zeros(3, np.int64),
+        np.empty(types, np.int64),
+        np.zeros(types, np.bool_),
+        np.full(types, -1, np.int64),
+        np.full(types, -1, np.int64),
+        np.zeros(types, np.int64),
+        np.zeros(types, np.int64),
+    )
 
 
 @kernel
 def new_pool(capacity):
     """An empty pool for at least ``capacity`` entries."""
-    size = 64
+    size = 256
     while size < capacity:
         size *= 2
-    return Pool(
-        np.full(2 * size, -1, np.int64),
-        np.empty(2 * size, np.int32),
-        np.empty(size, np.int64),
-        np.empty(size, np.int32),
-        np.empty(size, np.float64),
-        np.empty(size, np.int32),
-        np.empty(size, np.int32),
-        np.empty(size, np.int32),
-        np.empty(size, np.int32),
-    )
+    return Pool(np.full(2 * size, -1, np.int32), np.empty(size, _ENTRY), np.empty(size, np.int32))
 
 
 @kernel
-def reserve(pool, used, more):
-    """The pool itself, or a copy twice as large when ``more`` entries would not fit."""
-    size = len(pool.node)
-    if used + more <= size:
-        return pool
-    while size < used + more:
-        size *= 2
-    keys = np.full(2 * size, -1, np.int64)
-    slots = np.empty(2 * size, np.int32)
+def longer_pool(pool, used, capacity):
+    """A copy of a pool of ``used`` entries with room for at least ``capacity``."""
+    longer = new_pool(capacity)
+    longer.entries[:used] = pool.entries[:used]
+    longer.sampled[:used] = pool.sampled[:used]
     for entry in range(used):
-        slot = find(keys, pool.node[entry])
-        keys[slot] = pool.node[entry]
-        slots[slot] = entry
-    return Pool(
-        keys,
-        slots,
-        _longer(pool.node, size),
-        _longer(pool.kind, size),
-        _longer(pool.score, size),
-        _longer(pool.time, size),
-        _longer(pool.local, size),
-        _longer(pool.following, size),
-        _longer(pool.sampled, size),
-    )
+        node = longer.entries[entry]["node"]
+        longer.table[find(longer.table, longer.entries, node)] = entry
+    return longer
 
 
 @kernel
@@ -105,13 +97,10 @@ def add_entry(pool, tally, slot, node, kind):
     """Enter a node that ``find`` did not find; returns its entry."""
     entry = tally.counts[0]
     tally.counts[0] += 1
-    pool.keys[slot] = node
-    pool.slots[slot] = entry
-    pool.node[entry] = node
-    pool.kind[entry] = kind
-    pool.score[entry] = 0.0
-    pool.local[entry] = -1
-    pool.following[entry] = -1
+    pool.table[slot] = entry
+    record = pool.entries[entry]
+    record["node"], record["kind"], record["score"] = node, kind, 0.0
+    record["local"], record["following"] = -1, -1
     return entry
 
 
@@ -125,15 +114,16 @@ def add_to_budget(pool, tally, entry, kind):
     if tally.head[kind] < 0:
         tally.head[kind] = entry
     else:
-        pool.following[tally.tail[kind]] = entry
+        pool.entries[tally.tail[kind]]["following"] = entry
     tally.tail[kind] = entry
     tally.size[kind] += 1
 
 
 @kernel
 def add_to_sample(pool, tally, entry):
-    kind = pool.kind[entry]
-    pool.local[entry] = tally.sampled[kind]
+    """Give an entry the next place among the sampled nodes of its type."""
+    kind = pool.entries[entry]["kind"]
+    pool.entries[entry]["local"] = tally.sampled[kind]
     tally.sampled[kind] += 1
     pool.sampled[tally.counts[1]] = entry
     tally.counts[1] += 1

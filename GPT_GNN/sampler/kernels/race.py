@@ -42,20 +42,22 @@ def draw_nodes(pool, tally, kind, width, state):
     An exponential race: the entry with the smallest -log(u) / score^2 is the first draw, and so
     on. A heap holds the best ``width``. Entries drawn in earlier rounds leave the list here.
     """
+    entries = pool.entries
     everything = tally.size[kind] < width
     chosen = np.empty(min(width, tally.size[kind]), np.int64)
     keys = np.empty(len(chosen), np.float64)
     n, previous, entry = 0, -1, tally.head[kind]
     while entry >= 0:
-        following = pool.following[entry]
-        if pool.local[entry] >= 0:
+        reached = entries[entry]
+        after = reached["following"]
+        if reached["local"] >= 0:
             if previous < 0:
-                tally.head[kind] = following
+                tally.head[kind] = after
             else:
-                pool.following[previous] = following
-            entry = following
+                entries[previous]["following"] = after
+            entry = after
             continue
-        previous, weight = entry, pool.score[entry] * pool.score[entry]
+        previous, weight = entry, reached["score"] * reached["score"]
         if everything:
             chosen[n] = entry
             n += 1
@@ -71,7 +73,7 @@ def draw_nodes(pool, tally, kind, width, state):
                 if key < keys[0]:
                     keys[0], chosen[0] = key, entry
                     sift_down(keys, chosen, n)
-        entry = following
+        entry = after
     tally.tail[kind] = previous
     tally.size[kind] -= n
     if not everything:

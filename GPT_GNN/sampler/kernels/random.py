@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from GPT_GNN.sampler.kernels.compiler import kernel
-from GPT_GNN.sampler.kernels.pool import find
 
 
 @kernel
@@ -20,37 +19,37 @@ def uniform(state):
 
 
 @kernel
-def _sort(values):
-    """Sort in place (shell sort: short lists; np.sort would take seconds to compile)."""
-    gap = 1
-    while 3 * gap + 1 < len(values):
-        gap = 3 * gap + 1
-    while gap > 0:
-        for i in range(gap, len(values)):
-            value, at = values[i], i
-            while at >= gap and values[at - gap] > value:
-                values[at] = values[at - gap]
-                at -= gap
-            values[at] = value
-        gap //= 3
+def distinct(n, k, state):
+    """k distinct numbers of range(n), uniformly, ascending (Floyd's algorithm). [k] int64.
+
+    The hash table keeps numbers in their order but for neighbours that met, so that reading it
+    leaves next to nothing to sort.
+    """
+    scale = 2 * k / n
+    table = np.full(3 * k, -1, np.int64)  # homes are below 2k, and k numbers at most are pushed on
+    for i in range(k):
+        number = np.int64(uniform(state) * (n - k + i + 1))
+        slot = _slot(table, number, scale)
+        if table[slot] == number:
+            number = n - k + i
+            slot = _slot(table, number, scale)
+        table[slot] = number
+    out = np.empty(k, np.int64)
+    taken = 0
+    for number in table:
+        if number >= 0:
+            at = taken
+            while at > 0 and out[at - 1] > number:
+                out[at] = out[at - 1]
+                at -= 1
+            out[at] = number
+            taken += 1
+    return out
 
 
 @kernel
-def distinct(n, k, state):
-    """k distinct numbers of range(n), uniformly, ascending (Floyd's algorithm). [k] int64."""
-    size = 4
-    while size < 2 * k:
-        size *= 2
-    table = np.full(size, -1, np.int64)
-    out = np.empty(k, np.int64)
-    for i in range(k):
-        last = n - k + i
-        number = np.int64(uniform(state) * (last + 1))
-        slot = find(table, number)
-        if table[slot] == number:
-            number = last
-            slot = find(table, number)
-        table[slot] = number
-        out[i] = number
-    _sort(out)
-    return out
+def _slot(table, number, scale):
+    slot = np.int64(number * scale)
+    while table[slot] != number and table[slot] != -1:
+        slot += 1
+    return slot
