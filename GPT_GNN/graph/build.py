@@ -243,8 +243,8 @@ class GraphBuilder:
         schema = Schema(
             tuple(self._num_nodes), edge_types, inverse, tuple(timed[e] for e in edge_types)
         )
-        indptr_parts: list[np.ndarray] = []
         with (
+            open(self.folder / "spool/indptr", "wb") as indptr_file,
             open(self.folder / "spool/indices", "wb") as indices_file,
             open(self.folder / "spool/time", "wb") as time_file,
         ):
@@ -252,14 +252,13 @@ class GraphBuilder:
                 src, dst, time = self._directed_edges(edge_type, edge_types[inverse[position]])
                 edges[edge_type] = len(src)
                 degrees = np.bincount(dst, minlength=self._num_nodes[edge_type[2]])
-                indptr_parts.append(np.concatenate([[0], np.cumsum(degrees)]).astype(np.int64))
+                np.concatenate([[0], np.cumsum(degrees)]).astype("<i8").tofile(indptr_file)
                 src.tofile(indices_file)
                 time.tofile(time_file)
-        empty = np.empty(0, dtype=np.int64)
-        np.save(self.folder / "indptr.npy", np.concatenate([*indptr_parts, empty]))
-        self._raw_to_npy("spool/indices", "indices.npy")
+        self._raw_to_npy("spool/indptr", "indptr.npy", "<i8")
+        self._raw_to_npy("spool/indices", "indices.npy", "<i4")
         if any(timed.values()):
-            self._raw_to_npy("spool/time", "time.npy")
+            self._raw_to_npy("spool/time", "time.npy", "<i4")
         for file in (self.folder / "spool").iterdir():
             file.unlink()
         (self.folder / "spool").rmdir()
@@ -313,10 +312,10 @@ class GraphBuilder:
         position = list(self._relations).index(edge_type) if edge_type in self._relations else -1
         return self.folder / "spool" / f"edges.{position}"
 
-    def _raw_to_npy(self, raw: str, name: str) -> None:
-        """Copy int32 values behind an .npy header, without holding all relations in memory."""
-        n = (self.folder / raw).stat().st_size // 4
-        header = {"descr": "<i4", "fortran_order": False, "shape": (n,)}
+    def _raw_to_npy(self, raw: str, name: str, descr: str) -> None:
+        """Copy values behind an .npy header, without holding all relations in memory."""
+        n = (self.folder / raw).stat().st_size // np.dtype(descr).itemsize
+        header = {"descr": descr, "fortran_order": False, "shape": (n,)}
         with open(self.folder / raw, "rb") as values, open(self.folder / name, "wb") as file:
             np.lib.format.write_array_header_1_0(file, header)
             shutil.copyfileobj(values, file, 2**20)

@@ -212,7 +212,7 @@ def test_full_disk_leaves_nothing(tmp_path, monkeypatch, when):
     if when == "features":
         monkeypatch.setattr(np.lib.format, "open_memmap", full)
     elif when == "edges":
-        monkeypatch.setattr(build.np, "save", full)
+        monkeypatch.setattr(build.shutil, "copyfileobj", full)
     else:
         monkeypatch.setattr(build.json, "dumps", full)
     with pytest.raises(OSError, match="No space left"), build_graph(tmp_path / "g") as builder:
