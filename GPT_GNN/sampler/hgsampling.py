@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,7 +16,9 @@ Seeds = Mapping[str, tuple[np.ndarray, np.ndarray | None]]
 
 
 class HGSampler:
-    """Samples subgraphs of one graph; has no state, so several threads may share one.
+    """Samples subgraphs of one graph; several threads may share one.
+
+    All that it keeps is room: each thread's table of reached nodes grows once, not in every sample.
 
     Each sampled node adds, for every relation into it, 1 / (number of drawn edges) to the budget
     of each drawn neighbour; each of ``depth`` rounds draws up to ``width`` nodes of every type
@@ -43,6 +46,7 @@ class HGSampler:
         self.width = width
         self._arrays = _graph_arrays(graph)
         self._nothing = HiddenEdges(graph)
+        self._room = threading.local()
 
     def sample(
         self, seeds: Seeds, time_max: int, hidden: HiddenEdges | None, rng: np.random.Generator
@@ -70,7 +74,9 @@ class HGSampler:
                 "hidden belongs to another graph: its types or numbers of nodes differ"
             )
         nodes, kinds, times = self._flat_seeds(seeds, time_max)
-        node, time, first, src, dst, link, num_links, offsets = kernels.sample(
+        if not hasattr(self._room, "pool"):
+            self._room.pool = kernels.new_pool(0)
+        *arrays, self._room.pool = kernels.sample(
             self._arrays,
             hidden.arrays,
             nodes,
@@ -80,7 +86,9 @@ class HGSampler:
             self.width,
             int(time_max),
             int(rng.integers(2**63)),
+            self._room.pool,
         )
+        node, time, first, src, dst, link, num_links, offsets = arrays
         groups = [slice(a, b) for a, b in zip(first[:-1], first[1:], strict=True)]
         starts = self._arrays.type_start
         return Subgraph(

@@ -18,17 +18,19 @@ def _compiled(version: int) -> Any:
         graph, hidden: GraphArrays and HiddenArrays.
         seeds: [n] int64 distinct global ids; seed_kinds: [n] int64; seed_times: [n] int32.
         depth, width, time_max, seed: int64.
+        pool: room for what is reached; its content does not matter.
 
     Returns (the kernel):
         node [S] int64 global ids and time [S] int32 grouped by type, first [T + 1] int64 where
-        each type begins, src, dst, link [E] int32, the number of links, offsets [R + 1] int64.
+        each type begins, src, dst, link [E] int32, the number of links, offsets [R + 1] int64,
+        and the pool, longer where it had to be, to give to the next call.
     """
 
     @cached
-    def sample(graph, hidden, seeds, seed_kinds, seed_times, depth, width, time_max, seed):
+    def sample(graph, hidden, seeds, seed_kinds, seed_times, depth, width, time_max, seed, pool):
         _ = version  # closed over, so that it is part of the key
         pool, tally = walk(
-            graph, hidden, seeds, seed_kinds, seed_times, depth, width, time_max, seed
+            graph, hidden, seeds, seed_kinds, seed_times, depth, width, time_max, seed, pool
         )
         first = np.zeros(len(tally.sampled) + 1, np.int64)
         for kind in range(len(tally.sampled)):
@@ -41,7 +43,7 @@ def _compiled(version: int) -> Any:
             node[at], time[at] = pool.entries[entry]["node"], pool.entries[entry]["time"]
         links = induced(graph, hidden, node, first, time_max)
         src, dst, link, num_links, offsets = directed(graph, links, first)
-        return node, time, first, src, dst, link, num_links, offsets
+        return node, time, first, src, dst, link, num_links, offsets, pool
 
     return sample
 

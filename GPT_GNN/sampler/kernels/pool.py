@@ -74,10 +74,17 @@ def new_tally(types):
 @kernel
 def new_pool(capacity):
     """An empty pool for at least ``capacity`` entries."""
-    size = 256
+    size = 1024
     while size < capacity:
         size *= 2
     return Pool(np.full(2 * size, -1, np.int32), np.empty(size, _ENTRY), np.empty(size, np.int32))
+
+
+@kernel
+def clear(pool):
+    """Forget every entry."""
+    for slot in range(len(pool.table)):
+        pool.table[slot] = -1
 
 
 @kernel

@@ -34,17 +34,18 @@ def distinct(n, k, state):
             number = n - k + i
             slot = _slot(table, number, scale)
         table[slot] = number
-    out = np.empty(k, np.int64)
+    out = np.empty(k + 1, np.int64)
     taken = 0
-    for number in table:
-        if number >= 0:
-            at = taken
-            while at > 0 and out[at - 1] > number:
-                out[at] = out[at - 1]
-                at -= 1
-            out[at] = number
-            taken += 1
-    return out
+    for number in table:  # without a branch: which slots are taken is not to be predicted
+        out[taken] = number
+        taken += number >= 0
+    for i in range(1, k):
+        number, at = out[i], i
+        while at > 0 and out[at - 1] > number:
+            out[at] = out[at - 1]
+            at -= 1
+        out[at] = number
+    return out[:k]
 
 
 @kernel

@@ -10,6 +10,7 @@ from GPT_GNN.sampler.kernels.pool import (
     add_entry,
     add_to_budget,
     add_to_sample,
+    clear,
     find,
     longer_pool,
     new_pool,
@@ -50,11 +51,13 @@ def _reach(pool, tally, edges):
 
 
 @kernel
-def walk(graph, hidden, seeds, seed_kinds, seed_times, depth, width, time_max, seed):
+def walk(graph, hidden, seeds, seed_kinds, seed_times, depth, width, time_max, seed, pool):
     """Seeds, then ``depth`` rounds of drawing from every budget; returns the pool and the tally."""
     tally = new_tally(len(graph.type_start) - 1)
     state = np.full(1, np.uint64(seed))
-    pool = new_pool(16 * len(seeds))
+    clear(pool)
+    if len(seeds) > len(pool.entries):
+        pool = new_pool(len(seeds))
     for i in range(len(seeds)):
         slot = find(pool.table, pool.entries, seeds[i])
         entry = add_entry(pool, tally, slot, seeds[i], seed_kinds[i])
