@@ -32,7 +32,7 @@ class Pool(NamedTuple):
 class Tally(NamedTuple):
     """Counters, in arrays so that kernels can change them."""
 
-    counts: np.ndarray  # [3] entries, sampled entries, types that ever had a budget
+    counts: np.ndarray  # [4] entries, sampled entries, types that ever had a budget, nothing
     order: np.ndarray  # [T] the types in the order in which they first got a budget
     seen: np.ndarray  # [T] bool: the type is in ``order``
     head: np.ndarray  # [T] first entry of the type's budget, -1: none
@@ -61,7 +61,7 @@ def find(table, entries, node):
 def new_tally(types):
     """Nothing reached yet."""
     return Tally(
-        np.zeros(3, np.int64),
+        np.zeros(4, np.int64),
         np.empty(types, np.int64),
         np.zeros(types, np.bool_),
         np.full(types, -1, np.int64),

@@ -12,6 +12,7 @@ from GPT_GNN.sampler.kernels.pool import (
     add_to_sample,
     clear,
     find,
+    home,
     longer_pool,
     new_pool,
     new_tally,
@@ -24,6 +25,12 @@ def _reach_while_room(pool, tally, edges, start):
     """``_reach`` from edge ``start`` on, until one finds the pool full; returns which."""
     table, entries = pool.table, pool.entries
     for i in range(start, len(edges)):
+        if i & 31 == 0:  # touch what comes next, so that memory answers many at once
+            touched = 0
+            for j in range(i, min(i + 32, len(edges))):
+                entry = np.int64(table[home(edges[j]["node"], len(table))])
+                touched += entries[max(entry, 0)]["local"]
+            tally.counts[3] = touched
         edge = edges[i]
         slot = find(table, entries, edge["node"])
         entry = np.int64(table[slot])
