@@ -1,0 +1,132 @@
+"""Ten million nodes: build, open, sample and train on a store much larger than a batch needs.
+
+    python benchmarks/bench_scale.py --data_dir FOLDER
+
+Builds two stores of the same degree distribution under FOLDER where they are not yet there
+(``python -m GPT_GNN.datasets.scale``), one 100 times smaller, in processes of their own. Prints a
+JSON line for: the generator (seconds, peak memory), opening, one batch (sampled, masked, features
+gathered; the reference ``small`` is the smaller store, ``times_small`` how often its cost ours is),
+and training steps at 128 hidden with the process's peak memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch
+
+from benchmarks.bench_sampler import Drawer, stepping
+from benchmarks.measure import PeakMemory, interleaved, line, show
+from GPT_GNN.config import EncoderConfig, GPTConfig
+from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.scale import build_scale
+from GPT_GNN.graph.store import HeteroGraph, StoreError
+from GPT_GNN.objectives.gpt_gnn import GPTGNN
+from GPT_GNN.train.optim import build_optimizer
+from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data_dir", default="data", help="folder for the two stores (4 GB)")
+    parser.add_argument("--nodes", type=int, default=10_000_000, help="of the larger store")
+    parser.add_argument("--runs", type=int, default=100, help="batches that count, of each store")
+    parser.add_argument("--steps", type=int, default=5, help="training steps that count")
+    parser.add_argument("--generate", metavar="STORE", help="only build a store and report on it")
+    args = parser.parse_args()
+    if args.generate:
+        generate(args.generate, args.nodes)
+        return
+    paths = [Path(args.data_dir) / f"scale_{n}" for n in (args.nodes, args.nodes // 100)]
+    for path, nodes in zip(paths, (args.nodes, args.nodes // 100), strict=True):
+        if not is_store(path):
+            command = [sys.executable, __file__, "--generate", str(path), "--nodes", str(nodes)]
+            subprocess.run(command, check=True)
+    with PeakMemory() as peak:
+        large, small = (opened(path) for path in paths)
+        seconds = cost_of_a_batch(large, small, args.runs)
+        training = training_step(large, args.steps)
+    extra = {"times_small": round(seconds["large"] / seconds["small"], 3)}
+    show(line("scale/batch", "small", seconds["small"], seconds["large"], args.runs, **extra))
+    show(line("scale/step", None, None, training, args.steps, peak_mb=round(peak.mb), n_hid=128))
+
+
+def is_store(path: Path) -> bool:
+    """Whether a whole store, of this version, is there."""
+    try:
+        HeteroGraph.open(path)
+    except StoreError:
+        return False
+    return True
+
+
+def generate(path: str, nodes: int) -> None:
+    """Build a store; seconds and peak memory of this process."""
+    start = time.perf_counter()
+    with PeakMemory() as peak:
+        graph = build_scale(path, nodes)
+    extra = {
+        "peak_mb": round(peak.mb),
+        "nodes": nodes,
+        "stored_edges": sum(graph.meta["num_edges"]),
+        "store_mb": round(sum(f["bytes"] for f in graph.meta["files"].values()) / 1e6),
+    }
+    show(line("scale/generate", None, None, time.perf_counter() - start, 1, **extra))
+
+
+def opened(path: Path) -> HeteroGraph:
+    """Open a store, once, in this process, and say how long that took."""
+    start = time.perf_counter()
+    graph = HeteroGraph.open(path)
+    seconds = time.perf_counter() - start
+    nodes = sum(graph.num_nodes(node_type) for node_type in graph.node_types)
+    show(line("scale/open", None, None, seconds, 1, nodes=nodes))
+    return graph
+
+
+def objective_of(graph: HeteroGraph) -> GPTGNN:
+    """The published task at 128 hidden."""
+    encoder = new_encoder(graph, EncoderConfig(n_hid=128), seed=0)
+    return new_gpt_gnn(encoder, graph, OAG, GPTConfig(), seed=0)
+
+
+def cost_of_a_batch(large: HeteroGraph, small: HeteroGraph, runs: int) -> dict[str, float]:
+    """Median seconds of a batch, ready for the encoder, of either store in turn."""
+    functions = {}
+    for name, graph in (("large", large), ("small", small)):
+        draw, objective = Drawer(graph), objective_of(graph)
+
+        def batch(step: int, graph=graph, draw=draw, objective=objective) -> object:
+            subgraph, rng = draw.sample(step)
+            return objective.transform(graph, subgraph, rng)
+
+        functions[name] = stepping(batch)
+    return interleaved(functions, runs, warm_up=runs)
+
+
+def training_step(graph: HeteroGraph, runs: int) -> float:
+    """Median seconds of a whole step, sampling not overlapped."""
+    draw, objective = Drawer(graph), objective_of(graph)
+    optimizer = build_optimizer(objective, "adamw", 1e-3, 1e-2)
+    objective.start_epoch(1, 1)
+    objective.train()
+
+    def step(i: int) -> None:
+        subgraph, rng = draw.sample(i)
+        data = objective.transform(graph, subgraph, rng)
+        optimizer.zero_grad()
+        objective(data)["loss"].backward()
+        torch.nn.utils.clip_grad_norm_(objective.parameters(), 0.5)
+        optimizer.step()
+
+    return interleaved({"step": stepping(step)}, runs, warm_up=2)["step"]
+
+
+if __name__ == "__main__":
+    main()
