@@ -14,8 +14,16 @@ from GPT_GNN.sampler.kernels.graph import first_late, hides, is_hidden, may_hide
 from GPT_GNN.sampler.kernels.random import distinct
 
 _NONE = np.int32(NO_TIME)
-_RUN = np.dtype([("target", np.int64), ("edge_type", np.int64), ("begin", np.int64),
-                 ("end", np.int64), ("own_time", np.int32), ("last", np.int32)])  # fmt: skip
+_RUN = np.dtype(
+    [
+        ("begin", np.int64),  # the in-edges of one edge type of one node: begin .. end - 1
+        ("end", np.int64),
+        ("target", np.int32),
+        ("edge_type", np.int32),
+        ("own_time", np.int32),  # the node's
+        ("last", np.int32),  # the last edge's
+    ]
+)
 _DRAWN = np.dtype(
     [("node", np.int64), ("weight", np.float64), ("time", np.int32), ("kind", np.int32)]
 )
@@ -23,12 +31,12 @@ _DRAWN = np.dtype(
 
 @kernel
 def _runs(graph, entries, chosen):
-    """Where the in-edges of sampled nodes are: [n] _RUN, one for each edge type into each node."""
+    """Where the in-edges of sampled nodes are: [n] _RUN, by node, then by edge type into it."""
     n = 0
     for entry in chosen:
         kind = entries[entry]["kind"]
         n += graph.into_start[kind + 1] - graph.into_start[kind]
-    runs = np.empty(n, _RUN)
+    runs = np.empty(n + 1, _RUN)
     at = 0
     for entry in chosen:
         kind = entries[entry]["kind"]
@@ -41,12 +49,11 @@ def _runs(graph, entries, chosen):
             run = runs[at]
             run["target"], run["edge_type"], run["own_time"] = target, edge_type, own_time
             run["begin"], run["end"] = base + graph.indptr[row], base + graph.indptr[row + 1]
-            at += 1
-    for at in range(n):
-        run = runs[at]
-        run["last"] = _NONE
-        if run["begin"] < run["end"] and graph.timed[run["edge_type"]]:
-            run["last"] = graph.time[run["end"] - 1]
+            at += run["begin"] < run["end"]  # else the next one overwrites it
+    runs = runs[:at]
+    for i in range(at):
+        run = runs[i]
+        run["last"] = graph.time[run["end"] - 1] if graph.timed[run["edge_type"]] else _NONE
     return runs
 
 
@@ -95,7 +102,7 @@ def drawn_edges(graph, hidden, entries, chosen, width, time_max, state):
         count, picks = end - begin, every
         if count == 0:
             continue
-        edge_type, target = run["edge_type"], run["target"]
+        edge_type, target = np.int64(run["edge_type"]), np.int64(run["target"])
         if hidden_types[edge_type] and may_hide(hidden, edge_type, target):
             picks = _visible(graph, hidden, edge_type, target, begin, end, width, state)
             begin, count = 0, len(picks)
