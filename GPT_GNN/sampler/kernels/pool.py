@@ -32,7 +32,7 @@ class Pool(NamedTuple):
 class Tally(NamedTuple):
     """Counters, in arrays so that kernels can change them."""
 
-    counts: np.ndarray  # [4] entries, sampled entries, types that ever had a budget, nothing
+    counts: np.ndarray  # [4] entries, sampled entries, types that ever had a budget, a dummy
     order: np.ndarray  # [T] the types in the order in which they first got a budget
     seen: np.ndarray  # [T] bool: the type is in ``order``
     head: np.ndarray  # [T] first entry of the type's budget, -1: none

@@ -30,7 +30,7 @@ def _reach_while_room(pool, tally, edges, start):
             for j in range(i, min(i + 32, len(edges))):
                 entry = np.int64(table[home(edges[j]["node"], len(table))])
                 touched += entries[max(entry, 0)]["local"]
-            tally.counts[3] = touched
+            tally.counts[3] = touched  # else the compiler would drop the loads
         edge = edges[i]
         slot = find(table, entries, edge["node"])
         entry = np.int64(table[slot])
