@@ -32,6 +32,7 @@ import numpy as np
 from benchmarks.measure import PeakMemory, anonymous_mb, line, show
 from GPT_GNN.datasets.scale import build_scale
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.train.runtime import run_script
 
 WIDTH = 768
 
@@ -155,4 +156,4 @@ def size_mb(path: str) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script(main))

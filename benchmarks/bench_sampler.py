@@ -30,6 +30,7 @@ from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.train.runtime import run_script
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
 from tests.oracle import hgsampling as literal
 
@@ -160,4 +161,4 @@ def masked_batch(graph: HeteroGraph, draw: Drawer, runs: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script(main))

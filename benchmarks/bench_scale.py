@@ -29,6 +29,7 @@ from GPT_GNN.datasets.scale import build_scale
 from GPT_GNN.graph.store import HeteroGraph, StoreError
 from GPT_GNN.objectives.gpt_gnn import GPTGNN
 from GPT_GNN.train.optim import build_optimizer
+from GPT_GNN.train.runtime import run_script
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
 
 
@@ -129,4 +130,4 @@ def training_step(graph: HeteroGraph, runs: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script(main))

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from GPT_GNN.batch.index import index_edges
+from GPT_GNN.batch.index import index_edges, time_rows
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.sampler.subgraph import Subgraph
 from GPT_GNN.schema import Schema
@@ -125,7 +125,12 @@ def batch_graph(
             [-120, 119] and counts as 0 where either end has no time.
     """
     src, dst = src.astype(np.int64), dst.astype(np.int64)
-    time_index, edge_time = _time_rows(node_offsets, src, dst, node_time)
+    if node_time is None:
+        node_time = np.full(node_offsets[-1], NO_TIME, dtype=np.int32)
+    type_of_node = np.repeat(np.arange(len(node_offsets) - 1), np.diff(node_offsets))
+    time_index, edge_time = time_rows(
+        src, dst, node_time.astype(np.int64), type_of_node, NO_TIME, TIME_ZERO, TIME_SPAN
+    )
     index = index_edges(
         src,
         dst,
@@ -140,22 +145,6 @@ def batch_graph(
     for name, array in (arrays | index._asdict()).items():
         values[name] = tuple(array.tolist()) if name in offsets else torch.from_numpy(array)
     return BatchGraph(**values)
-
-
-def _time_rows(
-    node_offsets: Sequence[int], src: np.ndarray, dst: np.ndarray, node_time: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct rows of the time table in use, and each edge's (source type, row)."""
-    rows = np.full(len(src), TIME_ZERO, dtype=np.int64)
-    if node_time is not None:
-        known = (node_time[src] != NO_TIME) & (node_time[dst] != NO_TIME)
-        difference = node_time[dst].astype(np.int64) - node_time[src]
-        difference = np.clip(difference + TIME_ZERO, 0, TIME_SPAN - 1)
-        rows[known] = difference[known]
-    in_use = np.bincount(rows, minlength=TIME_SPAN) > 0
-    position = np.cumsum(in_use) - 1
-    source_type = np.searchsorted(np.asarray(node_offsets), src, side="right") - 1
-    return np.flatnonzero(in_use), source_type * int(in_use.sum()) + position[rows]
 
 
 def assemble(

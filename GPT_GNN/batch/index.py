@@ -32,6 +32,33 @@ class EdgeIndex(NamedTuple):
 
 
 @cached
+def time_rows(src, dst, node_time, type_of_node, no_time, zero, span):  # type: ignore[no-untyped-def]
+    """Rows of the relative time table in use, and what each edge takes from it.
+
+    Args:
+        src, dst: [E] int64; node_time, type_of_node: [N] int64.
+        no_time: the time of a node that has none; zero: the row of no difference; span: rows.
+
+    Returns:
+        [U] int64 distinct rows, ascending, and [E] int64, source type * U + position among them.
+    """
+    edge_row = np.empty(len(src), np.int64)
+    place = np.full(span, -1)
+    for e in range(len(src)):
+        source, target = node_time[src[e]], node_time[dst[e]]
+        row = zero
+        if source != no_time and target != no_time:
+            row = min(max(target - source + zero, 0), span - 1)
+        edge_row[e] = row
+        place[row] = 0
+    in_use = np.flatnonzero(place == 0)
+    place[in_use] = np.arange(len(in_use))
+    for e in range(len(src)):
+        edge_row[e] = type_of_node[src[e]] * len(in_use) + place[edge_row[e]]
+    return in_use, edge_row
+
+
+@cached
 def index_edges(src, dst, relation_edges, edge_time, num_nodes, num_times):  # type: ignore[no-untyped-def]
     """Index edges that are grouped by relation and ascend by target within each.
 

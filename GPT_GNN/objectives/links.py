@@ -79,14 +79,16 @@ def link_tasks(
         source_name, _, target_name = schema.edge_types[i]
         source_type = schema.node_type_id(source_name)
         target_type = schema.node_type_id(target_name)
-        targets = np.unique(dst[generated])
-        sources = rng.permutation(np.unique(src))
+        targets = dst[generated]  # ascending, so that distinct ones are where it changes
+        edge_target = np.cumsum(np.diff(targets, prepend=targets[:1]) > 0)
+        targets = targets[np.diff(targets, prepend=-1) > 0]
+        sources = rng.permutation(np.flatnonzero(np.bincount(src)))
         candidates = sources[:neg_samp_num]
         entering = sources[:queue_size]
         linked_target, linked_id = _linked(graph, i, subgraph.node_ids[target_type][targets])
         arrays = {
             "targets": targets + node_offsets[target_type],
-            "edge_target": np.searchsorted(targets, dst[generated]),
+            "edge_target": edge_target,
             "edge_source": src[generated] + node_offsets[source_type],
             "candidates": candidates + node_offsets[source_type],
             "is_negative": _negatives(src, dst, targets, candidates),
