@@ -25,25 +25,34 @@ _RUN = np.dtype(
     ]
 )
 _DRAWN = np.dtype(
-    [("node", np.int64), ("weight", np.float64), ("time", np.int32), ("kind", np.int32)]
+    [
+        ("node", np.int64),  # its source
+        ("weight", np.float64),
+        ("edge", np.int64),  # its place in the graph, -1: it has no time
+        ("time", np.int32),  # its target's
+        ("kind", np.int32),
+    ]
 )
 
 
 @kernel
-def _runs(graph, entries, chosen):
+def _runs(graph, pool, chosen, needed):
     """Where the in-edges of sampled nodes are: [n] _RUN, by node, then by edge type into it."""
+    entries = pool.entries
     n = 0
     for entry in chosen:
-        kind = entries[entry]["kind"]
+        kind = pool.kind[entry]
         n += graph.into_start[kind + 1] - graph.into_start[kind]
     runs = np.empty(n + 1, _RUN)
     at = 0
     for entry in chosen:
-        kind = entries[entry]["kind"]
+        kind = pool.kind[entry]
         target = entries[entry]["node"] - graph.type_start[kind]
         own_time = entries[entry]["time"]
         for i in range(graph.into_start[kind], graph.into_start[kind + 1]):
             edge_type = graph.into[i]
+            if not needed[graph.source[edge_type]]:
+                continue
             row = graph.indptr_start[edge_type] + target
             base = graph.indices_start[edge_type]
             run = runs[at]
@@ -79,20 +88,19 @@ def _visible(graph, hidden, edge_type, target, begin, end, width, state):
 
 
 @kernel
-def drawn_edges(graph, hidden, entries, chosen, width, time_max, state):
-    """Sources of the drawn in-edges of sampled nodes, in order: [n] _DRAWN.
+def drawn_edges(graph, hidden, pool, chosen, needed, width, time_max, state):
+    """The drawn in-edges of sampled nodes from source types that are ``needed``: [n] _DRAWN.
 
-    An edge weighs 1 / (number of drawn edges of its target and edge type); its time is its
-    target's when it has none.
+    An edge weighs 1 / (number of drawn edges of its target and edge type).
     """
-    runs = _runs(graph, entries, chosen)
+    runs = _runs(graph, pool, chosen, needed)
     hidden_types = hides(hidden)
     most = 0
     for at in range(len(runs)):
         most += min(runs[at]["end"] - runs[at]["begin"], width)
     out = np.empty(most, _DRAWN)
     every = np.empty(0, np.int64)
-    indices, times = graph.indices, graph.time
+    indices = graph.indices
     n = 0
     for at in range(len(runs)):
         run = runs[at]
@@ -113,10 +121,9 @@ def drawn_edges(graph, hidden, entries, chosen, width, time_max, state):
         base, own_time, weight = graph.type_start[kind], run["own_time"], 1.0 / count
         for i in range(count):
             position = begin + (picks[i] if drawn else i)
-            time = times[position] if timed else _NONE
             edge = out[n]
             edge["node"] = base + indices[position]
             edge["weight"], edge["kind"] = weight, kind
-            edge["time"] = time if time != _NONE else own_time
+            edge["edge"], edge["time"] = position if timed else -1, own_time
             n += 1
     return out[:n]

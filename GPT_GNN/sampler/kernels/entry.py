@@ -39,7 +39,7 @@ def _compiled(version: int) -> Any:
         time = np.empty(tally.counts[1], np.int32)
         for i in range(tally.counts[1]):
             entry = pool.sampled[i]
-            at = first[pool.entries[entry]["kind"]] + pool.entries[entry]["local"]
+            at = first[pool.kind[entry]] + pool.entries[entry]["local"]
             node[at], time[at] = pool.entries[entry]["node"], pool.entries[entry]["time"]
         links = induced(graph, hidden, node, first, time_max)
         src, dst, link, num_links, offsets = directed(graph, links, first)

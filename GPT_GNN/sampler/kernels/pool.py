@@ -13,10 +13,9 @@ _ENTRY = np.dtype(
     [
         ("node", np.int64),  # global id
         ("score", np.float64),  # its budget
-        ("time", np.int32),
+        ("edge", np.int64),  # the edge that reached it last, -1: a seed, or the edge has no time
+        ("time", np.int32),  # of the node it was reached from; its own once it is sampled
         ("local", np.int32),  # place among the sampled nodes of its type, -1: not sampled
-        ("following", np.int32),  # next entry in its type's budget, -1: the last
-        ("kind", np.int32),  # node type
     ]
 )
 
@@ -26,6 +25,8 @@ class Pool(NamedTuple):
 
     table: np.ndarray  # [2C] int32 entry, or -1 for a free slot
     entries: np.ndarray  # [C] _ENTRY
+    kind: np.ndarray  # [C] int32 node type of an entry
+    following: np.ndarray  # [C] int32 next entry in its type's budget, -1: the last
     sampled: np.ndarray  # [C] int32 entries in the order in which they were sampled
 
 
@@ -77,7 +78,13 @@ def new_pool(capacity):
     size = 1024
     while size < capacity:
         size *= 2
-    return Pool(np.full(2 * size, -1, np.int32), np.empty(size, _ENTRY), np.empty(size, np.int32))
+    return Pool(
+        np.full(2 * size, -1, np.int32),
+        np.empty(size, _ENTRY),
+        np.empty(size, np.int32),
+        np.empty(size, np.int32),
+        np.empty(size, np.int32),
+    )
 
 
 @kernel
@@ -92,6 +99,8 @@ def longer_pool(pool, used, capacity):
     """A copy of a pool of ``used`` entries with room for at least ``capacity``."""
     longer = new_pool(capacity)
     longer.entries[:used] = pool.entries[:used]
+    longer.kind[:used] = pool.kind[:used]
+    longer.following[:used] = pool.following[:used]
     longer.sampled[:used] = pool.sampled[:used]
     for entry in range(used):
         node = longer.entries[entry]["node"]
@@ -106,8 +115,8 @@ def add_entry(pool, tally, slot, node, kind):
     tally.counts[0] += 1
     pool.table[slot] = entry
     record = pool.entries[entry]
-    record["node"], record["kind"], record["score"] = node, kind, 0.0
-    record["local"], record["following"] = -1, -1
+    record["node"], record["score"], record["edge"], record["local"] = node, 0.0, -1, -1
+    pool.kind[entry], pool.following[entry] = kind, -1
     return entry
 
 
@@ -121,7 +130,7 @@ def add_to_budget(pool, tally, entry, kind):
     if tally.head[kind] < 0:
         tally.head[kind] = entry
     else:
-        pool.entries[tally.tail[kind]]["following"] = entry
+        pool.following[tally.tail[kind]] = entry
     tally.tail[kind] = entry
     tally.size[kind] += 1
 
@@ -129,7 +138,7 @@ def add_to_budget(pool, tally, entry, kind):
 @kernel
 def add_to_sample(pool, tally, entry):
     """Give an entry the next place among the sampled nodes of its type."""
-    kind = pool.entries[entry]["kind"]
+    kind = pool.kind[entry]
     pool.entries[entry]["local"] = tally.sampled[kind]
     tally.sampled[kind] += 1
     pool.sampled[tally.counts[1]] = entry

@@ -49,12 +49,12 @@ def draw_nodes(pool, tally, kind, width, state):
     n, previous, entry = 0, -1, tally.head[kind]
     while entry >= 0:
         reached = entries[entry]
-        after = reached["following"]
+        after = pool.following[entry]
         if reached["local"] >= 0:
             if previous < 0:
                 tally.head[kind] = after
             else:
-                entries[previous]["following"] = after
+                pool.following[previous] = after
             entry = after
             continue
         previous, weight = entry, reached["score"] * reached["score"]

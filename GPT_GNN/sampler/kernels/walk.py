@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from GPT_GNN.graph.store import NO_TIME
 from GPT_GNN.sampler.kernels.compiler import kernel
 from GPT_GNN.sampler.kernels.drawn import drawn_edges
 from GPT_GNN.sampler.kernels.pool import (
@@ -42,7 +43,7 @@ def _reach_while_room(pool, tally, edges, start):
         reached = entries[entry]
         if reached["local"] < 0:
             reached["score"] += edge["weight"]
-            reached["time"] = edge["time"]
+            reached["edge"], reached["time"] = edge["edge"], edge["time"]
     return len(edges)
 
 
@@ -55,6 +56,16 @@ def _reach(pool, tally, edges):
             pool = longer_pool(pool, tally.counts[0], tally.counts[0] + 1)
         done = _reach_while_room(pool, tally, edges, done)
     return pool
+
+
+@kernel
+def _own_time(graph, reached):
+    """The time of a node that is sampled: its last edge's, if that has one.
+
+    Looked up here and not for each edge that is drawn: of the reached nodes few are sampled.
+    """
+    if reached["edge"] >= 0 and graph.time[reached["edge"]] != NO_TIME:
+        reached["time"] = graph.time[reached["edge"]]
 
 
 @kernel
@@ -71,13 +82,19 @@ def walk(graph, hidden, seeds, seed_kinds, seed_times, depth, width, time_max, s
         pool.entries[entry]["time"] = seed_times[i]
         add_to_sample(pool, tally, entry)
     chosen = np.arange(len(seeds))
-    edges = drawn_edges(graph, hidden, pool.entries, chosen, width, time_max, state)
+    needed = np.ones(len(graph.type_start) - 1, np.bool_)
+    edges = drawn_edges(graph, hidden, pool, chosen, needed, width, time_max, state)
     pool = _reach(pool, tally, edges)
-    for _ in range(depth):
-        for i in range(tally.counts[2]):  # fixed here: a type that comes up now waits a round
+    for left in range(depth - 1, -1, -1):
+        types = tally.counts[2]  # fixed here: a type that comes up now waits a round
+        for i in range(types):
             chosen = draw_nodes(pool, tally, tally.order[i], width, state)
             for entry in chosen:
                 add_to_sample(pool, tally, entry)
-            edges = drawn_edges(graph, hidden, pool.entries, chosen, width, time_max, state)
+                _own_time(graph, pool.entries[entry])
+            if left == 0:  # only the types to come in this round are drawn from again
+                needed[:] = False
+                needed[tally.order[i + 1 : types]] = True
+            edges = drawn_edges(graph, hidden, pool, chosen, needed, width, time_max, state)
             pool = _reach(pool, tally, edges)
     return pool, tally
