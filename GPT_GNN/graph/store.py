@@ -261,13 +261,12 @@ class HeteroGraph:
         """
         if view not in self.views:
             raise ValueError(f"{self.path} has no view {view!r}; available: {list(self.views)}")
-        rows = []
+        out = np.empty((len(ids), self.feature_dim(node_type)), dtype=np.float32)
+        parts = self.feature_parts(node_type)
         for part in self.meta["features"].get(node_type, []):
-            array = self._feature_array(part["files"].get(view, part["files"].get("*")))
-            rows.append(np.take(array, ids, axis=0).astype(np.float32, copy=False))
-        if len(rows) == 1:
-            return rows[0]
-        return np.concatenate([np.empty((len(ids), 0), dtype=np.float32), *rows], axis=1)
+            file = part["files"].get(view, part["files"].get("*"))
+            out[:, parts[part["name"]]] = self._feature_array(file)[ids]
+        return out
 
     def _feature_array(self, name: str) -> np.ndarray:
         # One mapping a file, kept: a gather in a loader thread must not open files.

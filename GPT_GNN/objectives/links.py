@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from GPT_GNN.batch.mask import Masked
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.heads import Matcher, unit
+from GPT_GNN.sampler.kernels.compiler import cached
 from GPT_GNN.sampler.subgraph import Subgraph
 
 MIN_MASKED = 8  # a relation with no more masked edges than this in a batch is skipped, as published
@@ -79,17 +80,15 @@ def link_tasks(
         source_name, _, target_name = schema.edge_types[i]
         source_type = schema.node_type_id(source_name)
         target_type = schema.node_type_id(target_name)
-        targets = dst[generated]  # ascending, so that distinct ones are where it changes
-        edge_target = np.cumsum(np.diff(targets, prepend=targets[:1]) > 0)
-        targets = targets[np.diff(targets, prepend=-1) > 0]
-        sources = rng.permutation(np.flatnonzero(np.bincount(src)))
+        targets, edge_target, edge_source, sources = _ends(src, dst, generated)
+        sources = rng.permutation(sources)
         candidates = sources[:neg_samp_num]
         entering = sources[:queue_size]
         linked_target, linked_id = _linked(graph, i, subgraph.node_ids[target_type][targets])
         arrays = {
             "targets": targets + node_offsets[target_type],
             "edge_target": edge_target,
-            "edge_source": src[generated] + node_offsets[source_type],
+            "edge_source": edge_source + node_offsets[source_type],
             "candidates": candidates + node_offsets[source_type],
             "is_negative": _negatives(src, dst, targets, candidates),
             "linked_target": linked_target,
@@ -101,18 +100,45 @@ def link_tasks(
     return tasks
 
 
-def _negatives(
-    src: np.ndarray, dst: np.ndarray, targets: np.ndarray, candidates: np.ndarray
-) -> np.ndarray:
+@cached
+def _ends(src, dst, generated):  # type: ignore[no-untyped-def]
+    """Of one relation, edges ascending by dst: what its masked edges join, and all sources.
+
+    Returns:
+        targets [S] distinct and ascending, each masked edge's position among them [M], its source
+        [M], distinct sources of all edges, ascending. All int64.
+    """
+    n_masked = generated.sum()
+    targets, n = np.empty(n_masked, np.int64), 0
+    edge_target, edge_source = np.empty(n_masked, np.int64), np.empty(n_masked, np.int64)
+    is_source = np.zeros(src.max() + 1, np.bool_)
+    at = 0
+    for e in range(len(src)):
+        is_source[src[e]] = True
+        if generated[e]:
+            if n == 0 or targets[n - 1] != dst[e]:
+                targets[n] = dst[e]
+                n += 1
+            edge_target[at], edge_source[at] = n - 1, src[e]
+            at += 1
+    return targets[:n].copy(), edge_target, edge_source, np.flatnonzero(is_source)
+
+
+@cached
+def _negatives(src, dst, targets, candidates):  # type: ignore[no-untyped-def]
     """[S, C] bool: no edge of the subgraph, masked or not, joins candidate and target."""
-    column = np.full(int(src.max()) + 1, -1)
-    column[candidates] = np.arange(len(candidates))
-    row = np.full(int(max(dst.max(), targets.max())) + 1, -1)
-    row[targets] = np.arange(len(targets))
-    r, c = row[dst], column[src]
-    both = (r >= 0) & (c >= 0)
-    is_negative = np.ones((len(targets), len(candidates)), dtype=bool)
-    is_negative[r[both], c[both]] = False
+    column = np.full(src.max() + 1, -1)
+    for c in range(len(candidates)):
+        column[candidates[c]] = c
+    is_negative = np.ones((len(targets), len(candidates)), np.bool_)
+    row = 0
+    for e in range(len(src)):  # targets and edges ascend alike
+        while row < len(targets) and targets[row] < dst[e]:
+            row += 1
+        if row == len(targets):
+            break
+        if targets[row] == dst[e] and column[src[e]] >= 0:
+            is_negative[row, column[src[e]]] = False
     return is_negative
 
 
