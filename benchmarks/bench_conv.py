@@ -3,6 +3,7 @@
     python benchmarks/bench_conv.py                       # built-in graph, 20,000 papers
     python benchmarks/bench_conv.py --data_dir STORE
     python benchmarks/bench_conv.py --list                # the products of the floor
+    python benchmarks/bench_conv.py --profile             # where our time goes
 
 Prints one JSON line for each reference, on one masked batch of 256 targets:
 
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10, help="runs against the floor")
     parser.add_argument("--literal_runs", type=int, default=3, help="0 leaves this reference out")
     parser.add_argument("--pyg_runs", type=int, default=1, help="0 leaves this reference out")
+    parser.add_argument("--profile", action="store_true", help="print where our time goes")
     parser.add_argument("--list", action="store_true", help="print the products of the floor")
     args = parser.parse_args()
     torch.manual_seed(0)
@@ -66,6 +68,9 @@ def main() -> None:
     ours = ours_pass(encoder, batch, h_grad)
     with PeakMemory() as peak:
         ours(), ours()
+    if args.profile:
+        show_profile(ours)
+        return
     extra = {
         "peak_mb": round(peak.mb),
         "nodes": batch.graph.num_nodes,
@@ -179,6 +184,16 @@ def pyg_edges(graph: HeteroGraph, batch: Batch) -> dict[tuple[str, str, str], to
         if len(x):
             out[node_type, "self", node_type] = torch.arange(len(x)).expand(2, -1)
     return out
+
+
+def show_profile(ours: Pass, runs: int = 5) -> None:
+    """Milliseconds a pass of the operations that take most, of ``runs`` passes."""
+    with torch.profiler.profile() as profiler:
+        for _ in range(runs):
+            ours()
+    rows = sorted(profiler.key_averages(), key=lambda row: -row.self_cpu_time_total)
+    for row in rows[:15]:
+        print(f"{row.key:<40} {row.self_cpu_time_total / 1e3 / runs:8.1f} ms")
 
 
 def show_list(floor: list[Product]) -> None:

@@ -53,7 +53,11 @@ def main() -> None:
         large, small = (opened(path) for path in paths)
         seconds = cost_of_a_batch(large, small, args.runs)
         training = training_step(large, args.steps)
-    extra = {"times_small": round(seconds["large"] / seconds["small"], 3)}
+    extra = {
+        "times_small": round(seconds["large"] / seconds["small"], 3),
+        "reached": reached(large),
+        "reached_small": reached(small),
+    }
     show(line("scale/batch", "small", seconds["small"], seconds["large"], args.runs, **extra))
     show(line("scale/step", None, None, training, args.steps, peak_mb=round(peak.mb), n_hid=128))
 
@@ -109,6 +113,13 @@ def cost_of_a_batch(large: HeteroGraph, small: HeteroGraph, runs: int) -> dict[s
 
         functions[name] = stepping(batch)
     return interleaved(functions, runs, warm_up=runs)
+
+
+def reached(graph: HeteroGraph) -> int:
+    """Distinct nodes that a sample drew an edge to, of which it keeps the drawn ones: its work."""
+    draw = Drawer(graph)
+    draw.sample(0)
+    return int((draw.sampler._room.pool.table >= 0).sum())
 
 
 def training_step(graph: HeteroGraph, runs: int) -> float:
