@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 from benchmarks.measure import interleaved, line, show
+from benchmarks.published import SAMPLER, open_graph
 from GPT_GNN.config import EncoderConfig, GPTConfig
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
@@ -34,7 +35,7 @@ from GPT_GNN.train.runtime import run_script
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
 from tests.oracle import hgsampling as literal
 
-BATCH, DEPTH, WIDTH = 256, 6, 128
+BATCH, DEPTH, WIDTH = SAMPLER.batch_size, SAMPLER.sample_depth, SAMPLER.sample_width
 
 
 def main() -> None:
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument("--data_dir", default="toy", help="a graph store of OAG's kind")
     parser.add_argument("--runs", type=int, default=10, help="samples that count, of each")
     args = parser.parse_args()
-    graph = OAG.open(args.data_dir)
+    graph = open_graph(args.data_dir)
     draw = Drawer(graph)
     against_literal(graph, draw, args.runs)
     against_hgtloader(graph, draw, args.runs)

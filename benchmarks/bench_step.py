@@ -34,6 +34,7 @@ from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives.gpt_gnn import GPTGNN, GPTBatch
 from GPT_GNN.sampler.loader import Loader
+from GPT_GNN.train.fit import batches_for
 from GPT_GNN.train.optim import Stepper, autocast
 from GPT_GNN.train.pretrain import PretrainBatches
 from GPT_GNN.train.runtime import run_script
@@ -150,7 +151,7 @@ def training(
         optim.weight_decay,
         steps,
     )
-    loader = iter(Loader(batches.train, range(steps), SAMPLER.n_pool))
+    loader = iter(Loader(batches_for(device, batches.train), range(steps), SAMPLER.n_pool))
     try:
         for _ in range(steps):
             start = time.perf_counter()

@@ -15,6 +15,7 @@ from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.rng import derive
 from GPT_GNN.train.optim import build_optimizer
+from GPT_GNN.train.runtime import keep_freed_memory
 from tests.oracle import hgsampling
 from tests.oracle.encoder import LiteralGNN
 from tests.oracle.hgt import LiteralHGTConv
@@ -49,6 +50,7 @@ class LiteralProcess:
 
 
 def _serve(pipe: Connection, data_dir: str, name: str, masks: bool) -> None:
+    keep_freed_memory()  # as run_script does for ours
     torch.manual_seed(0)
     graph, device = open_graph(data_dir), torch.device(name)
     lists = hgsampling.edge_lists(graph, set())

@@ -7,7 +7,8 @@ Per head, for target i with in-edges e = (j -> i) of relation r and time differe
     out[i]   = sum over e of weight[e] (v[j] + tv[t]) M_r
 
 A_r and M_r act once on each distinct target of the relation (q A_r^T; the weighted sum M_r) or once
-on each distinct source and time difference (k A_r, v M_r), whichever are fewer: see *query* and
+on each distinct source and time difference (k A_r, v M_r), whichever are fewer (targets, when
+equal): see *query* and
 *key* in :class:`GPT_GNN.batch.batch.BatchGraph`. What is left is attention of queries over keys,
 which one kernel does without [E, D] temporaries: ``cpu.py`` in Numba, ``cuda.py`` in Triton,
 ``plain.py`` with tensor operations elsewhere. Kept for backward are the arguments, the result and
@@ -22,10 +23,11 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from GPT_GNN.batch.batch import BatchGraph
 from GPT_GNN.conv.kernels import kernels_for
-from GPT_GNN.conv.kernels.plain import Rows
+from GPT_GNN.conv.kernels.plain import Rows, wide
 
 
 def relational_attention(
@@ -45,8 +47,8 @@ def relational_attention(
             when the graph has no times.
         relation_att, relation_msg: [R, H, d, d], A and M; A with the scale of the scores.
 
-    The result has the dtype of ``q``. Sums of bfloat16 and float16 are taken in float32, on the CPU
-    all of it is.
+    The result has the dtype of ``q``. Sums over edges and over relations of bfloat16 and float16
+    are taken in float32; on the CPU all of it is.
     """
     dtype = q.dtype
     if q.device.type == "cpu" and dtype in (torch.bfloat16, torch.float16):
@@ -69,19 +71,22 @@ class _RelationalAttention(torch.autograd.Function):
     ) -> Tensor:
         rows = _relation_rows(q, kv, time_kv, relation_att, relation_msg, graph)
         (out, summed), weight = kernels_for(q).forward(*rows, graph, relation_att.shape[1])
+        out = wide(out)
         for part in _parts(graph.query_nodes, graph.query_offsets, len(q)):
             part.add_product(out, summed, relation_msg)
+        out = out.to(q.dtype)
         ctx.save_for_backward(q, kv, time_kv, relation_att, relation_msg, weight, out)
         ctx.graph = graph
         return out
 
     @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         q, kv, time_kv, relation_att, relation_msg, weight, out = ctx.saved_tensors
         graph, grad = ctx.graph, grads[0].contiguous()
         n_heads, d = relation_att.shape[1:3]
         # The softmax's mean gradient: sum over e of weight[e] (grad . message of e) = grad . out.
-        mean = (grad * out).view(len(q), n_heads, d).sum(-1)
+        mean = (wide(grad) * out).view(len(q), n_heads, d).sum(-1)
         rows = _relation_rows(q, kv, time_kv, relation_att, relation_msg, graph)
         targets = _parts(graph.query_nodes, graph.query_offsets, len(q))
         grad_summed = torch.empty_like(rows[0][1])
@@ -90,23 +95,27 @@ class _RelationalAttention(torch.autograd.Function):
         grad_queries, grad_keys, grad_times, summed = kernels_for(q).backward(
             (grad, grad_summed), *rows, weight, mean, graph
         )
-        grad_att, grad_msg = torch.zeros_like(relation_att), torch.zeros_like(relation_msg)
+        grad_att, grad_msg = (torch.zeros_like(wide(x)) for x in (relation_att, relation_msg))
+        total_q, total_kv, total_time = (
+            wide(own) for own, _ in (grad_queries, grad_keys, grad_times)
+        )
         for part in targets:  # query = q A^T, message = summed M
             part.outer(grad_queries[1], q, grad_att, turned=True)
             part.outer(summed, grad, grad_msg, turned=True)
-            part.add_product(grad_queries[0], grad_queries[1], relation_att)
+            part.add_product(total_q, grad_queries[1], relation_att)
         both = torch.cat([relation_att, relation_msg], dim=1)
-        grad_both = torch.zeros_like(both)
+        grad_both = torch.zeros_like(wide(both))
         for part in _parts(graph.key_nodes, graph.key_offsets):  # key = k A, value = v M
             part.outer(grad_keys[1], kv, grad_both)
-            part.add_product(grad_keys[0], grad_keys[1], both.mT)
+            part.add_product(total_kv, grad_keys[1], both.mT)
         if len(time_kv):
             for part in _parts(graph.time_nodes, graph.time_offsets):
                 part.outer(grad_times[1], time_kv, grad_both)
-                part.add_product(grad_times[0], grad_times[1], both.mT)
+                part.add_product(total_time, grad_times[1], both.mT)
         grad_att += grad_both[:, :n_heads]
         grad_msg += grad_both[:, n_heads:]
-        return grad_queries[0], grad_keys[0], grad_times[0], grad_att, grad_msg, None
+        made = (total_q, total_kv, total_time, grad_att, grad_msg)
+        return *(x.to(q.dtype) for x in made), None
 
 
 def _relation_rows(
@@ -150,13 +159,14 @@ class _Part(NamedTuple):
         torch.bmm(_heads(self._gathered(x), d), matrix, out=_heads(rows[self.where], d))
 
     def add_product(self, x: Tensor, rows: Tensor, weight: Tensor) -> None:
-        """x[nodes] += rows @ weight of the relation."""
+        """x[nodes] += rows @ weight of the relation; x may be wider than the rows."""
         d = weight.shape[-1]
         block, matrix = _heads(rows[self.where], d), weight[self.relation]
-        if self.whole:
+        if self.whole and x.dtype == rows.dtype:
             _heads(x, d).baddbmm_(block, matrix)
-        else:
-            x.index_add_(0, self.nodes, torch.bmm(block, matrix).transpose(0, 1).flatten(1))
+            return
+        product = torch.bmm(block, matrix).transpose(0, 1).flatten(1).to(x.dtype)
+        x.index_add_(0, self.nodes, product)
 
     def outer(self, rows: Tensor, x: Tensor, out: Tensor, turned: bool = False) -> None:
         """out[relation] += x[nodes]^T rows, or rows^T x[nodes]."""
@@ -164,7 +174,10 @@ class _Part(NamedTuple):
         left, right = _heads(self._gathered(x), d), _heads(rows[self.where], d)
         if turned:
             left, right = right, left
-        out[self.relation].baddbmm_(left.mT, right)
+        if out.dtype == rows.dtype:
+            out[self.relation].baddbmm_(left.mT, right)
+        else:
+            out[self.relation] += torch.bmm(left.mT, right)
 
     def _gathered(self, x: Tensor) -> Tensor:
         return x if self.whole else x.index_select(0, self.nodes)

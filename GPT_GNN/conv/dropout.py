@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from GPT_GNN.conv.kernels.cpu import num_threads, parallel_kernel
@@ -46,7 +47,7 @@ class Dropout(nn.Module):
 
 def _keys() -> np.ndarray:
     """Two numbers that name a mask, from torch's generator. [2] uint32."""
-    return torch.randint(2**32, (2,)).numpy().astype(np.uint32)
+    return torch.randint(2**32, (2,), device="cpu").numpy().astype(np.uint32)
 
 
 class _HashedDropout(torch.autograd.Function):
@@ -56,6 +57,7 @@ class _HashedDropout(torch.autograd.Function):
         return _dropped(x, p, keys)
 
     @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         return _dropped(grads[0], ctx.p, ctx.keys), None, None
 
@@ -79,7 +81,7 @@ def _drop(x, out, first, second, threshold, scale):  # type: ignore[no-untyped-d
     of different steps are not shifted copies of each other.
     """
     for i in numba.prange(len(x)):
-        z = np.uint32(i) + first
+        z = np.uint32(np.uint32(i) + first)  # Numba adds in 64 bits
         z = np.uint32(z ^ (z >> np.uint32(16)))
         z = np.uint32(z * np.uint32(0x7FEB352D))
         z = np.uint32(z ^ (z >> np.uint32(15)) ^ second)

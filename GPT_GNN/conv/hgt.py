@@ -15,7 +15,7 @@ from GPT_GNN.conv.time_encoding import RelativeTimeEncoding
 
 
 class HGTConv(nn.Module):
-    """One HGT layer with projections on nodes and relation transforms on rows (DESIGN section 4).
+    """One HGT layer, with projections of nodes and not of edges.
 
     For target i of type t and source j of type s over relation r:
     K = K_s(x_j + RTE(dt)), V = V_s(x_j + RTE(dt)), Q = Q_t(x_i);
@@ -24,8 +24,8 @@ class HGTConv(nn.Module):
     LayerNorm of the type if ``use_norm``, then dropout.
 
     K_s is linear, so K_s(x + RTE) = K_s x + W_K RTE: nodes are projected once and the time term is
-    a table of few rows. Q . (K W_att_r) = (Q W_att_r^T) . K and sum att (V W_msg_r) = (sum att V)
-    W_msg_r, so both relation transforms act once a row (a target's edges of one relation).
+    a table of few rows. W_att_r and W_msg_r act on the smaller side of a relation, see
+    :mod:`GPT_GNN.conv.attention`.
 
     Args:
         n_hid: D, a multiple of ``n_heads``.
@@ -81,12 +81,11 @@ class HGTConv(nn.Module):
             q, kv, self._time_kv(kv, graph), self.relation_att * scale, self.relation_msg, graph
         )
         message = F.gelu(message)
-        out = [
-            norm(torch.lerp(old, a(new), torch.sigmoid(skip)))
-            for a, norm, skip, new, old in zip(
-                self.a, self.norms, self.skip, graph.by_type(message), parts, strict=True
-            )
-        ]
+        out = []
+        layers = zip(self.a, self.norms, self.skip, graph.by_type(message), parts, strict=True)
+        for a, norm, skip, received, old in layers:
+            new = a(received)  # in half precision under autocast, where ``old`` may be whole
+            out.append(norm(torch.lerp(old.to(new.dtype), new, torch.sigmoid(skip))))
         return self.dropout(torch.cat(out))
 
     def _time_kv(self, kv: Tensor, graph: BatchGraph) -> Tensor:

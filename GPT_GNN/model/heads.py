@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 TEMPERATURE = 0.1  # of every cosine score, as published
@@ -125,7 +126,9 @@ class _TiedCrossEntropy(torch.autograd.Function):
     ) -> Tensor:
         n = max(len(hidden), 1)
         rows = max(1, 2**22 // len(weight))  # 16 MB of float32 logits a slice
-        grad_hidden, grad_bias = torch.empty_like(hidden), torch.zeros_like(bias)
+        # Float32: divided by n, the gradient of a half would be below its smallest numbers.
+        grad_hidden = torch.empty_like(hidden, dtype=bias.dtype)
+        grad_bias = torch.zeros_like(bias)
         loss = bias.new_zeros(())
         for a in range(0, len(hidden), rows):
             logits = torch.addmm(bias, hidden[a : a + rows], weight.T).to(bias.dtype)
@@ -136,13 +139,16 @@ class _TiedCrossEntropy(torch.autograd.Function):
                 continue
             grad = logits.sub_(log_total).exp_()
             grad.scatter_add_(1, index, grad.new_full(index.shape, -1.0))
-            grad_hidden[a : a + rows] = grad @ weight / n
+            with full_precision(grad):
+                grad_hidden[a : a + rows] = grad @ weight / n
             grad_bias += grad.sum(0) / n
         ctx.save_for_backward(grad_hidden, grad_bias)
+        ctx.dtype = hidden.dtype
         return loss
 
     @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, Tensor, None, None]:
         (grad,) = grads
         grad_hidden, grad_bias = ctx.saved_tensors
-        return grad * grad_hidden, None, grad * grad_bias, None, None
+        return (grad * grad_hidden).to(ctx.dtype), None, grad * grad_bias, None, None

@@ -115,7 +115,7 @@ def fit(
         told = {**run.config, "places": run.places, "versions": versions()}
         log = RunLog(run.folder, told, done if run.resume else None)
         batches = Loader(
-            _made_for(run.device, make_batch), range(done, plan.total_steps), run.n_pool
+            batches_for(run.device, make_batch), range(done, plan.total_steps), run.n_pool
         )
         bar = tqdm(total=plan.total_steps, initial=done, unit="step", disable=None)
         for step, batch in zip(count(done + 1), batches):  # noqa: B905 - count() is endless
@@ -125,7 +125,8 @@ def fit(
                 values = model(to_device(batch, run.device))
             _check_finite(values, step)
             norm = stepper.backward(values["loss"])
-            _check_finite({**values, "gradient norm": norm}, step)
+            if not stepper.may_overflow:
+                _check_finite({"gradient norm": norm}, step)
             lr = stepper.lr
             stepper.step()
             numbers = {name: value.item() for name, value in values.items()}
@@ -151,7 +152,7 @@ def fit(
     return log
 
 
-def _made_for(device: torch.device, make_batch: Callable[[int], Any]) -> Callable[[int], Any]:
+def batches_for(device: torch.device, make_batch: Callable[[int], Any]) -> Callable[[int], Any]:
     """Batches of a GPU's run go to pinned memory, still in the loader's thread."""
     return make_batch if device.type == "cpu" else lambda step: pin_memory(make_batch(step))
 

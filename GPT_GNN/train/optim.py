@@ -45,7 +45,8 @@ class Stepper:
         weight_decay: float,
         total_steps: int,
     ) -> None:
-        self.amp, self.clip, self.device = amp, clip, device
+        autocast(amp, device)  # refuses what cannot be, before anything of an older run is lost
+        self.clip = clip
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = build_optimizer(model, optimizer, max_lr, weight_decay)
         self.scheduler = build_scheduler(self.optimizer, scheduler, max_lr, total_steps)
@@ -57,21 +58,34 @@ class Stepper:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def backward(self, loss: Tensor) -> Tensor:
-        """Gradients of a loss, clipped; returns their norm before.
-
-        In float16 a norm may be infinite: the step is then left out and the scale lowered.
-        """
+        """Gradients of a loss, clipped; returns their norm before."""
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
-        return norm.new_zeros(()) if self.scaler.is_enabled() else norm
+        return nn.utils.clip_grad_norm_(self.parameters, self.clip)
+
+    @property
+    def may_overflow(self) -> bool:
+        """Whether a norm may be infinite: in float16, where the step is then left out."""
+        return bool(self.scaler.is_enabled())
 
     def step(self) -> None:
-        """Move the parameters, then the schedule."""
+        """Move the parameters, then the schedule; neither when a float16 gradient overflowed.
+
+        Raises:
+            FloatingPointError: gradients overflow however far their scale is lowered.
+        """
+        before = self.scaler.get_scale()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.scheduler.step()
+        scale = self.scaler.get_scale()
+        if scale < 1:
+            raise FloatingPointError(
+                f"float16 gradients are not finite at a scale of {before}: nothing was saved since "
+                "the last checkpoint. --amp bf16 or off may help"
+            )
+        if scale >= before:
+            self.scheduler.step()
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run goes on from."""

@@ -103,9 +103,10 @@ def keep_freed_memory() -> None:
     """
     trim_threshold, mmap_threshold = -1, -3  # names of malloc.h
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is not None:
+    # Older versions refuse more than half a heap; and without a bound for mmap the other setting
+    # would freeze it at 128 KiB, which is worse than doing nothing.
+    if mallopt is not None and (mallopt(mmap_threshold, 2**30) or mallopt(mmap_threshold, 2**25)):
         mallopt(trim_threshold, 2**31 - 1)
-        mallopt(mmap_threshold, 2**30)
 
 
 def run_script(main: Callable[[], None]) -> int:

@@ -152,6 +152,31 @@ def test_halves_are_summed_in_float32(monkeypatch, dtype, kernel):
     torch.testing.assert_close(kv.grad[:, 4:], torch.full((n, 4), 1 / n, dtype=dtype))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_halves_are_rounded_once_and_not_a_relation_at_a_time(monkeypatch, dtype):
+    """What a GPU computes: the arguments stay halves, the sums over 30 relations do not."""
+    monkeypatch.setattr(attention, "kernels_for", lambda x: plain)
+    rng = np.random.default_rng(0)
+    n, each, num_relations = 60, 400, 30
+    ends = [(rng.integers(0, n, each), np.sort(rng.integers(0, n, each))) for _ in range(30)]
+    src, dst = (np.concatenate(side) for side in zip(*ends, strict=True))
+    graph = batch_graph((0, n), src, dst, np.arange(num_relations + 1) * each, None)
+    torch.manual_seed(0)
+    shapes = [(n, 8), (n, 16), (0, 16), (num_relations, 2, 4, 4), (num_relations, 2, 4, 4)]
+    half = [(torch.randn(shape) / 2).to(dtype).requires_grad_() for shape in shapes]
+    whole = [x.detach().float().requires_grad_() for x in half]
+    results = []
+    for given in (half, whole):
+        out = attention._RelationalAttention.apply(*given, graph)
+        assert out.dtype == given[0].dtype
+        grads = torch.autograd.grad((out * torch.linspace(-1, 1, 8).to(out.dtype)).sum(), given)
+        results.append([out.detach(), *(g for g, x in zip(grads, given, strict=True) if len(x))])
+    unit = torch.finfo(dtype).eps
+    for got, want in zip(*results, strict=True):
+        error = (got.float() - want).norm() / want.norm()
+        assert error < 0.7 * unit
+
+
 def test_what_is_kept_does_not_grow_with_the_relations():
     """The same edges as one relation or as fifty: the same tensors wait for backward."""
     rng = np.random.default_rng(0)

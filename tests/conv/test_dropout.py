@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import numba
+import numpy as np
 import pytest
 import torch
 
+from GPT_GNN.conv import dropout
 from GPT_GNN.conv.dropout import Dropout
 
 
@@ -28,6 +30,17 @@ def test_zeroes_the_share_asked_for_and_keeps_the_mean(p):
         assert (share.mean(dim) - p).abs().max() < 0.12
     neighbours = (share[:, 1:] * share[:, :-1]).mean().item()
     assert abs(neighbours - p * p) < 0.005
+
+
+@pytest.mark.parametrize("first", [5, 2**32 - 300])  # the second one wraps round within the tensor
+def test_the_mask_is_the_hash_that_is_documented(monkeypatch, first):
+    monkeypatch.setattr(dropout, "_keys", lambda: np.array([first, 77], dtype=np.uint32))
+    z = np.arange(1000, dtype=np.uint32) + np.uint32(first)
+    z = (z ^ (z >> np.uint32(16))) * np.uint32(0x7FEB352D)
+    z = (z ^ (z >> np.uint32(15)) ^ np.uint32(77)) * np.uint32(0x846CA68B)
+    z = z ^ (z >> np.uint32(16))
+    zero = Dropout(0.25)(torch.ones(1000)) == 0
+    assert zero.tolist() == (z < 2**30).tolist()
 
 
 def test_masks_of_two_calls_are_independent_and_not_shifted_copies():

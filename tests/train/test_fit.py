@@ -311,3 +311,11 @@ def test_unknown_names():
         build_optimizer(Small(), "lamb", 0.1, 0)
     with pytest.raises(ValueError, match="'step'; available: cycle, cosine, none"):
         build_scheduler(build_optimizer(Small(), "sgd", 0.1, 0), "step", 0.1, 5)
+
+
+def test_a_precision_that_cannot_be_leaves_an_older_run_as_it_is(tmp_path):
+    Fixture(tmp_path).go()
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match="--amp fp16"):
+        Fixture(tmp_path, amp="fp16").go()
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 import torch
 
-from GPT_GNN.batch.batch import pin_memory, to_device
+from GPT_GNN.batch.batch import assemble, pin_memory, to_device
 from GPT_GNN.config import EncoderConfig, GPTConfig
 from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.model.gnn import GNN
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.train.fit import _made_for
+from GPT_GNN.schema import Schema
+from GPT_GNN.train import optim
+from GPT_GNN.train.fit import batches_for
 from GPT_GNN.train.optim import Stepper, autocast
 from GPT_GNN.train.runtime import seeded
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
@@ -59,6 +65,60 @@ def test_bf16_stays_near_float32_and_keeps_losses_and_parameters_whole(toy, attr
         assert cosine > 0.98 or want_grads[name].norm() < 1e-3, name
 
 
+@pytest.mark.parametrize("wide_norm", [False, True])
+def test_bf16_with_types_without_features_and_norms_that_stay_whole(monkeypatch, wide_norm):
+    """On a GPU autocast leaves the results of LayerNorm in float32; so is a learned input."""
+    if wide_norm:
+        forward = torch.nn.LayerNorm.forward
+        monkeypatch.setattr(torch.nn.LayerNorm, "forward", lambda *x: forward(*x).float())
+    schema = Schema(("a", "f"), (("f", "r", "a"), ("a", "rev_r", "f")), (1, 0), (False, False))
+    encoder = GNN(schema, {"a": 6, "f": 0}, "hgt", 8, 2, 3, 0.0, prev_norm=True, last_norm=True)
+    src, dst = np.array([0, 1, 0, 1]), np.array([0, 1, 0, 1])
+    x = [np.ones((2, 6), np.float32), np.ones((2, 0), np.float32)]
+    times = [np.zeros(2, np.int32)] * 2
+    batch = assemble(schema, x, times, src, dst, np.array([0, 2, 4]))
+    want = encoder(batch)
+    with autocast("bf16", CPU):
+        got = encoder(batch)
+    assert got.dtype == torch.float32
+    torch.testing.assert_close(got, want, rtol=0.05, atol=0.05)
+    got.sum().backward()
+
+
+def scaled(monkeypatch, model):
+    """A float16 stepper on the CPU, where only its scale can be tried."""
+    monkeypatch.setattr(optim, "autocast", lambda amp, device: None)
+    return Stepper(model, CPU, "fp16", 0.5, "adamw", "cosine", 0.1, 0.0, 10)
+
+
+def test_float16_leaves_out_a_step_that_overflowed_and_unscales_before_it_clips(monkeypatch):
+    model = torch.nn.Linear(3, 1)
+    stepper = scaled(monkeypatch, model)
+    assert stepper.may_overflow
+    weight, scale = model.weight.detach().clone(), stepper.scaler.get_scale()
+    norm = stepper.backward(model(torch.ones(1, 3)).sum() * math.inf)
+    assert not norm.isfinite()
+    stepper.step()
+    assert torch.equal(model.weight, weight) and stepper.lr == 0.1
+    assert stepper.scaler.get_scale() < scale
+    norm = stepper.backward(100 * model(torch.ones(1, 3)).sum())
+    assert norm.item() == pytest.approx(200, rel=1e-4)
+    stepper.step()
+    assert not torch.equal(model.weight, weight) and stepper.lr < 0.1
+    other = scaled(monkeypatch, model)
+    other.load_state_dict(stepper.state_dict())
+    assert other.scaler.get_scale() == stepper.scaler.get_scale()
+
+
+def test_float16_that_never_fits_is_an_error(monkeypatch):
+    model = torch.nn.Linear(3, 1)
+    stepper = scaled(monkeypatch, model)
+    with pytest.raises(FloatingPointError, match="float16 gradients are not finite"):
+        for _ in range(40):
+            stepper.backward(model(torch.ones(1, 3)).sum() * math.nan)
+            stepper.step()
+
+
 def test_float16_needs_a_gpu():
     with pytest.raises(ValueError, match="--amp fp16: expected a GPU, found the CPU"):
         autocast("fp16", CPU)
@@ -81,7 +141,7 @@ def test_a_step_is_clipped_and_moves_the_schedule():
 
 
 @pytest.mark.parametrize("amp", ["off", "bf16"])
-def test_checkpointing_changes_no_bit_and_keeps_less(toy, amp):
+def test_checkpointing_changes_no_value_and_keeps_less(toy, amp):
     results, kept = [], []
     for checkpointing in (False, True):
         objective, data = objective_and_batch(toy, gradient_checkpointing=checkpointing)
@@ -109,9 +169,9 @@ def test_a_gpu_s_batches_are_pinned_whole_and_the_cpu_s_are_not(toy, monkeypatch
     _, data = objective_and_batch(toy, "text")
     pinned = []
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda x: pinned.append(x) or x)
-    assert _made_for(CPU, lambda step: data)(0) is data
+    assert batches_for(CPU, lambda step: data)(0) is data
     assert not pinned
-    _made_for(torch.device("cuda"), lambda step: data)(0)
+    batches_for(torch.device("cuda"), lambda step: data)(0)
     moved = []
     monkeypatch.setattr(torch.Tensor, "to", lambda x, *_, **__: moved.append(x) or x)
     to_device(data, CPU)

@@ -58,7 +58,7 @@ def backward(
 
 def _keys(keys: Rows, times: Rows, graph: BatchGraph, n_heads: int) -> tuple[Tensor, Tensor]:
     """Keys and values of the edges, [E, H, d] each, time included."""
-    kv = _wide(torch.cat(keys)[graph.edge_key])
+    kv = wide(torch.cat(keys)[graph.edge_key])
     if len(times[0]):
         kv = kv + torch.cat(times)[graph.edge_time_key]
     k, v = kv.chunk(2, dim=1)
@@ -66,7 +66,7 @@ def _keys(keys: Rows, times: Rows, graph: BatchGraph, n_heads: int) -> tuple[Ten
 
 
 def _heads(x: Tensor, n_heads: int) -> Tensor:
-    return _wide(x).unflatten(1, (n_heads, -1))
+    return wide(x).unflatten(1, (n_heads, -1))
 
 
 def _summed(values: Tensor, index: Tensor, like: Rows) -> Rows:
@@ -77,6 +77,6 @@ def _summed(values: Tensor, index: Tensor, like: Rows) -> Rows:
     return total[:own], total[own:]
 
 
-def _wide(x: Tensor) -> Tensor:
+def wide(x: Tensor) -> Tensor:
     """At least float32: sums of halves lose their small terms."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x

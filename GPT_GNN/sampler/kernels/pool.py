@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from GPT_GNN.sampler.kernels.compiler import kernel
+from GPT_GNN.sampler.kernels.compiler import cached, kernel
 
 # A reached node in half a cache line, because it is met at random.
 _ENTRY = np.dtype(
@@ -72,7 +72,7 @@ def new_tally(types):
     )
 
 
-@kernel
+@cached
 def new_pool(capacity):
     """An empty pool for at least ``capacity`` entries."""
     size = 1024

@@ -1,0 +1,46 @@
+"""The floor that the encoder is measured against, counted by hand; the lines that are printed."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.floor import products
+from benchmarks.measure import interleaved, line, show
+from GPT_GNN.batch.batch import Batch, batch_graph
+
+HID, HEADS, LAYERS = 8, 2, 3
+
+
+def test_the_floor_of_a_small_batch():
+    """5 nodes of type a (3 features), 2 of type b (none); 4 edges a -> b and a self loop a node."""
+    src = np.array([0, 1, 2, 2, *range(7)])
+    dst = np.array([5, 5, 5, 6, *range(7)])
+    graph = batch_graph((0, 5, 7), src, dst, np.array([0, 4, 11]), None)
+    batch = Batch((torch.zeros(5, 3), torch.zeros(2, 0)), graph)
+    found = products(batch, ("a", "b"), ["r", "self"], HID, HEADS, LAYERS)
+    nodes = 2 * 7 * HID * HID  # flops of a projection of every node
+    rows = 2 * (2 + 7) * HID * (HID // HEADS)  # of r's two targets (three sources) and of all loops
+    want = 2 * (2 * 5 * 3 * HID) + 3 * LAYERS * (4 * nodes + 2 * rows)
+    assert sum(p.gflop for p in found) * 1e9 == pytest.approx(want)
+    for product in found:
+        product.run(product.operands())
+
+
+def test_a_line_has_what_the_readme_says(capsys):
+    show(line("conv", "literal", 3.0, 0.5, 4, nodes=7))
+    record = json.loads(capsys.readouterr().out)
+    names = "benchmark reference reference_s ours_s ratio peak_mb runs nodes machine versions"
+    assert list(record) == names.split()
+    assert record["ratio"] == 6.0
+    assert line("step", None, None, 0.5, 4)["ratio"] is None
+
+
+def test_functions_run_in_turn_and_the_warm_up_does_not_count():
+    calls = []
+    seconds = interleaved({n: lambda n=n: calls.append(n) for n in "ab"}, runs=2, warm_up=1)
+    assert calls == list("ababab")
+    assert set(seconds) == {"a", "b"}
