@@ -62,7 +62,7 @@ def products(
     heads: int,
     layers: int,
 ) -> list[Product]:
-    """DESIGN section 4, point 1: each product once, with its smallest side.
+    """Each product that the encoder needs once, with its smallest side.
 
     Type-wise input layer and K, Q, V, A of every node; W_att and W_msg of each relation on its
     distinct sources or its distinct targets, whichever are fewer (edges never are).

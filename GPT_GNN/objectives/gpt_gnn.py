@@ -57,7 +57,7 @@ class GPTBatch:
 
 
 class GPTGNN(nn.Module):
-    """Generative pre-training of an encoder (sections 3 and 4 of the paper; DESIGN of each step).
+    """Generative pre-training of an encoder (sections 3 and 4 of the paper).
 
     Every target appears twice in a batch. The edge generation node keeps its attributes and is
     scored against the sources of its masked links. The attribute generation node starts from the

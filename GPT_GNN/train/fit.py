@@ -20,7 +20,7 @@ from GPT_GNN.schema import Schema
 from GPT_GNN.train.checkpoint import check_same, check_schema, load_checkpoint, save_checkpoint
 from GPT_GNN.train.log import RunLog
 from GPT_GNN.train.optim import Stepper, autocast
-from GPT_GNN.train.runtime import Interrupted, StopSignal, seeded, versions
+from GPT_GNN.train.runtime import Interrupted, StopSignal, peak_memory_mb, seeded, versions
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,7 @@ def fit(
                 bar.close()
                 raise Interrupted(f"stopped after step {step}; --resume continues from there")
         bar.close()
+        log.say(f"peak memory {peak_memory_mb(run.device):,.0f} MB")
     return log
 
 

@@ -109,6 +109,21 @@ def keep_freed_memory() -> None:
         mallopt(trim_threshold, 2**31 - 1)
 
 
+def peak_memory_mb(device: torch.device) -> float:
+    """The most memory so far: what tensors took on a GPU, all of this process on the CPU.
+
+    On the CPU it counts pages of mapped files that are in use; 0 where the system does not tell.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    if sys.platform == "win32":
+        return 0.0
+    import resource  # not on Windows
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
 def run_script(main: Callable[[], None]) -> int:
     """Run a script's main; a user's mistake becomes one line and status 1, Ctrl-C status 130."""
     keep_freed_memory()

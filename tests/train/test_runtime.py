@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ctypes
 
+import numpy as np
 import pytest
+import torch
 
-from GPT_GNN.train.runtime import keep_freed_memory
+from GPT_GNN.train.runtime import keep_freed_memory, peak_memory_mb
 
+CPU = torch.device("cpu")
 TRIM, MMAP = -1, -3
 
 
@@ -39,3 +42,13 @@ def test_memory_is_kept_only_where_large_blocks_can_be(monkeypatch, largest, wan
 def test_a_c_library_without_the_setting_is_left_alone(monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     keep_freed_memory()
+
+
+def test_the_peak_is_in_megabytes_and_does_not_fall():
+    before = peak_memory_mb(CPU)
+    assert 50 < before < 100_000
+    held = np.ones(int(before + 64) * 2**17)  # more than the whole process so far
+    peak = peak_memory_mb(CPU)
+    assert peak >= before + 60
+    del held
+    assert peak_memory_mb(CPU) >= peak
