@@ -38,7 +38,7 @@ ENCODER = (
     "--n_hid 64 --n_heads 4 --n_layers 2 --sample_depth 3 --sample_width 64 --n_pool 0 --cuda -1"
 )
 PRETRAIN = (
-    "--attr_type text --attr_ratio 0.9 --batch_size 128 --n_epoch 25 --n_batch 18 --max_lr 5e-3"
+    "--attr_type text --attr_ratio 0.9 --batch_size 128 --n_epoch 50 --n_batch 18 --max_lr 5e-3"
 )
 FINETUNE = "--data_percentage 0.1 --batch_size 64 --n_epoch 10 --n_batch 12 --max_lr 1e-3"
 
