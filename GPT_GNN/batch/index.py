@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from GPT_GNN.sampler.kernels.compiler import cached
+from GPT_GNN.compiler import serial_kernel
 
 
 class EdgeIndex(NamedTuple):
@@ -31,7 +31,7 @@ class EdgeIndex(NamedTuple):
     key_edges: np.ndarray
 
 
-@cached
+@serial_kernel
 def time_rows(src, dst, node_time, type_of_node, no_time, zero, span):  # type: ignore[no-untyped-def]
     """Rows of the relative time table in use, and what each edge takes from it.
 
@@ -58,7 +58,7 @@ def time_rows(src, dst, node_time, type_of_node, no_time, zero, span):  # type: 
     return in_use, edge_row
 
 
-@cached
+@serial_kernel
 def index_edges(src, dst, relation_edges, edge_time, num_nodes, num_times):  # type: ignore[no-untyped-def]
     """Index edges that are grouped by relation and ascend by target within each.
 
@@ -139,7 +139,7 @@ def index_edges(src, dst, relation_edges, edge_time, num_nodes, num_times):  # t
     )
 
 
-@cached
+@serial_kernel
 def _grouped(group, order, num_groups):  # type: ignore[no-untyped-def]
     """Stable counting sort: where each group begins, and ``order`` rearranged by its groups."""
     begin = np.zeros(num_groups + 1, np.int64)

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from GPT_GNN.batch.mask import Masked
+from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.heads import Matcher, unit
-from GPT_GNN.sampler.kernels.compiler import cached
 from GPT_GNN.sampler.subgraph import Subgraph
 
 MIN_MASKED = 8  # a relation with no more masked edges than this in a batch is skipped, as published
@@ -100,7 +100,7 @@ def link_tasks(
     return tasks
 
 
-@cached
+@serial_kernel
 def _ends(src, dst, generated):  # type: ignore[no-untyped-def]
     """Of one relation, edges ascending by dst: what its masked edges join, and all sources.
 
@@ -124,7 +124,7 @@ def _ends(src, dst, generated):  # type: ignore[no-untyped-def]
     return targets[:n].copy(), edge_target, edge_source, np.flatnonzero(is_source)
 
 
-@cached
+@serial_kernel
 def _negatives(src, dst, targets, candidates):  # type: ignore[no-untyped-def]
     """[S, C] bool: no edge of the subgraph, masked or not, joins candidate and target."""
     column = np.full(src.max() + 1, -1)

@@ -6,28 +6,15 @@ not negative and the loop becomes vector instructions (ten times faster than ``r
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numba
 import numpy as np
 import torch
 from torch import Tensor
 
 from GPT_GNN.batch.batch import BatchGraph
+from GPT_GNN.compiler import parallel_kernel
 
 Rows = tuple[Tensor, Tensor]  # of the nodes (or times) and, numbered on, of the relations
-
-_MATH = {"reassoc", "contract", "nsz", "arcp"}  # lets sums become vectors; keeps inf and nan
-
-
-def parallel_kernel(function: Callable[..., None]) -> Any:
-    """Compile for all cores, kept on disk where there is a place for it."""
-    options = {"parallel": True, "nogil": True, "fastmath": _MATH}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # neither the package's folder nor the user's cache folder is writable
-        return numba.njit(**options)(function)
 
 
 def forward(

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numba
 
-kernel = numba.njit(nogil=True, error_model="numpy")
+from GPT_GNN.compiler import SERIAL
 
-
-def cached(function: Callable[..., Any]) -> Any:
-    """Compile and keep the machine code, callees included, on disk where there is a place."""
-    try:
-        return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
-    except RuntimeError:  # neither the package's folder nor the user's cache folder is writable
-        return kernel(function)
+kernel = numba.njit(**SERIAL)
 
 
 def fingerprint() -> int:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.sampler.kernels.compiler import cached, fingerprint
+from GPT_GNN.compiler import serial_kernel
+from GPT_GNN.sampler.kernels.compiler import fingerprint
 from GPT_GNN.sampler.kernels.induce import directed, induced
 from GPT_GNN.sampler.kernels.walk import walk
 
@@ -26,7 +27,7 @@ def _compiled(version: int) -> Any:
         and the pool, longer where it had to be, to give to the next call.
     """
 
-    @cached
+    @serial_kernel
     def sample(graph, hidden, seeds, seed_kinds, seed_times, depth, width, time_max, seed, pool):
         _ = version  # closed over, so that it is part of the key
         pool, tally = walk(

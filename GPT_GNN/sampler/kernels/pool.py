@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from GPT_GNN.sampler.kernels.compiler import cached, kernel
+from GPT_GNN.compiler import serial_kernel
+from GPT_GNN.sampler.kernels.compiler import kernel
 
 # A reached node in half a cache line, because it is met at random.
 _ENTRY = np.dtype(
@@ -72,7 +73,7 @@ def new_tally(types):
     )
 
 
-@cached
+@serial_kernel
 def new_pool(capacity):
     """An empty pool for at least ``capacity`` entries."""
     size = 1024
