@@ -8,12 +8,11 @@ Per head, for target i with in-edges e = (j -> i) of relation r and time differe
 
 A_r and M_r act once on each distinct target of the relation (q A_r^T; the weighted sum M_r) or once
 on each distinct source and time difference (k A_r, v M_r), whichever are fewer (targets, when
-equal): see *query* and
-*key* in :class:`GPT_GNN.batch.batch.BatchGraph`. What is left is attention of queries over keys,
-which one kernel does without [E, D] temporaries: ``cpu.py`` in Numba, ``cuda.py`` in Triton,
-``plain.py`` with tensor operations elsewhere. Kept for backward are the arguments, the result and
-[E, H] weights; the transformed rows are made again, so that what a step keeps does not grow with
-the number of relations.
+equal): see *query* and *key* in :class:`GPT_GNN.batch.batch.BatchGraph`. What is left is attention
+of queries over keys, which one kernel does without [E, D] temporaries: ``cpu.py`` in Numba,
+``cuda.py`` in Triton, ``plain.py`` with tensor operations elsewhere. Kept for backward are the
+arguments, the result and [E, H] weights; the transformed rows are made again, so that what a step
+keeps does not grow with the number of relations.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from torch.autograd.function import once_differentiable
 
 from GPT_GNN.batch.batch import BatchGraph
 from GPT_GNN.conv.kernels import kernels_for
-from GPT_GNN.conv.kernels.plain import Rows, wide
+from GPT_GNN.conv.kernels.rows import Rows, wide
 
 
 def relational_attention(
@@ -53,7 +52,7 @@ def relational_attention(
     dtype = q.dtype
     if q.device.type == "cpu" and dtype in (torch.bfloat16, torch.float16):
         dtype = torch.float32
-    given = [x.to(dtype) for x in (q, kv, time_kv, relation_att, relation_msg)]
+    given = [x.to(dtype).contiguous() for x in (q, kv, time_kv, relation_att, relation_msg)]
     with torch.autocast(q.device.type, enabled=False):  # what is float32 here stays so
         return _RelationalAttention.apply(*given, graph).to(q.dtype)  # type: ignore[no-any-return]
 

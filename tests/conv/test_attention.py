@@ -109,6 +109,17 @@ def test_equals_the_formula_and_its_gradients(monkeypatch, kernel, seed, timed):
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
+def test_arguments_need_not_be_contiguous(monkeypatch, kernel):
+    monkeypatch.setattr(attention, "kernels_for", lambda x: KERNELS[kernel])
+    graph = random_graph(0)
+    given = arguments(graph, grad=False)
+    strided = [torch.stack([x, x], dim=-1)[..., 0] for x in given]
+    assert not any(x.is_contiguous() for x in strided)
+    want, got = (relational_attention(*x, graph) for x in (given, strided))
+    assert torch.equal(got, want)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
 def test_gradients_equal_differences(monkeypatch, kernel):
     monkeypatch.setattr(attention, "kernels_for", lambda x: KERNELS[kernel])
     graph = random_graph(3)

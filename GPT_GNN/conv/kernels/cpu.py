@@ -13,8 +13,7 @@ from torch import Tensor
 
 from GPT_GNN.batch.batch import BatchGraph
 from GPT_GNN.compiler import parallel_kernel
-
-Rows = tuple[Tensor, Tensor]  # of the nodes (or times) and, numbered on, of the relations
+from GPT_GNN.conv.kernels.rows import Rows, by_target, empty_like
 
 
 def forward(
@@ -22,8 +21,8 @@ def forward(
 ) -> tuple[Rows, Tensor]:
     """Sums of values, as rows like the queries', and weights [E, H]."""
     weight = queries[0].new_empty(len(graph.src), n_heads)
-    out = _empty_like(queries)
-    _forward(*_arrays(*queries, *keys, *times, weight, *out, *_by_target(graph)), num_threads())
+    out = empty_like(queries)
+    _forward(*_arrays(*queries, *keys, *times, weight, *out, *by_target(graph)), num_threads())
     return out, weight
 
 
@@ -38,12 +37,12 @@ def backward(
 ) -> tuple[Rows, Rows, Rows, Tensor]:
     """Gradients of queries, keys and times, and the sums of values for relations' rows again."""
     threads = num_threads()
-    grad_queries, again = _empty_like(queries), torch.empty_like(queries[1])
+    grad_queries, again = empty_like(queries), torch.empty_like(queries[1])
     grad_score = torch.empty_like(weight)
     given = (*grad, *queries, *keys, *times, weight, mean)
     made = (grad_score, *grad_queries, again)
-    _backward_queries(*_arrays(*given, *made, *_by_target(graph)), threads)
-    grad_keys = _empty_like(keys)
+    _backward_queries(*_arrays(*given, *made, *by_target(graph)), threads)
+    grad_keys = empty_like(keys)
     own, rows = (x.new_zeros(threads, *x.shape) for x in times)  # threads share time differences
     made = (*grad_keys, own, rows)
     by_key = (graph.edge_query, graph.edge_time_key, graph.key_ptr, graph.key_edges)
@@ -64,23 +63,8 @@ def num_threads() -> int:
     return min(threads, own)
 
 
-def _empty_like(rows: Rows) -> Rows:
-    return torch.empty_like(rows[0]), torch.empty_like(rows[1])
-
-
 def _arrays(*tensors: Tensor) -> list[np.ndarray]:
     return [tensor.detach().numpy() for tensor in tensors]
-
-
-def _by_target(graph: BatchGraph) -> tuple[Tensor, ...]:
-    return (
-        graph.edge_query,
-        graph.edge_key,
-        graph.edge_time_key,
-        graph.row_ptr,
-        graph.dst_ptr,
-        graph.dst_rows,
-    )
 
 
 @numba.njit(inline="always")

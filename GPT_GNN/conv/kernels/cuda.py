@@ -20,8 +20,7 @@ import triton.language as tl
 from torch import Tensor
 
 from GPT_GNN.batch.batch import BatchGraph
-
-Rows = tuple[Tensor, Tensor]  # of the nodes (or times) and, numbered on, of the relations
+from GPT_GNN.conv.kernels.rows import Rows, by_target, empty_like
 
 _TILE = 2048  # numbers in a tile: 16 of a thread's registers
 
@@ -32,9 +31,9 @@ def forward(
     """Sums of values, as rows like the queries', and weights [E, H] float32."""
     queries, keys, times = _contiguous(queries), _contiguous(keys), _contiguous(times)
     weight = queries[0].new_empty(len(graph.src), n_heads, dtype=torch.float32)
-    out = _empty_like(queries)
+    out = empty_like(queries)
     scores = torch.empty_like(weight)  # in place, a thread could read what another has replaced
-    arrays = (*queries, *keys, *times, scores, weight, *out, *_by_target(graph))
+    arrays = (*queries, *keys, *times, scores, weight, *out, *by_target(graph))
     _launch(_forward, graph.num_nodes, *arrays, *_sizes(queries, times, n_heads))
     return out, weight
 
@@ -52,12 +51,12 @@ def backward(
     grad, queries = _contiguous(grad), _contiguous(queries)
     keys, times = _contiguous(keys), _contiguous(times)
     sizes = _sizes(queries, times, weight.shape[1])
-    grad_queries, again = _empty_like(queries), torch.empty_like(queries[1])
+    grad_queries, again = empty_like(queries), torch.empty_like(queries[1])
     grad_score = torch.empty_like(weight)
     given = (*grad, *queries, *keys, *times, weight, mean.contiguous())
     made = (grad_score, *grad_queries, again)
-    _launch(_backward_queries, graph.num_nodes, *given, *made, *_by_target(graph), *sizes)
-    grad_keys = _empty_like(keys)
+    _launch(_backward_queries, graph.num_nodes, *given, *made, *by_target(graph), *sizes)
+    grad_keys = empty_like(keys)
     own, rows = (torch.zeros_like(x, dtype=torch.float32) for x in times)
     arrays = (*grad, *queries, weight, grad_score, *grad_keys, own, rows)
     by_key = (graph.edge_query, graph.edge_time_key, graph.key_ptr, graph.key_edges)
@@ -68,21 +67,6 @@ def backward(
 
 def _contiguous(rows: Rows) -> Rows:
     return rows[0].contiguous(), rows[1].contiguous()
-
-
-def _empty_like(rows: Rows) -> Rows:
-    return torch.empty_like(rows[0]), torch.empty_like(rows[1])
-
-
-def _by_target(graph: BatchGraph) -> tuple[Tensor, ...]:
-    return (
-        graph.edge_query,
-        graph.edge_key,
-        graph.edge_time_key,
-        graph.row_ptr,
-        graph.dst_ptr,
-        graph.dst_rows,
-    )
 
 
 def _sizes(queries: Rows, times: Rows, n_heads: int) -> tuple[int, ...]:

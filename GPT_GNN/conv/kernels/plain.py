@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from GPT_GNN.batch.batch import BatchGraph
-
-Rows = tuple[Tensor, Tensor]  # of the nodes (or times) and, numbered on, of the relations
+from GPT_GNN.conv.kernels.rows import Rows, wide
 
 
 def forward(
@@ -75,8 +74,3 @@ def _summed(values: Tensor, index: Tensor, like: Rows) -> Rows:
     total = values.new_zeros(own + rows, values.shape[1]).index_add_(0, index, values)
     total = total.to(like[0].dtype)
     return total[:own], total[own:]
-
-
-def wide(x: Tensor) -> Tensor:
-    """At least float32: sums of halves lose their small terms."""
-    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
