@@ -24,6 +24,11 @@ def serial_kernel(function: Callable[..., Any]) -> Any:
     return _kept(function, **SERIAL)
 
 
+def inlined_kernel(function: Callable[..., Any]) -> Any:
+    """Compile into its callers: what is handed many arrays spends its time on handing them over."""
+    return _kept(function, forceinline=True, **SERIAL)
+
+
 def parallel_kernel(function: Callable[..., Any]) -> Any:
     """Compile for all cores; only the training thread may call it."""
     return _kept(function, parallel=True, nogil=True, fastmath=_VECTORS)

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
     ("schema", "config", "rng", "metrics", "files", "compiler"),
+    ("pickles",),
     ("graph",),
     ("datasets",),
     ("sampler",),

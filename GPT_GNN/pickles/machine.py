@@ -1,0 +1,575 @@
+"""The pickle machine, compiled: it follows the opcodes of protocols 2 to 5 and calls nothing.
+
+Where Python's unpickler imports a global, calls it or sets an object's state, this one writes down
+that the pickle asks for it. Every length and index is checked against the file and the stack.
+
+Source: the opcodes are those of Python's ``pickletools``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from GPT_GNN.compiler import inlined_kernel, serial_kernel
+from GPT_GNN.pickles.heap import (
+    BIG_INT,
+    BOOL,
+    BYTES,
+    CALL,
+    DICT,
+    EMPTY,
+    ENTRIES,
+    FLOAT,
+    FLOATS,
+    FROZENSET,
+    GLOBAL,
+    INT,
+    INTS,
+    ITEMS,
+    LIST,
+    MARKS,
+    MEMO,
+    NEED,
+    NEEDED,
+    NEW,
+    NO_VALUE,
+    NONE,
+    NUMBERS,
+    OBJECT,
+    OBJECTS,
+    PAIR_ROWS,
+    PAIRS,
+    PERSISTENT,
+    POSITION,
+    SEGMENT,
+    SET,
+    STACK,
+    STATE,
+    STR,
+    TEXT,
+    TUPLE,
+    UNTIL,
+    VALUES,
+    Heap,
+)
+
+# Why the machine stopped.
+STOPPED, PAUSED, ROOM, CUT, UNKNOWN, UNDERFLOW, NO_MARK, NO_MEMO, NOT_ITS_KIND, TOO_BIG = range(10)
+
+REASONS = {
+    CUT: "it is cut short",
+    UNKNOWN: "an opcode that pickles of protocol 2 to 5 do not have, or of buffers outside of it",
+    UNDERFLOW: "it takes more values than it has put down",
+    NO_MARK: "it closes a group that it has not opened",
+    NO_MEMO: "it refers to a value that it has not noted",
+    NOT_ITS_KIND: "it adds to something that cannot hold it",
+    TOO_BIG: "it holds more objects than can be numbered",
+}
+
+# What an opcode does, and how many bytes follow it in any case.
+(
+    _UNKNOWN,
+    _NOTHING,
+    _SCALAR,
+    _NOTE,
+    _RECALL,
+    _NEW_EMPTY,
+    _MARK,
+    _GROUP,
+    _ADD_ONE,
+    _OBJECT_OF,
+    _STACK_ONLY,
+    _GLOBAL,
+    _STOP,
+) = range(13)
+_ACTION = np.full(256, _UNKNOWN, dtype=np.uint8)
+_LENGTH = np.zeros(256, dtype=np.int64)
+for _codes, _action, _length in (
+    (b"\x80", _NOTHING, 1),  # PROTO
+    (b"\x95", _NOTHING, 8),  # FRAME
+    (b"N\x88\x89", _SCALAR, 0),  # NONE NEWTRUE NEWFALSE
+    (b"K", _SCALAR, 1),  # BININT1
+    (b"M", _SCALAR, 2),  # BININT2
+    (b"J", _SCALAR, 4),  # BININT
+    (b"G", _SCALAR, 8),  # BINFLOAT
+    (b"\x8cC\x8a", _SCALAR, 1),  # SHORT_BINUNICODE SHORT_BINBYTES LONG1: a length, then bytes
+    (b"XB\x8b", _SCALAR, 4),  # BINUNICODE BINBYTES LONG4
+    (b"\x8d\x8e\x96", _SCALAR, 8),  # BINUNICODE8 BINBYTES8 BYTEARRAY8
+    (b"\x94", _NOTE, 0),  # MEMOIZE
+    (b"q", _NOTE, 1),  # BINPUT
+    (b"r", _NOTE, 4),  # LONG_BINPUT
+    (b"h", _RECALL, 1),  # BINGET
+    (b"j", _RECALL, 4),  # LONG_BINGET
+    (b"}])\x8f", _NEW_EMPTY, 0),  # EMPTY_DICT EMPTY_LIST EMPTY_TUPLE EMPTY_SET
+    (b"(", _MARK, 0),
+    (b"eu\x90t\x91ld1", _GROUP, 0),  # APPENDS SETITEMS ADDITEMS TUPLE FROZENSET LIST DICT POP_MARK
+    (b"asb", _ADD_ONE, 0),  # APPEND SETITEM BUILD
+    (b"\x85\x86\x87R\x81\x92\x93Q", _OBJECT_OF, 0),  # TUPLE1-3 REDUCE NEWOBJ NEWOBJ_EX ...
+    (b"02", _STACK_ONLY, 0),  # POP DUP
+    (b"c", _GLOBAL, 0),
+    (b".", _STOP, 0),
+):
+    for _code in _codes:
+        _ACTION[_code], _LENGTH[_code] = _action, _length
+
+_NOT_NOTED = 255  # tag of a place in the memo that was skipped
+_MAX_OBJECTS = 2**31 - 8
+_SMALL = 4  # room that any opcode but those of whole groups may need
+
+
+@inlined_kernel
+def _unsigned(data, at, n):
+    """A little-endian unsigned number of n bytes (n <= 8); huge ones saturate."""
+    out = np.uint64(0)
+    for k in range(n):
+        out |= np.uint64(data[at + k]) << np.uint64(8 * k)
+    return np.int64(min(out, np.uint64(2**62)))
+
+
+@inlined_kernel
+def _signed(data, at, n):
+    """A little-endian two's complement number of n bytes (n <= 8)."""
+    out = np.int64(0)
+    for k in range(n):
+        out |= np.int64(data[at + k]) << np.int64(8 * k)
+    if 0 < n < 8 and data[at + n - 1] & 0x80:
+        out -= np.int64(1) << np.int64(8 * n)
+    return out
+
+
+@inlined_kernel
+def _big_endian(data, at):
+    """The eight bytes of a float, as int64 bits."""
+    out = np.int64(0)
+    for k in range(8):
+        out = (out << np.int64(8)) | np.int64(data[at + k])
+    return out
+
+
+@inlined_kernel
+def _line_end(data, at):
+    """Position of the next newline, or -1."""
+    for k in range(at, len(data)):
+        if data[k] == 10:
+            return k
+    return -1
+
+
+@inlined_kernel
+def _new_object(heap, kind, form, count, start):
+    """A new row of the object table."""
+    row = heap.register[OBJECTS]
+    heap.register[OBJECTS] = row + 1
+    new = heap.objects[row]
+    new["kind"], new["form"], new["count"], new["start"] = kind, form, count, start
+    new["next"], new["last"] = -1, row
+    return row
+
+
+@inlined_kernel
+def _new_segment(heap, head, form, count, start):
+    """Chain a segment to an object; an object without items becomes its own first segment."""
+    first = heap.objects[head]
+    if first["form"] == EMPTY:
+        first["form"], first["count"], first["start"] = form, count, start
+        return
+    row = _new_object(heap, SEGMENT, form, count, start)
+    heap.objects[first["last"]]["next"] = row
+    first["last"] = row
+
+
+@inlined_kernel
+def _keep_values(heap, low, high):
+    """Move stack values [low, high) to the items; returns where they lie. The stack stays."""
+    start = heap.register[ITEMS]
+    for i in range(high - low):
+        heap.item_tag[start + i] = heap.stack_tag[low + i]
+        heap.item_value[start + i] = heap.stack_value[low + i]
+    heap.register[ITEMS] = start + high - low
+    return start
+
+
+@inlined_kernel
+def _are_pairs(heap, low, high):
+    """Whether all of (key, value, key, ...) are int32 keys with int32 values or None."""
+    for i in range(low, high):
+        value = heap.stack_value[i]
+        if heap.stack_tag[i] == INT:
+            if value <= NO_VALUE or value > 2147483647:
+                return False
+        elif heap.stack_tag[i] != NONE or (i - low) % 2 == 0:
+            return False
+    return True
+
+
+@inlined_kernel
+def _all_tagged(heap, low, high, tag):
+    for i in range(low, high):
+        if heap.stack_tag[i] != tag:
+            return False
+    return True
+
+
+@inlined_kernel
+def _add_entries(heap, head, low, high):
+    """Add (key, value, ...) of the stack to a dict, or to what a call would make."""
+    n = (high - low) // 2
+    if n and _are_pairs(heap, low, high):
+        start = heap.register[PAIR_ROWS]
+        for i in range(n):
+            heap.pairs[start + i, 0] = heap.stack_value[low + 2 * i]
+            none = heap.stack_tag[low + 2 * i + 1] == NONE
+            heap.pairs[start + i, 1] = NO_VALUE if none else heap.stack_value[low + 2 * i + 1]
+        heap.register[PAIR_ROWS] = start + n
+        _new_segment(heap, head, PAIRS, n, start)
+    elif n:
+        _new_segment(heap, head, ENTRIES, n, _keep_values(heap, low, high))
+
+
+@inlined_kernel
+def _add_values(heap, head, low, high):
+    """Add values of the stack to a list, set or tuple, or to what a call would make."""
+    n = high - low
+    if n > 1 and (_all_tagged(heap, low, high, FLOAT) or _all_tagged(heap, low, high, INT)):
+        start = heap.register[NUMBERS]
+        for i in range(n):
+            heap.ints[start + i] = heap.stack_value[low + i]
+        heap.register[NUMBERS] = start + n
+        form = FLOATS if heap.stack_tag[low] == FLOAT else INTS
+        _new_segment(heap, head, form, n, start)
+    elif n:
+        _new_segment(heap, head, VALUES, n, _keep_values(heap, low, high))
+
+
+@inlined_kernel
+def _note_lack(heap, more):
+    """Note which array must grow."""
+    lengths = (
+        (STACK, len(heap.stack_tag), _SMALL),
+        (MARKS, len(heap.marks), _SMALL),
+        (MEMO, len(heap.memo_tag), _SMALL),
+        (OBJECTS, len(heap.objects), _SMALL),
+        (ITEMS, len(heap.item_tag), more),
+        (PAIR_ROWS, len(heap.pairs), more),
+        (NUMBERS, len(heap.floats), more),
+    )
+    for counted, length, needed in lengths:
+        if heap.register[counted] + needed > length:
+            heap.register[NEED], heap.register[NEEDED] = counted, heap.register[counted] + needed
+
+
+@inlined_kernel
+def _push(heap, tag, value):
+    top = heap.register[STACK]
+    heap.stack_tag[top], heap.stack_value[top] = tag, value
+    heap.register[STACK] = top + 1
+
+
+@inlined_kernel
+def _scalar(data, op, at, length):
+    """Tag and value of a number, constant, string or bytes, and the length of what it declares.
+
+    The length is -1 if the file ends before.
+    """
+    if op == 0x4B or op == 0x4D:  # BININT1 BININT2
+        return INT, _unsigned(data, at, length), 0
+    if op == 0x4A:  # BININT
+        return INT, _signed(data, at, 4), 0
+    if op == 0x47:  # BINFLOAT
+        return FLOAT, _big_endian(data, at), 0
+    if op == 0x4E:  # NONE
+        return NONE, np.int64(0), 0
+    if op == 0x88 or op == 0x89:  # NEWTRUE NEWFALSE
+        return BOOL, np.int64(0x89 - op), 0
+    n = _unsigned(data, at, length)
+    if n > len(data) - at - length:
+        return NONE, np.int64(0), -1
+    if op == 0x8A or op == 0x8B:  # LONG1 LONG4
+        if n <= 8:
+            return INT, _signed(data, at + length, n), n
+        return BIG_INT, at - 1, n
+    return (STR if op == 0x8C or op == 0x58 or op == 0x8D else BYTES), at - 1, n
+
+
+@inlined_kernel
+def _note(heap, op, at, floor):
+    """MEMOIZE and BINPUT: note the top of the stack; returns a reason to stop, or PAUSED."""
+    register, memo_tag = heap.register, heap.memo_tag
+    index, top = register[MEMO], register[STACK] - 1
+    if op != 0x94:
+        index = _unsigned(heap.data, at, 4 if op == 0x72 else 1)
+    if top < floor:
+        return UNDERFLOW
+    if index > at:  # each earlier note takes at least a byte
+        return NO_MEMO
+    if index >= len(memo_tag):
+        register[NEED], register[NEEDED] = MEMO, index + 1
+        return ROOM
+    while register[MEMO] <= index:
+        memo_tag[register[MEMO]] = _NOT_NOTED
+        register[MEMO] += 1
+    memo_tag[index], heap.memo_value[index] = heap.stack_tag[top], heap.stack_value[top]
+    return PAUSED
+
+
+@inlined_kernel
+def _holder(heap, at, own):
+    """The object at a stack position if it may take items of a kind of container, else -1."""
+    if heap.stack_tag[at] != OBJECT:
+        return -1
+    row = heap.stack_value[at]
+    kind = heap.objects[row]["kind"]
+    return row if kind == own or kind == CALL or kind == NEW else -1
+
+
+@inlined_kernel
+def _wrap(heap, kind, n, floor):
+    """Replace the top n values of the stack by an object of them; a reason to stop, or PAUSED."""
+    low = heap.register[STACK] - n
+    if low < floor:
+        return UNDERFLOW
+    high = heap.register[STACK]
+    if kind == TUPLE:
+        row = _new_object(heap, kind, EMPTY, 0, 0)
+        _add_values(heap, row, low, high)
+    else:
+        row = _new_object(heap, kind, VALUES, n, _keep_values(heap, low, high))
+    heap.register[STACK] = low
+    _push(heap, OBJECT, row)
+    return PAUSED
+
+
+@inlined_kernel
+def _close_group(heap, op, floor):
+    """TUPLE, APPENDS, SETITEMS and the like: what stands above the last mark."""
+    if heap.register[MARKS] == 0:
+        return NO_MARK
+    low, high = floor, heap.register[STACK]
+    below = heap.marks[heap.register[MARKS] - 2] if heap.register[MARKS] > 1 else 0
+    if op == 0x65 or op == 0x75 or op == 0x90:  # APPENDS SETITEMS ADDITEMS
+        if low - 1 < below:
+            return UNDERFLOW
+        kind = DICT if op == 0x75 else (LIST if op == 0x65 else SET)
+        holder = _holder(heap, low - 1, kind)
+        if holder < 0 or (op == 0x75 and (high - low) % 2):
+            return NOT_ITS_KIND
+        if op == 0x75:
+            _add_entries(heap, holder, low, high)
+        else:
+            _add_values(heap, holder, low, high)
+        heap.register[STACK] = low
+    elif op == 0x31:  # POP_MARK
+        heap.register[STACK] = low
+    else:  # TUPLE LIST FROZENSET DICT
+        if op == 0x64 and (high - low) % 2:
+            return NOT_ITS_KIND
+        kind = TUPLE if op == 0x74 else (LIST if op == 0x6C else FROZENSET)
+        row = _new_object(heap, DICT if op == 0x64 else kind, EMPTY, 0, 0)
+        if op == 0x64:
+            _add_entries(heap, row, low, high)
+        else:
+            _add_values(heap, row, low, high)
+        heap.register[STACK] = low
+        _push(heap, OBJECT, row)
+    heap.register[MARKS] -= 1
+    return PAUSED
+
+
+@inlined_kernel
+def _add_one(heap, op, floor):
+    """APPEND, SETITEM and BUILD: the top values go into the object below them."""
+    n = 2 if op == 0x73 else 1
+    low = heap.register[STACK] - n
+    if low - 1 < floor:
+        return UNDERFLOW
+    # BUILD is for calls and instances; CALL here, so that no container passes.
+    own = CALL if op == 0x62 else (DICT if op == 0x73 else LIST)
+    holder = _holder(heap, low - 1, own)
+    if holder < 0:
+        return NOT_ITS_KIND
+    if op == 0x62:
+        _new_segment(heap, holder, STATE, 1, _keep_values(heap, low, low + 1))
+    elif op == 0x73:
+        _add_entries(heap, holder, low, low + 2)
+    else:
+        _add_values(heap, holder, low, low + 1)
+    heap.register[STACK] = low
+    return PAUSED
+
+
+@inlined_kernel
+def _empty(heap, op):
+    """EMPTY_DICT, EMPTY_LIST, EMPTY_TUPLE, EMPTY_SET."""
+    kind = DICT
+    if op == 0x5D:
+        kind = LIST
+    elif op == 0x29:
+        kind = TUPLE
+    elif op == 0x8F:
+        kind = SET
+    _push(heap, OBJECT, _new_object(heap, kind, EMPTY, 0, 0))
+
+
+@inlined_kernel
+def _stack_only(heap, op, floor):
+    """POP and DUP."""
+    top = heap.register[STACK] - 1
+    if op == 0x30 and top < floor and heap.register[MARKS]:  # POP of a mark, as Python has it
+        heap.register[MARKS] -= 1
+        return PAUSED
+    if top < floor:
+        return UNDERFLOW
+    if op == 0x30:
+        heap.register[STACK] = top
+    else:
+        _push(heap, heap.stack_tag[top], heap.stack_value[top])
+    return PAUSED
+
+
+@inlined_kernel
+def _object_of(heap, op, floor):
+    """Tuples of one to three, and what the pickle asks to import, call or instantiate."""
+    if 0x85 <= op <= 0x87:  # TUPLE1 TUPLE2 TUPLE3
+        return _wrap(heap, TUPLE, op - 0x84, floor)
+    if op == 0x52:  # REDUCE
+        return _wrap(heap, CALL, 2, floor)
+    if op == 0x81:  # NEWOBJ
+        return _wrap(heap, NEW, 2, floor)
+    if op == 0x92:  # NEWOBJ_EX
+        return _wrap(heap, NEW, 3, floor)
+    if op == 0x93:  # STACK_GLOBAL
+        return _wrap(heap, GLOBAL, 2, floor)
+    return _wrap(heap, PERSISTENT, 1, floor)  # BINPERSID
+
+
+@inlined_kernel
+def _scalars(heap):
+    """Push numbers, constants, strings and bytes until another opcode comes.
+
+    Nine of ten opcodes are such: this loop keeps position and height out of memory.
+    """
+    data, stack_tag, stack_value = heap.data, heap.stack_tag, heap.stack_value
+    at, top = heap.register[POSITION], heap.register[STACK]
+    end = min(heap.register[UNTIL], len(data))
+    while at < end and top < len(stack_tag):
+        op = data[at]
+        length = _LENGTH[op]
+        if _ACTION[op] != _SCALAR or at + 1 + length > len(data):
+            break
+        tag, value, n = _scalar(data, op, at + 1, length)
+        if n < 0:
+            break
+        stack_tag[top], stack_value[top] = tag, value
+        top += 1
+        at += 1 + length + n
+    heap.register[POSITION], heap.register[STACK] = at, top
+
+
+@intrinsic
+def _borrowed(typing_context, array):
+    """An array without its owner: Numba would count references to it at every call."""
+
+    def code(context, builder, signature, arguments):
+        view = context.make_array(array)(context, builder, value=arguments[0])
+        view.meminfo = cgutils.get_null_value(view.meminfo.type)
+        view.parent = cgutils.get_null_value(view.parent.type)
+        return view._getvalue()
+
+    return array(array), code
+
+
+@serial_kernel
+def run(owned):
+    """Follow the opcodes from the position register on.
+
+    Returns:
+        why it stopped: STOPPED at the end of the pickle, PAUSED at the UNTIL register, ROOM when
+        the array of register NEED must grow to NEEDED, or what is wrong with the opcode at the
+        position.
+    """
+    heap = Heap(
+        _borrowed(owned.data),
+        _borrowed(owned.register),
+        _borrowed(owned.stack_tag),
+        _borrowed(owned.stack_value),
+        _borrowed(owned.marks),
+        _borrowed(owned.memo_tag),
+        _borrowed(owned.memo_value),
+        _borrowed(owned.objects),
+        _borrowed(owned.item_tag),
+        _borrowed(owned.item_value),
+        _borrowed(owned.pairs),
+        _borrowed(owned.floats),
+        _borrowed(owned.ints),
+    )
+    data, register, marks = heap.data, heap.register, heap.marks
+    stack_tag, memo_tag, objects = heap.stack_tag, heap.memo_tag, heap.objects
+    item_tag, pairs, floats = heap.item_tag, heap.pairs, heap.floats
+    while True:
+        _scalars(heap)
+        if register[POSITION] >= register[UNTIL]:
+            return PAUSED
+        if register[POSITION] >= len(data):
+            return CUT
+        op, at = data[register[POSITION]], register[POSITION] + 1
+        action, length = _ACTION[op], _LENGTH[op]
+        if action == _UNKNOWN:
+            return UNKNOWN
+        if at + length > len(data):
+            return CUT
+        floor = marks[register[MARKS] - 1] if register[MARKS] else 0
+        top = register[STACK]
+        more = _SMALL + (top - floor if action == _GROUP else 0)
+        if (
+            top + _SMALL > len(stack_tag)
+            or register[MARKS] + _SMALL > len(marks)
+            or register[MEMO] + _SMALL > len(memo_tag)
+            or register[OBJECTS] + _SMALL > len(objects)
+            or register[ITEMS] + more > len(item_tag)
+            or register[PAIR_ROWS] + more > len(pairs)
+            or register[NUMBERS] + more > len(floats)
+        ):
+            _note_lack(heap, more)
+            return ROOM
+        if register[OBJECTS] > _MAX_OBJECTS:
+            return TOO_BIG
+        reason = PAUSED
+        if action == _SCALAR:  # there was no room for it, or it is cut short
+            if top < len(stack_tag):
+                return CUT
+            continue
+        elif action == _NOTE:
+            reason = _note(heap, op, at, floor)
+        elif action == _RECALL:
+            index = _unsigned(data, at, length)
+            if index >= register[MEMO] or heap.memo_tag[index] == _NOT_NOTED:
+                return NO_MEMO
+            _push(heap, heap.memo_tag[index], heap.memo_value[index])
+        elif action == _NEW_EMPTY:
+            _empty(heap, op)
+        elif action == _MARK:
+            marks[register[MARKS]] = top
+            register[MARKS] += 1
+        elif action == _GROUP:
+            reason = _close_group(heap, op, floor)
+        elif action == _ADD_ONE:
+            reason = _add_one(heap, op, floor)
+        elif action == _OBJECT_OF:
+            reason = _object_of(heap, op, floor)
+        elif action == _STACK_ONLY:
+            reason = _stack_only(heap, op, floor)
+        elif action == _GLOBAL:  # two lines of text
+            end = _line_end(data, at)
+            end = _line_end(data, end + 1) if end >= 0 else end
+            if end < 0:
+                return CUT
+            _push(heap, OBJECT, _new_object(heap, GLOBAL, TEXT, 0, at))
+            length = end + 1 - at
+        elif action == _STOP:
+            register[POSITION] = at
+            return STOPPED if register[STACK] > floor else UNDERFLOW
+        if reason != PAUSED:
+            return reason
+        register[POSITION] = at + length

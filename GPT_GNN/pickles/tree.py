@@ -1,0 +1,361 @@
+"""A parsed pickle as a tree of nodes: looked at piece by piece, never executed."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from GPT_GNN.pickles.heap import (
+    BIG_INT,
+    BOOL,
+    BYTES,
+    CALL,
+    DICT,
+    EMPTY,
+    ENTRIES,
+    FLOAT,
+    FLOATS,
+    FROZENSET,
+    GLOBAL,
+    INT,
+    INTS,
+    LIST,
+    NEW,
+    NO_VALUE,
+    NONE,
+    OBJECT,
+    OBJECTS,
+    PAIRS,
+    PERSISTENT,
+    SET,
+    STATE,
+    STR,
+    TEXT,
+    TUPLE,
+    VALUES,
+    Heap,
+)
+
+_SCALAR_KINDS = {
+    NONE: "none",
+    BOOL: "bool",
+    INT: "int",
+    BIG_INT: "int",
+    FLOAT: "float",
+    STR: "str",
+    BYTES: "bytes",
+}
+_OBJECT_KINDS = {
+    LIST: "list",
+    DICT: "dict",
+    TUPLE: "tuple",
+    SET: "set",
+    FROZENSET: "frozenset",
+    GLOBAL: "global",
+    CALL: "call",
+    NEW: "new",
+    PERSISTENT: "persistent",
+}
+_LENGTH_FORMAT = {1: "<B", 4: "<I", 8: "<Q"}
+_LENGTH_BYTES = {op: 1 for op in b"\x8cC\x8a"} | {op: 4 for op in b"XB\x8b"}
+_LENGTH_BYTES |= {op: 8 for op in b"\x8d\x8e\x96"}
+_LONGEST_NAME = 512  # of a global
+_DEEPEST = 60  # nesting that :meth:`Node.plain` follows
+
+
+class PickleError(ValueError):
+    """A file that is no whole pickle, asks for what it must not, or is not what was expected."""
+
+
+class Tree:
+    """All nodes of one pickle.
+
+    Attributes:
+        heap: the arrays that hold it.
+        name: of the file, for errors.
+        end: position behind the pickle.
+    """
+
+    def __init__(self, heap: Heap, name: str) -> None:
+        self.heap = heap
+        self.name = name
+        self.end = 0
+        self._checked = 0
+
+    def check_globals(self, allowed: Callable[[str], bool]) -> None:
+        """Look at the globals that came since the last look.
+
+        Raises:
+            PickleError: one of them is not allowed; the message names it.
+        """
+        rows = int(self.heap.register[OBJECTS])
+        kinds = self.heap.objects["kind"][self._checked : rows]
+        for row in np.flatnonzero(kinds == GLOBAL) + self._checked:
+            name = self.global_name(int(row))
+            if not allowed(name):
+                raise PickleError(
+                    f"{self.name} asks for {name}, which such a file has no use for; refused"
+                )
+        self._checked = rows
+
+    def global_name(self, row: int) -> str:
+        """``module.name`` of a row of kind GLOBAL."""
+        head = self.heap.objects[row]
+        start = int(head["start"])
+        if head["form"] == TEXT:
+            data = self.heap.data[start : start + _LONGEST_NAME].tobytes()
+            lines = data.split(b"\n")
+            if len(lines) < 3:
+                raise PickleError(f"{self.name}: a global's name is longer than it may be")
+            return ".".join(_text(line, self.name) for line in lines[:2])
+        parts = [
+            Node(self, int(self.heap.item_tag[start + i]), int(self.heap.item_value[start + i]))
+            for i in range(2)
+        ]
+        if any(part.kind != "str" or part.length > _LONGEST_NAME for part in parts):
+            raise PickleError(f"{self.name}: a global is not named by two short strings")
+        return ".".join(part.text for part in parts)
+
+    def nodes(self, kind: str) -> Iterator[Node]:
+        """All objects of a kind, in the order in which the pickle makes them."""
+        kinds = self.heap.objects["kind"][: int(self.heap.register[OBJECTS])]
+        number = next(n for n, name in _OBJECT_KINDS.items() if name == kind)
+        for row in np.flatnonzero(kinds == number):
+            yield Node(self, OBJECT, int(row))
+
+    def segments(self, row: int) -> Iterator[tuple[int, int, int]]:
+        """(form, start, count) of each segment of an object."""
+        objects = self.heap.objects
+        while row >= 0:
+            head = objects[row]
+            if head["form"] != EMPTY:
+                yield int(head["form"]), int(head["start"]), int(head["count"])
+            row = int(head["next"])
+
+
+@dataclass(frozen=True)
+class Node:
+    """One value of a pickle.
+
+    Attributes:
+        tree: it belongs to.
+        tag, value: see :mod:`GPT_GNN.pickles.heap`.
+    """
+
+    tree: Tree = field(repr=False, compare=False)
+    tag: int
+    value: int
+
+    @property
+    def kind(self) -> str:
+        """``none bool int float str bytes list dict tuple set frozenset``; ``global``, a name;
+        ``call``, a callable and its arguments; ``new``, a class and its arguments; or
+        ``persistent``, an id of something outside of the pickle."""
+        if self.tag == OBJECT:
+            return _OBJECT_KINDS[int(self.tree.heap.objects[self.value]["kind"])]
+        return _SCALAR_KINDS[self.tag]
+
+    def error(self, expected: str) -> PickleError:
+        """An error that says what was expected here and what was found."""
+        found = self.kind
+        if found in ("call", "new"):
+            found = f"an object of {self.callee or 'no name'}"
+        elif found == "global":
+            found = self.name
+        return PickleError(f"{self.tree.name}: expected {expected}, found {found}")
+
+    # Scalars ----------------------------------------------------------------------------------
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Where the bytes of a string, bytes or long integer lie in the file: [start, end)."""
+        data = self.tree.heap.data
+        width = _LENGTH_BYTES[int(data[self.value])]
+        start = self.value + 1 + width
+        packed = data[self.value + 1 : start].tobytes()
+        return start, start + int(struct.unpack(_LENGTH_FORMAT[width], packed)[0])
+
+    @property
+    def length(self) -> int:
+        """Bytes of a string or of bytes."""
+        start, end = self.span
+        return end - start
+
+    @property
+    def raw(self) -> np.ndarray:
+        """The bytes of a string or of bytes: a view of the file, [n] uint8."""
+        start, end = self.span
+        return self.tree.heap.data[start:end]
+
+    @property
+    def text(self) -> str:
+        """A string. Raises PickleError if it is something else, or no UTF-8."""
+        if self.tag != STR:
+            raise self.error("a string")
+        return _text(self.raw.tobytes(), self.tree.name)
+
+    @property
+    def scalar(self) -> None | bool | int | float | str | bytes:
+        """The Python value of a scalar. Raises PickleError for anything else."""
+        if self.tag == NONE:
+            return None
+        if self.tag == BOOL:
+            return bool(self.value)
+        if self.tag == INT:
+            return self.value
+        if self.tag == FLOAT:
+            return float(struct.unpack("<d", struct.pack("<q", self.value))[0])
+        if self.tag == STR:
+            return self.text
+        if self.tag == BYTES:
+            return self.raw.tobytes()
+        if self.tag == BIG_INT:
+            return int.from_bytes(self.raw.tobytes(), "little", signed=True)
+        raise self.error("a plain value")
+
+    def integer(self, low: int = -(2**63), high: int = 2**63 - 1) -> int:
+        """An integer in [low, high]. Raises PickleError for anything else."""
+        if self.tag not in (INT, BOOL) or not low <= self.value <= high:
+            raise self.error(f"an integer from {low} to {high}")
+        return self.value
+
+    # Containers -------------------------------------------------------------------------------
+
+    def segments(self) -> Iterator[tuple[int, int, int]]:
+        """(form, start, count) of what an object holds; of a call without its arguments."""
+        if self.tag != OBJECT:
+            raise self.error("a container")
+        chain = self.tree.segments(self.value)
+        if self.kind in ("call", "new"):
+            next(chain)
+        return (segment for segment in chain if segment[0] != STATE)
+
+    def __len__(self) -> int:
+        """Number of values, or of entries."""
+        return sum(count for _, _, count in self.segments())
+
+    def values(self) -> Iterator[Node]:
+        """The values of a list, tuple or set, or of what a call makes."""
+        heap = self.tree.heap
+        for form, start, count in self.segments():
+            if form in (FLOATS, INTS):
+                for value in heap.ints[start : start + count].tolist():
+                    yield Node(self.tree, FLOAT if form == FLOATS else INT, value)
+            elif form == VALUES:
+                yield from self._items(start, count)
+            else:
+                raise self.error("values, not entries")
+
+    def entries(self) -> Iterator[tuple[Node, Node]]:
+        """(key, value) of a dict, or of what a call makes."""
+        for form, start, count in self.segments():
+            if form == PAIRS:
+                for key, value in self.tree.heap.pairs[start : start + count].tolist():
+                    none = value == NO_VALUE
+                    yield (
+                        Node(self.tree, INT, key),
+                        Node(self.tree, NONE if none else INT, 0 if none else value),
+                    )
+            elif form == ENTRIES:
+                items = self._items(start, 2 * count)
+                yield from zip(items, items, strict=True)
+            else:
+                raise self.error("entries, not values")
+
+    def by_name(self) -> dict[str, Node]:
+        """The entries of a dict whose keys are strings; the last of equal keys counts."""
+        return {key.text: value for key, value in self.entries()}
+
+    def _items(self, start: int, count: int) -> Iterator[Node]:
+        heap = self.tree.heap
+        tags = heap.item_tag[start : start + count].tolist()
+        values = heap.item_value[start : start + count].tolist()
+        return (Node(self.tree, tag, value) for tag, value in zip(tags, values, strict=True))
+
+    # Calls ------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """``module.name`` of a global. Raises PickleError for anything else."""
+        if self.kind != "global":
+            raise self.error("a global")
+        return self.tree.global_name(self.value)
+
+    @property
+    def callee(self) -> str:
+        """Name of what a call would call or instantiate; empty for anything that has none."""
+        if self.kind not in ("call", "new"):
+            return ""
+        called = self._first()[0]
+        return called.name if called.kind == "global" else ""
+
+    @property
+    def called(self) -> Node:
+        """What a call would call."""
+        return self._first()[0]
+
+    @property
+    def args(self) -> list[Node]:
+        """Arguments of a call; the id of a persistent reference."""
+        if self.kind == "persistent":
+            return self._first()
+        if self.kind not in ("call", "new"):
+            raise self.error("a call")
+        return list(self._first()[1].values())
+
+    @property
+    def state(self) -> Node | None:
+        """What BUILD would set: the last state given to a call, None if there is none."""
+        if self.kind not in ("call", "new"):
+            return None
+        states = [start for form, start, _ in self.tree.segments(self.value) if form == STATE]
+        return next(self._items(states[-1], 1)) if states else None
+
+    def _first(self) -> list[Node]:
+        form, start, count = next(self.tree.segments(self.value))
+        return list(self._items(start, count)) if form == VALUES else []
+
+    # All at once ------------------------------------------------------------------------------
+
+    def plain(self, most: int = 100_000) -> Any:
+        """Nested lists, tuples, dicts and scalars as Python has them.
+
+        Args:
+            most: values at most; a few bytes can refer to one thing again and again.
+
+        Raises:
+            PickleError: it contains calls or other things that are no plain data, nests deeper than
+                60, or holds more values.
+        """
+        try:
+            return self._plain([most], _DEEPEST)
+        except TypeError as error:  # a list as a key
+            raise PickleError(f"{self.tree.name}: {error}") from error
+
+    def _plain(self, left: list[int], depth: int) -> Any:
+        left[0] -= 1
+        if left[0] < 0 or depth == 0:
+            raise PickleError(f"{self.tree.name}: more, or more deeply nested, than expected")
+        if self.tag != OBJECT:
+            return self.scalar
+        if self.kind == "dict":
+            return {
+                key._plain(left, depth - 1): value._plain(left, depth - 1)
+                for key, value in self.entries()
+            }
+        if self.kind not in ("list", "tuple", "set", "frozenset"):
+            raise self.error("plain data")
+        values = [value._plain(left, depth - 1) for value in self.values()]
+        makers: dict[str, Callable[[list[Any]], Any]] = {"tuple": tuple, "set": set}
+        return makers.get(self.kind, frozenset if self.kind == "frozenset" else list)(values)
+
+
+def _text(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise PickleError(f"{name}: a string is not UTF-8 ({error})") from error
