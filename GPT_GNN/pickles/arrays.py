@@ -39,6 +39,11 @@ def is_number_scalar(node: Node) -> bool:
     return node.callee in _SCALAR
 
 
+def is_array_function(node: Node) -> bool:
+    """Whether a global is a function that makes NumPy arrays from their state."""
+    return node.kind == "global" and node.name in _RECONSTRUCT | {_CREATE}
+
+
 def bytes_of(node: Node) -> np.ndarray:
     """Bytes as [n] uint8: as such, or as protocol 2 has them, text to be encoded as Latin-1."""
     if node.tag == BYTES:
@@ -75,43 +80,57 @@ def dtype_of(node: Node) -> np.dtype:
         raise node.args[0].error(f"a dtype of numbers or strings, not {code!r}") from error
 
 
-def array(node: Node) -> np.ndarray | list[Node]:
-    """An array of numbers or strings; of an object array its elements, flat, as nodes.
+def array(node: Node) -> np.ndarray:
+    """An array of numbers or strings.
 
     Raises:
-        PickleError: not an array, or one whose bytes are not those that its shape declares.
+        PickleError: not an array, one of objects, or one whose bytes are not those that its shape
+            declares.
     """
-    callee, args, state = node.callee, node.args, node.state
-    if callee == _CREATE:
-        return _created(node)
-    if callee in _FROM_BUFFER:
-        data, dtype, shape, order = args
-        return _from_bytes(node, bytes_of(data), dtype_of(dtype), _shape(shape), order.text)
-    if callee not in _RECONSTRUCT or state is None:
-        raise node.error("a NumPy array")
-    return _from_state(node, state)
+    if node.callee in _FROM_BUFFER:
+        data, dtype, _, order = node.args
+        return _from_bytes(node, bytes_of(data), dtype_of(dtype), shape(node), order.text)
+    _, _, dtype, fortran, data = _parts(node)
+    return _from_bytes(
+        node, bytes_of(data), dtype_of(dtype), shape(node), "F" if fortran.scalar else "C"
+    )
 
 
-def _created(node: Node) -> np.ndarray | list[Node]:
-    """dill: ``_create_array(function, arguments, state[, attributes])``."""
-    args = node.args
-    if len(args) < 3 or args[0].kind != "global" or args[0].name not in _RECONSTRUCT:
-        raise node.error("a NumPy array")
-    return _from_state(node, args[2])
+def object_list(node: Node) -> Node:
+    """The list with the elements of an object array, flat and in C order.
+
+    Raises:
+        PickleError: not an array, or one of something else.
+    """
+    _, _, dtype, _, data = _parts(node)
+    if not dtype_of(dtype).hasobject:
+        raise node.error("an array of objects")
+    if len(data) != math.prod(shape(node)):
+        raise data.error(f"{math.prod(shape(node))} elements of an array")
+    return data
 
 
-def _from_state(node: Node, state: Node) -> np.ndarray | list[Node]:
-    """An array from what its ``__setstate__`` is given: version, shape, dtype, order, data."""
-    parts = list(state.values())
+def shape(node: Node) -> tuple[int, ...]:
+    """Shape of a NumPy array. Raises PickleError if it is none."""
+    return _shape(node.args[2] if node.callee in _FROM_BUFFER else _parts(node)[1])
+
+
+def holds_objects(node: Node) -> bool:
+    """Whether a NumPy array is one of objects. Raises PickleError if it is no array."""
+    return node.callee not in _FROM_BUFFER and dtype_of(_parts(node)[2]).hasobject
+
+
+def _parts(node: Node) -> list[Node]:
+    """What an array's ``__setstate__`` would be given: version, shape, dtype, order, data."""
+    state = None
+    if node.callee in _RECONSTRUCT:
+        state = node.state
+    elif node.callee == _CREATE and len(node.args) > 2 and is_array_function(node.args[0]):
+        state = node.args[2]  # function, its arguments, state[, attributes]
+    parts = list(state.values()) if state is not None and state.kind == "tuple" else []
     if len(parts) != 5:
-        raise state.error("the state of a NumPy array")
-    _, shape, dtype, fortran, data = parts
-    if dtype_of(dtype).hasobject:
-        if len(data) != math.prod(_shape(shape)):
-            raise data.error(f"{math.prod(_shape(shape))} elements of an array")
-        return list(data.values())
-    order = "F" if fortran.scalar else "C"
-    return _from_bytes(node, bytes_of(data), dtype_of(dtype), _shape(shape), order)
+        raise node.error("a NumPy array")
+    return parts
 
 
 def _shape(node: Node) -> tuple[int, ...]:
@@ -155,9 +174,9 @@ def numbers(node: Node) -> np.ndarray:
             elif form == VALUES:
                 parts.append(_as_numbers(node, start, count))
         return np.concatenate(parts) if parts else np.empty(0)
+    if holds_objects(node):
+        return numbers(object_list(node))
     out = array(node)
-    if isinstance(out, list):
-        out = np.array([scalar(value) for value in out])
     if out.ndim != 1 or out.dtype.kind not in "biuf":
         raise node.error("a row of numbers")
     return out

@@ -1,0 +1,238 @@
+"""Columns of a pickle: many values of one kind, taken over at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from GPT_GNN.pickles import arrays
+from GPT_GNN.pickles.gather import array_parts, copy_spans, list_rows, string_spans
+from GPT_GNN.pickles.heap import (
+    BOOL,
+    BYTES,
+    FLOAT,
+    FLOATS,
+    INT,
+    INTS,
+    NONE,
+    OBJECT,
+    STR,
+    VALUES,
+)
+from GPT_GNN.pickles.tree import Node, PickleError, Tree
+
+MISSING = {"pandas._libs.missing.NA", "pandas.NA"}
+_CHUNK = 2**16  # rows that are converted at once
+_MOST_REPEATED = 64  # times the file's size: what texts may come to, as a few bytes can repeat one
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Strings one behind the other.
+
+    Attributes:
+        indptr: [N + 1] int64, where each begins.
+        values: [bytes] uint8, UTF-8.
+    """
+
+    indptr: np.ndarray
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def take(self, rows: np.ndarray) -> Texts:
+        """Some of them, in a given order."""
+        starts, ends = self.indptr[:-1][rows], self.indptr[1:][rows]
+        return _gathered(self.values, starts, ends)
+
+    def tolist(self) -> list[str]:
+        """As Python strings."""
+        data = self.values.tobytes()
+        bounds = self.indptr.tolist()
+        return [data[a:b].decode("utf-8", "surrogatepass") for a, b in pairwise(bounds)]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Values of any kind in a row, as the heap has them.
+
+    Attributes:
+        tree: they belong to.
+        tags: [N] uint8.
+        values: [N] int64.
+    """
+
+    tree: Tree
+    tags: np.ndarray
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.tags)
+
+    def node(self, row: int) -> Node:
+        """One of them."""
+        return Node(self.tree, int(self.tags[row]), int(self.values[row]))
+
+    def take(self, rows: np.ndarray | slice) -> Cells:
+        """Some of them, in a given order."""
+        return Cells(self.tree, self.tags[rows], self.values[rows])
+
+    def texts(self) -> Texts:
+        """As strings; None is an empty one, numbers are written out.
+
+        Raises:
+            PickleError: something else among them, or one string repeated without end.
+        """
+        if not np.isin(self.tags, (STR, NONE)).all():
+            return self._mixed_texts()
+        starts, ends = self._spans(STR)
+        total, size = int((ends - starts).sum()), len(self.tree.heap.data)
+        if total > _MOST_REPEATED * size:
+            raise PickleError(f"{self.tree.name}: {total:,} bytes of text in a file of {size:,}")
+        return _gathered(self.tree.heap.data, starts, ends)
+
+    def _spans(self, tag: int) -> tuple[np.ndarray, np.ndarray]:
+        starts = np.empty(len(self), dtype=np.int64)
+        ends = np.empty(len(self), dtype=np.int64)
+        string_spans(self.tags, self.values, self.tree.heap.data, tag, starts, ends)
+        return starts, ends
+
+    def _mixed_texts(self) -> Texts:
+        rows = []
+        for row in range(len(self)):
+            node = self.node(row)
+            value = _value(node)
+            if isinstance(value, bytes):
+                raise node.error("a string or a number")
+            missing = value is None or value != value  # NaN: how pandas has a missing string
+            rows.append(b"" if missing else str(value).encode("utf-8", "surrogatepass"))
+        return texts_of(rows)
+
+    def numbers(self) -> np.ndarray:
+        """As numbers: [N] int64 if all are integers, else float64 with NaN for None.
+
+        Raises:
+            PickleError: something else among them.
+        """
+        if np.isin(self.tags, (INT, BOOL)).all():
+            return self.values.copy()
+        out = np.empty(len(self), dtype=np.float64)
+        integers, floats = np.isin(self.tags, (INT, BOOL)), self.tags == FLOAT
+        out[integers] = self.values[integers]
+        out[floats] = self.values[floats].view(np.float64)
+        for row in np.flatnonzero(~integers & ~floats).tolist():
+            value = _value(self.node(row))
+            if not (value is None or isinstance(value, int | float)):
+                raise self.node(row).error("a number")
+            out[row] = np.nan if value is None else value
+        return out
+
+    def width(self) -> int:
+        """How many numbers the first cell has in a row; 0 without cells."""
+        return len(arrays.numbers(self.node(0))) if len(self) else 0
+
+    def vectors_into(self, out: np.ndarray) -> None:
+        """As rows of numbers: lists, tuples or NumPy arrays.
+
+        Args:
+            out: [N, F] float, filled.
+
+        Raises:
+            PickleError: a cell that is no row of F numbers.
+        """
+        for start in range(0, len(self), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            self.take(rows)._vectors_into(out[rows])
+
+    def _vectors_into(self, out: np.ndarray) -> None:
+        heap, width = self.tree.heap, out.shape[1]
+        buffer = np.empty((len(self), width), dtype=np.float64)
+        done = np.zeros(len(self), dtype=np.bool_)
+        objects = np.flatnonzero(self.tags == OBJECT)
+        listed = np.zeros(len(objects), dtype=np.bool_)
+        rows = np.empty((len(objects), width), dtype=np.float64)
+        list_rows(heap.objects, heap.floats, heap.ints, self.values[objects], rows, listed)
+        buffer[objects[listed]] = rows[listed]
+        done[objects[listed]] = True
+        self._arrays_into(objects[~listed], buffer, done)
+        for row in np.flatnonzero(~done).tolist():
+            numbers = arrays.numbers(self.node(row))
+            if len(numbers) != width:
+                raise self.node(row).error(f"a row of {width} numbers")
+            buffer[row] = numbers
+        out[:] = buffer
+
+    def _arrays_into(self, objects: np.ndarray, buffer: np.ndarray, done: np.ndarray) -> None:
+        """Rows of cells that are plain NumPy arrays of the same few dtypes."""
+        heap, width = self.tree.heap, buffer.shape[1]
+        callee, dtype, where = (np.empty(len(objects), dtype=np.int64) for _ in range(3))
+        array_parts(
+            heap.objects,
+            heap.item_tag,
+            heap.item_value,
+            self.values[objects],
+            callee,
+            dtype,
+            where,
+        )
+        for row in np.unique(callee[callee >= 0]):
+            if not arrays.is_array_function(Node(self.tree, OBJECT, int(row))):
+                dtype[callee == row] = -1
+        for row in np.unique(dtype[dtype >= 0]):
+            known = arrays.dtype_of(Node(self.tree, OBJECT, int(row)))
+            mine = np.flatnonzero(dtype == row)
+            if known.kind not in "biuf":
+                continue
+            parts = Cells(self.tree, np.full(len(mine), BYTES, np.uint8), where[mine])
+            starts, ends = parts._spans(BYTES)
+            whole = ends - starts == width * known.itemsize
+            packed = _gathered(heap.data, starts[whole], ends[whole]).values
+            rows = objects[mine[whole]]
+            buffer[rows] = packed.view(known).reshape(len(rows), width)
+            done[rows] = True
+
+
+def cells(node: Node) -> Cells:
+    """The values of a list, tuple or object array.
+
+    Raises:
+        PickleError: something else.
+    """
+    if arrays.is_array(node):
+        node = arrays.object_list(node)
+    heap = node.tree.heap
+    tags, values = [np.empty(0, np.uint8)], [np.empty(0, np.int64)]
+    for form, start, count in node.segments():
+        if form in (FLOATS, INTS):
+            tags.append(np.full(count, FLOAT if form == FLOATS else INT, dtype=np.uint8))
+            values.append(heap.ints[start : start + count])
+        elif form == VALUES:
+            tags.append(heap.item_tag[start : start + count])
+            values.append(heap.item_value[start : start + count])
+        else:
+            raise node.error("values, not entries")
+    return Cells(node.tree, np.concatenate(tags), np.concatenate(values))
+
+
+def _value(node: Node) -> Any:
+    """A Python or NumPy scalar; None for pandas' NA."""
+    if node.kind == "global" and node.name in MISSING:
+        return None
+    return arrays.scalar(node)
+
+
+def texts_of(rows: list[bytes]) -> Texts:
+    """Strings from their UTF-8 bytes."""
+    indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+    return Texts(indptr, np.frombuffer(b"".join(rows), dtype=np.uint8))
+
+
+def _gathered(data: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> Texts:
+    indptr = np.concatenate([[0], np.cumsum(ends - starts)]).astype(np.int64)
+    values = np.empty(int(indptr[-1]), dtype=np.uint8)
+    copy_spans(data, starts, ends, values)
+    return Texts(indptr, values)
