@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from GPT_GNN.datasets import oag_build, toy
+from GPT_GNN.datasets.legacy import open_legacy
 from GPT_GNN.datasets.oag_build import Settings, build_store
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import HeteroGraph, StoreError
@@ -37,14 +38,21 @@ class OAG:
 
         Args:
             data_dir: the store, or with ``domain`` the folder that holds the store ``oag<domain>``,
-                as preprocess_OAG.py names it.
+                as preprocess_OAG.py names it; or a graph of the published code, a pickle (with
+                ``domain`` the folder that holds ``graph<domain>.pk``), converted at first use.
 
         Raises:
             StoreError: ``data_dir`` is not a whole store.
+            PickleError: it is a file, but not a graph of the published code.
         """
         if data_dir is None or os.fspath(data_dir) in ("", "toy"):
             return toy_store()
-        return HeteroGraph.open(Path(data_dir) / f"oag{domain}" if domain else data_dir)
+        path = Path(data_dir)
+        if domain:
+            published = path / f"graph{domain}.pk"
+            path /= f"oag{domain}"
+            path = published if published.is_file() and not path.exists() else path
+        return open_legacy(path) if path.is_file() else HeteroGraph.open(path)
 
     @staticmethod
     def build(

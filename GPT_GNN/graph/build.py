@@ -80,6 +80,10 @@ class GraphBuilder:
             )
         self._num_nodes[node_type] = int(num_nodes)
 
+    def num_nodes(self, node_type: str) -> int:
+        """Number of nodes of a declared type."""
+        return self._num_nodes[node_type]
+
     def add_relation(
         self, edge_type: EdgeType, inverse: str | None = None, multigraph: bool = False
     ) -> None:
@@ -195,7 +199,6 @@ class GraphBuilder:
 
     def add_ragged(self, node_type: str, name: str, rows: Iterable[np.ndarray | str]) -> None:
         """One row of values a node (int32), or one string a node (kept as UTF-8 bytes)."""
-        stem = f"columns/{node_type}.{name}"
         lengths: list[int] = []
         dtype: Any = np.int32
         spool = self.folder / "spool" / "ragged"
@@ -214,9 +217,26 @@ class GraphBuilder:
                 f"rows, got {len(lengths)}"
             )
         indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
-        np.save(self.folder / f"{stem}.indptr.npy", indptr)
-        np.save(self.folder / f"{stem}.values.npy", np.fromfile(spool, dtype=dtype))
+        self.add_ragged_arrays(node_type, name, indptr, np.fromfile(spool, dtype=dtype))
         spool.unlink()
+
+    def add_ragged_arrays(
+        self, node_type: str, name: str, indptr: np.ndarray, values: np.ndarray
+    ) -> None:
+        """The same from arrays.
+
+        Args:
+            indptr: [N + 1] int64, where each row begins.
+            values: int32, or the UTF-8 bytes of strings, uint8.
+        """
+        if len(indptr) != self._num_nodes[node_type] + 1 or indptr[-1] != len(values):
+            raise ValueError(
+                f"column {name!r} of {node_type!r}: expected {self._num_nodes[node_type]} rows, "
+                f"got {len(indptr) - 1} of {indptr[-1]} values, {len(values)} given"
+            )
+        stem = f"columns/{node_type}.{name}"
+        np.save(self.folder / f"{stem}.indptr.npy", indptr)
+        np.save(self.folder / f"{stem}.values.npy", values)
         files = [f"{stem}.indptr.npy", f"{stem}.values.npy"]
         self._columns.setdefault(node_type, {})[name] = {"kind": "ragged", "files": files}
 
@@ -265,11 +285,12 @@ class GraphBuilder:
         self._write_meta(schema, [edges[e] for e in edge_types])
 
     def _edge_types(self) -> tuple[tuple[EdgeType, ...], tuple[int, ...]]:
+        # As declared; an inverse that is not declared comes right after its relation.
         ordered: list[EdgeType] = []
         for relation in self._relations.values():
-            for edge_type in (relation.edge_type, relation.inverse):
-                if edge_type not in ordered:
-                    ordered.append(edge_type)
+            ordered.append(relation.edge_type)
+            if relation.inverse not in self._relations:
+                ordered.append(relation.inverse)
         partner = {r.edge_type: r.inverse for r in self._relations.values()}
         partner |= {r.inverse: r.edge_type for r in self._relations.values()}
         return tuple(ordered), tuple(ordered.index(partner[e]) for e in ordered)

@@ -13,12 +13,15 @@ from GPT_GNN.pickles.gather import array_parts, copy_spans, list_rows, string_sp
 from GPT_GNN.pickles.heap import (
     BOOL,
     BYTES,
+    ENTRIES,
     FLOAT,
     FLOATS,
     INT,
     INTS,
+    NO_VALUE,
     NONE,
     OBJECT,
+    PAIRS,
     STR,
     VALUES,
 )
@@ -216,6 +219,32 @@ def cells(node: Node) -> Cells:
         else:
             raise node.error("values, not entries")
     return Cells(node.tree, np.concatenate(tags), np.concatenate(values))
+
+
+def entry_cells(node: Node) -> tuple[Cells, Cells]:
+    """Keys and values of a dict, or of what a call makes.
+
+    Raises:
+        PickleError: something else.
+    """
+    heap = node.tree.heap
+    tags, values = [np.empty((0, 2), np.uint8)], [np.empty((0, 2), np.int64)]
+    for form, start, count in node.segments():
+        if form == PAIRS:
+            pairs = heap.pairs[start : start + count].astype(np.int64)
+            none = pairs == NO_VALUE
+            tags.append(np.where(none, NONE, INT).astype(np.uint8))
+            values.append(np.where(none, 0, pairs))
+        elif form == ENTRIES:
+            tags.append(heap.item_tag[start : start + 2 * count].reshape(-1, 2))
+            values.append(heap.item_value[start : start + 2 * count].reshape(-1, 2))
+        else:
+            raise node.error("entries, not values")
+    tag, value = np.concatenate(tags), np.concatenate(values)
+    return (
+        Cells(node.tree, tag[:, 0], value[:, 0]),
+        Cells(node.tree, tag[:, 1], value[:, 1]),
+    )
 
 
 def _value(node: Node) -> Any:

@@ -85,6 +85,7 @@ class Tree:
         self.name = name
         self.end = 0
         self._checked = 0
+        self._names: set[str] = set()
 
     def check_globals(self, allowed: Callable[[str], bool]) -> None:
         """Look at the globals that came since the last look.
@@ -100,7 +101,12 @@ class Tree:
                 raise PickleError(
                     f"{self.name} asks for {name}, which such a file has no use for; refused"
                 )
+            self._names.add(name)
         self._checked = rows
+
+    def global_names(self) -> set[str]:
+        """Full names of all globals that the pickle asks for."""
+        return set(self._names)
 
     def global_name(self, row: int) -> str:
         """``module.name`` of a row of kind GLOBAL."""

@@ -1,0 +1,312 @@
+"""Published graphs (``graph_CS.pk``, ``graph_reddit.pk``) become stores; nothing in them is run.
+
+    python -m GPT_GNN.datasets.legacy graph_CS.pk data/oag_CS
+    python -m GPT_GNN.datasets.legacy graph_reddit.pk data/reddit
+
+Features are put together as the published feature extractors do: ``node_emb`` (400 zeros where a
+type has none), ``emb`` and log10(citations + 0.01), or ``emb`` alone in a graph without citations.
+They are the same in all views: what such a file knows of the future cannot be taken out of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from GPT_GNN.datasets.legacy_graph import Edges, PublishedGraph, read_graph
+from GPT_GNN.datasets.oag_build import Settings
+from GPT_GNN.datasets.text import Corpus, title_ids, train_word_vectors
+from GPT_GNN.graph.build import GraphBuilder, build_graph
+from GPT_GNN.graph.split import TimeSplit
+from GPT_GNN.graph.store import NO_TIME, HeteroGraph, StoreError
+from GPT_GNN.pickles import PickleError
+from GPT_GNN.pickles.cells import Cells, Texts, texts_of
+from GPT_GNN.pickles.frames import Column
+from GPT_GNN.schema import EdgeType
+
+VERSION = 1  # of the conversion: a store of another one is made again
+VIEWS = ("pretrain", "finetune", "original")
+_NODE_EMB = 400  # zeros that the published extractor has for a type without ``node_emb``
+_VECTORS = ("node_emb", "emb")
+_SPLITS = {
+    "pretrain": "pre_target_nodes",
+    "train": "train_target_nodes",
+    "valid": "valid_target_nodes",
+    "test": "test_target_nodes",
+}
+
+
+def open_legacy(path: str | os.PathLike[str]) -> HeteroGraph:
+    """The store of a published graph, converted at first use and kept beside it.
+
+    Raises:
+        PickleError: see :func:`convert`.
+    """
+    path = Path(path)
+    store = path.with_name(f"{path.stem}_store")
+    if not os.access(path.parent, os.W_OK):
+        store = Path.cwd() / "data" / store.name
+    try:
+        graph = HeteroGraph.open(store)
+        if graph.facts.get("source") == _source(path):
+            return graph
+    except StoreError:
+        pass  # not converted yet, or by another version of the package
+    tqdm.write(f"{path} is a graph of the published code; it is converted to the store {store}")
+    return convert(path, store, progress=True)
+
+
+def convert(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    word_vectors: bool = True,
+    progress: bool = False,
+) -> HeteroGraph:
+    """Write a published graph as a store and open it.
+
+    Node types and edge types keep the published order, so that old checkpoints fit.
+
+    Args:
+        source: a pickle of the published preprocessing, by any Python, dill, NumPy or pandas.
+        output: the folder to create or replace.
+        word_vectors: where nodes have titles, train the word vectors that the text decoder needs
+            and such a file does not have, on titles of up to 2013; takes longer than the rest.
+        progress: show a bar.
+
+    Raises:
+        PickleError: not such a file, cut short, or one that asks for anything that such a file has
+            no use for; no store is left behind.
+        ValueError: ``output`` is there already and is no store.
+    """
+    graph = read_graph(os.fspath(source), progress)
+    try:
+        with build_graph(output, VIEWS) as builder:
+            builder.facts = {"dataset": "legacy", "source": _source(Path(source))}
+            _write(builder, graph, word_vectors, progress)
+    except (PickleError, OSError):
+        raise
+    except (ValueError, KeyError) as error:
+        if not isinstance(error, KeyError) and "not a graph store" in str(error):
+            raise
+        raise PickleError(f"{graph.name}: {error}") from error
+    return HeteroGraph.open(output)
+
+
+def _source(path: Path) -> dict[str, Any]:
+    """What tells whether a store is still that of a file."""
+    found = path.stat()
+    return {
+        "name": path.name,
+        "bytes": found.st_size,
+        "modified_ns": found.st_mtime_ns,
+        "conversion": VERSION,
+    }
+
+
+def _write(
+    builder: GraphBuilder, graph: PublishedGraph, word_vectors: bool, progress: bool
+) -> None:
+    relations = graph.relations()
+    node_types = list(graph.frames())
+    unknown = {end for s, _, t in relations for end in (s, t)} - set(node_types)
+    if unknown:
+        raise PickleError(f"{graph.name}: edges of {sorted(unknown)}, which have no features")
+    steps = [*node_types, *relations]
+    with tqdm(steps, desc="writing", disable=not progress, leave=False) as bar:
+        for node_type in node_types:
+            bar.set_postfix_str(node_type, refresh=False)
+            columns = graph.columns(node_type)
+            _write_nodes(builder, graph, node_type, columns)
+            if word_vectors and {"title", "time"} <= set(columns):
+                _write_words(builder, node_type, columns)
+            bar.update()
+        _write_edges(builder, graph, bar)
+        _write_extras(builder, graph, node_types)
+
+
+def _write_nodes(
+    builder: GraphBuilder, graph: PublishedGraph, node_type: str, columns: dict[str, Column]
+) -> None:
+    builder.add_node_type(node_type, len(next(iter(columns.values()))) if columns else 0)
+    _write_features(builder, graph, node_type, columns)
+    for name, column in columns.items():
+        if name in _VECTORS or (name == "type" and _is_constant(column)):
+            continue
+        if name == "time":
+            builder.add_column(node_type, name, _times(column))
+        elif isinstance(column, np.ndarray):
+            builder.add_column(node_type, name, column)
+        else:
+            texts = _texts(column)
+            builder.add_ragged_arrays(node_type, name, texts.indptr, texts.values)
+
+
+def _times(column: Column) -> np.ndarray:
+    time = _numbers(column).astype(np.float64)
+    return np.where(np.isnan(time), NO_TIME, time)
+
+
+def _write_words(builder: GraphBuilder, node_type: str, columns: dict[str, Column]) -> None:
+    """Word vectors of titles known in pre-training, and all titles as word ids."""
+    titles = _texts(columns["title"]).tolist()
+    time, settings = _times(columns["time"]), Settings()
+    known = (time != NO_TIME) & (time <= TimeSplit().pretrain_until)
+    corpus = Corpus(builder.folder / "spool" / "corpus")
+    corpus.add((titles[node] for node in np.flatnonzero(known)), marked=True)
+    if not corpus.words:
+        return
+    words, vectors = train_word_vectors(
+        corpus, settings.word_dim, settings.word_min_count, settings.word_epochs, settings.seed
+    )
+    builder.add_words(words)
+    builder.add_table("word_vectors", vectors)
+    builder.add_ragged(node_type, "title_tokens", title_ids(titles, words))
+
+
+def _is_constant(column: Column) -> bool:
+    """Whether a column of strings says the same of all nodes, as ``type`` does."""
+    return not isinstance(column, np.ndarray) and len(set(_texts(column).tolist())) <= 1
+
+
+def _texts(column: Column) -> Texts:
+    if isinstance(column, np.ndarray):
+        return texts_of([str(number).encode() for number in column.tolist()])
+    return column if isinstance(column, Texts) else column.texts()
+
+
+def _write_features(
+    builder: GraphBuilder, graph: PublishedGraph, node_type: str, columns: dict[str, Column]
+) -> None:
+    """``node_emb``, ``emb``, ``citation``; or ``emb`` alone in a graph without citations."""
+    with_citations = "citation" in columns
+    if with_citations:
+        column = columns.get("node_emb")
+        width = column.width() if isinstance(column, Cells) else _NODE_EMB
+        part = builder.create_feature(node_type, "node_emb", width)
+        if isinstance(column, Cells):
+            column.vectors_into(part)
+    column = columns.get("emb")
+    if not isinstance(column, Cells):
+        if column is not None or with_citations:
+            raise PickleError(f"{graph.name}: expected a vector for each {node_type} in its emb")
+        return
+    column.vectors_into(builder.create_feature(node_type, "emb", column.width()))
+    if with_citations:
+        counts = _numbers(columns["citation"]).astype(np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            logs = np.log10(counts + 0.01)
+        if not np.isfinite(logs).all():
+            raise PickleError(f"{graph.name}: a {node_type} has no number of citations")
+        builder.create_feature(node_type, "citation", 1)[:, 0] = logs
+
+
+def _numbers(column: Column) -> np.ndarray:
+    if isinstance(column, Texts):
+        return np.array([float(text) for text in column.tolist()])
+    return column.numbers() if isinstance(column, Cells) else column
+
+
+def _write_edges(builder: GraphBuilder, graph: PublishedGraph, bar: tqdm) -> None:
+    """Each link once, from one of its two directions where they agree, as they always should."""
+    relations = graph.relations()
+    inverse = {edge_type: _inverse(edge_type, relations) for edge_type in relations}
+    waiting: dict[EdgeType, Edges] = {}
+    for edge_type, adjacency in relations.items():
+        bar.set_postfix_str(" ".join(edge_type), refresh=False)
+        builder.add_relation(edge_type, inverse[edge_type][1])
+        edges = graph.edges(adjacency)
+        other = waiting.pop(inverse[edge_type], None)
+        if inverse[edge_type] == edge_type:
+            _add_edges(builder, edge_type, edges)
+        elif other is not None:
+            if _digest(edges.src, edges.dst, edges.time) != _digest(
+                other.dst, other.src, other.time
+            ):
+                _add_edges(builder, edge_type, edges)
+            _add_edges(builder, inverse[edge_type], other)
+        elif inverse[edge_type] in relations:
+            waiting[edge_type] = edges
+        else:
+            _add_edges(builder, edge_type, edges)
+        bar.update()
+
+
+def _inverse(edge_type: EdgeType, relations: dict[EdgeType, Any]) -> EdgeType:
+    """The edge type that holds the same links the other way round, as the published code names it.
+
+    A relation that joins a type with itself and has no other is its own (Reddit's).
+    """
+    source, relation, target = edge_type
+    for name in (f"rev_{relation}", relation.removeprefix("rev_"), relation):
+        if (target, name, source) in relations:
+            return (target, name, source)
+    return (target, f"rev_{relation}", source)
+
+
+def _add_edges(builder: GraphBuilder, edge_type: EdgeType, edges: Edges) -> None:
+    """Add edges; a time that none of them has, or all have alike, says nothing and is left out."""
+    if not len(edges):
+        return
+    known = edges.time[edges.time != NO_TIME]
+    timed = len(known) > 0 and (known != known[0]).any()
+    builder.add_edges(edge_type, edges.src, edges.dst, edges.time if timed else None)
+
+
+def _digest(src: np.ndarray, dst: np.ndarray, time: np.ndarray) -> tuple[int, int]:
+    """A number and a checksum of edges that does not depend on their order."""
+    keys = src.astype(np.uint64) << np.uint64(32) | dst.astype(np.uint64)
+    keys ^= time.astype(np.uint32).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((31, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        keys ^= keys >> np.uint64(shift)
+        keys *= np.uint64(factor)
+    return len(keys), int((keys ^ (keys >> np.uint64(33))).sum(dtype=np.uint64))
+
+
+def _write_extras(builder: GraphBuilder, graph: PublishedGraph, node_types: list[str]) -> None:
+    """What preprocessing added: splits and labels of the only node type, else tables."""
+    extras = graph.extras()
+    if len(node_types) == 1:
+        n = builder.num_nodes(node_types[0])
+        if all(name in extras for name in _SPLITS.values()):
+            split = np.full(n, -1, dtype=np.int8)
+            for number, name in enumerate(_SPLITS.values()):
+                split[extras.pop(name)] = number
+            builder.add_column(node_types[0], "split", split)
+        for name in [name for name, values in extras.items() if values.shape == (n,)]:
+            builder.add_column(node_types[0], name, extras.pop(name))
+    for name, values in extras.items():
+        builder.add_table(name, values)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Convert one graph from the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m GPT_GNN.datasets.legacy",
+        description="Convert a graph of the published GPT-GNN to a store.",
+    )
+    parser.add_argument("source", help="graph_CS.pk, graph_reddit.pk ...")
+    parser.add_argument("output", help="folder of the store")
+    parser.add_argument(
+        "--word_vectors",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="train word vectors on the titles; without, pre-training on text needs --w2v_dir",
+    )
+    args = parser.parse_args(argv)
+    try:
+        print(convert(args.source, args.output, args.word_vectors, progress=True).summary())
+    except (ValueError, OSError) as error:
+        print(f"error: {error}\nnothing was written", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
