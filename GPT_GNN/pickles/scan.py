@@ -65,14 +65,15 @@ def read_pickle(
         leave=False,
     ) as bar:
         while True:
-            heap.register[UNTIL] = min(bar.n + start + _SLICE, len(data) + 1)
+            before = int(heap.register[POSITION])
+            heap.register[UNTIL] = min(before + _SLICE, len(data) + 1)
             reason = run(heap)
+            bar.update(int(heap.register[POSITION]) - before)
             if reason == ROOM:
                 heap = grown(heap, int(heap.register[NEED]), int(heap.register[NEEDED]))
                 continue
             tree.heap = heap
             tree.check_globals(allowed)
-            bar.update(int(heap.register[POSITION]) - start - bar.n)
             if reason == STOPPED:
                 break
             if reason != PAUSED:
