@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.pickles.heap import BYTES, FLOATS, INTS, OBJECT, VALUES
+from GPT_GNN.pickles.heap import BYTES, FLOAT_STEP, FLOATS, INTS, OBJECT, VALUES
 from GPT_GNN.pickles.tree import Node
 
 _RECONSTRUCT = {"numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"}
@@ -168,7 +168,7 @@ def numbers(node: Node) -> np.ndarray:
         parts = []
         for form, start, count in node.segments():
             if form == FLOATS:
-                parts.append(node.tree.heap.floats[start : start + count])
+                parts.append(floats_at(node.tree.heap.data, start, count))
             elif form == INTS:
                 parts.append(node.tree.heap.ints[start : start + count])
             elif form == VALUES:
@@ -180,6 +180,12 @@ def numbers(node: Node) -> np.ndarray:
     if out.ndim != 1 or out.dtype.kind not in "biuf":
         raise node.error("a row of numbers")
     return out
+
+
+def floats_at(data: np.ndarray, start: int, count: int) -> np.ndarray:
+    """Floats whose opcodes lie one behind the other in a file, [count] float64."""
+    rows = data[start : start + FLOAT_STEP * count].reshape(count, FLOAT_STEP)
+    return rows[:, 1:].copy().view(">f8")[:, 0].astype(np.float64)
 
 
 def _as_numbers(node: Node, start: int, count: int) -> np.ndarray:

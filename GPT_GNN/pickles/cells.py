@@ -15,6 +15,7 @@ from GPT_GNN.pickles.heap import (
     BYTES,
     ENTRIES,
     FLOAT,
+    FLOAT_STEP,
     FLOATS,
     INT,
     INTS,
@@ -28,7 +29,7 @@ from GPT_GNN.pickles.heap import (
 from GPT_GNN.pickles.tree import Node, PickleError, Tree
 
 MISSING = {"pandas._libs.missing.NA", "pandas.NA"}
-_CHUNK = 2**16  # rows that are converted at once
+_CHUNK = 2**22  # numbers that are converted at once
 _MOST_REPEATED = 64  # times the file's size: what texts may come to, as a few bytes can repeat one
 
 
@@ -126,7 +127,9 @@ class Cells:
         out = np.empty(len(self), dtype=np.float64)
         integers, floats = np.isin(self.tags, (INT, BOOL)), self.tags == FLOAT
         out[integers] = self.values[integers]
-        out[floats] = self.values[floats].view(np.float64)
+        data, starts = self.tree.heap.data, self.values[floats]
+        packed = data[starts[:, None] + np.arange(1, FLOAT_STEP)]
+        out[floats] = packed.view(">f8")[:, 0]
         for row in np.flatnonzero(~integers & ~floats).tolist():
             value = _value(self.node(row))
             if not (value is None or isinstance(value, int | float)):
@@ -147,21 +150,21 @@ class Cells:
         Raises:
             PickleError: a cell that is no row of F numbers.
         """
-        for start in range(0, len(self), _CHUNK):
-            rows = slice(start, start + _CHUNK)
+        step = max(_CHUNK // max(out.shape[1], 1), 1)
+        for start in range(0, len(self), step):
+            rows = slice(start, start + step)
             self.take(rows)._vectors_into(out[rows])
+            self.tree.release()
 
     def _vectors_into(self, out: np.ndarray) -> None:
         heap, width = self.tree.heap, out.shape[1]
-        buffer = np.empty((len(self), width), dtype=np.float64)
+        buffer = np.empty(out.shape, dtype=out.dtype)
         done = np.zeros(len(self), dtype=np.bool_)
         objects = np.flatnonzero(self.tags == OBJECT)
-        listed = np.zeros(len(objects), dtype=np.bool_)
-        rows = np.empty((len(objects), width), dtype=np.float64)
-        list_rows(heap.objects, heap.floats, heap.ints, self.values[objects], rows, listed)
-        buffer[objects[listed]] = rows[listed]
-        done[objects[listed]] = True
-        self._arrays_into(objects[~listed], buffer, done)
+        if len(objects) == len(self):
+            bits = np.empty(width, dtype=np.uint64)
+            list_rows(heap.data, heap.objects, heap.ints, self.values, bits, buffer, done)
+        self._arrays_into(objects[~done[objects]], buffer, done)
         for row in np.flatnonzero(~done).tolist():
             numbers = arrays.numbers(self.node(row))
             if len(numbers) != width:
@@ -210,9 +213,12 @@ def cells(node: Node) -> Cells:
     heap = node.tree.heap
     tags, values = [np.empty(0, np.uint8)], [np.empty(0, np.int64)]
     for form, start, count in node.segments():
-        if form in (FLOATS, INTS):
-            tags.append(np.full(count, FLOAT if form == FLOATS else INT, dtype=np.uint8))
+        if form == INTS:
+            tags.append(np.full(count, INT, dtype=np.uint8))
             values.append(heap.ints[start : start + count])
+        elif form == FLOATS:
+            tags.append(np.full(count, FLOAT, dtype=np.uint8))
+            values.append(start + FLOAT_STEP * np.arange(count))
         elif form == VALUES:
             tags.append(heap.item_tag[start : start + count])
             values.append(heap.item_value[start : start + count])

@@ -9,6 +9,7 @@ from GPT_GNN.pickles.heap import (
     BYTES,
     CALL,
     EMPTY,
+    FLOAT_STEP,
     FLOATS,
     INTS,
     OBJECT,
@@ -48,8 +49,22 @@ def copy_spans(data, starts, ends, out):
 
 
 @serial_kernel
-def list_rows(objects, floats, ints, heads, out, done):
-    """Numbers of lists or tuples, one a row of ``out``; ``done`` where a list is one of them."""
+def _float_bits(data, at):
+    """The eight big-endian bytes behind a BINFLOAT opcode."""
+    bits = np.uint64(0)
+    for k in range(1, FLOAT_STEP):
+        bits = (bits << np.uint64(8)) | np.uint64(data[at + k])
+    return bits
+
+
+@serial_kernel
+def list_rows(data, objects, ints, heads, bits, out, done):
+    """Numbers of lists or tuples, one a row of ``out``; ``done`` where a list is one of them.
+
+    Args:
+        bits: [F] uint64, room for a row's floats.
+    """
+    floats = bits.view(np.float64)
     for i in range(len(heads)):
         row, filled = heads[i], 0
         while row >= 0:
@@ -59,11 +74,16 @@ def list_rows(objects, floats, ints, heads, out, done):
                 filled = -1
                 break
             for k in range(count):
-                number = floats[start + k] if form == FLOATS else np.float64(ints[start + k])
-                out[i, filled + k] = number
+                if form == INTS:
+                    floats[filled + k] = ints[start + k]
+                else:
+                    bits[filled + k] = _float_bits(data, start + FLOAT_STEP * k)
             filled += count
             row = head["next"]
         done[i] = filled == out.shape[1]
+        if done[i]:
+            for k in range(out.shape[1]):
+                out[i, k] = floats[k]
 
 
 @serial_kernel

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Tags of values. What the 64 bits are: nothing; 0 or 1; the integer; the bits of the float; where
-# in the file the opcode stands that holds the integer, string or bytes; the row of the object.
+# Tags of values. What the 64 bits are: nothing; 0 or 1; the integer; where in the file the opcode
+# stands that holds the float, long integer, string or bytes; the row of the object.
 NONE, BOOL, INT, FLOAT, BIG_INT, STR, BYTES, OBJECT = range(8)
 
 # Kinds of objects. CALL is a callable that would be called with arguments, NEW a class that would
@@ -19,8 +19,9 @@ NONE, BOOL, INT, FLOAT, BIG_INT, STR, BYTES, OBJECT = range(8)
 LIST, DICT, TUPLE, SET, FROZENSET, GLOBAL, CALL, NEW, PERSISTENT, SEGMENT = range(10)
 
 # Forms of segments. VALUES are n tagged values, ENTRIES 2 n of them (key, value, key, ...), PAIRS
-# n rows of (int32, int32 or NO_VALUE for None), FLOATS and INTS n plain numbers, STATE the value
-# that BUILD would set, EMPTY nothing, TEXT the position of a GLOBAL opcode.
+# n rows of (int32, int32 or NO_VALUE for None), INTS n plain numbers, FLOATS n floats that stay in
+# the file, one opcode behind the other, STATE the value that BUILD would set, EMPTY nothing, TEXT
+# the position of a GLOBAL opcode.
 EMPTY, VALUES, ENTRIES, PAIRS, FLOATS, INTS, STATE, TEXT = range(8)
 
 NO_VALUE = np.iinfo(np.int32).min  # None as the value of a pair
@@ -37,8 +38,10 @@ OBJECT_ROW = np.dtype(
     align=True,
 )
 
+FLOAT_STEP = 9  # bytes of a BINFLOAT opcode
+
 # Registers: how much of each array is in use; where to pause; which array must grow, to what.
-POSITION, STACK, MARKS, MEMO, OBJECTS, ITEMS, PAIR_ROWS, NUMBERS, UNTIL, NEED, NEEDED = range(11)
+POSITION, STACK, MARKS, MEMO, OBJECTS, ITEMS, PAIR_ROWS, INT_ROWS, UNTIL, NEED, NEEDED = range(11)
 
 
 class Heap(NamedTuple):
@@ -53,7 +56,7 @@ class Heap(NamedTuple):
         objects: rows of ``OBJECT_ROW``.
         item_tag, item_value: tagged values of VALUES, ENTRIES and STATE segments.
         pairs: [n, 2] int32, of PAIRS segments.
-        floats: [n] float64 of FLOATS segments; ``ints`` are the same bytes as int64, of INTS.
+        ints: [n] int64, of INTS segments.
     """
 
     data: np.ndarray
@@ -67,7 +70,6 @@ class Heap(NamedTuple):
     item_tag: np.ndarray
     item_value: np.ndarray
     pairs: np.ndarray
-    floats: np.ndarray
     ints: np.ndarray
 
 
@@ -79,13 +81,12 @@ GROWING = {
     OBJECTS: ("objects",),
     ITEMS: ("item_tag", "item_value"),
     PAIR_ROWS: ("pairs",),
-    NUMBERS: ("floats",),
+    INT_ROWS: ("ints",),
 }
 
 
 def new_heap(data: np.ndarray) -> Heap:
     """An empty heap over a file's bytes."""
-    floats = np.empty(64, dtype=np.float64)
     return Heap(
         data,
         np.zeros(11, dtype=np.int64),
@@ -98,8 +99,7 @@ def new_heap(data: np.ndarray) -> Heap:
         np.empty(64, dtype=np.uint8),
         np.empty(64, dtype=np.int64),
         np.empty((64, 2), dtype=np.int32),
-        floats,
-        floats.view(np.int64),
+        np.empty(64, dtype=np.int64),
     )
 
 
@@ -115,6 +115,4 @@ def grown(heap: Heap, register: int, needed: int) -> Heap:
         new = np.empty((max(needed, 2 * len(old)), *old.shape[1:]), dtype=old.dtype)
         new[:used] = old[:used]
         heap = heap._replace(**{name: new})
-        if name == "floats":
-            heap = heap._replace(ints=new.view(np.int64))
     return heap

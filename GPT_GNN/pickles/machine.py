@@ -22,10 +22,12 @@ from GPT_GNN.pickles.heap import (
     EMPTY,
     ENTRIES,
     FLOAT,
+    FLOAT_STEP,
     FLOATS,
     FROZENSET,
     GLOBAL,
     INT,
+    INT_ROWS,
     INTS,
     ITEMS,
     LIST,
@@ -36,7 +38,6 @@ from GPT_GNN.pickles.heap import (
     NEW,
     NO_VALUE,
     NONE,
-    NUMBERS,
     OBJECT,
     OBJECTS,
     PAIR_ROWS,
@@ -140,15 +141,6 @@ def _signed(data, at, n):
 
 
 @inlined_kernel
-def _big_endian(data, at):
-    """The eight bytes of a float, as int64 bits."""
-    out = np.int64(0)
-    for k in range(8):
-        out = (out << np.int64(8)) | np.int64(data[at + k])
-    return out
-
-
-@inlined_kernel
 def _line_end(data, at):
     """Position of the next newline, or -1."""
     for k in range(at, len(data)):
@@ -229,16 +221,28 @@ def _add_entries(heap, head, low, high):
 
 
 @inlined_kernel
+def _floats_in_a_row(heap, low, high):
+    """Whether values are floats whose opcodes lie one behind the other in the file."""
+    for i in range(low, high):
+        if heap.stack_tag[i] != FLOAT:
+            return False
+        if heap.stack_value[i] != heap.stack_value[low] + FLOAT_STEP * (i - low):
+            return False
+    return True
+
+
+@inlined_kernel
 def _add_values(heap, head, low, high):
     """Add values of the stack to a list, set or tuple, or to what a call would make."""
     n = high - low
-    if n > 1 and (_all_tagged(heap, low, high, FLOAT) or _all_tagged(heap, low, high, INT)):
-        start = heap.register[NUMBERS]
+    if n > 1 and _all_tagged(heap, low, high, INT):
+        start = heap.register[INT_ROWS]
         for i in range(n):
             heap.ints[start + i] = heap.stack_value[low + i]
-        heap.register[NUMBERS] = start + n
-        form = FLOATS if heap.stack_tag[low] == FLOAT else INTS
-        _new_segment(heap, head, form, n, start)
+        heap.register[INT_ROWS] = start + n
+        _new_segment(heap, head, INTS, n, start)
+    elif n > 1 and _floats_in_a_row(heap, low, high):
+        _new_segment(heap, head, FLOATS, n, heap.stack_value[low])
     elif n:
         _new_segment(heap, head, VALUES, n, _keep_values(heap, low, high))
 
@@ -253,7 +257,7 @@ def _note_lack(heap, more):
         (OBJECTS, len(heap.objects), _SMALL),
         (ITEMS, len(heap.item_tag), more),
         (PAIR_ROWS, len(heap.pairs), more),
-        (NUMBERS, len(heap.floats), more),
+        (INT_ROWS, len(heap.ints), more),
     )
     for counted, length, needed in lengths:
         if heap.register[counted] + needed > length:
@@ -278,7 +282,7 @@ def _scalar(data, op, at, length):
     if op == 0x4A:  # BININT
         return INT, _signed(data, at, 4), 0
     if op == 0x47:  # BINFLOAT
-        return FLOAT, _big_endian(data, at), 0
+        return FLOAT, at - 1, 0
     if op == 0x4E:  # NONE
         return NONE, np.int64(0), 0
     if op == 0x88 or op == 0x89:  # NEWTRUE NEWFALSE
@@ -501,12 +505,11 @@ def run(owned):
         _borrowed(owned.item_tag),
         _borrowed(owned.item_value),
         _borrowed(owned.pairs),
-        _borrowed(owned.floats),
         _borrowed(owned.ints),
     )
     data, register, marks = heap.data, heap.register, heap.marks
     stack_tag, memo_tag, objects = heap.stack_tag, heap.memo_tag, heap.objects
-    item_tag, pairs, floats = heap.item_tag, heap.pairs, heap.floats
+    item_tag, pairs, ints = heap.item_tag, heap.pairs, heap.ints
     while True:
         _scalars(heap)
         if register[POSITION] >= register[UNTIL]:
@@ -529,7 +532,7 @@ def run(owned):
             or register[OBJECTS] + _SMALL > len(objects)
             or register[ITEMS] + more > len(item_tag)
             or register[PAIR_ROWS] + more > len(pairs)
-            or register[NUMBERS] + more > len(floats)
+            or register[INT_ROWS] + more > len(ints)
         ):
             _note_lack(heap, more)
             return ROOM

@@ -50,12 +50,13 @@ def read_pickle(
     Raises:
         PickleError: no such file, no whole pickle, or a global that is not allowed.
     """
-    data, name = _bytes_of(source, name)
+    data, mapping, name = _bytes_of(source, name)
     if len(data) < start + 2 or data[start] != 0x80 or not 2 <= data[start + 1] <= 5:
         raise PickleError(f"{name}: expected a pickle of protocol 2 to {_HIGHEST_PROTOCOL}")
     heap = new_heap(data)
     heap.register[POSITION] = start
     tree = Tree(heap, name)
+    tree.mapping = mapping
     with tqdm(
         total=len(data) - start,
         unit="B",
@@ -74,6 +75,7 @@ def read_pickle(
                 continue
             tree.heap = heap
             tree.check_globals(allowed)
+            tree.release()
             if reason == STOPPED:
                 break
             if reason != PAUSED:
@@ -86,12 +88,14 @@ def read_pickle(
     return Node(tree, int(heap.stack_tag[top]), int(heap.stack_value[top]))
 
 
-def _bytes_of(source: str | os.PathLike[str] | bytes | np.ndarray, name: str) -> tuple:
-    """The bytes of a source as a uint8 array, and its name."""
+def _bytes_of(
+    source: str | os.PathLike[str] | bytes | np.ndarray, name: str
+) -> tuple[np.ndarray, mmap.mmap | None, str]:
+    """The bytes of a source as a uint8 array, how they are mapped, and the source's name."""
     if isinstance(source, np.ndarray):
-        return source, name or "a pickle"
+        return source, None, name or "a pickle"
     if isinstance(source, bytes):
-        return np.frombuffer(source, dtype=np.uint8), name or "a pickle"
+        return np.frombuffer(source, dtype=np.uint8), None, name or "a pickle"
     path = Path(source)
     if not path.is_file():
         raise PickleError(f"{path}: no such file")
@@ -99,4 +103,4 @@ def _bytes_of(source: str | os.PathLike[str] | bytes | np.ndarray, name: str) ->
         raise PickleError(f"{path} is not a whole pickle: it is empty")
     with open(path, "rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return np.frombuffer(mapped, dtype=np.uint8), name or str(path)
+    return np.frombuffer(mapped, dtype=np.uint8), mapped, name or str(path)

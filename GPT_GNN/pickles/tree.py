@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from GPT_GNN.pickles.heap import (
     EMPTY,
     ENTRIES,
     FLOAT,
+    FLOAT_STEP,
     FLOATS,
     FROZENSET,
     GLOBAL,
@@ -78,12 +80,14 @@ class Tree:
         heap: the arrays that hold it.
         name: of the file, for errors.
         end: position behind the pickle.
+        mapping: the file, if it is mapped into memory.
     """
 
     def __init__(self, heap: Heap, name: str) -> None:
         self.heap = heap
         self.name = name
         self.end = 0
+        self.mapping: mmap.mmap | None = None
         self._checked = 0
         self._names: set[str] = set()
 
@@ -125,6 +129,11 @@ class Tree:
         if any(part.kind != "str" or part.length > _LONGEST_NAME for part in parts):
             raise PickleError(f"{self.name}: a global is not named by two short strings")
         return ".".join(part.text for part in parts)
+
+    def release(self) -> None:
+        """Let go of the pages of the file that were looked at; they come back when needed."""
+        if self.mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self.mapping.madvise(mmap.MADV_DONTNEED)
 
     def nodes(self, kind: str) -> Iterator[Node]:
         """All objects of a kind, in the order in which the pickle makes them."""
@@ -214,7 +223,8 @@ class Node:
         if self.tag == INT:
             return self.value
         if self.tag == FLOAT:
-            return float(struct.unpack("<d", struct.pack("<q", self.value))[0])
+            packed = self.tree.heap.data[self.value + 1 : self.value + FLOAT_STEP].tobytes()
+            return float(struct.unpack(">d", packed)[0])
         if self.tag == STR:
             return self.text
         if self.tag == BYTES:
@@ -248,9 +258,12 @@ class Node:
         """The values of a list, tuple or set, or of what a call makes."""
         heap = self.tree.heap
         for form, start, count in self.segments():
-            if form in (FLOATS, INTS):
+            if form == INTS:
                 for value in heap.ints[start : start + count].tolist():
-                    yield Node(self.tree, FLOAT if form == FLOATS else INT, value)
+                    yield Node(self.tree, INT, value)
+            elif form == FLOATS:
+                for value in range(start, start + FLOAT_STEP * count, FLOAT_STEP):
+                    yield Node(self.tree, FLOAT, value)
             elif form == VALUES:
                 yield from self._items(start, count)
             else:
