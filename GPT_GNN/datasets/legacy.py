@@ -35,7 +35,7 @@ VERSION = 1  # of the conversion: a store of another one is made again
 VIEWS = ("pretrain", "finetune", "original")
 _NODE_EMB = 400  # zeros that the published extractor has for a type without ``node_emb``
 _VECTORS = ("node_emb", "emb")
-_SPLITS = {
+SPLITS = {
     "pretrain": "pre_target_nodes",
     "train": "train_target_nodes",
     "valid": "valid_target_nodes",
@@ -274,9 +274,9 @@ def _write_extras(builder: GraphBuilder, graph: PublishedGraph, node_types: list
     extras = graph.extras()
     if len(node_types) == 1:
         n = builder.num_nodes(node_types[0])
-        if all(name in extras for name in _SPLITS.values()):
+        if all(name in extras for name in SPLITS.values()):
             split = np.full(n, -1, dtype=np.int8)
-            for number, name in enumerate(_SPLITS.values()):
+            for number, name in enumerate(SPLITS.values()):
                 split[extras.pop(name)] = number
             builder.add_column(node_types[0], "split", split)
         for name in [name for name, values in extras.items() if values.shape == (n,)]:

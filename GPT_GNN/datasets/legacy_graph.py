@@ -29,7 +29,9 @@ from GPT_GNN.schema import EdgeType
 
 _MODULES = ("GPT_GNN.data", "pyHGT.data", "data", "__main__")
 _DICTS = {"collections.defaultdict", "collections.OrderedDict"}
-_PARTIAL = "functools.partial"  # in frames of pandas 1.3; checked by its argument
+# Checked by their arguments: the first belongs to frames of pandas 1.3, the second to a class that
+# dill wrote itself because it was defined in __main__.
+_PARTIAL, _SETATTR = "functools.partial", "builtins.setattr"
 _DILL = {
     f"{module}.{name}"
     for module in ("dill._dill", "dill.dill")
@@ -43,6 +45,7 @@ _DILL = {
         "_load_type",
     )
 }
+_CREATE_TYPE = {"dill._dill._create_type", "dill.dill._create_type"}
 _NAMESPACES = {f"{module}.__dict__" for module in _MODULES}
 _NAMESPACES |= {"__builtin__.__main__", "builtins.__main__"}
 _BUILTINS = {f"{m}.{name}" for m in ("builtins", "__builtin__") for name in ("int", "dict", "list")}
@@ -58,6 +61,7 @@ GRAPH_GLOBALS = frozenset(
         *PANDAS_GLOBALS,
         *TORCH_GLOBALS,
         _PARTIAL,
+        _SETATTR,
     }
 )
 _LEAST_BYTES = 3  # of the file for an edge: a source id and a year or None
@@ -105,16 +109,18 @@ class PublishedGraph:
 
     def _check(self, root: Node) -> None:
         """Raise PickleError unless the root is a Graph and every partial is pandas' own."""
-        by_value = root.kind == "new" and root.called.kind == "call"  # a class of __main__
-        made = [a.scalar for a in root.called.args if a.kind == "str"] if by_value else []
-        if root.callee not in GRAPHS and "Graph" not in made:
+        made_here = root.kind == "new" and _is_class_of_main(root.called)
+        if root.callee not in GRAPHS and not made_here:
             raise root.error("a Graph of the published code")
-        if _PARTIAL in root.tree.global_names():
+        names = root.tree.global_names()
+        if _PARTIAL in names or _SETATTR in names:
             for call in root.tree.nodes("call"):
-                if call.callee == _PARTIAL and not is_new_block_partial(call):
+                wrong = call.callee == _PARTIAL and not is_new_block_partial(call)
+                wrong |= call.callee == _SETATTR and not _is_class_of_main(call.args[0])
+                if wrong:
                     raise PickleError(
-                        f"{self.name} asks for {_PARTIAL} of {call.args[0]}, which such a file "
-                        "has no use for; refused"
+                        f"{self.name} asks for {call.callee} where such a file has no use for it; "
+                        "refused"
                     )
 
     def frames(self) -> dict[str, Node]:
@@ -220,6 +226,13 @@ def read_graph(path: str, progress: bool = False) -> PublishedGraph:
     """
     allowed: Callable[[str], bool] = GRAPH_GLOBALS.__contains__
     return PublishedGraph(read_pickle(path, allowed, progress=progress))
+
+
+def _is_class_of_main(node: Node) -> bool:
+    """Whether a node is the class ``Graph`` as dill writes one that cannot be imported."""
+    if node.callee not in _CREATE_TYPE or len(node.args) < 2:
+        return False
+    return node.args[1].kind == "str" and node.args[1].text == "Graph"
 
 
 def _whole(node: Node) -> int:

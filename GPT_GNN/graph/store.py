@@ -191,6 +191,14 @@ class HeteroGraph:
 
     # Columns: one value, or one row of values, a node ----------------------------------------
 
+    def columns(self, node_type: str) -> tuple[str, ...]:
+        """Names of a type's columns, of either kind."""
+        return tuple(self.meta["columns"].get(node_type, {}))
+
+    def is_ragged(self, node_type: str, name: str) -> bool:
+        """Whether a column has a row of values a node, and not one value."""
+        return bool(self.meta["columns"][node_type][name]["kind"] == "ragged")
+
     def has_column(self, node_type: str, name: str) -> bool:
         """Whether nodes of this type have a column of this name."""
         return name in self.meta["columns"].get(node_type, {})

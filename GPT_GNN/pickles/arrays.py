@@ -11,10 +11,11 @@ import numpy as np
 from GPT_GNN.pickles.heap import BYTES, FLOAT_STEP, FLOATS, INTS, OBJECT, VALUES
 from GPT_GNN.pickles.tree import Node
 
-_RECONSTRUCT = {"numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"}
+_CORE = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core._multiarray_umath")
+_RECONSTRUCT = {f"{module}._reconstruct" for module in _CORE}
 _FROM_BUFFER = {"numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"}
 _EMPTY_BYTES = {"__builtin__.bytes", "builtins.bytes"}  # in protocol 2
-_SCALAR = {"numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"}
+_SCALAR = {f"{module}.scalar" for module in _CORE}
 NUMPY_GLOBALS = {
     *_RECONSTRUCT,
     *_FROM_BUFFER,
@@ -41,7 +42,7 @@ def is_number_scalar(node: Node) -> bool:
 
 def is_array_function(node: Node) -> bool:
     """Whether a global is a function that makes NumPy arrays from their state."""
-    return node.kind == "global" and node.name in _RECONSTRUCT | {_CREATE}
+    return node.reference in _RECONSTRUCT | {_CREATE}
 
 
 def bytes_of(node: Node) -> np.ndarray:

@@ -48,7 +48,6 @@ _ARROW_BUFFER = "pyarrow.lib.py_buffer"
 _OFFSETS: dict[str, np.dtype] = {"string": np.dtype("<i4"), "large_string": np.dtype("<i8")}
 _SLICE = {"builtins.slice", "__builtin__.slice"}
 _BYTE_ARRAY = {"builtins.bytearray", "__builtin__.bytearray"}
-_LOAD_TYPE = "dill._dill._load_type"  # how dill names built-in types
 PANDAS_GLOBALS = {
     *_FRAME,
     _MANAGER,
@@ -65,7 +64,6 @@ PANDAS_GLOBALS = {
     _ARROW_BUFFER,
     *_SLICE,
     *_BYTE_ARRAY,
-    _LOAD_TYPE,
     *MISSING,
     "pandas.StringDtype",
     "pandas.core.arrays.string_.StringDtype",
@@ -155,7 +153,7 @@ def is_new_block_partial(node: Node) -> bool:
 
 def _positions(node: Node) -> list[int]:
     """Of a block's columns: a slice or an array."""
-    if _callee(node) in _SLICE:
+    if node.callee in _SLICE:
         low, high, step = (part.integer(0, 2**16) for part in node.args)
         return list(range(low, high, max(step, 1)))
     found = arrays.array(node)
@@ -269,15 +267,8 @@ def _arrow_buffer(node: Node) -> np.ndarray:
     if node.callee != _ARROW_BUFFER or len(node.args) != 1:
         raise node.error("a buffer of Arrow")
     data = node.args[0]
-    if _callee(data) in _BYTE_ARRAY:
+    if data.callee in _BYTE_ARRAY:
         if not data.args:
             return np.empty(0, dtype=np.uint8)
         data = data.args[0]
     return arrays.bytes_of(data)
-
-
-def _callee(node: Node) -> str:
-    """What a call would call, a built-in type that dill names among it."""
-    if node.kind == "call" and node.called.callee == _LOAD_TYPE and node.called.args:
-        return f"builtins.{node.called.args[0].text}"
-    return node.callee

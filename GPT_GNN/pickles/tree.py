@@ -65,6 +65,8 @@ _OBJECT_KINDS = {
 _LENGTH_FORMAT = {1: "<B", 4: "<I", 8: "<Q"}
 _LENGTH_BYTES = {op: 1 for op in b"\x8cC\x8a"} | {op: 4 for op in b"XB\x8b"}
 _LENGTH_BYTES |= {op: 8 for op in b"\x8d\x8e\x96"}
+_DILL = ("dill._dill", "dill.dill")
+_DILL_TYPES = {"PartialType": "functools.partial"}
 _LONGEST_NAME = 512  # of a global
 _DEEPEST = 60  # nesting that :meth:`Node.plain` follows
 
@@ -305,12 +307,29 @@ class Node:
         return self.tree.global_name(self.value)
 
     @property
+    def reference(self) -> str:
+        """What a node refers to, as ``module.name``; empty if it is no reference.
+
+        Besides globals dill writes ``_load_type("slice")`` for built-in types, and
+        ``_get_attr(_import_module("module"), "name")`` for built-in functions.
+        """
+        if self.kind == "global":
+            return self.name
+        dill, _, function = self.callee.rpartition(".") if self.kind == "call" else ("", "", "")
+        if dill not in _DILL or function not in ("_load_type", "_get_attr"):
+            return ""
+        texts = [a.text for a in self.args if a.kind == "str"]
+        if function == "_load_type" and texts:
+            return _DILL_TYPES.get(texts[0], f"builtins.{texts[0]}")
+        module = self.args[0] if self.args else self
+        if texts and module.kind == "call" and module.callee == f"{dill}._import_module":
+            texts.insert(0, module.args[0].text if module.args else "")
+        return ".".join(texts)
+
+    @property
     def callee(self) -> str:
         """Name of what a call would call or instantiate; empty for anything that has none."""
-        if self.kind not in ("call", "new"):
-            return ""
-        called = self._first()[0]
-        return called.name if called.kind == "global" else ""
+        return self.called.reference if self.kind in ("call", "new") else ""
 
     @property
     def called(self) -> Node:
