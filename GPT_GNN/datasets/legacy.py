@@ -119,15 +119,17 @@ def _write(
     if unknown:
         raise PickleError(f"{graph.name}: edges of {sorted(unknown)}, which have no features")
     steps = [*node_types, *relations]
+    timed = False
     with tqdm(steps, desc="writing", disable=not progress, leave=False) as bar:
         for node_type in node_types:
             bar.set_postfix_str(node_type, refresh=False)
             columns = graph.columns(node_type)
+            timed |= "time" in columns
             _write_nodes(builder, graph, node_type, columns)
             if word_vectors and {"title", "time"} <= set(columns):
                 _write_words(builder, node_type, columns)
             bar.update()
-        _write_edges(builder, graph, bar)
+        _write_edges(builder, graph, timed, bar)
         _write_extras(builder, graph, node_types)
 
 
@@ -213,28 +215,25 @@ def _numbers(column: Column) -> np.ndarray:
     return column.numbers() if isinstance(column, Cells) else column
 
 
-def _write_edges(builder: GraphBuilder, graph: PublishedGraph, bar: tqdm) -> None:
+def _write_edges(builder: GraphBuilder, graph: PublishedGraph, timed: bool, bar: tqdm) -> None:
     """Each link once, from one of its two directions where they agree, as they always should."""
     relations = graph.relations()
     inverse = {edge_type: _inverse(edge_type, relations) for edge_type in relations}
     waiting: dict[EdgeType, Edges] = {}
     for edge_type, adjacency in relations.items():
         bar.set_postfix_str(" ".join(edge_type), refresh=False)
-        builder.add_relation(edge_type, inverse[edge_type][1])
+        other_type = inverse[edge_type]
+        builder.add_relation(edge_type, other_type[1])
         edges = graph.edges(adjacency)
-        other = waiting.pop(inverse[edge_type], None)
-        if inverse[edge_type] == edge_type:
-            _add_edges(builder, edge_type, edges)
-        elif other is not None:
-            if _digest(edges.src, edges.dst, edges.time) != _digest(
-                other.dst, other.src, other.time
-            ):
-                _add_edges(builder, edge_type, edges)
-            _add_edges(builder, inverse[edge_type], other)
-        elif inverse[edge_type] in relations:
+        if other_type in relations and other_type != edge_type and other_type not in waiting:
             waiting[edge_type] = edges
         else:
-            _add_edges(builder, edge_type, edges)
+            other = waiting.pop(other_type, None)
+            if other is not None and _digest(other.dst, other.src, other.time) == _digest(
+                edges.src, edges.dst, edges.time
+            ):
+                other = None
+            _add_edges(builder, {other_type: other or Edges.none(), edge_type: edges}, timed)
         bar.update()
 
 
@@ -250,13 +249,18 @@ def _inverse(edge_type: EdgeType, relations: dict[EdgeType, Any]) -> EdgeType:
     return (target, f"rev_{relation}", source)
 
 
-def _add_edges(builder: GraphBuilder, edge_type: EdgeType, edges: Edges) -> None:
-    """Add edges; a time that none of them has, or all have alike, says nothing and is left out."""
-    if not len(edges):
-        return
-    known = edges.time[edges.time != NO_TIME]
-    timed = len(known) > 0 and (known != known[0]).any()
-    builder.add_edges(edge_type, edges.src, edges.dst, edges.time if timed else None)
+def _add_edges(builder: GraphBuilder, both: dict[EdgeType, Edges], timed: bool) -> None:
+    """Add the edges of a relation and of its inverse.
+
+    Args:
+        timed: whether nodes have times; in a graph without, one time for all edges says nothing.
+    """
+    times = np.concatenate([edges.time for edges in both.values()])
+    known = times[times != NO_TIME]
+    timed = len(known) > 0 and (timed or bool((known != known[0]).any()))
+    for edge_type, edges in both.items():
+        if len(edges):
+            builder.add_edges(edge_type, edges.src, edges.dst, edges.time if timed else None)
 
 
 def _digest(src: np.ndarray, dst: np.ndarray, time: np.ndarray) -> tuple[int, int]:

@@ -48,7 +48,13 @@ _DILL = {
 _CREATE_TYPE = {"dill._dill._create_type", "dill.dill._create_type"}
 _NAMESPACES = {f"{module}.__dict__" for module in _MODULES}
 _NAMESPACES |= {"__builtin__.__main__", "builtins.__main__"}
-_BUILTINS = {f"{m}.{name}" for m in ("builtins", "__builtin__") for name in ("int", "dict", "list")}
+_BUILTINS = {
+    "builtins.int",
+    "__builtin__.int",
+    "__builtin__.long",
+    "builtins.dict",
+    "builtins.list",
+}
 GRAPHS = {f"{module}.Graph" for module in _MODULES}
 GRAPH_GLOBALS = frozenset(
     {
@@ -82,6 +88,11 @@ class Edges:
 
     def __len__(self) -> int:
         return len(self.src)
+
+    @classmethod
+    def none(cls) -> Edges:
+        """No edges."""
+        return cls(*(np.empty(0, dtype=np.int32) for _ in range(3)))
 
 
 class PublishedGraph:

@@ -289,6 +289,8 @@ class Node:
 
     def by_name(self) -> dict[str, Node]:
         """The entries of a dict whose keys are strings; the last of equal keys counts."""
+        if self.kind not in ("dict", "call", "new"):
+            raise self.error("a dict")
         return {key.text: value for key, value in self.entries()}
 
     def _items(self, start: int, count: int) -> Iterator[Node]:
