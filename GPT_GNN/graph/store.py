@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from GPT_GNN.graph.gather import gather_rows
 from GPT_GNN.schema import EdgeType, Schema
 
 FORMAT = "gpt-gnn-store"
@@ -276,15 +277,20 @@ class HeteroGraph:
             [n, F] float32.
 
         Raises:
-            ValueError: unknown view.
+            ValueError: unknown view, ids out of range.
         """
         if view not in self.views:
             raise ValueError(f"{self.path} has no view {view!r}; available: {list(self.views)}")
+        ids, n = np.ascontiguousarray(ids, dtype=np.int64), self.num_nodes(node_type)
+        if len(ids) and not (0 <= ids.min() and ids.max() < n):
+            raise ValueError(
+                f"expected {node_type} ids in [0, {n}), got {ids.min()} .. {ids.max()}"
+            )
         out = np.empty((len(ids), self.feature_dim(node_type)), dtype=np.float32)
         parts = self.feature_parts(node_type)
         for part in self.meta["features"].get(node_type, []):
             file = part["files"].get(view, part["files"].get("*"))
-            out[:, parts[part["name"]]] = self._feature_array(file)[ids]
+            gather_rows(self._feature_array(file), ids, out, parts[part["name"]].start)
         return out
 
     def _feature_array(self, name: str) -> np.ndarray:

@@ -19,7 +19,7 @@ from GPT_GNN.sampler.kernels.graph import (
     may_hide,
     prefetch_offsets,
 )
-from GPT_GNN.sampler.kernels.prefetch import prefetch
+from GPT_GNN.prefetch import prefetch
 from GPT_GNN.sampler.kernels.random import distinct
 
 _RUN = np.dtype(

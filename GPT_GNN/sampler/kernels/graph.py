@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from GPT_GNN.sampler.kernels.compiler import kernel
-from GPT_GNN.sampler.kernels.prefetch import prefetch
+from GPT_GNN.sampler.kernels.compiler import kernel, leaf
+from GPT_GNN.prefetch import prefetch
 
 _EVERY = -1  # in HiddenArrays.rules: the rule has no mask on this end
 _ABSENT = -2  # in HiddenArrays.rules: there is no rule
@@ -52,7 +52,7 @@ class HiddenArrays(NamedTuple):
     pair_start: np.ndarray
 
 
-@kernel
+@leaf
 def prefetch_offsets(graph, kind, node):
     """Ask for the offsets of a node (its id within its type) in all edge types into its type."""
     into = graph.into_start[kind + 1] - graph.into_start[kind]
@@ -63,7 +63,7 @@ def prefetch_offsets(graph, kind, node):
         prefetch(graph.indptr, first + 2 * into - 1)
 
 
-@kernel
+@leaf
 def in_edges(graph, edge_type, node):
     """Where the in-edges of a node (its id within its type) begin and end in ``edges``."""
     base, step = graph.edges_start[edge_type], graph.indptr_step[edge_type]
@@ -71,7 +71,7 @@ def in_edges(graph, edge_type, node):
     return base + graph.indptr[at], base + graph.indptr[at + step]
 
 
-@kernel
+@leaf
 def first_late(edges, begin, end, time_max):
     """First position of a node's in-edges, begin .. end - 1, that is later than ``time_max``."""
     while begin < end:
@@ -93,7 +93,7 @@ def hides(hidden):
     return out
 
 
-@kernel
+@leaf
 def first_pair(hidden, edge_type, key):
     """Position of the first hidden pair of an edge type whose key is not below ``key``."""
     low, high = hidden.pair_start[edge_type], hidden.pair_start[edge_type + 1]
@@ -106,7 +106,7 @@ def first_pair(hidden, edge_type, key):
     return low
 
 
-@kernel
+@leaf
 def may_hide(hidden, edge_type, target):
     """Whether any in-edge of ``target`` could be hidden; False spares the test of each edge."""
     for rule in range(2):
@@ -117,7 +117,7 @@ def may_hide(hidden, edge_type, target):
     return pair < hidden.pair_start[edge_type + 1] and hidden.pair_keys[pair] >> 32 == target
 
 
-@kernel
+@leaf
 def is_hidden(hidden, edge_type, source, target):
     """Whether the edge source -> target is hidden."""
     for rule in range(2):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from GPT_GNN.sampler.kernels.compiler import kernel
+from GPT_GNN.sampler.kernels.compiler import kernel, leaf
 from GPT_GNN.sampler.kernels.graph import (
     hides,
     in_edges,
@@ -13,7 +13,7 @@ from GPT_GNN.sampler.kernels.graph import (
     prefetch_offsets,
 )
 from GPT_GNN.sampler.kernels.pool import home
-from GPT_GNN.sampler.kernels.prefetch import prefetch
+from GPT_GNN.prefetch import prefetch
 
 
 @kernel
@@ -43,7 +43,7 @@ def _places(node):
     return table
 
 
-@kernel
+@leaf
 def place_of(table, node):
     """Position of a sampled node in ``node``, -1 when it is not sampled."""
     slot = home(node, len(table))
@@ -52,7 +52,7 @@ def place_of(table, node):
     return table[slot, 1]
 
 
-@kernel
+@leaf
 def _total_degree(graph, edge_type, nodes):
     """In-edges of some nodes (global ids), hidden ones included."""
     total = 0

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from GPT_GNN.compiler import serial_kernel
-from GPT_GNN.sampler.kernels.compiler import kernel
+from GPT_GNN.sampler.kernels.compiler import kernel, leaf
 
 _SAMPLED = -1.0  # the score of an entry that is in no budget any more
 _ENTRY = np.dtype(
@@ -43,14 +43,14 @@ class Tally(NamedTuple):
     sampled: np.ndarray  # [T] those of them that are sampled; the others are its budget
 
 
-@kernel
+@leaf
 def home(node, size):
     """Where a hash table of ``size``, a power of two, looks first for a node."""
     mixed = np.uint64(node) * np.uint64(0x9E3779B97F4A7C15)
     return np.int64(mixed >> np.uint64(40)) & (size - 1)
 
 
-@kernel
+@leaf
 def find(table, entries, node):
     """The slot that holds ``node``'s entry, or the free one where it belongs. Linear probing."""
     slot = home(node, len(table))
@@ -85,7 +85,7 @@ def new_pool(types, capacity):
     )
 
 
-@kernel
+@leaf
 def clear(pool):
     """Forget every entry."""
     for slot in range(len(pool.table)):
@@ -112,7 +112,7 @@ def with_room(pool, tally, more):
     return longer
 
 
-@kernel
+@leaf
 def add_entry(pool, tally, slot, node, kind):
     """Enter a node that ``find`` did not find; returns its entry."""
     entry = (kind << pool.bits) + tally.used[kind]
@@ -123,7 +123,7 @@ def add_entry(pool, tally, slot, node, kind):
     return entry
 
 
-@kernel
+@leaf
 def add_to_sample(pool, tally, entry):
     """Give an entry the next place among the sampled nodes of its type."""
     kind = entry >> pool.bits

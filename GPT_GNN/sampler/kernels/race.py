@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from GPT_GNN.sampler.kernels.compiler import kernel
+from GPT_GNN.sampler.kernels.compiler import kernel, leaf
 from GPT_GNN.sampler.kernels.random import uniform
 
 
-@kernel
+@leaf
 def sift_down(keys, items, n):
     """Restore a max-heap of n keys whose root is out of place."""
     at = 0
@@ -24,7 +24,7 @@ def sift_down(keys, items, n):
     keys[at], items[at] = key, item
 
 
-@kernel
+@leaf
 def sift_up(keys, items, at):
     """Restore a max-heap whose last key, at ``at``, is out of place."""
     key, item = keys[at], items[at]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from GPT_GNN.sampler.kernels.compiler import kernel
+from GPT_GNN.sampler.kernels.compiler import kernel, leaf
 
 
-@kernel
+@leaf
 def uniform(state):
     """A float in [0, 1)."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -48,7 +48,7 @@ def distinct(n, k, state):
     return out[:k]
 
 
-@kernel
+@leaf
 def _slot(table, number, scale):
     slot = np.int64(number * scale)
     while table[slot] != number and table[slot] != -1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from GPT_GNN.sampler.kernels.compiler import kernel
+from GPT_GNN.sampler.kernels.compiler import kernel, leaf
 from GPT_GNN.sampler.kernels.drawn import drawn_edges
 from GPT_GNN.sampler.kernels.pool import (
     add_entry,
@@ -15,13 +15,13 @@ from GPT_GNN.sampler.kernels.pool import (
     new_tally,
     with_room,
 )
-from GPT_GNN.sampler.kernels.prefetch import prefetch
+from GPT_GNN.prefetch import prefetch
 from GPT_GNN.sampler.kernels.race import draw_nodes
 
 _AHEAD = 16  # edges between asking for a slot, asking for its entry and using both
 
 
-@kernel
+@leaf
 def _reach(graph, pool, tally, runs, node, time):
     """Add the drawn edges to the budgets of their sources; the pool has room for all of them.
 
