@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from GPT_GNN.graph.store import NO_TIME
-from GPT_GNN.sampler.kernels.compiler import kernel
+from GPT_GNN.sampler.kernels.compiler import kernel, leaf
 from GPT_GNN.sampler.kernels.graph import (
     first_late,
     hides,
@@ -22,6 +22,7 @@ from GPT_GNN.sampler.kernels.graph import (
 from GPT_GNN.prefetch import prefetch
 from GPT_GNN.sampler.kernels.random import distinct
 
+_AHEAD = 1024  # edges between asking for them and reading them: the nearer caches hold as many
 _RUN = np.dtype(
     [
         ("begin", np.int64),  # the in-edges of one edge type of one node: begin .. end - 1
@@ -43,7 +44,7 @@ def _runs(graph, pool, chosen, needed):
         kind = entry >> pool.bits
         n += graph.into_start[kind + 1] - graph.into_start[kind]
         prefetch_offsets(graph, kind, entries[entry]["node"] - graph.type_start[kind])
-    runs = np.empty(n + 1, _RUN)
+    runs = np.empty(n, _RUN)
     at = 0
     for entry in chosen:
         kind = entry >> pool.bits
@@ -54,12 +55,14 @@ def _runs(graph, pool, chosen, needed):
             if not needed[graph.source[edge_type]]:
                 continue
             begin, end = in_edges(graph, edge_type, target)
+            if begin == end:
+                continue
             prefetch(graph.edges, begin)
             prefetch(graph.edges, end - 1)
             run = runs[at]
             run["target"], run["edge_type"], run["time"] = target, edge_type, time
             run["begin"], run["end"] = begin, end
-            at += begin < end  # else the next one overwrites it
+            at += 1
     return runs[:at]
 
 
@@ -84,38 +87,42 @@ def _visible(graph, hidden, edge_type, target, begin, end, width, state):
     return ranks
 
 
-@kernel
-def _positions(graph, hidden, runs, width, time_max, state):
-    """Places of the drawn edges in ``edges``, run by run; sets each run's ``count``."""
-    hidden_types = hides(hidden)
+@leaf
+def _bound_runs(edges, runs, width, time_max):
+    """Cut each run off at the bound; returns the most edges that they can draw."""
     most = 0
-    for at in range(len(runs)):
-        run = runs[at]
-        if graph.edges[run["end"] - 1, 1] > time_max:
-            run["end"] = first_late(graph.edges, run["begin"], run["end"], time_max)
+    for i in range(len(runs)):
+        run = runs[i]
+        if edges[run["end"] - 1, 1] > time_max:
+            run["end"] = first_late(edges, run["begin"], run["end"], time_max)
         most += min(run["end"] - run["begin"], width)
-    out = np.empty(most, np.int64)
-    n = 0
-    for at in range(len(runs)):
-        run = runs[at]
-        begin, count = run["begin"], run["end"] - run["begin"]
-        edge_type, target = np.int64(run["edge_type"]), np.int64(run["target"])
-        if count > 0 and hidden_types[edge_type] and may_hide(hidden, edge_type, target):
-            picks = _visible(graph, hidden, edge_type, target, begin, run["end"], width, state)
-            count = len(picks)
-            out[n : n + count] = picks
-        elif count >= width:
-            picks = distinct(count, width, state)
-            count = width
-            for i in range(count):
-                out[n + i] = begin + picks[i]
-                prefetch(graph.edges, begin + picks[i])
-        else:
-            for i in range(count):
-                out[n + i] = begin + i
-        run["count"] = count
-        n += count
-    return out[:n]
+    return most
+
+
+@leaf
+def _bound_runs(edges, runs, width, time_max):
+    """Cut each run off at the bound; returns the most edges that they can draw."""
+    most = 0
+    for i in range(len(runs)):
+        run = runs[i]
+        if edges[run["end"] - 1, 1] > time_max:
+            run["end"] = first_late(edges, run["begin"], run["end"], time_max)
+        most += min(run["end"] - run["begin"], width)
+    return most
+
+
+@leaf
+def _take(graph, runs, begin, end, positions, n, node, time):
+    """Read the drawn edges of runs begin .. end - 1, the first of which is the n-th of all."""
+    edges = graph.edges
+    for i in range(begin, end):
+        run = runs[i]
+        base, own_time = graph.type_start[graph.source[run["edge_type"]]], run["time"]
+        for j in range(n, n + run["count"]):
+            node[j] = base + edges[positions[j], 0]
+            edge_time = edges[positions[j], 1]
+            time[j] = own_time if edge_time == NO_TIME else edge_time
+        n += run["count"]
 
 
 @kernel
@@ -127,16 +134,46 @@ def drawn_edges(graph, hidden, pool, chosen, needed, width, time_max, state):
         int32, an edge's time, or its target's where it has none.
     """
     runs = _runs(graph, pool, chosen, needed)
-    positions = _positions(graph, hidden, runs, width, time_max, state)
-    node, time = np.empty(len(positions), np.int64), np.empty(len(positions), np.int32)
-    edges = graph.edges
-    at = 0
+    edges, hidden_types = graph.edges, hides(hidden)
+    most = _bound_runs(edges, runs, width, time_max)
+    positions = np.empty(most, np.int64)
+    node, time = np.empty(most, np.int64), np.empty(most, np.int32)
+    n, taken_runs, taken = 0, 0, 0
     for i in range(len(runs)):
         run = runs[i]
-        base, own_time = graph.type_start[graph.source[run["edge_type"]]], run["time"]
-        for j in range(at, at + run["count"]):
-            node[j] = base + edges[positions[j], 0]
-            edge_time = edges[positions[j], 1]
-            time[j] = own_time if edge_time == NO_TIME else edge_time
-        at += run["count"]
-    return runs, node, time
+        begin, count = run["begin"], run["end"] - run["begin"]
+        edge_type, target = np.int64(run["edge_type"]), np.int64(run["target"])
+        if count > 0 and hidden_types[edge_type] and may_hide(hidden, edge_type, target):
+            picks = _visible(graph, hidden, edge_type, target, begin, run["end"], width, state)
+            count = len(picks)
+            positions[n : n + count] = picks
+        elif count >= width:
+            picks = distinct(count, width, state)
+            count = width
+            for j in range(count):
+                positions[n + j] = begin + picks[j]
+                prefetch(edges, begin + picks[j])
+        else:
+            for j in range(count):
+                positions[n + j] = begin + j
+        run["count"] = count
+        n += count
+        if n - taken > _AHEAD or i == len(runs) - 1:
+            _take(graph, runs, taken_runs, i + 1, positions, taken, node, time)
+            taken_runs, taken = i + 1, n
+    return runs, node[:n], time[:n]
+
+
+@leaf
+def _bound_runs(edges, runs, width, time_max):
+    """Cut each run off at the bound; returns the most edges that they can draw."""
+    most = 0
+    for i in range(len(runs)):
+        run = runs[i]
+        if edges[run["end"] - 1, 1] > time_max:
+            run["end"] = first_late(edges, run["begin"], run["end"], time_max)
+        most += min(run["end"] - run["begin"], width)
+    return most
+
+
+
