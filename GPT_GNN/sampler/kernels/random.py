@@ -25,8 +25,8 @@ def distinct(n, k, state):
     The hash table keeps numbers in their order but for neighbours that met, so that reading it
     leaves next to nothing to sort.
     """
-    scale = 2 * k / n
-    table = np.full(3 * k, -1, np.int64)  # homes are below 2k, and k numbers at most are pushed on
+    scale = 4 * k / n  # few numbers meet: a branch that is guessed wrong costs more than the room
+    table = np.full(5 * k, -1, np.int64)  # homes are below 4k, and k numbers at most are pushed on
     for i in range(k):
         number = np.int64(uniform(state) * (n - k + i + 1))
         slot = _slot(table, number, scale)
