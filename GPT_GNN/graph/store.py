@@ -37,7 +37,8 @@ class CSR:
 
     Attributes:
         indptr: [N_target + 1] int64; the in-edges of node i are ``indptr[i]:indptr[i + 1]``.
-            Like the other two a view with a step: in the store, what is read together lies together.
+            Like the other two a view with a step: what is read together lies together in the
+            store.
         indices: [E] int32, source ids; within a target in the order of (time, source), so that
             the edges up to a bound are the first of a target's run.
         time: [E] int32 or None for an untimed relation; ascending within a target.

@@ -121,9 +121,7 @@ def test_not_a_store(tmp_path):
         HeteroGraph.open(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "name", ["edges.npy", "indptr.npy", "features/paper.text.npy"]
-)
+@pytest.mark.parametrize("name", ["edges.npy", "indptr.npy", "features/paper.text.npy"])
 def test_truncated_file_is_refused(path, name):
     data = (path / name).read_bytes()
     (path / name).write_bytes(data[:-1])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from GPT_GNN.graph.store import NO_TIME
+from GPT_GNN.prefetch import prefetch
 from GPT_GNN.sampler.kernels.compiler import kernel, leaf
 from GPT_GNN.sampler.kernels.graph import (
     first_late,
@@ -19,7 +20,6 @@ from GPT_GNN.sampler.kernels.graph import (
     may_hide,
     prefetch_offsets,
 )
-from GPT_GNN.prefetch import prefetch
 from GPT_GNN.sampler.kernels.random import distinct
 
 _AHEAD = 1024  # edges between asking for them and reading them: the nearer caches hold as many
@@ -100,18 +100,6 @@ def _bound_runs(edges, runs, width, time_max):
 
 
 @leaf
-def _bound_runs(edges, runs, width, time_max):
-    """Cut each run off at the bound; returns the most edges that they can draw."""
-    most = 0
-    for i in range(len(runs)):
-        run = runs[i]
-        if edges[run["end"] - 1, 1] > time_max:
-            run["end"] = first_late(edges, run["begin"], run["end"], time_max)
-        most += min(run["end"] - run["begin"], width)
-    return most
-
-
-@leaf
 def _take(graph, runs, begin, end, positions, n, node, time):
     """Read the drawn edges of runs begin .. end - 1, the first of which is the n-th of all."""
     edges = graph.edges
@@ -162,18 +150,3 @@ def drawn_edges(graph, hidden, pool, chosen, needed, width, time_max, state):
             _take(graph, runs, taken_runs, i + 1, positions, taken, node, time)
             taken_runs, taken = i + 1, n
     return runs, node[:n], time[:n]
-
-
-@leaf
-def _bound_runs(edges, runs, width, time_max):
-    """Cut each run off at the bound; returns the most edges that they can draw."""
-    most = 0
-    for i in range(len(runs)):
-        run = runs[i]
-        if edges[run["end"] - 1, 1] > time_max:
-            run["end"] = first_late(edges, run["begin"], run["end"], time_max)
-        most += min(run["end"] - run["begin"], width)
-    return most
-
-
-

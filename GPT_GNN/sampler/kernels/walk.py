@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from GPT_GNN.prefetch import prefetch
 from GPT_GNN.sampler.kernels.compiler import kernel, leaf
 from GPT_GNN.sampler.kernels.drawn import drawn_edges
 from GPT_GNN.sampler.kernels.pool import (
@@ -15,7 +16,6 @@ from GPT_GNN.sampler.kernels.pool import (
     new_tally,
     with_room,
 )
-from GPT_GNN.prefetch import prefetch
 from GPT_GNN.sampler.kernels.race import draw_nodes
 
 _AHEAD = 16  # edges between asking for a slot, asking for its entry and using both
