@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.sampler.subgraph import Subgraph
 
 
@@ -53,7 +54,7 @@ def mask_links(
         maskable[edges] = subgraph.dst[edges] < num_targets
         if source == target:
             maskable[edges] &= subgraph.src[edges] != subgraph.dst[edges]
-    link = _first_parallel(subgraph)
+    link = _first_parallel(subgraph.edge_offsets, subgraph.src, subgraph.dst, subgraph.link)
     chosen = np.zeros(subgraph.num_links, dtype=bool)
     chosen[link[maskable]] = True
     chosen &= rng.random(subgraph.num_links) < ratio
@@ -61,15 +62,17 @@ def mask_links(
     return Masked(observed=~masked, generated=masked & maskable)
 
 
-def _first_parallel(subgraph: Subgraph) -> np.ndarray:
+@serial_kernel
+def _first_parallel(edge_offsets, src, dst, link):  # type: ignore[no-untyped-def]
     """[E] the lowest link number among the edges of one type between the same ends."""
-    counts = np.diff(subgraph.edge_offsets)
-    edge_type = np.repeat(np.arange(len(counts)), counts)
-    starts = np.ones(len(edge_type), dtype=bool)
-    for column in (edge_type, subgraph.dst, subgraph.src):
-        starts[1:] &= column[1:] == column[:-1]
-    starts[1:] = ~starts[1:]
-    first = np.flatnonzero(starts)
-    if not len(first):
-        return subgraph.link
-    return np.minimum.reduceat(subgraph.link, first)[np.cumsum(starts) - 1]
+    out = np.empty_like(link)
+    for edge_type in range(len(edge_offsets) - 1):
+        begin, end = edge_offsets[edge_type], edge_offsets[edge_type + 1]
+        while begin < end:
+            lowest, after = link[begin], begin + 1
+            while after < end and dst[after] == dst[begin] and src[after] == src[begin]:
+                lowest = min(lowest, link[after])
+                after += 1
+            out[begin:after] = lowest
+            begin = after
+    return out

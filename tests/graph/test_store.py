@@ -85,6 +85,9 @@ def test_features(graph):
     assert graph.gather_features("venue", np.array([1]), "late").shape == (1, 0)
     with pytest.raises(ValueError, match="no view 'now'; available: \\['early', 'late'\\]"):
         graph.gather_features("paper", np.array([0]), "now")
+    for wrong in (-1, 4):
+        with pytest.raises(ValueError, match="expected paper ids in \\[0, 4\\), got"):
+            graph.gather_features("paper", np.array([wrong]), "late")
 
 
 def test_columns_and_tables(graph):
