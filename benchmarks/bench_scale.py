@@ -4,7 +4,8 @@
     python benchmarks/bench_scale.py --data_dir FOLDER --profile      # where a batch's time goes
 
 Builds two stores of the same degree distribution under FOLDER where they are not yet there
-(``python -m GPT_GNN.datasets.scale``), one 100 times smaller, in processes of their own. Prints a
+(``python -m GPT_GNN.datasets.scale``), one 100 times smaller, in processes of their own, and
+touches every page of both, so that no figure depends on what the page cache held before. Prints a
 JSON line for: the generator (seconds, peak memory), opening, one batch (sampled, masked, features
 gathered; the reference ``small`` is the smaller store, ``times_small`` how often its cost ours is),
 and training steps at 128 hidden with the process's peak memory.
