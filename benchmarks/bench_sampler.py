@@ -1,6 +1,7 @@
 """Time one sampled subgraph: batch 256, depth 6, width 128.
 
     python benchmarks/bench_sampler.py --data_dir STORE
+    python benchmarks/bench_sampler.py --profile             # where our time goes
 
 Prints a JSON line for each reference. ``literal`` is the sampler of ``tests/oracle``: nested dicts
 and a loop over targets, as published; its dicts are made outside the timing. ``hgtloader`` is PyG's
@@ -29,6 +30,7 @@ from benchmarks.published import SAMPLER, open_graph
 from GPT_GNN.config import EncoderConfig, GPTConfig
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.objectives.gpt_gnn import GPTGNN
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.train.runtime import run_script
@@ -42,8 +44,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", default="toy", help="a graph store of OAG's kind")
     parser.add_argument("--runs", type=int, default=10, help="samples that count, of each")
+    parser.add_argument("--profile", action="store_true", help="print where our time goes")
     args = parser.parse_args()
     graph = open_graph(args.data_dir)
+    if args.profile:
+        from benchmarks.sampler_profile import show_profile
+
+        show_profile(graph, objective_of(graph), 10 * args.runs)
+        return
     draw = Drawer(graph)
     against_literal(graph, draw, args.runs)
     against_hgtloader(graph, draw, args.runs)
@@ -72,6 +80,10 @@ class Drawer:
         ids, rng = self.seeds(step)
         seeds = {OAG.target: (ids, self.time[ids])}
         return self.sampler.sample(seeds, self.time_max, None, rng), rng
+
+    def reached(self) -> int:
+        """Distinct nodes to which the last sample drew an edge; it keeps some of them."""
+        return int((self.sampler._room.pool.table >= 0).sum())
 
 
 def stepping(make: Callable[[int], object]) -> Callable[[], object]:
@@ -138,10 +150,15 @@ def against_hgtloader(graph: HeteroGraph, draw: Drawer, runs: int) -> None:
     show(line("sampler", "hgtloader", seconds["hgtloader"], seconds["ours"], runs))
 
 
+def objective_of(graph: HeteroGraph, n_hid: int = 32) -> GPTGNN:
+    """The published task around a small encoder: of the batch only."""
+    encoder = new_encoder(graph, EncoderConfig(n_hid=n_hid), seed=0)
+    return new_gpt_gnn(encoder, graph, OAG, GPTConfig(), seed=0)
+
+
 def masked_batch(graph: HeteroGraph, draw: Drawer, runs: int) -> None:
     """What masking, splitting the targets and gathering features add to a subgraph."""
-    encoder = new_encoder(graph, EncoderConfig(n_hid=32, n_heads=4), seed=0)
-    objective = new_gpt_gnn(encoder, graph, OAG, GPTConfig(), seed=0)
+    objective = objective_of(graph)
 
     def batch(step: int) -> object:
         subgraph, rng = draw.sample(step)

@@ -1,9 +1,11 @@
 """Ten million nodes: build, open, sample and train on a store much larger than a batch needs.
 
     python benchmarks/bench_scale.py --data_dir FOLDER
+    python benchmarks/bench_scale.py --data_dir FOLDER --profile      # where a batch's time goes
 
 Builds two stores of the same degree distribution under FOLDER where they are not yet there
-(``python -m GPT_GNN.datasets.scale``), one 100 times smaller, in processes of their own. Prints a
+(``python -m GPT_GNN.datasets.scale``), one 100 times smaller, in processes of their own, and
+touches every page of both, so that no figure depends on what the page cache held before. Prints a
 JSON line for: the generator (seconds, peak memory), opening, one batch (sampled, masked, features
 gathered; the reference ``small`` is the smaller store, ``times_small`` how often its cost ours is),
 and training steps at 128 hidden with the process's peak memory.
@@ -15,22 +17,22 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import numpy as np
 import torch
 
-from benchmarks.bench_sampler import Drawer, stepping
+from benchmarks.bench_sampler import Drawer, objective_of, stepping
 from benchmarks.measure import PeakMemory, interleaved, line, show
-from GPT_GNN.config import EncoderConfig, GPTConfig
-from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.datasets.scale import build_scale
 from GPT_GNN.graph.store import HeteroGraph, StoreError
-from GPT_GNN.objectives.gpt_gnn import GPTGNN
 from GPT_GNN.train.optim import build_optimizer
 from GPT_GNN.train.runtime import run_script
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+
+HIDDEN = 128  # width of the encoder that is trained
 
 
 def main() -> None:
@@ -40,6 +42,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=100, help="batches that count, of each store")
     parser.add_argument("--steps", type=int, default=5, help="training steps that count")
     parser.add_argument("--generate", metavar="STORE", help="only build a store and report on it")
+    parser.add_argument("--profile", action="store_true", help="print where our time goes")
     args = parser.parse_args()
     if args.generate:
         generate(args.generate, args.nodes)
@@ -49,8 +52,12 @@ def main() -> None:
         if not is_store(path):
             command = [sys.executable, __file__, "--generate", str(path), "--nodes", str(nodes)]
             subprocess.run(command, check=True)
+    if args.profile:
+        profile(paths, args.runs)
+        return
     with PeakMemory() as peak:
         large, small = (opened(path) for path in paths)
+        warm(large), warm(small)
         seconds = cost_of_a_batch(large, small, args.runs)
         training = training_step(large, args.steps)
     extra = {
@@ -59,7 +66,7 @@ def main() -> None:
         "reached_small": reached(small),
     }
     show(line("scale/batch", "small", seconds["small"], seconds["large"], args.runs, **extra))
-    show(line("scale/step", None, None, training, args.steps, peak_mb=round(peak.mb), n_hid=128))
+    show(line("scale/step", None, None, training, args.steps, peak_mb=round(peak.mb), n_hid=HIDDEN))
 
 
 def is_store(path: Path) -> bool:
@@ -95,17 +102,29 @@ def opened(path: Path) -> HeteroGraph:
     return graph
 
 
-def objective_of(graph: HeteroGraph) -> GPTGNN:
-    """The published task at 128 hidden."""
-    encoder = new_encoder(graph, EncoderConfig(n_hid=128), seed=0)
-    return new_gpt_gnn(encoder, graph, OAG, GPTConfig(), seed=0)
+def warm(graph: HeteroGraph) -> None:
+    """Touch every page of a store, so that no batch waits for the disk or for a page table."""
+    features = [graph._feature_array(f) for f in graph.meta["files"] if f.startswith("features/")]
+    for array in (graph.indptr, graph.edges, *features):
+        array.reshape(-1).view(np.uint8)[::4096].max(initial=0)
+
+
+def profile(paths: Sequence[Path], runs: int) -> None:
+    """Where the time of a batch goes, of either store."""
+    from benchmarks.sampler_profile import show_profile
+
+    for path in paths:
+        graph = HeteroGraph.open(path)
+        warm(graph)
+        print(f"\n{path}")
+        show_profile(graph, objective_of(graph, HIDDEN), runs)
 
 
 def cost_of_a_batch(large: HeteroGraph, small: HeteroGraph, runs: int) -> dict[str, float]:
     """Median seconds of a batch, ready for the encoder, of either store in turn."""
     functions = {}
     for name, graph in (("large", large), ("small", small)):
-        draw, objective = Drawer(graph), objective_of(graph)
+        draw, objective = Drawer(graph), objective_of(graph, HIDDEN)
 
         def batch(step: int, graph=graph, draw=draw, objective=objective) -> object:
             subgraph, rng = draw.sample(step)
@@ -119,12 +138,12 @@ def reached(graph: HeteroGraph) -> int:
     """Distinct nodes that a sample drew an edge to, of which it keeps the drawn ones: its work."""
     draw = Drawer(graph)
     draw.sample(0)
-    return int((draw.sampler._room.pool.table >= 0).sum())
+    return draw.reached()
 
 
 def training_step(graph: HeteroGraph, runs: int) -> float:
     """Median seconds of a whole step, sampling not overlapped."""
-    draw, objective = Drawer(graph), objective_of(graph)
+    draw, objective = Drawer(graph), objective_of(graph, HIDDEN)
     optimizer = build_optimizer(objective, "adamw", 1e-3, 1e-2)
     objective.start_epoch(1, 1)
     objective.train()

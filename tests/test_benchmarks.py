@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
 import torch
 
+from benchmarks.bench_sampler import objective_of
 from benchmarks.floor import products
 from benchmarks.measure import interleaved, line, show
+from benchmarks.sampler_profile import COUNTS, LINES, show_profile
 from GPT_GNN.batch.batch import Batch, batch_graph
+from GPT_GNN.datasets.oag import toy_store
 
 HID, HEADS, LAYERS = 8, 2, 3
 
@@ -44,3 +48,19 @@ def test_functions_run_in_turn_and_the_warm_up_does_not_count():
     seconds = interleaved({n: lambda n=n: calls.append(n) for n in "ab"}, runs=2, warm_up=1)
     assert calls == list("ababab")
     assert set(seconds) == {"a", "b"}
+
+
+@pytest.mark.slow
+def test_the_profile_of_a_batch_adds_up(tmp_path, capsys):
+    graph = toy_store(150, 0, tmp_path)
+    show_profile(graph, objective_of(graph), runs=1)
+    out = capsys.readouterr().out
+    ms = {
+        name: float(value)
+        for value, name in re.findall(r"^ +([\d.]+)  (.*)$", out.split("counts")[0], re.MULTILINE)
+    }
+    subgraph, batch = ms.pop("subgraph"), ms.pop("batch")
+    assert 0 < subgraph < batch
+    assert sum(ms.values()) == pytest.approx(batch, abs=0.1)  # what is printed is rounded
+    for name in [*COUNTS.values(), *LINES.values()]:
+        assert name in out

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.sampler.subgraph import Subgraph
 
 
@@ -43,33 +44,59 @@ def mask_links(
     Reddit script drops them).
     """
     schema = subgraph.schema
-    maskable = np.zeros(len(subgraph.src), dtype=bool)
-    num_targets = subgraph.num_seeds[schema.node_type_id(target)]
+    into = np.zeros(len(schema.edge_types), dtype=np.bool_)
+    loops = np.zeros_like(into)  # of these relations an edge may join a target to itself
     for i in schema.edge_types_into(target):
         source, relation, _ = schema.edge_types[i]
-        if relation in rel_stop_list:
+        into[i], loops[i] = relation not in rel_stop_list, source == target
+    observed, generated = _masked(
+        subgraph.edge_offsets,
+        subgraph.src,
+        subgraph.dst,
+        _first_parallel(subgraph.edge_offsets, subgraph.src, subgraph.dst, subgraph.link),
+        into,
+        loops,
+        subgraph.num_seeds[schema.node_type_id(target)],
+        rng.random(subgraph.num_links) < ratio,
+    )
+    return Masked(observed=observed, generated=generated)
+
+
+@serial_kernel
+def _masked(edge_offsets, src, dst, link, into, loops, num_targets, drawn):  # type: ignore[no-untyped-def]
+    """Which edges are observed and which are generated, [E] bool each.
+
+    Args:
+        into, loops: [R] bool, relations that are masked, and those from a target to a target.
+        drawn: [number of links] bool, those that are masked if anything may mask them.
+    """
+    maskable = np.zeros(len(src), np.bool_)
+    chosen = np.zeros(len(drawn), np.bool_)
+    for edge_type in range(len(into)):
+        if not into[edge_type]:
             continue
-        edges = subgraph.edges(schema.edge_types[i])
-        maskable[edges] = subgraph.dst[edges] < num_targets
-        if source == target:
-            maskable[edges] &= subgraph.src[edges] != subgraph.dst[edges]
-    link = _first_parallel(subgraph)
-    chosen = np.zeros(subgraph.num_links, dtype=bool)
-    chosen[link[maskable]] = True
-    chosen &= rng.random(subgraph.num_links) < ratio
-    masked = chosen[link]
-    return Masked(observed=~masked, generated=masked & maskable)
+        for e in range(edge_offsets[edge_type], edge_offsets[edge_type + 1]):
+            if dst[e] < num_targets and not (loops[edge_type] and src[e] == dst[e]):
+                maskable[e] = True
+                chosen[link[e]] = drawn[link[e]]
+    observed, generated = np.empty(len(src), np.bool_), np.empty(len(src), np.bool_)
+    for e in range(len(src)):
+        observed[e] = not chosen[link[e]]
+        generated[e] = chosen[link[e]] and maskable[e]
+    return observed, generated
 
 
-def _first_parallel(subgraph: Subgraph) -> np.ndarray:
+@serial_kernel
+def _first_parallel(edge_offsets, src, dst, link):  # type: ignore[no-untyped-def]
     """[E] the lowest link number among the edges of one type between the same ends."""
-    counts = np.diff(subgraph.edge_offsets)
-    edge_type = np.repeat(np.arange(len(counts)), counts)
-    starts = np.ones(len(edge_type), dtype=bool)
-    for column in (edge_type, subgraph.dst, subgraph.src):
-        starts[1:] &= column[1:] == column[:-1]
-    starts[1:] = ~starts[1:]
-    first = np.flatnonzero(starts)
-    if not len(first):
-        return subgraph.link
-    return np.minimum.reduceat(subgraph.link, first)[np.cumsum(starts) - 1]
+    out = np.empty_like(link)
+    for edge_type in range(len(edge_offsets) - 1):
+        begin, end = edge_offsets[edge_type], edge_offsets[edge_type + 1]
+        while begin < end:
+            lowest, after = link[begin], begin + 1
+            while after < end and dst[after] == dst[begin] and src[after] == src[begin]:
+                lowest = min(lowest, link[after])
+                after += 1
+            out[begin:after] = lowest
+            begin = after
+    return out

@@ -15,7 +15,14 @@ import numpy as np
 
 from GPT_GNN.files import atomic_folder
 from GPT_GNN.graph.sort import sort_rows
-from GPT_GNN.graph.store import FORMAT, NO_TIME, VERSION, file_checksum, meta_checksum
+from GPT_GNN.graph.store import (
+    FORMAT,
+    NO_TIME,
+    VERSION,
+    file_checksum,
+    indptr_layout,
+    meta_checksum,
+)
 from GPT_GNN.schema import EdgeType, Schema
 
 _EDGE = np.dtype([("src", "<i4"), ("dst", "<i4"), ("time", "<i4")])
@@ -180,9 +187,7 @@ class GraphBuilder:
         file = f"features/{node_type}.{part}{'.' + view if view else ''}.npy"
         entry["files"][key] = file
         shape = (self._num_nodes[node_type], int(width))
-        array = np.lib.format.open_memmap(self.folder / file, "w+", np.dtype(dtype), shape)
-        _reserve(self.folder / file)
-        return array
+        return self._zeros(file, dtype, shape)
 
     def add_column(self, node_type: str, name: str, values: np.ndarray) -> None:
         """One value a node: ``time`` (int32, NO_TIME for none), ``id``, labels. No objects."""
@@ -263,22 +268,18 @@ class GraphBuilder:
         schema = Schema(
             tuple(self._num_nodes), edge_types, inverse, tuple(timed[e] for e in edge_types)
         )
-        with (
-            open(self.folder / "spool/indptr", "wb") as indptr_file,
-            open(self.folder / "spool/indices", "wb") as indices_file,
-            open(self.folder / "spool/time", "wb") as time_file,
-        ):
-            for position, edge_type in enumerate(edge_types):
-                src, dst, time = self._directed_edges(edge_type, edge_types[inverse[position]])
+        start, step = indptr_layout(schema, self._num_nodes)
+        indptr = self._zeros("indptr.npy", "<i8", (int(start[-1]),))
+        with open(self.folder / "spool/edges", "wb") as edges_file:
+            for i, edge_type in enumerate(edge_types):
+                src, dst, time = self._directed_edges(edge_type, edge_types[inverse[i]])
                 edges[edge_type] = len(src)
-                degrees = np.bincount(dst, minlength=self._num_nodes[edge_type[2]])
-                np.concatenate([[0], np.cumsum(degrees)]).astype("<i8").tofile(indptr_file)
-                src.tofile(indices_file)
-                time.tofile(time_file)
-        self._raw_to_npy("spool/indptr", "indptr.npy", "<i8")
-        self._raw_to_npy("spool/indices", "indices.npy", "<i4")
-        if any(timed.values()):
-            self._raw_to_npy("spool/time", "time.npy", "<i4")
+                n = self._num_nodes[edge_type[2]]
+                ends = np.cumsum(np.bincount(dst, minlength=n))
+                indptr[start[i] + step[i] : start[i] + step[i] * n + 1 : step[i]] = ends
+                np.stack([src, time], axis=1).tofile(edges_file)
+        del indptr  # written out before its checksum is taken
+        self._edges_to_npy()
         for file in (self.folder / "spool").iterdir():
             file.unlink()
         (self.folder / "spool").rmdir()
@@ -333,11 +334,17 @@ class GraphBuilder:
         position = list(self._relations).index(edge_type) if edge_type in self._relations else -1
         return self.folder / "spool" / f"edges.{position}"
 
-    def _raw_to_npy(self, raw: str, name: str, descr: str) -> None:
-        """Copy values behind an .npy header, without holding all relations in memory."""
-        n = (self.folder / raw).stat().st_size // np.dtype(descr).itemsize
-        header = {"descr": descr, "fortran_order": False, "shape": (n,)}
-        with open(self.folder / raw, "rb") as values, open(self.folder / name, "wb") as file:
+    def _zeros(self, name: str, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
+        """A zeroed, writable array in a file of its own."""
+        array = np.lib.format.open_memmap(self.folder / name, "w+", np.dtype(dtype), shape)
+        _reserve(self.folder / name)
+        return array
+
+    def _edges_to_npy(self) -> None:
+        """Copy the edges behind an .npy header, without holding all relations in memory."""
+        raw = self.folder / "spool/edges"
+        header = {"descr": "<i4", "fortran_order": False, "shape": (raw.stat().st_size // 8, 2)}
+        with open(raw, "rb") as values, open(self.folder / "edges.npy", "wb") as file:
             np.lib.format.write_array_header_1_0(file, header)
             shutil.copyfileobj(values, file, 2**20)
 

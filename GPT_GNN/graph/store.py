@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from GPT_GNN.graph.gather import gather_rows
 from GPT_GNN.schema import EdgeType, Schema
 
 FORMAT = "gpt-gnn-store"
-VERSION = 2
+VERSION = 3
 NO_TIME = np.iinfo(np.int32).min  # the time of an edge or a node that has none
 
 
@@ -36,6 +37,8 @@ class CSR:
 
     Attributes:
         indptr: [N_target + 1] int64; the in-edges of node i are ``indptr[i]:indptr[i + 1]``.
+            Like the other two a view with a step: what is read together lies together in the
+            store.
         indices: [E] int32, source ids; within a target in the order of (time, source), so that
             the edges up to a bound are the first of a target's run.
         time: [E] int32 or None for an untimed relation; ascending within a target.
@@ -81,6 +84,26 @@ class Ragged:
         return self[row].tobytes().decode("utf-8")
 
 
+def indptr_layout(schema: Schema, num_nodes: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Where the flat array ``indptr`` holds which edge type.
+
+    A node's offsets in all edge types into its type lie side by side, so that looking up its
+    in-edges is one cache miss and not one for each edge type.
+
+    Returns:
+        start: [R] int64, the place of the first offset of each edge type, and last, [R + 1], the
+            length of the array; step: [R] int64 from one offset to the next, the number of edge
+            types into the target type.
+    """
+    start, step = np.empty((2, len(schema.edge_types)), dtype=np.int64)
+    length = 0
+    for node_type in schema.node_types:
+        into = schema.edge_types_into(node_type)
+        start[into], step[into] = length + np.arange(len(into)), len(into)
+        length += (num_nodes[node_type] + 1) * len(into)
+    return np.append(start, length), step
+
+
 def row_positions(indptr: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Entries of some rows of a CSR array: (position in ``rows``, position of the entry)."""
     start, length = indptr[rows], indptr[np.asarray(rows) + 1] - indptr[rows]
@@ -98,9 +121,10 @@ class HeteroGraph:
         path: the folder.
         schema: node and edge types.
         meta: everything that ``meta.json`` says.
-        indptr, indices, time: all edge types' CSR arrays, concatenated in the order of
-            ``schema.edge_types`` (``time`` is empty when no relation is timed); see :meth:`csr`.
-        indptr_start, indices_start: [number of edge types + 1] int64, where each begins.
+        edges: [E, 2] int32, (source, time) of all edge types' in-edges, in the order of
+            ``schema.edge_types``; NO_TIME in an untimed relation. See :meth:`csr`.
+        edges_start: [number of edge types + 1] int64, where each begins.
+        indptr: all edge types' offsets; indptr_start, indptr_step: see :func:`indptr_layout`.
     """
 
     def __init__(self, path: Path, meta: dict[str, Any]) -> None:
@@ -108,14 +132,10 @@ class HeteroGraph:
         self.meta = meta
         self.schema = Schema.from_dict(meta["schema"])
         self._counts: dict[str, int] = meta["num_nodes"]
-        rows = [self._counts[target] + 1 for _, _, target in self.schema.edge_types]
-        self.indptr_start = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
-        self.indices_start = np.concatenate([[0], np.cumsum(meta["num_edges"])]).astype(np.int64)
+        self.indptr_start, self.indptr_step = indptr_layout(self.schema, self._counts)
+        self.edges_start = np.concatenate([[0], np.cumsum(meta["num_edges"])]).astype(np.int64)
         self.indptr = self.array("indptr.npy")
-        self.indices = self.array("indices.npy")
-        self.time = (
-            self.array("time.npy") if any(self.schema.timed) else np.empty(0, dtype=np.int32)
-        )
+        self.edges = self.array("edges.npy")
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> HeteroGraph:
@@ -184,10 +204,11 @@ class HeteroGraph:
     def csr(self, edge_type: EdgeType) -> CSR:
         """In-edges of the target nodes of one edge type."""
         i = self.schema.edge_type_id(edge_type)
-        rows = slice(self.indptr_start[i], self.indptr_start[i + 1])
-        edges = slice(self.indices_start[i], self.indices_start[i + 1])
-        time = self.time[edges] if self.schema.timed[i] else None
-        return CSR(self.indptr[rows], self.indices[edges], time)
+        first, step = self.indptr_start[i], self.indptr_step[i]
+        last = first + step * self._counts[edge_type[2]]
+        edges = self.edges[self.edges_start[i] : self.edges_start[i + 1]]
+        time = edges[:, 1] if self.schema.timed[i] else None
+        return CSR(self.indptr[first : last + 1 : step], edges[:, 0], time)
 
     # Columns: one value, or one row of values, a node ----------------------------------------
 
@@ -265,15 +286,20 @@ class HeteroGraph:
             [n, F] float32.
 
         Raises:
-            ValueError: unknown view.
+            ValueError: unknown view, ids out of range.
         """
         if view not in self.views:
             raise ValueError(f"{self.path} has no view {view!r}; available: {list(self.views)}")
+        ids, n = np.ascontiguousarray(ids, dtype=np.int64), self.num_nodes(node_type)
+        if len(ids) and not (0 <= ids.min() and ids.max() < n):
+            raise ValueError(
+                f"expected {node_type} ids in [0, {n}), got {ids.min()} .. {ids.max()}"
+            )
         out = np.empty((len(ids), self.feature_dim(node_type)), dtype=np.float32)
         parts = self.feature_parts(node_type)
         for part in self.meta["features"].get(node_type, []):
             file = part["files"].get(view, part["files"].get("*"))
-            out[:, parts[part["name"]]] = self._feature_array(file)[ids]
+            gather_rows(self._feature_array(file), ids, out, parts[part["name"]].start)
         return out
 
     def _feature_array(self, name: str) -> np.ndarray:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from GPT_GNN.batch.batch import Batch, assemble, gather_features
 from GPT_GNN.batch.mask import Masked, mask_links
+from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.graph.store import HeteroGraph, Ragged, row_positions
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import Matcher, TextDecoder, full_precision
@@ -243,24 +244,39 @@ def separate_targets(
     """
     schema = subgraph.schema
     t = schema.node_type_id(target)
-    n_targets, n_nodes = subgraph.num_seeds[t], len(subgraph.node_ids[t])
-    src_parts, dst_parts, counts = [], [], []
-    for edge_type in schema.edge_types:
-        source, _, into = edge_type
-        edges = subgraph.edges(edge_type)
-        seen = masked.observed[edges]
-        src, dst = subgraph.src[edges][seen], subgraph.dst[edges][seen]
-        if into == target:
-            copied = dst < n_targets
-            if source == target:
-                copied &= src != dst
-            src = np.concatenate([src, src[copied]])
-            dst = np.concatenate([dst, dst[copied] + n_nodes])
-        src_parts.append(src)
-        dst_parts.append(dst)
-        counts.append(len(src))
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return np.concatenate(src_parts), np.concatenate(dst_parts), offsets
+    into_target = np.array([into == target for _, _, into in schema.edge_types], dtype=np.bool_)
+    from_target = np.array([source == target for source, _, _ in schema.edge_types], dtype=np.bool_)
+    src, dst, offsets = _separated(
+        subgraph.src,
+        subgraph.dst,
+        subgraph.edge_offsets,
+        masked.observed,
+        into_target,
+        from_target,
+        subgraph.num_seeds[t],
+        len(subgraph.node_ids[t]),
+    )
+    return src, dst, offsets
+
+
+@serial_kernel
+def _separated(  # type: ignore[no-untyped-def]
+    src, dst, edge_offsets, observed, into_target, from_target, n_targets, n_nodes
+):
+    new_src, new_dst = np.empty(2 * len(src), np.int32), np.empty(2 * len(src), np.int32)
+    offsets, n = np.zeros_like(edge_offsets), 0
+    for edge_type in range(len(into_target)):
+        begin, end = edge_offsets[edge_type], edge_offsets[edge_type + 1]
+        for e in range(begin, end):
+            new_src[n], new_dst[n] = src[e], dst[e]
+            n += observed[e]  # else the next one overwrites it
+        if into_target[edge_type]:
+            loops = from_target[edge_type]
+            for e in range(begin, end):
+                new_src[n], new_dst[n] = src[e], dst[e] + n_nodes
+                n += observed[e] and dst[e] < n_targets and not (loops and src[e] == dst[e])
+        offsets[edge_type + 1] = n
+    return new_src[:n].copy(), new_dst[:n].copy(), offsets
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ def link_tasks(
         sources = rng.permutation(sources)
         candidates = sources[:neg_samp_num]
         entering = sources[:queue_size]
-        linked_target, linked_id = _linked(graph, i, subgraph.node_ids[target_type][targets])
+        csr, target_ids = graph.csr(schema.edge_types[i]), subgraph.node_ids[target_type][targets]
+        linked_target, linked_id = _linked(csr.indptr, csr.indices, target_ids)
         arrays = {
             "targets": targets + node_offsets[target_type],
             "edge_target": edge_target,
@@ -142,13 +143,19 @@ def _negatives(src, dst, targets, candidates):  # type: ignore[no-untyped-def]
     return is_negative
 
 
-def _linked(
-    graph: HeteroGraph, edge_type: int, target_ids: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """All in-neighbours of some targets: (position of the target, id of the source), each [L]."""
-    csr = graph.csr(graph.edge_types[edge_type])
-    position, edge = csr.rows(target_ids)
-    return position, csr.indices[edge].astype(np.int64)
+@serial_kernel
+def _linked(indptr, indices, target_ids):  # type: ignore[no-untyped-def]
+    """All in-neighbours of some targets: (position of the target, id of the source), [L] int64."""
+    n = 0
+    for target in target_ids:
+        n += indptr[target + 1] - indptr[target]
+    position, source = np.empty(n, np.int64), np.empty(n, np.int64)
+    at = 0
+    for i in range(len(target_ids)):
+        for edge in range(indptr[target_ids[i]], indptr[target_ids[i] + 1]):
+            position[at], source[at] = i, indices[edge]
+            at += 1
+    return position, source
 
 
 def contrastive_loss(

@@ -75,7 +75,7 @@ class HGSampler:
             )
         nodes, kinds, times = self._flat_seeds(seeds, time_max)
         if not hasattr(self._room, "pool"):
-            self._room.pool = kernels.new_pool(0)
+            self._room.pool = kernels.new_pool(len(schema.node_types), 0)
         *arrays, self._room.pool = kernels.sample(
             self._arrays,
             hidden.arrays,
@@ -143,20 +143,16 @@ def _graph_arrays(graph: HeteroGraph) -> kernels.GraphArrays:
     into = [schema.edge_types_into(node_type) for node_type in schema.node_types]
     ends = [[schema.node_types.index(t) for t in (s, d)] for s, _, d in schema.edge_types]
     source, target = np.array(ends, dtype=np.int64).reshape(-1, 2).T.copy()
-    # The kernel is compiled for read-only arrays; a graph without times has a writable empty one.
-    time = graph.time.view()
-    time.flags.writeable = False
     return kernels.GraphArrays(
         indptr=graph.indptr,
-        indices=graph.indices,
-        time=time,
+        edges=graph.edges,
         indptr_start=graph.indptr_start,
-        indices_start=graph.indices_start,
+        indptr_step=graph.indptr_step,
+        edges_start=graph.edges_start,
         type_start=np.cumsum([0, *counts]).astype(np.int64),
         source=source,
         target=target,
         inverse=np.array(schema.inverse, dtype=np.int64),
-        timed=np.array(schema.timed, dtype=np.bool_),
         into=np.array([e for group in into for e in group], dtype=np.int64),
         into_start=np.cumsum([0, *(len(group) for group in into)]).astype(np.int64),
     )

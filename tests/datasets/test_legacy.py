@@ -190,9 +190,9 @@ def test_edges_are_those_of_the_dicts(published_class, tmp_path, protocol, neste
 
 
 def test_ids_and_years_may_be_numpys(pickled, tmp_path):
-    tree = {"a": {"a": {"r": {np.int64(2): {np.int32(0): np.int64(2001), 1: np.nan}}}}}
+    tree = {"a": {"a": {"r": {np.int64(2): {np.int32(0): np.int64(2001), 1: np.nan, 3: 2005}}}}}
     graph = convert(pickled(node_feature=frames(), edge_list=tree), tmp_path / "store")
-    assert stored(graph, ("a", "r", "a"))[0, 2] == 2001
+    assert stored(graph, ("a", "r", "a")) == {(0, 2): 2001, (1, 2): None, (3, 2): 2005}
 
 
 def test_an_edge_stored_in_one_direction_only_is_kept(pickled, tmp_path):

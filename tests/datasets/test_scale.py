@@ -30,7 +30,7 @@ def test_seed_decides(graph, tmp_path):
     again = build_scale(tmp_path / "again", NODES, seed=3, width=8)
     other = build_scale(tmp_path / "other", NODES, seed=4, width=8)
     assert again.meta == graph.meta
-    for name in ("indices.npy", "time.npy", "features/author.text.npy"):
+    for name in ("edges.npy", "indptr.npy", "features/author.text.npy"):
         assert other.meta["files"][name]["sha256"] != graph.meta["files"][name]["sha256"]
 
 

@@ -57,7 +57,7 @@ def test_store_is_kept_and_rebuilt_for_another_version(
     assert (toy_store(150, 0, tmp_path).path / "meta.json").stat().st_mtime_ns == stamp
     monkeypatch.setattr(toy, "VERSION", toy.VERSION + 1)
     assert toy_store(150, 0, tmp_path).facts["versions"][0] == toy.VERSION
-    (path / "indices.npy").unlink()
+    (path / "edges.npy").unlink()
     toy_store(150, 0, tmp_path).verify()
     meta = json.loads((path / "meta.json").read_text())["meta"] | {"version": 1}
     record = {"checksum": meta_checksum(meta), "meta": meta}

@@ -75,7 +75,7 @@ def test_multigraph_keeps_each_time_once(tmp_path):
 def test_untimed_duplicates(tmp_path):
     graph = built(tmp_path / "g", [(AB, None, True)], [(AB, [(1, 1, None)] * 3)])
     assert triples(graph, AB) == [(1, 1, None)]
-    assert not any(graph.schema.timed) and len(graph.time) == 0
+    assert not any(graph.schema.timed) and (graph.edges[:, 1] == NO_TIME).all()
 
 
 def test_named_inverse_holds_both_directions(tmp_path):
@@ -114,7 +114,7 @@ def test_empty_types_and_relations(tmp_path):
     assert graph.csr(AB).indptr.tolist() == [0] * 4
     graph.verify()
     bare = built(tmp_path / "bare", [], [], nodes)
-    assert bare.edge_types == () and len(bare.indices) == 0
+    assert bare.edge_types == () and len(bare.edges) == 0
 
 
 @pytest.mark.parametrize(

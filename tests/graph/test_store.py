@@ -85,6 +85,9 @@ def test_features(graph):
     assert graph.gather_features("venue", np.array([1]), "late").shape == (1, 0)
     with pytest.raises(ValueError, match="no view 'now'; available: \\['early', 'late'\\]"):
         graph.gather_features("paper", np.array([0]), "now")
+    for wrong in (-1, 4):
+        with pytest.raises(ValueError, match="expected paper ids in \\[0, 4\\), got"):
+            graph.gather_features("paper", np.array([wrong]), "late")
 
 
 def test_columns_and_tables(graph):
@@ -108,7 +111,7 @@ def test_columns_and_tables(graph):
 
 def test_arrays_are_read_only(graph):
     with pytest.raises(ValueError, match="read-only"):
-        graph.indices[0] = 1
+        graph.edges[0, 0] = 1
 
 
 def test_not_a_store(tmp_path):
@@ -121,9 +124,7 @@ def test_not_a_store(tmp_path):
         HeteroGraph.open(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "name", ["indices.npy", "indptr.npy", "time.npy", "features/paper.text.npy"]
-)
+@pytest.mark.parametrize("name", ["edges.npy", "indptr.npy", "features/paper.text.npy"])
 def test_truncated_file_is_refused(path, name):
     data = (path / name).read_bytes()
     (path / name).write_bytes(data[:-1])
@@ -167,7 +168,7 @@ def test_other_version_is_refused(path):
     record["meta"]["version"] = 99
     record["checksum"] = store.meta_checksum(record["meta"])
     (path / "meta.json").write_text(json.dumps(record))
-    with pytest.raises(StoreError, match="expected gpt-gnn-store version 2, found .* version 99"):
+    with pytest.raises(StoreError, match="expected gpt-gnn-store version 3, found .* version 99"):
         HeteroGraph.open(path)
 
 
@@ -177,12 +178,12 @@ def test_command_line(path, tmp_path, capsys):
     assert "paper -> cite -> paper" in out and "12 stored edges" in out and "checksum" not in out
     assert store.main([str(path), "--verify"]) == 0
     assert "every checksum matches" in capsys.readouterr().out
-    data = bytearray((path / "time.npy").read_bytes())
+    data = bytearray((path / "edges.npy").read_bytes())
     data[-1] ^= 1
-    (path / "time.npy").write_bytes(data)
+    (path / "edges.npy").write_bytes(data)
     assert store.main([str(path)]) == 0
     assert store.main([str(path), "--verify"]) == 1
-    assert "time.npy" in capsys.readouterr().err
+    assert "edges.npy" in capsys.readouterr().err
     assert store.main([str(tmp_path / "nowhere")]) == 1
     assert "no such folder" in capsys.readouterr().err
 

@@ -255,7 +255,7 @@ other = HiddenEdges(graph, pairs={("paper", "PV", "venue"): (np.array([0]), np.a
 for hidden in (None, other):
     sampler = HGSampler(graph, 2, 16)
     arrays = sampler._arrays
-    sampler._arrays = arrays._replace(indices=Counted(arrays.indices), time=Counted(arrays.time))
+    sampler._arrays = arrays._replace(edges=Counted(arrays.edges))
     papers = (np.arange(99), np.full(99, 2001))
     seeds = {"venue": (np.array([0]), np.array([2013])), "paper": papers}
     s = sampler.sample(seeds, 2013, hidden, np.random.default_rng(0))

@@ -201,7 +201,7 @@ def test_features_of_future_papers_do_not_matter(toy, tmp_path, name, split, las
 def test_future_edges_leave_no_trace_in_the_sample(toy, tmp_path, name, split, last):
     """Not even their number: whether a paper will be cited is not known yet."""
     past = copy_of(toy, tmp_path / "store", until=last)
-    assert past.indices.size < toy.indices.size
+    assert past.edges.size < toy.edges.size
     task = TASKS[name](toy)
     for step in range(5):
         items = task.draw(BATCH, derive(step)) if split == "train" else task.items(split)[:BATCH]

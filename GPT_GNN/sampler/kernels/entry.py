@@ -36,11 +36,11 @@ def _compiled(version: int) -> Any:
         first = np.zeros(len(tally.sampled) + 1, np.int64)
         for kind in range(len(tally.sampled)):
             first[kind + 1] = first[kind] + tally.sampled[kind]
-        node = np.empty(tally.counts[1], np.int64)
-        time = np.empty(tally.counts[1], np.int32)
-        for i in range(tally.counts[1]):
+        node = np.empty(tally.counts[0], np.int64)
+        time = np.empty(tally.counts[0], np.int32)
+        for i in range(tally.counts[0]):
             entry = pool.sampled[i]
-            at = first[pool.kind[entry]] + pool.entries[entry]["local"]
+            at = first[entry >> pool.bits] + pool.entries[entry]["local"]
             node[at], time[at] = pool.entries[entry]["node"], pool.entries[entry]["time"]
         links = induced(graph, hidden, node, first, time_max)
         src, dst, link, num_links, offsets = directed(graph, links, first)

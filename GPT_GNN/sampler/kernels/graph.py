@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from GPT_GNN.sampler.kernels.compiler import kernel
+from GPT_GNN.prefetch import prefetch
+from GPT_GNN.sampler.kernels.compiler import kernel, leaf
 
 _EVERY = -1  # in HiddenArrays.rules: the rule has no mask on this end
 _ABSENT = -2  # in HiddenArrays.rules: there is no rule
@@ -15,21 +16,20 @@ _ABSENT = -2  # in HiddenArrays.rules: there is no rule
 class GraphArrays(NamedTuple):
     """A HeteroGraph as flat arrays; T node types, R edge types. Global id = type_start[type] + id.
 
-    ``indptr, indices, time`` and the two ``*_start`` are those of HeteroGraph; ``source, target,
-    inverse`` [R] are positions, ``timed`` [R] bool; the edge types into node type t are
+    ``indptr, edges``, the two ``*_start`` and ``indptr_step`` are those of HeteroGraph; ``source,
+    target, inverse`` [R] are positions; the edge types into node type t are
     ``into[into_start[t]:into_start[t + 1]]``.
     """
 
     indptr: np.ndarray
-    indices: np.ndarray
-    time: np.ndarray
+    edges: np.ndarray
     indptr_start: np.ndarray
-    indices_start: np.ndarray
+    indptr_step: np.ndarray
+    edges_start: np.ndarray
     type_start: np.ndarray
     source: np.ndarray
     target: np.ndarray
     inverse: np.ndarray
-    timed: np.ndarray
     into: np.ndarray
     into_start: np.ndarray
 
@@ -52,12 +52,31 @@ class HiddenArrays(NamedTuple):
     pair_start: np.ndarray
 
 
-@kernel
-def first_late(time, begin, end, time_max):
+@leaf
+def prefetch_offsets(graph, kind, node):
+    """Ask for the offsets of a node (its id within its type) in all edge types into its type."""
+    into = graph.into_start[kind + 1] - graph.into_start[kind]
+    if into > 0:
+        first = graph.indptr_start[graph.into[graph.into_start[kind]]] + node * into
+        for at in range(first, first + 2 * into, 8):  # eight of them are a cache line
+            prefetch(graph.indptr, at)
+        prefetch(graph.indptr, first + 2 * into - 1)
+
+
+@leaf
+def in_edges(graph, edge_type, node):
+    """Where the in-edges of a node (its id within its type) begin and end in ``edges``."""
+    base, step = graph.edges_start[edge_type], graph.indptr_step[edge_type]
+    at = graph.indptr_start[edge_type] + node * step
+    return base + graph.indptr[at], base + graph.indptr[at + step]
+
+
+@leaf
+def first_late(edges, begin, end, time_max):
     """First position of a node's in-edges, begin .. end - 1, that is later than ``time_max``."""
     while begin < end:
         middle = (begin + end) >> 1
-        if time[middle] <= time_max:
+        if edges[middle, 1] <= time_max:
             begin = middle + 1
         else:
             end = middle
@@ -74,7 +93,7 @@ def hides(hidden):
     return out
 
 
-@kernel
+@leaf
 def first_pair(hidden, edge_type, key):
     """Position of the first hidden pair of an edge type whose key is not below ``key``."""
     low, high = hidden.pair_start[edge_type], hidden.pair_start[edge_type + 1]
@@ -87,7 +106,7 @@ def first_pair(hidden, edge_type, key):
     return low
 
 
-@kernel
+@leaf
 def may_hide(hidden, edge_type, target):
     """Whether any in-edge of ``target`` could be hidden; False spares the test of each edge."""
     for rule in range(2):
@@ -98,7 +117,7 @@ def may_hide(hidden, edge_type, target):
     return pair < hidden.pair_start[edge_type + 1] and hidden.pair_keys[pair] >> 32 == target
 
 
-@kernel
+@leaf
 def is_hidden(hidden, edge_type, source, target):
     """Whether the edge source -> target is hidden."""
     for rule in range(2):

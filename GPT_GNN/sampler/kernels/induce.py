@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from GPT_GNN.sampler.kernels.compiler import kernel
-from GPT_GNN.sampler.kernels.graph import first_late, hides, is_hidden, may_hide
+from GPT_GNN.prefetch import prefetch
+from GPT_GNN.sampler.kernels.compiler import kernel, leaf
+from GPT_GNN.sampler.kernels.graph import (
+    hides,
+    in_edges,
+    is_hidden,
+    may_hide,
+    prefetch_offsets,
+)
 from GPT_GNN.sampler.kernels.pool import home
 
 
@@ -36,7 +43,7 @@ def _places(node):
     return table
 
 
-@kernel
+@leaf
 def place_of(table, node):
     """Position of a sampled node in ``node``, -1 when it is not sampled."""
     slot = home(node, len(table))
@@ -45,14 +52,14 @@ def place_of(table, node):
     return table[slot, 1]
 
 
-@kernel
+@leaf
 def _total_degree(graph, edge_type, nodes):
     """In-edges of some nodes (global ids), hidden ones included."""
     total = 0
-    indptr = graph.indptr
-    row = graph.indptr_start[edge_type] - graph.type_start[graph.target[edge_type]]
+    start = graph.type_start[graph.target[edge_type]]
     for node in nodes:
-        total += indptr[row + node + 1] - indptr[row + node]
+        begin, end = in_edges(graph, edge_type, node - start)
+        total += end - begin
     return total
 
 
@@ -66,7 +73,10 @@ def induced(graph, hidden, node, first, time_max):
     links = np.empty((4 * len(node) + 64, 3), np.int64)
     places = _places(node)
     hidden_types = hides(hidden)
-    indptr, indices = graph.indptr, graph.indices
+    for kind in range(len(first) - 1):
+        for i in range(first[kind], first[kind + 1]):
+            prefetch_offsets(graph, kind, node[i] - graph.type_start[kind])
+    edges = graph.edges
     n = 0
     for pair in range(len(graph.inverse)):
         edge_type, inverse = pair, graph.inverse[pair]
@@ -78,19 +88,18 @@ def induced(graph, hidden, node, first, time_max):
         if _total_degree(graph, inverse, others) < _total_degree(graph, pair, targets):
             edge_type, targets = inverse, others
         source_start = graph.type_start[graph.source[edge_type]]
-        first_source = first[graph.source[edge_type]]
-        hides_some = hidden_types[edge_type]
-        base, row = graph.indices_start[edge_type], graph.indptr_start[edge_type]
         target_start = graph.type_start[graph.target[edge_type]]
+        first_source = first[graph.source[edge_type]]
+        for target in targets:
+            prefetch(edges, in_edges(graph, edge_type, target - target_start)[0])
         for local in range(len(targets)):
             target = targets[local] - target_start
-            begin = base + indptr[row + target]
-            end = base + indptr[row + target + 1]
-            if begin < end and graph.timed[edge_type]:
-                end = first_late(graph.time, begin, end, time_max)
-            test = hides_some and begin < end and may_hide(hidden, edge_type, target)
+            begin, end = in_edges(graph, edge_type, target)
+            test = begin < end and hidden_types[edge_type] and may_hide(hidden, edge_type, target)
             for position in range(begin, end):
-                source = indices[position]
+                source = edges[position, 0]
+                if edges[position, 1] > time_max:
+                    break  # and so are all after it
                 if symmetric and source > target:
                     continue  # the same link is stored at the other end, too
                 place = place_of(places, source + source_start)

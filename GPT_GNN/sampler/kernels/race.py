@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from GPT_GNN.sampler.kernels.compiler import kernel
+from GPT_GNN.sampler.kernels.compiler import kernel, leaf
 from GPT_GNN.sampler.kernels.random import uniform
 
 
-@kernel
+@leaf
 def sift_down(keys, items, n):
     """Restore a max-heap of n keys whose root is out of place."""
     at = 0
@@ -24,7 +24,7 @@ def sift_down(keys, items, n):
     keys[at], items[at] = key, item
 
 
-@kernel
+@leaf
 def sift_up(keys, items, at):
     """Restore a max-heap whose last key, at ``at``, is out of place."""
     key, item = keys[at], items[at]
@@ -40,42 +40,33 @@ def draw_nodes(pool, tally, kind, width, state):
     """Draw min(width, all) entries of a type's budget, p ~ score^2, without replacement.
 
     An exponential race: the entry with the smallest -log(u) / score^2 is the first draw, and so
-    on. A heap holds the best ``width``. Entries drawn in earlier rounds leave the list here.
+    on. A heap holds the best ``width``.
     """
-    entries = pool.entries
-    everything = tally.size[kind] < width
-    chosen = np.empty(min(width, tally.size[kind]), np.int64)
+    first, used = kind << pool.bits, tally.used[kind]
+    budget = used - tally.sampled[kind]
+    everything = budget < width
+    chosen = np.empty(min(width, budget), np.int64)
     keys = np.empty(len(chosen), np.float64)
-    n, previous, entry = 0, -1, tally.head[kind]
-    while entry >= 0:
-        reached = entries[entry]
-        after = pool.following[entry]
-        if reached["local"] >= 0:
-            if previous < 0:
-                tally.head[kind] = after
-            else:
-                pool.following[previous] = after
-            entry = after
+    n, entries = 0, pool.entries
+    for entry in range(first, first + used):
+        score = entries[entry]["score"]
+        if score < 0:  # sampled
             continue
-        previous, weight = entry, reached["score"] * reached["score"]
         if everything:
             chosen[n] = entry
             n += 1
-        else:
-            # -log(1 - u) >= u, so most entries lose without a logarithm.
-            u = uniform(state)
-            if n < width:
-                keys[n], chosen[n] = -np.log1p(-u) / weight, entry
-                sift_up(keys, chosen, n)
-                n += 1
-            elif u < keys[0] * weight:
-                key = -np.log1p(-u) / weight
-                if key < keys[0]:
-                    keys[0], chosen[0] = key, entry
-                    sift_down(keys, chosen, n)
-        entry = after
-    tally.tail[kind] = previous
-    tally.size[kind] -= n
+            continue
+        # -log(1 - u) >= u, so most entries lose without a logarithm.
+        u, weight = uniform(state), score * score
+        if n < width:
+            keys[n], chosen[n] = -np.log1p(-u) / weight, entry
+            sift_up(keys, chosen, n)
+            n += 1
+        elif u < keys[0] * weight:
+            key = -np.log1p(-u) / weight
+            if key < keys[0]:
+                keys[0], chosen[0] = key, entry
+                sift_down(keys, chosen, n)
     if not everything:
         for last in range(n - 1, 0, -1):  # heap sort: first draw first
             keys[0], keys[last] = keys[last], keys[0]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from GPT_GNN.sampler.kernels.compiler import kernel
+from GPT_GNN.sampler.kernels.compiler import kernel, leaf
 
 
-@kernel
+@leaf
 def uniform(state):
     """A float in [0, 1)."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -25,8 +25,8 @@ def distinct(n, k, state):
     The hash table keeps numbers in their order but for neighbours that met, so that reading it
     leaves next to nothing to sort.
     """
-    scale = 2 * k / n
-    table = np.full(3 * k, -1, np.int64)  # homes are below 2k, and k numbers at most are pushed on
+    scale = 4 * k / n  # few numbers meet: a branch that is guessed wrong costs more than the room
+    table = np.full(5 * k, -1, np.int64)  # homes are below 4k, and k numbers at most are pushed on
     for i in range(k):
         number = np.int64(uniform(state) * (n - k + i + 1))
         slot = _slot(table, number, scale)
@@ -48,7 +48,7 @@ def distinct(n, k, state):
     return out[:k]
 
 
-@kernel
+@leaf
 def _slot(table, number, scale):
     slot = np.int64(number * scale)
     while table[slot] != number and table[slot] != -1:
