@@ -204,8 +204,11 @@ def _put_numbers(out: np.ndarray, at: np.ndarray, numbers: np.ndarray) -> None:
 
 def _times(graph: HeteroGraph) -> list[int]:
     """All times of edges, ascending."""
-    found = np.unique(graph.time)
-    return [int(year) for year in found[found != NO_TIME]]
+    found = {NO_TIME}
+    for edge_type in graph.edge_types:
+        time = graph.csr(edge_type).time
+        found |= set() if time is None else set(np.unique(time).tolist())
+    return sorted(found - {NO_TIME})
 
 
 def _extras(graph: HeteroGraph) -> dict[str, Any]:
