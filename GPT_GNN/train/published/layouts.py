@@ -182,7 +182,8 @@ def _rgcn(weight: str, of_relations: str = "") -> Callable[[State, list[int]], S
     def ours(layer: State, rows: list[int]) -> State:
         matrices = layer[weight]
         if of_relations:
-            matrices = torch.einsum("rb,bio->rio", layer[of_relations], matrices)
+            mixing = layer[of_relations].double()
+            matrices = torch.einsum("rb,bio->rio", mixing, matrices.double()).float()
         return {
             "conv.weight": matrices[rows],
             "conv.root": layer["root"],
