@@ -31,6 +31,7 @@ from GPT_GNN.train.runtime import seeded
 
 # Settings that fine-tuning may change: no weight depends on them.
 _FREE = ("dropout", "train_time_table", "gradient_checkpointing")
+_WITH_HEADS = ("hgt", "gat")
 
 
 def new_encoder(graph: HeteroGraph, encoder: EncoderConfig, seed: int) -> GNN:
@@ -49,7 +50,8 @@ def pretrained_encoder(graph: HeteroGraph, encoder: EncoderConfig, path: str | P
     record = open_pretrained(path)
     if isinstance(record, PublishedModel):
         return published_encoder(record, graph, encoder)
-    saved = record["config"]["encoder"] | {name: getattr(encoder, name) for name in _FREE}
+    free = _FREE if encoder.conv_name in _WITH_HEADS else (*_FREE, "n_heads")
+    saved = record["config"]["encoder"] | {name: getattr(encoder, name) for name in free}
     check_same(path, "architecture", saved, asdict(encoder))
     check_schema(path, record["schema"], graph.schema)
     check_same(path, "graph (feature widths)", record["feature_dims"], graph.feature_dims)

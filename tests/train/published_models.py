@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.build import build_graph
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.rng import derive
+from GPT_GNN.schema import Schema
 from tests.oracle import legacy
 from tests.oracle.encoder import LiteralGNN, literal_edges
 from tests.oracle.text_decoder import LiteralTextDecoder
@@ -49,6 +51,19 @@ def store(path, relations=RELATIONS, timed=True, width=WIDTH, nodes=NODES) -> He
         ids = [np.array([WORDS.index(w) for w in t.split()], dtype=np.int32) for t in titles]
         builder.add_ragged("paper", "title_tokens", ids)
     return HeteroGraph.open(path)
+
+
+def golden_store(oag, path) -> HeteroGraph:
+    """A store without edges that has the golden graph's types and meta graph, in their order."""
+    counts = json.loads((oag / "expected_counts.json").read_text())
+    relations = [(source, name, target) for target, source, name in counts["meta_graph"]]
+    nodes = dict.fromkeys(counts["types"], 2)
+    graph = store(path, relations[:1], width=433, nodes=nodes)
+    names = [name for _, name, _ in relations]
+    inverse = [n.removeprefix("rev_") if n.startswith("rev_") else f"rev_{n}" for n in names]
+    partners = tuple(names.index(name) for name in inverse)
+    graph.schema = Schema(tuple(nodes), tuple(relations), partners, (True,) * len(names))
+    return graph
 
 
 def dataset(rel_stop_list=()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import replace
@@ -15,7 +14,6 @@ from GPT_GNN.batch.batch import make_batch
 from GPT_GNN.config import EncoderConfig, FinetuneRunConfig
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.schema import Schema
 from GPT_GNN.train.checkpoint import CheckpointError
 from GPT_GNN.train.start import initial_encoder, pretrained_encoder
 from tests.model.test_golden import published_batch
@@ -322,17 +320,7 @@ def oag(shared_data):
 
 @pytest.fixture(scope="module")
 def golden_graph(oag, tmp_path_factory):
-    """A store without edges that has the published graph's types and meta graph, in their order."""
-    counts = json.loads((oag / "expected_counts.json").read_text())
-    relations = [(source, name, target) for target, source, name in counts["meta_graph"]]
-    path = tmp_path_factory.mktemp("golden") / "store"
-    nodes = dict.fromkeys(counts["types"], 2)
-    graph = published.store(path, relations[:1], width=433, nodes=nodes)
-    names = [name for _, name, _ in relations]
-    inverse = [n.removeprefix("rev_") if n.startswith("rev_") else f"rev_{n}" for n in names]
-    partners = tuple(names.index(name) for name in inverse)
-    graph.schema = Schema(tuple(nodes), tuple(relations), partners, (True,) * len(names))
-    return graph
+    return published.golden_store(oag, tmp_path_factory.mktemp("golden") / "store")
 
 
 def golden_config(name):

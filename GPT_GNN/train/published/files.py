@@ -13,8 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from GPT_GNN.train.checkpoint import CheckpointError, checked_record, read_plain
+from GPT_GNN.train.checkpoint import (
+    CheckpointError,
+    NotPlainError,
+    checked_record,
+    read_plain,
+)
 from GPT_GNN.train.published.keys import State, under
+from GPT_GNN.train.published.whole_model import read_module
 
 # Where the encoder is: in the pre-training model, by itself, in a fine-tuned model.
 ENCODERS = ("gnn.", "", "0.")
@@ -38,7 +44,7 @@ class PublishedModel:
     encoder: State
     heads: State
     task_head: State
-    scorers: tuple[tuple[str, str], ...] | None = None
+    scorers: list[tuple[str, str]] | None = None
 
 
 def open_pretrained(path: str | os.PathLike[str]) -> dict[str, Any] | PublishedModel:
@@ -50,7 +56,10 @@ def open_pretrained(path: str | os.PathLike[str]) -> dict[str, Any] | PublishedM
     Raises:
         CheckpointError: no such file, cut short, neither of the two.
     """
-    content = read_plain(path, "pretrain")
+    try:
+        content = read_plain(path, "pretrain")
+    except NotPlainError:
+        return by_part(path, *read_module(path))
     if _is_state_dict(content):
         return by_part(path, dict(content))
     return checked_record(path, content, "pretrain")
@@ -67,7 +76,7 @@ def _is_state_dict(content: Any) -> bool:
 def by_part(
     path: str | os.PathLike[str],
     state: State,
-    scorers: tuple[tuple[str, str], ...] | None = None,
+    scorers: list[tuple[str, str]] | None = None,
 ) -> PublishedModel:
     """Split a published state dict.
 
