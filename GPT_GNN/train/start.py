@@ -147,6 +147,9 @@ def published_encoder(model: PublishedModel, graph: HeteroGraph, encoder: Encode
     found = read_architecture(model)
     check_architecture(model, found, graph, encoder)
     check_heads(model, encoder.n_hid, found.in_dim, whole=False)
+    if model.task_head:
+        names = ", ".join(model.task_head)
+        tqdm.write(f"{model.path} is a fine-tuned model: its head ({names}) is left out")
     ours = GNN(graph.schema, graph.feature_dims, **asdict(encoder))
     ours.load_state_dict(encoder_state(model, found, graph))
     return ours

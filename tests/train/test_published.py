@@ -64,12 +64,14 @@ def test_a_state_dict_of_pretraining(graph, tmp_path, conv_name, zipped):
 
 
 @pytest.mark.parametrize("prefix", ["", "0."])
-def test_an_encoder_alone_and_a_fine_tuned_model(graph, tmp_path, prefix):
+def test_an_encoder_alone_and_a_fine_tuned_model(graph, tmp_path, capsys, prefix):
     encoder = published.literal(graph, "hgt")
     state = {prefix + name: x for name, x in encoder.state_dict().items()}
     if prefix:
         state |= {f"1.linear.{name}": x for name, x in torch.nn.Linear(8, 3).state_dict().items()}
     check_embedding(graph, encoder, save(state, tmp_path / "old.pt"), "hgt")
+    said = "its head (linear.weight, linear.bias) is left out"
+    assert (said in "".join(capsys.readouterr())) == bool(prefix)
 
 
 @pytest.mark.parametrize("name", published.OLD_LAYOUTS)

@@ -212,7 +212,16 @@ def test_modules_within_modules_within_modules(tmp_path):
     for _ in range(20):
         model = nn.Sequential(model)
     torch.save(model, tmp_path / "old.pt")
-    with pytest.raises(CheckpointError, match="expected modules at most 16 deep"):
+    with pytest.raises(CheckpointError, match="expected at most 10000 modules, 16 deep"):
+        read_module(tmp_path / "old.pt")
+
+
+def test_modules_that_repeat_without_end(tmp_path):
+    model = nn.Identity()
+    for _ in range(12):
+        model = nn.ModuleList([model] * 10)
+    torch.save(model, tmp_path / "old.pt")
+    with pytest.raises(CheckpointError, match="expected at most 10000 modules, 16 deep"):
         read_module(tmp_path / "old.pt")
 
 

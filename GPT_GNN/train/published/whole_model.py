@@ -7,6 +7,7 @@ class too. The pickle is parsed into an inert tree: no class is imported, nothin
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,7 @@ _NAMES = {
     *("_operator.getitem", "copyreg._reconstructor", "copy_reg._reconstructor"),
 }
 _DEEPEST = 16  # modules within modules
+_MOST_MODULES = 10_000
 _MOST_COPIES = 4  # a parameter may have two names
 
 
@@ -48,7 +50,7 @@ def read_module(path: str | os.PathLike[str]) -> tuple[State, list[tuple[str, st
         file = read_torch(path, _allowed, name=os.fspath(path))
         most = _MOST_COPIES * Path(path).stat().st_size
         state: State = {}
-        for name, node in _tensors(file.root, "", _DEEPEST):
+        for name, node in _tensors(file.root):
             state[name] = torch.from_numpy(file.tensor(node))
             most -= state[name].nbytes
             if most < 0:
@@ -56,28 +58,34 @@ def read_module(path: str | os.PathLike[str]) -> tuple[State, list[tuple[str, st
         return state, _scorers(file)
     except PickleError as error:
         raise CheckpointError(str(error)) from error
+    except (ValueError, LookupError, OSError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path} is damaged: {error!r}") from error
 
 
 def _allowed(name: str) -> bool:
     return name.split(".")[0] in _MODULES or name in TORCH_GLOBALS | _NAMES
 
 
-def _tensors(module: Node, prefix: str, depth: int) -> Iterator[tuple[str, Node]]:
+def _tensors(root: Node) -> Iterator[tuple[str, Node]]:
     """(name in the state dict, tensor) of a module and of those in it."""
-    attributes = _attributes(module)
-    if depth == 0:
-        raise module.error(f"modules at most {_DEEPEST} deep")
-    left_out = _names(attributes.get("_non_persistent_buffers_set"))
-    for kind in ("_parameters", "_buffers"):
-        for name, node in attributes[kind].by_name().items():
-            if node.kind == "none" or (kind == "_buffers" and name in left_out):
-                continue
-            if not is_tensor(node):
-                raise node.error(f"a tensor as {prefix}{name}")
-            yield prefix + name, node
-    for name, node in attributes["_modules"].by_name().items():
-        if node.kind != "none":
-            yield from _tensors(node, f"{prefix}{name}.", depth - 1)
+    waiting, seen = [(root, "", 1)], 0
+    while waiting:
+        module, prefix, depth = waiting.pop()
+        seen += 1
+        attributes = _attributes(module)
+        if depth > _DEEPEST or seen > _MOST_MODULES:  # a few bytes can nest and repeat without end
+            raise module.error(f"at most {_MOST_MODULES} modules, {_DEEPEST} deep")
+        left_out = _names(attributes.get("_non_persistent_buffers_set"))
+        for kind in ("_parameters", "_buffers"):
+            for name, node in attributes[kind].by_name().items():
+                if node.kind == "none" or (kind == "_buffers" and name in left_out):
+                    continue
+                if not is_tensor(node):
+                    raise node.error(f"a tensor as {prefix}{name}")
+                yield prefix + name, node
+        for name, node in attributes["_modules"].by_name().items():
+            if node.kind != "none":
+                waiting.append((node, f"{prefix}{name}.", depth + 1))
 
 
 def _names(node: Node | None) -> set[str]:
