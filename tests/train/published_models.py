@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from GPT_GNN.config import EncoderConfig
+from GPT_GNN.datasets.legacy import convert
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.build import build_graph
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.rng import derive
-from GPT_GNN.schema import Schema
 from tests.oracle import legacy
 from tests.oracle.encoder import LiteralGNN, literal_edges
 from tests.oracle.text_decoder import LiteralTextDecoder
@@ -54,15 +54,11 @@ def store(path, relations=RELATIONS, timed=True, width=WIDTH, nodes=NODES) -> He
 
 
 def golden_store(oag, path) -> HeteroGraph:
-    """A store without edges that has the golden graph's types and meta graph, in their order."""
+    """The golden graph as our converter writes it: types and relations in the published order."""
+    graph = convert(oag / "graph_CS.pk", path, word_vectors=False)
     counts = json.loads((oag / "expected_counts.json").read_text())
-    relations = [(source, name, target) for target, source, name in counts["meta_graph"]]
-    nodes = dict.fromkeys(counts["types"], 2)
-    graph = store(path, relations[:1], width=433, nodes=nodes)
-    names = [name for _, name, _ in relations]
-    inverse = [n.removeprefix("rev_") if n.startswith("rev_") else f"rev_{n}" for n in names]
-    partners = tuple(names.index(name) for name in inverse)
-    graph.schema = Schema(tuple(nodes), tuple(relations), partners, (True,) * len(names))
+    assert list(graph.node_types) == counts["types"]
+    assert [(t, s, r) for s, r, t in graph.edge_types] == [*map(tuple, counts["meta_graph"])]
     return graph
 
 
