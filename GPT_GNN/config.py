@@ -76,14 +76,14 @@ class TaskDataConfig(DataConfig):
 class EncoderConfig:
     """The graph neural network; a pre-trained one must have the same settings."""
 
-    conv_name: str = setting("hgt", "convolution", choices=("hgt",))
+    conv_name: str = setting("hgt", "convolution", choices=("hgt", "gcn", "gat", "rgcn"))
     n_hid: int = setting(400, "hidden width", low=1)
-    n_heads: int = setting(8, "attention heads; divides n_hid", low=1)
+    n_heads: int = setting(8, "attention heads of hgt and gat; divides n_hid", low=1)
     n_layers: int = setting(3, "convolutions; 0 leaves an MLP on own features", low=0)
     dropout: float = setting(0.2, "dropout of the encoder", low=0, high=0.99)
-    prev_norm: bool = setting(False, "LayerNorm after all layers but the last")
-    last_norm: bool = setting(False, "LayerNorm after the last layer")
-    train_time_table: bool = setting(False, "train the table of the temporal encoding")
+    prev_norm: bool = setting(False, "LayerNorm after all layers but the last; hgt only")
+    last_norm: bool = setting(False, "LayerNorm after the last layer; hgt only")
+    train_time_table: bool = setting(False, "train the table of the temporal encoding; hgt only")
     gradient_checkpointing: bool = setting(
         False, "keep no layer's activations, compute them again in backward: less memory, more time"
     )

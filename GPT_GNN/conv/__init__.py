@@ -1,5 +1,8 @@
 """Graph convolutions, one a file, one signature: ``forward(x, graph) -> [N, D]``."""
 
+from GPT_GNN.conv.gat import GATConv
+from GPT_GNN.conv.gcn import GCNConv
 from GPT_GNN.conv.hgt import HGTConv
+from GPT_GNN.conv.rgcn import RGCNConv
 
-CONVS = {"hgt": HGTConv}
+CONVS = {"hgt": HGTConv, "gcn": GCNConv, "gat": GATConv, "rgcn": RGCNConv}

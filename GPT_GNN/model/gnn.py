@@ -21,16 +21,16 @@ class GNN(nn.Module):
             learned vector, the same for all its nodes.
         conv_name: a key of ``CONVS``.
         n_hid: D.
-        n_heads: attention heads.
+        n_heads: attention heads of ``hgt`` and ``gat``.
         n_layers: number of convolutions.
-        dropout: of the input layer and of each convolution.
-        prev_norm: LayerNorm after all convolutions but the last.
+        dropout: of the input layer and of each ``hgt`` convolution.
+        prev_norm: LayerNorm after all convolutions but the last; ``hgt`` only, as are the next two.
         last_norm: LayerNorm after the last.
         train_time_table: whether the table of the temporal encoding is trained.
         gradient_checkpointing: keep a convolution's input only, and run it again in backward.
 
     Raises:
-        ValueError: unknown ``conv_name``.
+        ValueError: unknown ``conv_name``, or a setting that this convolution does not have.
     """
 
     def __init__(

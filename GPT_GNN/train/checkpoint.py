@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,21 @@ FORMAT = "gpt-gnn-checkpoint"
 VERSION = 1
 
 
+# How torch before 1.6 begins a file: its magic number, pickled with protocol 2.
+PRE_ZIP = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+# What torch and zipfile raise at bytes that are not as they were written.
+_TORN = (
+    *(RuntimeError, OSError, EOFError, struct.error, zipfile.BadZipFile),
+    *(LookupError, ValueError, TypeError, AttributeError, AssertionError),
+)
+
+
 class CheckpointError(ValueError):
     """A file that is no whole checkpoint, or one of another version, architecture or schema."""
+
+
+class NotPlainError(CheckpointError):
+    """A file that holds more than tensors and plain values, such as a whole pickled module."""
 
 
 def save_checkpoint(path: str | os.PathLike[str], kind: str, **content: Any) -> None:
@@ -46,20 +60,50 @@ def load_checkpoint(path: str | os.PathLike[str], kind: str) -> dict[str, Any]:
     Raises:
         CheckpointError: no such file, cut short, not ours, or of another kind.
     """
+    return checked_record(path, read_plain(path, kind), kind)
+
+
+def read_plain(path: str | os.PathLike[str], kind: str) -> Any:
+    """What ``torch.save`` wrote, of any version of torch, onto the CPU and without running code.
+
+    Args:
+        kind: of the checkpoint that is expected, for the message.
+
+    Raises:
+        NotPlainError: a whole file that holds more than tensors and plain values.
+        CheckpointError: no such file, cut short, or of another format.
+    """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; expected a {kind} checkpoint")
     try:
-        if not zipfile.is_zipfile(path):  # a checkpoint is one, whole or not at all
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                damaged = archive.testzip()  # torch does not compare the checksums
+            if damaged is not None:
+                raise zipfile.BadZipFile(f"the bytes of {damaged} are not those that were written")
+        elif not is_pre_zip(path):
             raise zipfile.BadZipFile("cut short, or of another format")
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()  # torch does not compare the checksums
-        if damaged is not None:
-            raise zipfile.BadZipFile(f"the bytes of {damaged} are not those that were written")
-        record = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path} is not a whole checkpoint: {reason}") from error
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise NotPlainError(_not_whole(path, error)) from error
+    except _TORN as error:
+        raise CheckpointError(_not_whole(path, error)) from error
+
+
+def is_pre_zip(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as torch before 1.6 wrote it."""
+    with open(path, "rb") as file:
+        return file.read(len(PRE_ZIP)) == PRE_ZIP
+
+
+def _not_whole(path: Path, error: Exception) -> str:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return f"{path} is not a whole checkpoint: {reason}"
+
+
+def checked_record(path: str | os.PathLike[str], record: Any, kind: str) -> dict[str, Any]:
+    """What was read, if it is a checkpoint of ours and of a kind; else CheckpointError."""
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise CheckpointError(f"{path}: expected a {FORMAT}, found another kind of file")
     if record.get("version") != VERSION or record.get("kind") != kind:

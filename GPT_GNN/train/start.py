@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,26 @@ from tqdm import tqdm
 from GPT_GNN.config import EncoderConfig, FinetuneRunConfig, GPTConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
+from GPT_GNN.model.heads import TextDecoder
 from GPT_GNN.objectives.gpt_gnn import GPTGNN, mean_features
 from GPT_GNN.objectives.titles import load_titles
-from GPT_GNN.train.checkpoint import check_same, check_schema, load_checkpoint
+from GPT_GNN.schema import EdgeType
+from GPT_GNN.train.checkpoint import CheckpointError, check_same, check_schema
+from GPT_GNN.train.published.encoder import check_architecture, encoder_state, read_architecture
+from GPT_GNN.train.published.files import PublishedModel, open_pretrained
+from GPT_GNN.train.published.objective import (
+    Scorers,
+    attr_type,
+    candidates,
+    check_heads,
+    objective_state,
+    scorer_relations,
+)
 from GPT_GNN.train.runtime import seeded
 
 # Settings that fine-tuning may change: no weight depends on them.
 _FREE = ("dropout", "train_time_table", "gradient_checkpointing")
+_WITH_HEADS = ("hgt", "gat")
 
 
 def new_encoder(graph: HeteroGraph, encoder: EncoderConfig, seed: int) -> GNN:
@@ -28,14 +41,17 @@ def new_encoder(graph: HeteroGraph, encoder: EncoderConfig, seed: int) -> GNN:
 
 
 def pretrained_encoder(graph: HeteroGraph, encoder: EncoderConfig, path: str | Path) -> GNN:
-    """The encoder of a pre-trained model.
+    """The encoder of a pre-trained model, ours or a published one.
 
     Raises:
         CheckpointError: the file is no pre-trained model, or of another architecture or schema; the
-            message names the first setting that differs.
+            message names the first setting that differs, of a published file all that do.
     """
-    record = load_checkpoint(path, "pretrain")
-    saved = record["config"]["encoder"] | {name: getattr(encoder, name) for name in _FREE}
+    record = open_pretrained(path)
+    if isinstance(record, PublishedModel):
+        return published_encoder(record, graph, encoder)
+    free = _FREE if encoder.conv_name in _WITH_HEADS else (*_FREE, "n_heads")
+    saved = record["config"]["encoder"] | {name: getattr(encoder, name) for name in free}
     check_same(path, "architecture", saved, asdict(encoder))
     check_schema(path, record["schema"], graph.schema)
     check_same(path, "graph (feature widths)", record["feature_dims"], graph.feature_dims)
@@ -54,17 +70,23 @@ def initial_encoder(graph: HeteroGraph, encoder: EncoderConfig, run: FinetuneRun
 
 
 def new_gpt_gnn(
-    encoder: GNN, graph: HeteroGraph, dataset: Any, gpt: GPTConfig, seed: int
+    encoder: GNN,
+    graph: HeteroGraph,
+    dataset: Any,
+    gpt: GPTConfig,
+    seed: int,
+    attr_columns: slice | None = None,
 ) -> GPTGNN:
     """The GPT-GNN objective for a dataset, its learned input at the mean of the target's features.
 
     Args:
         dataset: has ``target``, ``rel_stop_list``, ``split`` and ``text_part``.
+        attr_columns: the feature columns that ``vec`` generates, by default those of ``text_part``.
 
     Raises:
         ValueError: the target type has no features, or ``text`` is asked of a graph without words.
     """
-    columns = graph.feature_parts(dataset.target).get(dataset.text_part)
+    columns = attr_columns or graph.feature_parts(dataset.target).get(dataset.text_part)
     if columns is None:
         columns = slice(0, graph.feature_dim(dataset.target))
     nodes = dataset.split.nodes(graph, dataset.target, "pretrain")
@@ -96,13 +118,109 @@ def _with_possible_queue(graph: HeteroGraph, target: str, gpt: GPTConfig) -> GPT
 
 
 def pretrained_gpt_gnn(graph: HeteroGraph, dataset: Any, path: str | Path) -> GPTGNN:
-    """A whole pre-trained model, decoders included, e.g. to generate titles with it."""
-    record = load_checkpoint(path, "pretrain")
+    """A whole pre-trained model, decoders included, e.g. to generate titles with it.
+
+    Raises:
+        CheckpointError: the file is no whole pre-trained model, or does not fit the graph.
+    """
+    record = open_pretrained(path)
+    if isinstance(record, PublishedModel):
+        return published_gpt_gnn(record, graph, dataset).objective
     check_schema(path, record["schema"], graph.schema)
+    if "gpt" not in record["config"]:
+        raise CheckpointError(f"{path} holds an encoder alone: expected scorers and a decoder too")
     encoder = GNN(graph.schema, graph.feature_dims, **record["config"]["encoder"])
-    objective = new_gpt_gnn(encoder, graph, dataset, GPTConfig(**record["config"]["gpt"]), seed=0)
+    gpt = GPTConfig(**record["config"]["gpt"])
+    columns = slice(*record["attr_columns"]) if "attr_columns" in record else None
+    objective = new_gpt_gnn(encoder, graph, dataset, gpt, seed=0, attr_columns=columns)
     objective.load_state_dict(record["model"])
     return objective.eval()
+
+
+def published_encoder(model: PublishedModel, graph: HeteroGraph, encoder: EncoderConfig) -> GNN:
+    """The encoder of a published model.
+
+    Raises:
+        CheckpointError: entries that are missing, unexpected or of another shape, settings or a
+            graph that it was not made for; lists them all.
+    """
+    found = read_architecture(model)
+    check_architecture(model, found, graph, encoder)
+    check_heads(model, encoder.n_hid, found.in_dim, whole=False)
+    if model.task_head:
+        names = ", ".join(model.task_head)
+        tqdm.write(f"{model.path} is a fine-tuned model: its head ({names}) is left out")
+    ours = GNN(graph.schema, graph.feature_dims, **asdict(encoder))
+    ours.load_state_dict(encoder_state(model, found, graph))
+    return ours
+
+
+@dataclass(frozen=True)
+class PublishedGPTGNN:
+    """A published model as ours.
+
+    Attributes:
+        objective: the model.
+        encoder, gpt: the settings that its shapes say, the others at their defaults.
+        fresh_scorers: relations that the file has no scorer for.
+    """
+
+    objective: GPTGNN
+    encoder: EncoderConfig
+    gpt: GPTConfig
+    fresh_scorers: list[EdgeType]
+
+
+def published_gpt_gnn(
+    model: PublishedModel,
+    graph: HeteroGraph,
+    dataset: Any,
+    scorers: Scorers | None = None,
+    w2v_dir: str = "",
+) -> PublishedGPTGNN:
+    """A whole published model, in evaluation mode.
+
+    What is not in such a file starts afresh: the queue, and the scorers of relations that had no
+    masked edge in the published run's first batch.
+
+    Args:
+        dataset: as for :func:`new_gpt_gnn`.
+        scorers: (source type, relation) of each edge scorer, where the file does not say it.
+        w2v_dir: the word vectors that a text decoder was made with, empty for the store's.
+
+    Raises:
+        CheckpointError: as for :func:`published_encoder`; no names for the scorers; a text decoder
+            over other words.
+        ValueError: see :func:`new_gpt_gnn`.
+    """
+    found = read_architecture(model)
+    config = EncoderConfig(**found.settings)  # type: ignore[arg-type]
+    encoder = published_encoder(model, graph, config)
+    check_heads(model, config.n_hid, graph.feature_dim(dataset.target))
+    gpt = GPTConfig(attr_type=attr_type(model), w2v_dir=w2v_dir)
+    columns = slice(0, graph.feature_dim(dataset.target))
+    objective = new_gpt_gnn(encoder, graph, dataset, gpt, 0, columns)
+    possible = candidates(graph.schema, dataset.target, dataset.rel_stop_list)
+    of_file = scorer_relations(model, possible, scorers or model.scorers)
+    relations = [graph.edge_types[i] for i in objective.relations]
+    state = objective_state(model, of_file, relations)
+    if isinstance(objective.decoder, TextDecoder):
+        _check_words(model, state["decoder.word_vectors"], objective.decoder.word_vectors)
+    fresh = [e for e in relations if e not in of_file]
+    untouched = ("encoder.", "queue.", *(f"scorers.{relations.index(e)}." for e in fresh))
+    kept = {name: x for name, x in objective.state_dict().items() if name.startswith(untouched)}
+    objective.load_state_dict(kept | state)
+    gpt = replace(gpt, queue_size=objective.queue.queue_size)
+    return PublishedGPTGNN(objective.eval(), config, gpt, fresh)
+
+
+def _check_words(model: PublishedModel, file: torch.Tensor, here: torch.Tensor) -> None:
+    """A decoder's word ids mean something under the word vectors that it was made with only."""
+    if file.shape != here.shape or not torch.allclose(file, here, atol=1e-6):
+        raise CheckpointError(
+            f"{model.path}: its text decoder is over other word vectors, {tuple(file.shape)} in "
+            f"the file and {tuple(here.shape)} here: give those of its run with --w2v_dir"
+        )
 
 
 def state_on_cpu(model: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -76,16 +76,16 @@ def node_time(batch):
     return time
 
 
-@pytest.mark.parametrize("name", ["hgt", "hgt_norm"])
+@pytest.mark.parametrize("name", legacy.GOLDEN)
 @torch.no_grad()
 def test_encoder_and_attribute_loss(oag, name):
     state = legacy.published_state(oag / f"pretrained_{name}.pt")
     batch = legacy.golden(oag / f"golden_{name}.npz")
     schema = published_schema(oag, batch)
-    norm = name == "hgt_norm"
+    norm, conv_name = name == "hgt_norm", name.removesuffix("_norm")
     widths = {t: a["weight"].shape[1] for t, a in zip(schema.node_types, state.adapt, strict=True)}
-    encoder = GNN(schema, widths, "hgt", 64, 4, 3, prev_norm=norm, last_norm=norm)
-    encoder.load_state_dict(legacy.ours_encoder(state))
+    encoder = GNN(schema, widths, conv_name, 64, 4, 3, prev_norm=norm, last_norm=norm)
+    encoder.load_state_dict(legacy.ours_encoder(state, conv_name))
     h = encoder.eval()(published_batch(schema, batch))
     torch.testing.assert_close(h, batch["embedding"], **TOLERANCE)
 

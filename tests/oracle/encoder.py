@@ -1,4 +1,4 @@
-"""The encoder: tanh input layer of each type, then HGT layers; published parameter names.
+"""The encoder: tanh input layer of each type, then its layers; published parameter names.
 
 ``adapt_ws.{type}`` and ``gcs.{layer}.base_conv.*``, as under ``gnn.`` of a published checkpoint.
 """
@@ -42,7 +42,7 @@ class LiteralGNN(nn.Module):
         prev_norm: bool = False,
         last_norm: bool = False,
         timed: bool = True,
-        conv: type[LiteralHGTConv] = LiteralHGTConv,
+        conv: type[nn.Module] = LiteralHGTConv,
     ) -> None:
         super().__init__()
         num_types = len(feature_dims)

@@ -11,9 +11,13 @@ from torch import Tensor
 
 from tests.oracle.edge_scorer import LiteralMatcher
 from tests.oracle.encoder import LiteralGNN
+from tests.oracle.hgt import LiteralHGTConv
+from tests.oracle.plain_convs import LITERAL_CONVS as PLAIN_CONVS
 from tests.oracle.text_decoder import LiteralTextDecoder
 
 State = dict[str, Tensor]
+LITERAL_CONVS = {"hgt": LiteralHGTConv, **PLAIN_CONVS}
+GOLDEN = ("hgt", "hgt_norm", "gcn", "gat", "rgcn")
 
 
 @dataclass(frozen=True)
@@ -68,19 +72,21 @@ def published_state(path: Path) -> PublishedState:
     )
 
 
-def hgt_encoder(state: PublishedState) -> LiteralGNN:
-    """The literal encoder with the weights of a published HGT checkpoint, in evaluation mode."""
+def literal_encoder(state: PublishedState, conv_name: str) -> LiteralGNN:
+    """The literal encoder with the weights of a published checkpoint, in evaluation mode."""
     first, last = state.layers[0], state.layers[-1]
-    num_relations, n_heads = first["relation_pri"].shape
+    heads = {"hgt": "relation_pri", "gat": "att_src"}.get(conv_name)
+    relations = {"hgt": "relation_pri", "rgcn": "weight"}.get(conv_name)
     encoder = LiteralGNN(
         feature_dims=[layer["weight"].shape[1] for layer in state.adapt],
         n_hid=state.adapt[0]["weight"].shape[0],
-        num_relations=num_relations,
-        n_heads=n_heads,
+        num_relations=len(first[relations]) if relations else 0,
+        n_heads=first[heads].shape[1] if heads else 1,
         n_layers=len(state.layers),
         prev_norm=len(state.layers) > 1 and "norms.0.weight" in first,
         last_norm="norms.0.weight" in last,
         timed="emb.emb.weight" in first,
+        conv=LITERAL_CONVS[conv_name],
     )
     encoder.load_state_dict(state.gnn)
     return encoder.eval()
@@ -130,11 +136,17 @@ def ours_hgt(layer: State) -> State:
     return out
 
 
-def ours_encoder(state: PublishedState) -> State:
+def ours_plain(layer: State) -> State:
+    """State dict of our GCN, GAT or RGCN layer, which keeps PyG's names of today."""
+    return {f"conv.{name}": v for name, v in layer.items()}
+
+
+def ours_encoder(state: PublishedState, conv_name: str = "hgt") -> State:
     """State dict of :class:`GPT_GNN.model.gnn.GNN`; types and relations keep their numbers."""
+    ours = ours_hgt if conv_name == "hgt" else ours_plain
     out = {f"adapt.{t}.{part}": v for t, a in enumerate(state.adapt) for part, v in a.items()}
     for number, layer in enumerate(state.layers):
-        out |= {f"convs.{number}.{name}": v for name, v in ours_hgt(layer).items()}
+        out |= {f"convs.{number}.{name}": v for name, v in ours(layer).items()}
     return out
 
 

@@ -15,14 +15,14 @@ def oag(shared_data):
     return shared_data / "legacy" / "oag"
 
 
-@pytest.mark.parametrize("name", ["hgt", "hgt_norm"])
+@pytest.mark.parametrize("name", legacy.GOLDEN)
 @torch.no_grad()
 def test_encoder_and_attribute_loss(oag, name):
     state = legacy.published_state(oag / f"pretrained_{name}.pt")
     batch = legacy.golden(oag / f"golden_{name}.npz")
     features = batch["node_feature"].split(batch["node_type"].bincount().tolist())
     edges = (batch[key] for key in ("node_type", "edge_index", "edge_type", "edge_time"))
-    h = legacy.hgt_encoder(state)(features, *edges)
+    h = legacy.literal_encoder(state, name.removesuffix("_norm"))(features, *edges)
     torch.testing.assert_close(h, batch["embedding"], **TOLERANCE)
 
     decoder = legacy.matcher(state.attr_decoder)

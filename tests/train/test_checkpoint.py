@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import pickle
 import resource
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 from GPT_GNN.config import EncoderConfig, GPTConfig
+from GPT_GNN.conv import CONVS
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.schema import Schema
 from GPT_GNN.train.checkpoint import (
@@ -178,15 +179,13 @@ def test_a_write_that_the_system_refuses_is_an_oserror(file):
 TINY = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)
 
 
-@pytest.fixture
-def pretrained(toy, tmp_path):
-    """A file as pre-training writes it."""
-    objective = new_gpt_gnn(new_encoder(toy, TINY, 3), toy, OAG, GPTConfig(queue_size=4), 3)
-    path = tmp_path / "gpt.pt"
+def saved(toy, encoder, path):
+    """A file as pre-training writes it, and what is in it."""
+    objective = new_gpt_gnn(new_encoder(toy, encoder, 3), toy, OAG, GPTConfig(queue_size=4), 3)
     save_checkpoint(
         path,
         "pretrain",
-        config={"encoder": asdict(TINY), "gpt": asdict(GPTConfig(queue_size=4))},
+        config={"encoder": asdict(encoder), "gpt": asdict(GPTConfig(queue_size=4))},
         schema=toy.schema.to_dict(),
         feature_dims=toy.feature_dims,
         model=state_on_cpu(objective),
@@ -194,16 +193,23 @@ def pretrained(toy, tmp_path):
     return path, objective
 
 
+@pytest.fixture
+def pretrained(toy, tmp_path):
+    return saved(toy, TINY, tmp_path / "gpt.pt")
+
+
 def same_state(a, b):
     a, b = a.state_dict(), b.state_dict()
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_what_is_taken_from_a_pretrained_model(toy, pretrained):
-    path, objective = pretrained
-    assert same_state(pretrained_encoder(toy, TINY, path), objective.encoder)
+@pytest.mark.parametrize("conv_name", CONVS)
+def test_what_is_taken_from_a_pretrained_model(toy, tmp_path, conv_name):
+    encoder = replace(TINY, conv_name=conv_name)
+    path, objective = saved(toy, encoder, tmp_path / "gpt.pt")
+    assert same_state(pretrained_encoder(toy, encoder, path), objective.encoder)
     assert same_state(pretrained_gpt_gnn(toy, OAG, path), objective)
-    assert not same_state(new_encoder(toy, TINY, 0), objective.encoder)
+    assert not same_state(new_encoder(toy, encoder, 0), objective.encoder)
 
 
 @pytest.mark.parametrize(
@@ -211,6 +217,7 @@ def test_what_is_taken_from_a_pretrained_model(toy, pretrained):
     [
         ({"n_hid": 16}, "n_hid is 8 in the checkpoint and 16 here"),
         ({"n_layers": 3, "n_heads": 4}, "n_heads is 2 in the checkpoint and 4 here"),
+        ({"conv_name": "gat"}, "conv_name is 'hgt' in the checkpoint and 'gat' here"),
         ({"last_norm": True}, "last_norm is False in the checkpoint and True here"),
     ],
 )

@@ -65,6 +65,25 @@ def test_bf16_stays_near_float32_and_keeps_losses_and_parameters_whole(toy, attr
         assert cosine > 0.98 or want_grads[name].norm() < 1e-3, name
 
 
+@pytest.mark.parametrize("conv_name", ["gcn", "gat", "rgcn"])
+def test_bf16_and_checkpointing_with_the_other_convolutions(toy, conv_name):
+    results = []
+    for amp, checkpointing in (("off", False), ("off", True), ("bf16", True)):
+        objective, data = objective_and_batch(
+            toy, conv_name=conv_name, gradient_checkpointing=checkpointing
+        )
+        objective.encoder.train()
+        results.append(step(objective, data, amp))
+    (want, want_grads), *others = results
+    for (got, got_grads), tolerance in zip(others, (1e-5, 0.05), strict=True):
+        torch.testing.assert_close(got["loss"], want["loss"], rtol=tolerance, atol=tolerance)
+        assert got_grads.keys() == want_grads.keys()
+        for name, grad in got_grads.items():
+            assert grad.dtype == torch.float32
+            cosine = torch.cosine_similarity(grad.flatten(), want_grads[name].flatten(), 0)
+            assert cosine > 1 - tolerance or want_grads[name].norm() < 1e-3, name
+
+
 @pytest.mark.parametrize("wide_norm", [False, True])
 def test_bf16_with_types_without_features_and_norms_that_stay_whole(monkeypatch, wide_norm):
     """On a GPU autocast leaves the results of LayerNorm in float32; so is a learned input."""

@@ -1,0 +1,62 @@
+"""Graph convolution with a weight per relation, blind to node types and times."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from GPT_GNN.batch.batch import BatchGraph
+from GPT_GNN.conv.options import refuse_options
+
+
+class RGCNConv(nn.Module):
+    """out_i = W_0 x_i + b + sum over relations r of W_r (mean of x_j over in-edges of r).
+
+    ``self`` is a relation like the others.
+
+    Args:
+        n_hid: D.
+        num_relations: R, ``self`` included.
+        use_norm, train_time_table: must be false, the layer has neither.
+        num_types, n_heads, dropout, timed: no layer of this kind reads them.
+
+    Raises:
+        ValueError: ``use_norm`` or ``train_time_table``.
+
+    Source: Schlichtkrull et al., ESWC 2018, by PyG's ``RGCNConv`` without bases; between two layers
+    there is neither activation nor dropout, as in the published GPT-GNN code.
+    """
+
+    def __init__(
+        self,
+        n_hid: int,
+        num_types: int,
+        num_relations: int,
+        n_heads: int,
+        dropout: float = 0.2,
+        use_norm: bool = False,
+        timed: bool = True,
+        train_time_table: bool = False,
+    ) -> None:
+        # Here, as the library takes seconds to import and most runs are HGT's.
+        import torch_geometric
+        from torch_geometric.nn import RGCNConv as Convolution
+
+        super().__init__()
+        refuse_options("rgcn", use_norm, train_time_table)
+        # Where pyg_lib is installed, PyG may take a path with one mean over all relations.
+        torch_geometric.backend.use_segment_matmul = False
+        self.conv = Convolution(n_hid, n_hid, num_relations)
+
+    def forward(self, x: Tensor, graph: BatchGraph) -> Tensor:
+        """Update every node from its in-edges: [N, D] -> [N, D], float32 at least."""
+        wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x  # for the means
+        edge_index = torch.stack([graph.src, graph.dst])
+        out: Tensor = self.conv(wide, edge_index, _relation_of_edge(graph))
+        return out
+
+
+def _relation_of_edge(graph: BatchGraph) -> Tensor:
+    """[E] int64."""
+    rows = torch.tensor(graph.relation_rows, device=graph.src.device).diff()
+    return torch.arange(len(rows), device=rows.device).repeat_interleave(rows)[graph.row_of_edge]
