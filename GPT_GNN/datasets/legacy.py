@@ -222,16 +222,16 @@ def _write_edges(builder: GraphBuilder, graph: PublishedGraph, timed: bool, bar:
     waiting: dict[EdgeType, Edges] = {}
     for edge_type, adjacency in relations.items():
         bar.set_postfix_str(" ".join(edge_type), refresh=False)
-        other_type = inverse[edge_type]
-        builder.add_relation(edge_type, other_type[1])
         edges = graph.edges(adjacency)
+        other_type = inverse[edge_type]
+        if other_type == edge_type and not _agree(edges, edges):
+            other_type = (edge_type[2], f"rev_{edge_type[1]}", edge_type[0])
+        builder.add_relation(edge_type, other_type[1])
         if other_type in relations and other_type != edge_type and other_type not in waiting:
             waiting[edge_type] = edges
         else:
             other = waiting.pop(other_type, None)
-            if other is not None and _digest(other.dst, other.src, other.time) == _digest(
-                edges.src, edges.dst, edges.time
-            ):
+            if other is not None and _agree(edges, other):
                 other = None
             _add_edges(builder, {other_type: other or Edges.none(), edge_type: edges}, timed)
         bar.update()
@@ -240,7 +240,7 @@ def _write_edges(builder: GraphBuilder, graph: PublishedGraph, timed: bool, bar:
 def _inverse(edge_type: EdgeType, relations: dict[EdgeType, Any]) -> EdgeType:
     """The edge type that holds the same links the other way round, as the published code names it.
 
-    A relation that joins a type with itself and has no other is its own (Reddit's).
+    A relation that joins a type with itself and has no other may be its own (Reddit's).
     """
     source, relation, target = edge_type
     for name in (f"rev_{relation}", relation.removeprefix("rev_"), relation):
@@ -261,6 +261,12 @@ def _add_edges(builder: GraphBuilder, both: dict[EdgeType, Edges], timed: bool) 
     for edge_type, edges in both.items():
         if len(edges):
             builder.add_edges(edge_type, edges.src, edges.dst, edges.time if timed else None)
+
+
+def _agree(edges: Edges, turned: Edges) -> bool:
+    """Whether ``turned`` holds the same links the other way round."""
+    own = _digest(edges.src, edges.dst, edges.time)
+    return own == _digest(turned.dst, turned.src, turned.time)
 
 
 def _digest(src: np.ndarray, dst: np.ndarray, time: np.ndarray) -> tuple[int, int]:
