@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+import sys
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from GPT_GNN.pickles.heap import BYTES, FLOAT_STEP, FLOATS, INTS, OBJECT, VALUES
-from GPT_GNN.pickles.tree import Node
+from GPT_GNN.pickles.tree import Node, reader
 
 _CORE = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core._multiarray_umath")
 _RECONSTRUCT = {f"{module}._reconstruct" for module in _CORE}
@@ -26,7 +29,9 @@ NUMPY_GLOBALS = {
     "_codecs.encode",
     "dill._dill._create_array",
 }
-_DTYPE = re.compile(r"[<>|=]?[bBiufc?]\d*|[<>|=]?[SU]\d+")
+_DTYPE = re.compile(r"[<>|=]?[bBiufc?][0-9]*|[<>|=]?[SU][1-9][0-9]*")
+_LONGEST_CODE = 16  # of a dtype
+_MOST_DIMENSIONS = 32
 _CREATE = "dill._dill._create_array"  # dill wraps what an array's own reduction calls
 
 
@@ -45,20 +50,26 @@ def is_array_function(node: Node) -> bool:
     return node.reference in _RECONSTRUCT | {_CREATE}
 
 
+@reader
 def bytes_of(node: Node) -> np.ndarray:
-    """Bytes as [n] uint8: as such, or as protocol 2 has them, text to be encoded as Latin-1."""
+    """Bytes as [n] uint8: as such, or as protocol 2 has them, text to be encoded as Latin-1.
+
+    Raises:
+        PickleError: neither.
+    """
     if node.tag == BYTES:
         return node.raw
-    if node.callee == "_codecs.encode" and node.args and node.args[-1].kind == "str":
+    if node.callee == "_codecs.encode":
         text, coding = node.args
-        if coding.text != "latin1":
+        if coding.text not in ("latin1", "latin-1"):
             raise coding.error("the encoding latin1")
-        return np.frombuffer(text.text.encode("latin1", "replace"), dtype=np.uint8)
+        return np.frombuffer(text.text.encode("latin1"), dtype=np.uint8)
     if node.callee in _EMPTY_BYTES and not node.args:
         return np.empty(0, dtype=np.uint8)
     raise node.error("bytes")
 
 
+@reader
 def dtype_of(node: Node) -> np.dtype:
     """A NumPy dtype: numbers, fixed-width strings, or object.
 
@@ -67,20 +78,20 @@ def dtype_of(node: Node) -> np.dtype:
     """
     if node.callee != "numpy.dtype":
         raise node.error("a NumPy dtype")
+    if node.args[0].length > _LONGEST_CODE:
+        raise node.args[0].error("the short code of a dtype")
     code = node.args[0].text
     order = "="
     if node.state is not None:
-        order = list(node.state.values())[1].text
+        order = next(islice(node.state.values(), 1, None)).text
     if code in ("O8", "O4", "O"):
         return np.dtype(object)
     if not _DTYPE.fullmatch(code):
         raise node.args[0].error(f"a dtype of numbers or strings, not {code!r}")
-    try:
-        return np.dtype(code).newbyteorder(">" if order == ">" else "=")
-    except (TypeError, ValueError) as error:
-        raise node.args[0].error(f"a dtype of numbers or strings, not {code!r}") from error
+    return np.dtype(code).newbyteorder(">" if order == ">" else "=")
 
 
+@reader
 def array(node: Node) -> np.ndarray:
     """An array of numbers or strings.
 
@@ -97,6 +108,7 @@ def array(node: Node) -> np.ndarray:
     )
 
 
+@reader
 def object_list(node: Node) -> Node:
     """The list with the elements of an object array, flat and in C order.
 
@@ -106,16 +118,18 @@ def object_list(node: Node) -> Node:
     _, _, dtype, _, data = _parts(node)
     if not dtype_of(dtype).hasobject:
         raise node.error("an array of objects")
-    if len(data) != math.prod(shape(node)):
+    if data.kind != "list" or len(data) != math.prod(shape(node)):
         raise data.error(f"{math.prod(shape(node))} elements of an array")
     return data
 
 
+@reader
 def shape(node: Node) -> tuple[int, ...]:
     """Shape of a NumPy array. Raises PickleError if it is none."""
     return _shape(node.args[2] if node.callee in _FROM_BUFFER else _parts(node)[1])
 
 
+@reader
 def holds_objects(node: Node) -> bool:
     """Whether a NumPy array is one of objects. Raises PickleError if it is no array."""
     return node.callee not in _FROM_BUFFER and dtype_of(_parts(node)[2]).hasobject
@@ -135,18 +149,23 @@ def _parts(node: Node) -> list[Node]:
 
 
 def _shape(node: Node) -> tuple[int, ...]:
+    if len(node) > _MOST_DIMENSIONS:
+        raise node.error(f"the shape of an array of at most {_MOST_DIMENSIONS} dimensions")
     return tuple(n.integer(0, 2**40) for n in node.values())
 
 
 def _from_bytes(
     node: Node, data: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], order: str
 ) -> np.ndarray:
-    if len(shape) > 32 or math.prod(shape) * dtype.itemsize != len(data):
+    if math.prod(shape) * dtype.itemsize != len(data):
         raise node.error(f"an array of shape {shape} in {len(data)} bytes")
     flat = np.frombuffer(data.tobytes(), dtype=dtype)
+    if dtype.kind == "U" and (flat.view(dtype.str[0] + "u4") > sys.maxunicode).any():
+        raise node.error("an array of text")  # NumPy would fail at the first look at it
     return flat.reshape(shape, order="F" if order == "F" else "C")
 
 
+@reader
 def scalar(node: Node) -> Any:
     """A Python or NumPy scalar as a Python one.
 
@@ -159,6 +178,7 @@ def scalar(node: Node) -> Any:
     return _from_bytes(node, bytes_of(data), dtype_of(dtype), (1,), "C")[0].item()
 
 
+@reader
 def numbers(node: Node) -> np.ndarray:
     """Numbers in a row: a list, a tuple or an array, [n] float64, int64 or the array's dtype.
 
@@ -173,7 +193,7 @@ def numbers(node: Node) -> np.ndarray:
             elif form == INTS:
                 parts.append(node.tree.heap.ints[start : start + count])
             elif form == VALUES:
-                parts.append(_as_numbers(node, start, count))
+                parts.append(_row(node, node._items(start, count)))
         return np.concatenate(parts) if parts else np.empty(0)
     if holds_objects(node):
         return numbers(object_list(node))
@@ -189,8 +209,13 @@ def floats_at(data: np.ndarray, start: int, count: int) -> np.ndarray:
     return rows[:, 1:].copy().view(">f8")[:, 0].astype(np.float64)
 
 
-def _as_numbers(node: Node, start: int, count: int) -> np.ndarray:
-    values = [scalar(value) for value in node._items(start, count)]
-    if any(type(value) not in (int, float, bool) for value in values):
+def _row(node: Node, values: Iterable[Node]) -> np.ndarray:
+    row = []
+    for value in values:
+        row.append(scalar(value))
+        if type(row[-1]) not in (int, float, bool):  # at once: a long string may stand often
+            raise node.error("a row of numbers")
+    out = np.array(row)
+    if out.dtype.kind == "O":  # integers over 64 bits
         raise node.error("a row of numbers")
-    return np.array(values)
+    return out

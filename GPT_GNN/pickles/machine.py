@@ -536,7 +536,7 @@ def run(owned):
         ):
             _note_lack(heap, more)
             return ROOM
-        if register[OBJECTS] > _MAX_OBJECTS:
+        if max(register[OBJECTS], top - floor) > _MAX_OBJECTS:
             return TOO_BIG
         reason = PAUSED
         if action == _SCALAR:  # there was no room for it, or it is cut short

@@ -50,7 +50,7 @@ def read_pickle(
     Raises:
         PickleError: no such file, no whole pickle, or a global that is not allowed.
     """
-    data, mapping, name = _bytes_of(source, name)
+    data, mapping, name = file_bytes(source, name)
     if len(data) < start + 2 or data[start] != 0x80 or not 2 <= data[start + 1] <= 5:
         raise PickleError(f"{name}: expected a pickle of protocol 2 to {_HIGHEST_PROTOCOL}")
     heap = new_heap(data)
@@ -88,10 +88,14 @@ def read_pickle(
     return Node(tree, int(heap.stack_tag[top]), int(heap.stack_value[top]))
 
 
-def _bytes_of(
+def file_bytes(
     source: str | os.PathLike[str] | bytes | np.ndarray, name: str
 ) -> tuple[np.ndarray, mmap.mmap | None, str]:
-    """The bytes of a source as a uint8 array, how they are mapped, and the source's name."""
+    """The bytes of a source, [n] uint8, how they are mapped, and the source's name.
+
+    Raises:
+        PickleError: no such file, or an empty one.
+    """
     if isinstance(source, np.ndarray):
         return source, None, name or "a pickle"
     if isinstance(source, bytes):
@@ -100,7 +104,7 @@ def _bytes_of(
     if not path.is_file():
         raise PickleError(f"{path}: no such file")
     if path.stat().st_size == 0:
-        raise PickleError(f"{path} is not a whole pickle: it is empty")
+        raise PickleError(f"{path} is empty")
     with open(path, "rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return np.frombuffer(mapped, dtype=np.uint8), mapped, name or str(path)

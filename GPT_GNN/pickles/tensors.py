@@ -9,16 +9,20 @@ from __future__ import annotations
 import io
 import math
 import os
+import struct
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
+from itertools import islice
 
 import numpy as np
 
 from GPT_GNN.pickles.arrays import bytes_of
-from GPT_GNN.pickles.scan import read_pickle
-from GPT_GNN.pickles.tree import Node, PickleError
+from GPT_GNN.pickles.scan import file_bytes, read_pickle
+from GPT_GNN.pickles.tree import Node, PickleError, expected_layout
 
+_ZIP_MAGIC = b"PK\x03\x04"
+_ZIP_ERRORS = (zipfile.BadZipFile, struct.error, EOFError, OSError, RuntimeError, ValueError)
+_MOST_DIMENSIONS = 32
 _MAGIC = 0x1950A86A20F9469CFC6C
 _BFLOAT16 = np.dtype([("bfloat16", "<u2")])
 _STORAGES: dict[str, np.dtype] = {
@@ -73,16 +77,20 @@ class TorchFile:
         Raises:
             PickleError: not a tensor, or one that reaches beyond its storage.
         """
-        if node.callee in _PARAMETER:
-            return self.tensor(node.args[0])
-        if node.callee not in _REBUILD or len(node.args) < 4:
+        with expected_layout(self.name):
+            return self._tensor(node.args[0] if node.callee in _PARAMETER else node)
+
+    def _tensor(self, node: Node) -> np.ndarray:
+        if node.callee not in _REBUILD:
             raise node.error("a tensor")
         stored, offset, size, stride = node.args[:4]
+        if len(size) != len(stride) or len(size) > _MOST_DIMENSIONS:
+            raise node.error(f"a tensor of at most {_MOST_DIMENSIONS} dimensions")
         flat = _as_float32(self._storage(stored))
         shape = tuple(n.integer(0, 2**40) for n in size.values())
         steps = tuple(n.integer(0, 2**40) for n in stride.values())
         begin = offset.integer(0, 2**40)
-        if len(shape) != len(steps) or len(shape) > 16 or math.prod(shape) > len(flat):
+        if math.prod(shape) > len(flat):
             raise node.error(f"a tensor of shape {shape} in a storage of {len(flat)} values")
         if math.prod(shape) == 0:
             return np.empty(shape, dtype=flat.dtype)
@@ -96,19 +104,15 @@ class TorchFile:
     def _storage(self, node: Node) -> np.ndarray:
         if node.callee == _FROM_BYTES:  # a tensor in a pickle that torch did not write
             inside = bytes_of(node.args[0]).tobytes()
-            inner = read_torch(inside, TORCH_GLOBALS.__contains__, self.name)
+            # Not the same once more within those bytes: that could go on without end.
+            inner = read_torch(inside, (TORCH_GLOBALS - {_FROM_BYTES}).__contains__, self.name)
             return inner._storage(inner.root)
-        if node.kind != "persistent" or node.args[0].kind != "tuple":
-            raise node.error("a tensor's storage")
-        parts = list(node.args[0].values())
-        if len(parts) < 5 or parts[0].scalar != "storage" or parts[1].kind != "global":
-            raise node.error("a tensor's storage")
-        dtype = _dtype(parts[1])
-        count = parts[4].integer(0, 2**40)
-        data = self._storages(str(parts[2].scalar))
-        if len(data) < count * dtype.itemsize:
-            raise node.error(f"a storage of {count * dtype.itemsize} bytes ({len(data)} are there)")
-        return np.frombuffer(data.tobytes(), dtype=dtype)[:count]
+        key, dtype, count = _stored(node)
+        data = self._storages(key)
+        size = count * dtype.itemsize
+        if len(data) < size:
+            raise node.error(f"a storage of {size} bytes ({len(data)} are there)")
+        return np.frombuffer(data[:size].tobytes(), dtype=dtype)
 
 
 def tensor(node: Node) -> np.ndarray:
@@ -136,20 +140,24 @@ def read_torch(
     Raises:
         PickleError: no such file, no whole file of torch, or a global that is not allowed.
     """
-    name = name or (str(source) if not isinstance(source, bytes) else "a file of torch")
-    if not isinstance(source, bytes) and not Path(source).is_file():
-        raise PickleError(f"{name}: no such file")
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
-    if zipfile.is_zipfile(file):
-        return _read_zip(file, allowed, name)
-    data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    return _read_stream(data, allowed, name)
+    data, _, name = file_bytes(source, name)
+    with expected_layout(name):
+        if data[: len(_ZIP_MAGIC)].tobytes() != _ZIP_MAGIC:
+            return _read_stream(data, allowed, name)
+        file = io.BytesIO(source) if isinstance(source, bytes) else source
+        return _read_zip(file, len(data), allowed, name)
 
 
 def _read_zip(
-    file: io.BytesIO | str | os.PathLike[str], allowed: Callable[[str], bool], name: str
+    file: io.BytesIO | str | os.PathLike[str],
+    size: int,
+    allowed: Callable[[str], bool],
+    name: str,
 ) -> TorchFile:
-    archive = zipfile.ZipFile(file)
+    try:
+        archive = zipfile.ZipFile(file)
+    except _ZIP_ERRORS as error:
+        raise PickleError(f"{name} is not whole: {error}") from error
     infos = {info.filename.split("/", 1)[-1]: info for info in archive.infolist()}
     if "data.pkl" not in infos:
         raise PickleError(f"{name}: expected a file of torch, found a zip file without data.pkl")
@@ -159,9 +167,13 @@ def _read_zip(
     def stored(key: str) -> bytes:
         if key not in infos:
             raise PickleError(f"{name} is not whole: it has no {key}")
+        info = infos[key]
+        # Python takes memory for what an entry declares before it looks what is there.
+        if not info.file_size == info.compress_size <= size:
+            raise PickleError(f"{name} is not whole: {key} declares {info.compress_size} bytes")
         try:
-            return archive.read(infos[key])
-        except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
+            return archive.read(info)
+        except _ZIP_ERRORS as error:
             raise PickleError(f"{name} is not whole: {error}") from error
 
     if "byteorder" in infos and stored("byteorder") != b"little":
@@ -174,7 +186,7 @@ def _read_zip(
     return TorchFile(root, storage, name)
 
 
-def _read_stream(data: bytes, allowed: Callable[[str], bool], name: str) -> TorchFile:
+def _read_stream(data: np.ndarray, allowed: Callable[[str], bool], name: str) -> TorchFile:
     at, roots = 0, []
     for _ in range(5):
         roots.append(read_pickle(data, allowed, name=name, start=at))
@@ -196,7 +208,7 @@ def _read_stream(data: bytes, allowed: Callable[[str], bool], name: str) -> Torc
     def storage(key: str) -> np.ndarray:
         if key not in found:
             raise PickleError(f"{name} is not whole: it has no storage {key}")
-        return np.frombuffer(data[found[key]], dtype=np.uint8)
+        return data[found[key]]
 
     return TorchFile(root, storage, name)
 
@@ -205,19 +217,28 @@ def _storage_sizes(root: Node) -> dict[str, int]:
     """Bytes of each storage that a tree refers to, by its key."""
     sizes = {}
     for node in root.tree.nodes("persistent"):
-        if node.args[0].kind == "tuple":
-            parts = list(node.args[0].values())
-            if len(parts) >= 5 and parts[0].scalar == "storage":
-                sizes[str(parts[2].scalar)] = _dtype(parts[1]).itemsize * parts[4].integer(0, 2**40)
+        if next(node.args[0].values()).scalar == "storage":  # "module": a class and its source
+            key, dtype, count = _stored(node)
+            sizes[key] = count * dtype.itemsize
     return sizes
 
 
-def _dtype(node: Node) -> np.dtype:
-    """Of a storage's class. Raises PickleError for one that is not known."""
-    dtype = _STORAGES.get(node.name.replace("torch.cuda.", "torch."))
+def _stored(node: Node) -> tuple[str, np.dtype, int]:
+    """Key, dtype and length of the storage that a tensor refers to.
+
+    Raises:
+        PickleError: no reference to a storage, one of a class that is not known, or (before torch
+            0.4) a part of another storage.
+    """
+    if node.kind != "persistent" or node.args[0].kind != "tuple":
+        raise node.error("a tensor's storage")
+    what, kind, key, _, count, *view = islice(node.args[0].values(), 6)
+    if what.scalar != "storage" or any(part.kind != "none" for part in view):
+        raise node.error("a tensor's storage")
+    dtype = _STORAGES.get(kind.name.replace("torch.cuda.", "torch."))
     if dtype is None:
-        raise node.error(f"one of {', '.join(_STORAGES)}")
-    return dtype
+        raise kind.error(f"one of {', '.join(_STORAGES)}")
+    return str(key.scalar), dtype, count.integer(0, 2**40)
 
 
 def _as_float32(flat: np.ndarray) -> np.ndarray:

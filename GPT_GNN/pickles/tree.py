@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import mmap
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -68,11 +70,48 @@ _LENGTH_BYTES |= {op: 8 for op in b"\x8d\x8e\x96"}
 _DILL = ("dill._dill", "dill.dill")
 _DILL_TYPES = {"PartialType": "functools.partial"}
 _LONGEST_NAME = 512  # of a global
+_MOST_ARGUMENTS = 255  # of a call
 _DEEPEST = 60  # nesting that :meth:`Node.plain` follows
+# What code that reads a tree trips over when the tree is another than the one it was written for.
+_SLIPS = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
+_Given = ParamSpec("_Given")
+_Read = TypeVar("_Read")
 
 
 class PickleError(ValueError):
     """A file that is no whole pickle, asks for what it must not, or is not what was expected."""
+
+
+@contextmanager
+def expected_layout(name: str) -> Iterator[None]:
+    """Read a tree as it should be: ``dtype, data = node.args`` and the like, without a check each.
+
+    Args:
+        name: of the file, for the error.
+
+    Raises:
+        PickleError: the tree is another one, and what is done with it failed.
+    """
+    try:
+        yield
+    except PickleError:
+        raise
+    except _SLIPS as error:
+        kind = type(error).__name__
+        raise PickleError(f"{name}: not laid out as expected ({kind}: {error})") from error
+
+
+def reader(
+    read: Callable[Concatenate[Node, _Given], _Read],
+) -> Callable[Concatenate[Node, _Given], _Read]:
+    """Decorate a function of a node: it runs under :func:`expected_layout`."""
+
+    @functools.wraps(read)
+    def checked(node: Node, *args: _Given.args, **kwargs: _Given.kwargs) -> _Read:
+        with expected_layout(node.tree.name):
+            return read(node, *args, **kwargs)
+
+    return checked
 
 
 class Tree:
@@ -154,7 +193,7 @@ class Tree:
             row = int(head["next"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Node:
     """One value of a pickle.
 
@@ -340,12 +379,19 @@ class Node:
 
     @property
     def args(self) -> list[Node]:
-        """Arguments of a call; the id of a persistent reference."""
+        """Arguments of a call; the id of a persistent reference.
+
+        Raises:
+            PickleError: something else, or more than 255: many calls can share a long tuple.
+        """
         if self.kind == "persistent":
             return self._first()
         if self.kind not in ("call", "new"):
             raise self.error("a call")
-        return list(self._first()[1].values())
+        args = self._first()[1]
+        if len(args) > _MOST_ARGUMENTS:
+            raise self.error(f"at most {_MOST_ARGUMENTS} arguments")
+        return list(args.values())
 
     @property
     def state(self) -> Node | None:
@@ -371,25 +417,25 @@ class Node:
             PickleError: it contains calls or other things that are no plain data, nests deeper than
                 60, or holds more values.
         """
-        try:
-            return self._plain([most], _DEEPEST)
-        except TypeError as error:  # a list as a key
-            raise PickleError(f"{self.tree.name}: {error}") from error
+        with expected_layout(self.tree.name):  # a list as a key
+            return self._plain([most], _DEEPEST, {})
 
-    def _plain(self, left: list[int], depth: int) -> Any:
+    def _plain(self, left: list[int], depth: int, made: dict[Node, Any]) -> Any:
         left[0] -= 1
         if left[0] < 0 or depth == 0:
             raise PickleError(f"{self.tree.name}: more, or more deeply nested, than expected")
         if self.tag != OBJECT:
-            return self.scalar
+            if self not in made:  # a long string takes its memory once, however often it stands
+                made[self] = self.scalar
+            return made[self]
         if self.kind == "dict":
             return {
-                key._plain(left, depth - 1): value._plain(left, depth - 1)
+                key._plain(left, depth - 1, made): value._plain(left, depth - 1, made)
                 for key, value in self.entries()
             }
         if self.kind not in ("list", "tuple", "set", "frozenset"):
             raise self.error("plain data")
-        values = [value._plain(left, depth - 1) for value in self.values()]
+        values = [value._plain(left, depth - 1, made) for value in self.values()]
         makers: dict[str, Callable[[list[Any]], Any]] = {"tuple": tuple, "set": set}
         return makers.get(self.kind, frozenset if self.kind == "frozenset" else list)(values)
 
