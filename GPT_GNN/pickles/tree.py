@@ -374,7 +374,9 @@ class Node:
 
     @property
     def called(self) -> Node:
-        """What a call would call."""
+        """What a call would call. Raises PickleError for anything else."""
+        if self.kind not in ("call", "new"):
+            raise self.error("a call")
         return self._first()[0]
 
     @property

@@ -56,6 +56,7 @@ def test_arrays(name: str, protocol: int, names: Callable[[bytes], bytes]):
     np.testing.assert_array_equal(found, want)
 
 
+@pytest.mark.filterwarnings("ignore:numpy.core:DeprecationWarning")
 def test_the_names_of_numpy_1_are_those_that_it_had():
     for protocol in PROTOCOLS:
         data = of_numpy_1(pickle.dumps(ARRAYS["d"], protocol))
