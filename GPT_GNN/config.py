@@ -117,7 +117,7 @@ class GPTConfig:
         False, "encode twice, so that no attribute reaches its own generation over two hops"
     )
     w2v_dir: str = setting(
-        "", "word vectors in word2vec text or binary (.bin) format; default: the store's own"
+        "", "word vectors: a model of gensim, or word2vec text or binary; default: the store's own"
     )
 
 
