@@ -26,7 +26,7 @@ from GPT_GNN.datasets.text import Corpus, title_ids, train_word_vectors
 from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph, StoreError
-from GPT_GNN.pickles import PickleError
+from GPT_GNN.pickles import PickleError, expected_layout
 from GPT_GNN.pickles.cells import Cells, Texts, texts_of
 from GPT_GNN.pickles.frames import Column
 from GPT_GNN.schema import EdgeType
@@ -89,7 +89,8 @@ def convert(
     try:
         with build_graph(output, VIEWS) as builder:
             builder.facts = {"dataset": "legacy", "source": _source(Path(source))}
-            _write(builder, graph, word_vectors, progress)
+            with expected_layout(graph.name):
+                _write(builder, graph, word_vectors, progress)
     except (PickleError, OSError):
         raise
     except (ValueError, KeyError) as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from GPT_GNN.graph.store import NO_TIME
-from GPT_GNN.pickles import Node, PickleError, arrays, read_pickle, tensors
+from GPT_GNN.pickles import Node, PickleError, arrays, expected_layout, read_pickle, tensors
 from GPT_GNN.pickles.arrays import NUMPY_GLOBALS
 from GPT_GNN.pickles.cells import entry_cells
 from GPT_GNN.pickles.frames import (
@@ -236,7 +236,8 @@ def read_graph(path: str, progress: bool = False) -> PublishedGraph:
             of something else.
     """
     allowed: Callable[[str], bool] = GRAPH_GLOBALS.__contains__
-    return PublishedGraph(read_pickle(path, allowed, progress=progress))
+    with expected_layout(path):
+        return PublishedGraph(read_pickle(path, allowed, progress=progress))
 
 
 def _is_class_of_main(node: Node) -> bool:

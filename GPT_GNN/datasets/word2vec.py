@@ -1,6 +1,6 @@
-"""Word vectors: models of gensim 1 to 4 with their side files, and word2vec's text and binary format.
+"""Word vectors: gensim's models with their side files, and word2vec's text and binary format.
 
-A model of gensim is a pickle. It is read as data (:mod:`GPT_GNN.pickles`), without gensim's classes.
+A model is a pickle. It is read as data (:mod:`GPT_GNN.pickles`), without gensim's classes.
 
 Source: gensim's ``utils.SaveLoad``, ``models/word2vec.py`` and ``models/keyedvectors.py``, releases
 3.8.3 and 4.4. An object's large arrays lie beside it, as ``FILE.attribute.npy``; ``__numpys`` names
@@ -37,7 +37,7 @@ _ALLOWED = {
     "gensim.models.fasttext.FastTextTrainables",
     "gensim.models.keyedvectors.Vocab",
     "gensim.models.keyedvectors.CompatVocab",
-    # A generator's state, a hash function and word counts: of no interest, but every model has them.
+    # A generator's state, a hash function, word counts: of no interest, but every model has them.
     "numpy.random.__RandomState_ctor",
     "numpy.random._pickle.__randomstate_ctor",
     "numpy.random._pickle.__bit_generator_ctor",
@@ -100,10 +100,7 @@ def _model(path: Path) -> tuple[list[str], np.ndarray]:
         name = _first(_VECTORS, [*aside, *keyed], root)
         if name in aside:
             return words, _side_file(Path(f"{file}.{name}.npy"), path)
-        vectors = array(keyed[name])
-        if isinstance(vectors, list):
-            raise keyed[name].error("an array of numbers")
-        return words, vectors
+        return words, array(keyed[name])
 
 
 def _attributes(node: Node) -> dict[str, Node]:

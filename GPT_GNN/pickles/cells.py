@@ -26,11 +26,11 @@ from GPT_GNN.pickles.heap import (
     STR,
     VALUES,
 )
-from GPT_GNN.pickles.tree import Node, PickleError, Tree
+from GPT_GNN.pickles.tree import Node, PickleError, Tree, expected_layout
 
 MISSING = {"pandas._libs.missing.NA", "pandas.NA"}
 _CHUNK = 2**22  # numbers that are converted at once
-_MOST_REPEATED = 64  # times the file's size: what texts may come to, as a few bytes can repeat one
+_MOST_REPEATED = 64  # times the file's size: what columns may come to
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,7 @@ class Cells:
         if not np.isin(self.tags, (STR, NONE)).all():
             return self._mixed_texts()
         starts, ends = self._spans(STR)
-        total, size = int((ends - starts).sum()), len(self.tree.heap.data)
-        if total > _MOST_REPEATED * size:
-            raise PickleError(f"{self.tree.name}: {total:,} bytes of text in a file of {size:,}")
+        within_reason(self.tree, int((ends - starts).sum()))
         return _gathered(self.tree.heap.data, starts, ends)
 
     def _spans(self, tag: int) -> tuple[np.ndarray, np.ndarray]:
@@ -106,14 +104,17 @@ class Cells:
         return starts, ends
 
     def _mixed_texts(self) -> Texts:
-        rows = []
-        for row in range(len(self)):
-            node = self.node(row)
-            value = _value(node)
-            if isinstance(value, bytes):
-                raise node.error("a string or a number")
-            missing = value is None or value != value  # NaN: how pandas has a missing string
-            rows.append(b"" if missing else str(value).encode("utf-8", "surrogatepass"))
+        rows, total = [], 0
+        with expected_layout(self.tree.name):  # an integer of a million digits
+            for row in range(len(self)):
+                node = self.node(row)
+                value = _value(node)
+                if isinstance(value, bytes):
+                    raise node.error("a string or a number")
+                missing = value is None or value != value  # NaN: how pandas has a missing string
+                rows.append(b"" if missing else str(value).encode("utf-8", "surrogatepass"))
+                total += len(rows[-1])
+                within_reason(self.tree, total)
         return texts_of(rows)
 
     def numbers(self) -> np.ndarray:
@@ -132,14 +133,21 @@ class Cells:
         out[floats] = packed.view(">f8")[:, 0]
         for row in np.flatnonzero(~integers & ~floats).tolist():
             value = _value(self.node(row))
-            if not (value is None or isinstance(value, int | float)):
+            if not (value is None or isinstance(value, int | float)) or _is_huge(value):
                 raise self.node(row).error("a number")
             out[row] = np.nan if value is None else value
         return out
 
     def width(self) -> int:
-        """How many numbers the first cell has in a row; 0 without cells."""
-        return len(arrays.numbers(self.node(0))) if len(self) else 0
+        """How many numbers the first cell has in a row; 0 without cells.
+
+        Raises:
+            PickleError: the cell has no numbers, or so many in each row make far more than the file
+                has: one row repeated without end.
+        """
+        width = len(arrays.numbers(self.node(0))) if len(self) else 0
+        within_reason(self.tree, width * len(self))
+        return width
 
     def vectors_into(self, out: np.ndarray) -> None:
         """As rows of numbers: lists, tuples or NumPy arrays.
@@ -251,6 +259,19 @@ def entry_cells(node: Node) -> tuple[Cells, Cells]:
         Cells(node.tree, tag[:, 0], value[:, 0]),
         Cells(node.tree, tag[:, 1], value[:, 1]),
     )
+
+
+def within_reason(tree: Tree, size: int) -> None:
+    """Raise PickleError if a column is far larger than the file: a few bytes can repeat a part."""
+    if size > _MOST_REPEATED * len(tree.heap.data):
+        raise PickleError(
+            f"{tree.name}: a column of {size:,} in a file of {len(tree.heap.data):,} bytes"
+        )
+
+
+def _is_huge(value: int | float | None) -> bool:
+    """Whether an integer is none that a float can have."""
+    return isinstance(value, int) and value.bit_length() > 1023
 
 
 def _value(node: Node) -> Any:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from GPT_GNN.pickles import arrays
-from GPT_GNN.pickles.cells import MISSING, Cells, Texts, cells
-from GPT_GNN.pickles.tree import Node, PickleError
+from GPT_GNN.pickles.cells import MISSING, Cells, Texts, cells, within_reason
+from GPT_GNN.pickles.tree import Node, PickleError, reader
 
 Column = np.ndarray | Cells | Texts
 
@@ -75,6 +75,7 @@ def is_frame(node: Node) -> bool:
     return node.callee in _FRAME
 
 
+@reader
 def frame(node: Node) -> dict[str, Column]:
     """The columns of a DataFrame by name, row 0 of each being the one with label 0.
 
@@ -229,10 +230,11 @@ def _arrow_strings(node: Node) -> Texts:
     data = state.get("_pa_array", state.get("_data"))
     if data is None:
         raise node.error("strings in an Arrow array")
-    if data.callee == _CHUNKED:
-        chunks = [_arrow_array(chunk) for chunk in data.args[0].values()]
-    else:
-        chunks = [_arrow_array(data)]
+    total, chunks = 0, []
+    for chunk in data.args[0].values() if data.callee == _CHUNKED else [data]:
+        chunks.append(_arrow_array(chunk))
+        total += len(chunks[-1].values) + len(chunks[-1])
+        within_reason(node.tree, total)
     lengths = np.concatenate([[0], *(np.diff(chunk.indptr) for chunk in chunks)])
     values = np.concatenate([np.empty(0, np.uint8), *(chunk.values for chunk in chunks)])
     return Texts(np.cumsum(lengths, dtype=np.int64), values)

@@ -1,4 +1,4 @@
-"""Word vectors of gensim's versions and in word2vec's formats; what is wrong with others is said."""
+"""Word vectors of gensim and in word2vec's formats; what is wrong with others is said."""
 
 from __future__ import annotations
 
@@ -169,7 +169,9 @@ def test_a_header_that_declares_more_than_there_is(header, packed, tmp_path: Pat
     tracemalloc.stop()
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"word 1 2\n", b"two words\nmore\n", b"5 -3\n", b"\x1f\x8b"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"word 1 2\n", b"two words\nmore\n", b"5 -3\n", b"\x1f\x8b"]
+)
 def test_what_has_no_word_vectors(content, tmp_path: Path):
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(ValueError, match="expected word vectors of gensim, or in word2vec's text"):

@@ -15,7 +15,7 @@ from GPT_GNN.pickles import PickleError, read_pickle
 from tests.pickles.trees import look
 
 VALUE = [
-    {1: {2: None, 3: 2010}, "a": [0.5, 1.5], True: (1, "é", b"\n")},
+    {7: {2: None, 3: 2010}, "a": [0.5, 1.5], True: (1, "é", b"\n")},
     np.arange(6.0).reshape(2, 3),
     np.array(["a", "bc"]),
     np.array([None, "x", 2**70], dtype=object),
@@ -79,7 +79,9 @@ def test_damaged_pickles(name, seed):
 def test_random_opcodes():
     """From the opcodes alone, so that more of them fit together."""
     rng = np.random.default_rng(0)
-    codes = np.frombuffer(b"NK\x01]}()\x85\x86\x87eaustb\x94h\x000120R\x81\x93Ql\x8f\x90\x91.", "u1")
+    codes = np.frombuffer(
+        b"NK\x01]}()\x85\x86\x87eaustb\x94h\x000120R\x81\x93Ql\x8f\x90\x91.", "u1"
+    )
     count = sum(
         opened(b"\x80\x04" + rng.choice(codes, size=rng.integers(1, 30)).tobytes() + b".")
         for _ in range(3000)

@@ -20,7 +20,9 @@ from tests.pickles.test_tensors import saved
 PROTOCOLS = (2, 3, 4, 5)
 NAMES = list(payloads(Path("x")))
 # Whatever stands around the payloads, so that nothing else can be what is refused.
-AROUND = NUMPY_GLOBALS | TORCH_GLOBALS | {"collections.defaultdict", "builtins.list", "builtins.slice"}
+AROUND = (
+    NUMPY_GLOBALS | TORCH_GLOBALS | {"collections.defaultdict", "builtins.list", "builtins.slice"}
+)
 AROUND |= {"__builtin__.list", "__builtin__.slice", "__builtin__.unicode"}
 
 

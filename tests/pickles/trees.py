@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from GPT_GNN.pickles import Node, PickleError, read_pickle
-from GPT_GNN.pickles.arrays import array, bytes_of, dtype_of, numbers, scalar
+from GPT_GNN.pickles.arrays import (
+    array,
+    bytes_of,
+    dtype_of,
+    holds_objects,
+    numbers,
+    object_list,
+    scalar,
+    shape,
+)
+from GPT_GNN.pickles.cells import cells, entry_cells
+from GPT_GNN.pickles.frames import frame
 from GPT_GNN.pickles.heap import OBJECT
 from GPT_GNN.pickles.tensors import tensor
 
@@ -122,6 +135,14 @@ _QUESTIONS: tuple[Callable[[Node], Any], ...] = (
     lambda node: node.state,
     lambda node: node.plain(most=1000),
     array,
+    object_list,
+    shape,
+    holds_objects,
+    lambda node: cells(node).texts(),
+    lambda node: cells(node).numbers(),
+    lambda node: cells(node).vectors_into(np.empty((len(cells(node)), cells(node).width()))),
+    entry_cells,
+    frame,
     bytes_of,
     dtype_of,
     numbers,
