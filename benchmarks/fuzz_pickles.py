@@ -150,11 +150,11 @@ def outcome(work: Work, case: int, folder: Path) -> str:
     except error_type as error:
         result = "refused"
         if str(folder) not in str(error):  # our errors name the file
-            result = traceback.format_exc()
+            result = traceback.format_exc(limit=-3)
         elif any(output.iterdir()):
             result = f"left behind: {sorted(p.name for p in output.iterdir())}"
     except Exception:
-        result = traceback.format_exc()
+        result = traceback.format_exc(limit=-3)
     if marker.exists():
         result = "a payload was executed"
     shutil.rmtree(folder)

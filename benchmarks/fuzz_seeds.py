@@ -138,7 +138,7 @@ def _graphs() -> list[Seed]:
     with mock.patch.dict(sys.modules, {"GPT_GNN.data": module}):
         out = [seed("graph", pickle.dumps(graph, protocol)) for protocol in (2, 4)]
         graph.node_forward = collections.defaultdict(lambda: {})
-        return [*out, seed("graph", dill.dumps(graph, 4))]
+        return [*out, seed("graph", dill.dumps(graph, 4, byref=True, recurse=True))]
 
 
 def _published() -> dict[str, Any]:

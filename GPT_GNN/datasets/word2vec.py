@@ -13,6 +13,7 @@ import os
 import re
 import tokenize
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -21,11 +22,8 @@ from GPT_GNN.pickles.arrays import NUMPY_GLOBALS, array
 
 _MODELS = {
     "gensim.models.word2vec.Word2Vec",
-    "gensim.models.fasttext.FastText",
     "gensim.models.keyedvectors.KeyedVectors",
     "gensim.models.keyedvectors.Word2VecKeyedVectors",
-    "gensim.models.keyedvectors.FastTextKeyedVectors",
-    "gensim.models.fasttext.FastTextKeyedVectors",
 }
 _ALLOWED = {
     *_MODELS,
@@ -33,8 +31,6 @@ _ALLOWED = {
     "gensim.models.word2vec.Vocab",
     "gensim.models.word2vec.Word2VecVocab",
     "gensim.models.word2vec.Word2VecTrainables",
-    "gensim.models.fasttext.FastTextVocab",
-    "gensim.models.fasttext.FastTextTrainables",
     "gensim.models.keyedvectors.Vocab",
     "gensim.models.keyedvectors.CompatVocab",
     # A generator's state, a hash function, word counts: of no interest, but every model has them.
@@ -42,14 +38,19 @@ _ALLOWED = {
     "numpy.random._pickle.__randomstate_ctor",
     "numpy.random._pickle.__bit_generator_ctor",
     "numpy.random._mt19937.MT19937",
+    "gensim.utils.call_on_class_only",  # what a model has for its class's ``load``
     "__builtin__.hash",
     "builtins.hash",
     "__builtin__.int",
+    "__builtin__.long",
     "builtins.int",
+    "__builtin__.frozenset",
+    "builtins.frozenset",
     "collections.defaultdict",
 }
 _WORDS = ("index_to_key", "index2word")  # gensim 4, before
 _VECTORS = ("vectors", "syn0")  # since gensim 3, before
+_NO_ARRAY = (OSError, EOFError, SyntaxError, RecursionError, tokenize.TokenError, BadZipFile)
 _PICKLE = b"\x80"
 _PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 _MOST_PACKED = 1100  # times that a compressed file may grow
@@ -124,7 +125,7 @@ def _side_file(path: Path, model: Path) -> np.ndarray:
         with expected_layout(str(path)):
             # Mapped: it is compared with the file's size before any memory is taken for it.
             vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, SyntaxError, tokenize.TokenError, RecursionError) as error:
+    except _NO_ARRAY as error:
         raise PickleError(f"{path}: expected an array of NumPy ({error})") from error
     if not isinstance(vectors, np.ndarray):
         raise PickleError(f"{path}: expected an array of NumPy, found several")
@@ -132,9 +133,10 @@ def _side_file(path: Path, model: Path) -> np.ndarray:
 
 
 def _plain(path: Path, packed: bool) -> tuple[list[str], np.ndarray]:
-    """word2vec's text or binary format, through gensim once the header is known not to lie.
+    """word2vec's text or binary format, through gensim.
 
-    gensim takes the memory that the header declares before it reads on.
+    gensim takes the memory that the header declares before it reads on: a header that declares
+    more than the file can hold does not come to it.
     """
     from gensim.models import KeyedVectors
     from gensim.utils import open as smart_open
@@ -142,17 +144,17 @@ def _plain(path: Path, packed: bool) -> tuple[list[str], np.ndarray]:
     try:
         with smart_open(str(path), "rb") as file:
             header = _HEADER.fullmatch(file.readline(64))
-            if not header:
-                raise ValueError(f"{path}: {_EXPECTED}, found something else")
-            count, width = int(header[1]), int(header[2])
+            count, width = (int(header[1]), int(header[2])) if header else (0, 0)
             binary = not _is_text(file.readline(1024 + 40 * width), width)
         least = count * (4 * width + 1 if binary else 2 * width + 1)
-        if least > path.stat().st_size * (_MOST_PACKED if packed else 1):
-            raise ValueError(f"{path} is not whole: it declares {count} vectors of width {width}")
-        vectors = KeyedVectors.load_word2vec_format(str(path), binary=binary)
-    except (EOFError, OSError, UnicodeDecodeError) as error:
+        if header and least <= path.stat().st_size * (_MOST_PACKED if packed else 1):
+            vectors = KeyedVectors.load_word2vec_format(str(path), binary=binary)
+            return list(vectors.index_to_key), vectors.vectors
+    except (EOFError, LookupError, OSError, ValueError) as error:
         raise ValueError(f"{path}: {_EXPECTED}, found something else ({error})") from error
-    return list(vectors.index_to_key), vectors.vectors
+    if header:
+        raise ValueError(f"{path} is not whole: it declares {count} vectors of width {width}")
+    raise ValueError(f"{path}: {_EXPECTED}, found something else")
 
 
 def _is_text(row: bytes, width: int) -> bool:

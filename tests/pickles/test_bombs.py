@@ -158,7 +158,7 @@ def test_bytes_within_other_bytes_are_not_multiplied():
 @pytest.mark.parametrize("end", [b".", b""])
 def test_memory_follows_the_size_of_the_file(pattern: bytes, end: bytes):
     """Whatever the opcodes, the machine takes some 100 bytes for each of the file's."""
-    size = 400_000
+    size = 200_000
     try:
         read(b"\x80\x02" + pattern * (size // len(pattern)) + b"N" + end)
     except PickleError:

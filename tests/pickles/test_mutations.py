@@ -68,12 +68,11 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
     return data[:at] + bytes([data[at] ^ (1 << int(rng.integers(8)))]) + data[at + 1 :]
 
 
-@pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("name", PICKLES)
-def test_damaged_pickles(name, seed):
-    rng = np.random.default_rng(seed)
-    count = sum(opened(mutated(PICKLES[name], rng)) for _ in range(50))
-    assert 0 < count < 50
+def test_damaged_pickles(name):
+    rng = np.random.default_rng(0)
+    count = sum(opened(mutated(PICKLES[name], rng)) for _ in range(80))
+    assert 0 < count < 80
 
 
 def test_random_opcodes():
@@ -84,6 +83,6 @@ def test_random_opcodes():
     )
     count = sum(
         opened(b"\x80\x04" + rng.choice(codes, size=rng.integers(1, 30)).tobytes() + b".")
-        for _ in range(3000)
+        for _ in range(1500)
     )
-    assert 100 < count < 2900
+    assert 20 < count < 1480

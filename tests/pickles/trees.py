@@ -82,7 +82,7 @@ def look(root: Node) -> int:
     """
     refused = 0
     for node in reachable(root):
-        for question in _QUESTIONS:
+        for question in _OF_OBJECTS if node.tag == OBJECT else _OF_SCALARS:
             try:
                 question(node)
             except PickleError:
@@ -119,12 +119,22 @@ def _below(node: Node) -> list[Node]:
     return below
 
 
-_QUESTIONS: tuple[Callable[[Node], Any], ...] = (
-    lambda node: node.kind,
+_OF_SCALARS: tuple[Callable[[Node], Any], ...] = (
+    lambda node: node.error("another thing"),
+    lambda node: node.scalar,
+    lambda node: node.integer(0, 10),
+    lambda node: node.by_name(),
+    lambda node: node.args,
+    lambda node: node.state,
+    lambda node: node.plain(most=1000),
+    bytes_of,
+    dtype_of,
+    numbers,
+)
+_OF_OBJECTS: tuple[Callable[[Node], Any], ...] = (
     lambda node: node.error("another thing"),
     lambda node: node.text,
     lambda node: node.scalar,
-    lambda node: node.integer(0, 10),
     len,
     lambda node: list(node.values()),
     lambda node: list(node.entries()),
