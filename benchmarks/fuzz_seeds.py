@@ -6,14 +6,10 @@ import collections
 import io
 import pickle
 import pickletools
-import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any
-from unittest import mock
 
 import dill
 import numpy as np
@@ -21,6 +17,7 @@ import pandas as pd
 import torch
 from gensim.models import KeyedVectors, Word2Vec
 
+_GRAPHS = Path(__file__).resolve().parents[1] / "tests" / "datasets" / "legacy_files"
 WORDS = ["bos", "eos", "graph"]
 
 
@@ -129,51 +126,8 @@ def _word2vec(folder: Path) -> list[Seed]:
 
 
 def _graphs() -> list[Seed]:
-    """A graph as the published code has it: protocols of pickle, and dill with its functions."""
-    module = ModuleType("GPT_GNN.data")
-    kind = type("Graph", (), {"__module__": "GPT_GNN.data"})
-    module.Graph = kind  # type: ignore[attr-defined]
-    graph = kind()
-    graph.__dict__.update(_published())
-    with mock.patch.dict(sys.modules, {"GPT_GNN.data": module}):
-        out = [seed("graph", pickle.dumps(graph, protocol)) for protocol in (2, 4)]
-        graph.node_forward = collections.defaultdict(lambda: {})
-        return [*out, seed("graph", dill.dumps(graph, 4, byref=True, recurse=True))]
-
-
-def _published() -> dict[str, Any]:
-    papers, authors = range(6), range(4)
-    cites = {p: {p - 1: 2010 + p, 0: None} for p in papers if p > 1}
-    writes = {p: {p % 4: 2010 + p} for p in papers}
-    written: dict[int, dict[int, int]] = {a: {} for a in authors}
-    for paper, row in writes.items():
-        for author, year in row.items():
-            written[author][paper] = year
-    frames = {
-        "paper": pd.DataFrame(
-            {
-                "id": [str(p) for p in papers],
-                "title": [f"title {p}" for p in papers],
-                "time": [2010 + p for p in papers],
-                "emb": [[0.5] * 4 for _ in papers],
-                "citation": [1.0 * p for p in papers],
-                "type": ["paper" for _ in papers],
-            }
-        ),
-        "author": pd.DataFrame(
-            {"name": ["a"] * 4, "emb": list(np.ones((4, 4))), "citation": [1, 2, 3, 4]}
-        ),
-    }
-    return {
-        "node_feature": frames,
-        "times": {2010 + p: True for p in papers},
-        "edge_list": {
-            "paper": {"paper": {"PP_cite": cites}, "author": {"AP_write": writes}},
-            "author": {"paper": {"rev_AP_write": written}},
-        },
-        "y": torch.arange(6),
-        "pre_target_nodes": np.arange(3),
-    }
+    """Graphs as the published code wrote them, of several Pythons and pandas."""
+    return [seed("graph", path.read_bytes()) for path in sorted(_GRAPHS.glob("*.pk"))]
 
 
 def damaged(data: bytes, others: list[Seed], rng: np.random.Generator) -> bytes:
