@@ -11,6 +11,7 @@ import pytest
 
 from GPT_GNN.pickles import Node, PickleError, read_pickle
 from GPT_GNN.pickles.arrays import NUMPY_GLOBALS, array, numbers
+from GPT_GNN.pickles.cells import cells
 from GPT_GNN.pickles.tensors import TORCH_GLOBALS, tensor
 
 MEGABYTES = 2**20
@@ -91,6 +92,21 @@ def test_a_long_text_that_stands_often():
     data = b"\x80\x02(" + pickle.dumps("x" * MEGABYTES, 2)[2:-1] + b"h\x00" * 90_000 + b"l."
     values = read(data).plain()
     assert len(values) == 90_001 and values[0] is values[-1]
+
+
+def test_a_long_text_among_numbers():
+    """A column of both is written out as text, each of its rows."""
+    column = cells(read(pickle.dumps([1] + ["x" * 20_000] * 5_000, 4)))
+    with pytest.raises(PickleError, match="a column of"):
+        column.texts()
+
+
+def test_one_row_for_all_cells():
+    """A store would hold it once for each."""
+    column = cells(read(pickle.dumps([[0.5] * 1000] * 50_000, 4)))
+    with pytest.raises(PickleError, match="a column of 50,000,000"):
+        column.width()
+    assert cells(read(pickle.dumps([[0.5] * 10] * 500, 4))).width() == 10
 
 
 @pytest.mark.parametrize(
