@@ -29,7 +29,8 @@ NUMPY_GLOBALS = {
     "_codecs.encode",
     "dill._dill._create_array",
 }
-_DTYPE = re.compile(r"[<>|=]?[bBiufc?][0-9]*|[<>|=]?[SU][1-9][0-9]*")
+# Not the long double of C: what its bytes mean depends on the machine.
+_DTYPE = re.compile(r"[<>|=]?([bBiuc?][0-9]*|f[248]?|[SU][1-9][0-9]*)")
 _LONGEST_CODE = 16  # of a dtype
 _MOST_DIMENSIONS = 32
 _CREATE = "dill._dill._create_array"  # dill wraps what an array's own reduction calls

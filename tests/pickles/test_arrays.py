@@ -197,6 +197,7 @@ F8, TWO = np.dtype("f8"), bytes(16)
         (1, (4,), np.dtype("U1"), False, b"\xff" * 16),
         (1, (2**30,), np.dtype("U0"), False, b""),
         (1, (2,), np.dtype("M8[s]"), False, TWO),
+        (1, (1,), np.dtype("g"), False, TWO),
         (1, (2,), np.dtype([("a", "f8")]), False, TWO),
         (1, (2**30,) * 31, np.dtype(object), False, [1, 2]),
         (1, (2,), np.dtype(object), False, TWO),
