@@ -59,6 +59,13 @@ def test_a_model_of_gensim_3(aside, protocol, tmp_path: Path, monkeypatch):
     assert_read(tmp_path / "w2v_all")
 
 
+@pytest.mark.parametrize("name", ["gensim3.8.model", "gensim3.8_aside.model"])
+def test_a_file_that_gensim_3_wrote(name):
+    folder = Path(__file__).parent / "legacy_files"
+    words, vectors = read_word2vec(folder / "gensim3.8.txt")
+    assert_read(folder / name, words, vectors)
+
+
 @pytest.mark.parametrize("aside", [True, False], ids=["side files", "one file"])
 def test_a_model_of_gensim_0(aside, tmp_path: Path, monkeypatch):
     save_0_13(tmp_path / "w2v", WORDS, VECTORS, monkeypatch, aside)
