@@ -78,7 +78,7 @@ PLACES: dict[str, Callable[[Any], Any]] = {
     "argument": lambda value: Call(collections.OrderedDict, [("a", value)]),
     "defaultdict": lambda value: collections.defaultdict(list, a=value),
     "object array": lambda value: np.array([1, value, None], dtype=object),
-    "DataFrame": lambda value: pd.DataFrame({"a": [1, 2], "b": [None, value]}, dtype=object),
+    "DataFrame": lambda value: pd.DataFrame({0: [1, 2], 1: [None, value]}, dtype=object),
     "index": lambda value: pd.Series([1], index=pd.Index([value], dtype=object)),
 }
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
