@@ -43,22 +43,37 @@ class DumpConfig:
 
 
 @dataclass(frozen=True)
-class DataConfig:
+class GraphConfig:
     """Which graph."""
 
     data_dir: str = setting("toy", "folder of a graph store, or 'toy' for the built-in graph")
+
+
+@dataclass(frozen=True)
+class DataConfig(GraphConfig):
+    """Which graph."""
+
     domain: str = setting(
         "", "open the store oag<domain> inside data_dir, e.g. _CS; empty: data_dir"
     )
 
 
 @dataclass(frozen=True)
-class TaskDataConfig(DataConfig):
+class LabelledGraphConfig(GraphConfig):
     """Which graph, and how much of its labels."""
 
     data_percentage: float = setting(
         0.1, "fraction of training and validation labels to use", low=0, high=1, low_open=True
     )
+    original_protocol: bool = setting(
+        False, "the published protocol, leaks included (docs/ORIGINAL.md lists what it restores)"
+    )
+
+
+@dataclass(frozen=True)
+class TaskDataConfig(LabelledGraphConfig, DataConfig):
+    """Which graph, and how much of its labels."""
+
     train_view: str = setting(
         "pretrain",
         "features of training batches: known before training's years, or before validation's",
@@ -66,9 +81,6 @@ class TaskDataConfig(DataConfig):
     )
     hide_train_labels: bool = setting(
         False, "training batches see no label of any training node, not of their own only"
-    )
-    original_protocol: bool = setting(
-        False, "the published protocol, leaks included (docs/ORIGINAL.md lists what it restores)"
     )
 
 
@@ -242,17 +254,24 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse_pretrain_flags(
-    description: str | None, argv: Sequence[str] | None = None, **defaults: Any
+    description: str | None,
+    argv: Sequence[str] | None = None,
+    data: type = DataConfig,
+    **defaults: Any,
 ) -> Any:
-    """Flags of a pre-training script; see :func:`parse_flags`."""
-    return parse_flags(PRETRAIN_GROUPS, description, argv, **defaults)
+    """Flags of a pre-training script; see :func:`parse_flags`. ``data`` says which graph."""
+    return parse_flags({**PRETRAIN_GROUPS, "data": data}, description, argv, **defaults)
 
 
 def parse_finetune_flags(
-    description: str | None, argv: Sequence[str] | None = None, **defaults: Any
+    description: str | None,
+    argv: Sequence[str] | None = None,
+    data: type = TaskDataConfig,
+    **defaults: Any,
 ) -> Any:
-    """Flags of a fine-tuning script; see :func:`parse_flags`."""
-    return parse_flags(FINETUNE_GROUPS, description, argv, **{**FINETUNE_DEFAULTS, **defaults})
+    """Flags of a fine-tuning script; see :func:`parse_flags`. ``data`` says which graph."""
+    defaults = {**FINETUNE_DEFAULTS, **defaults}
+    return parse_flags({**FINETUNE_GROUPS, "data": data}, description, argv, **defaults)
 
 
 def parse_flags(

@@ -1,4 +1,4 @@
-"""Ranking metrics: NDCG and reciprocal rank.
+"""Ranking metrics: NDCG and reciprocal rank; F1 of single labels.
 
 Legend: n rows (queries), C candidates of a row, L relevant candidates of all rows together.
 """
@@ -49,6 +49,29 @@ def ranking_metrics(
     reciprocal = np.zeros(len(scores))
     np.maximum.at(reciprocal, row, 1.0 / rank)
     return _ratio(ndcg, ideal), reciprocal
+
+
+def f1_scores(true: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
+    """Micro-F1 and macro-F1 of one class an item.
+
+    Micro-F1 is then the share of right answers. Macro-F1 is the mean, over the classes that occur
+    in truth or prediction, of 2 right / (true + predicted).
+
+    Args:
+        true, predicted: [n] int, at least 0.
+
+    Raises:
+        ValueError: no item, or lengths that differ.
+
+    Source: as scikit-learn's ``f1_score`` with ``average="micro"`` and ``"macro"``.
+    """
+    if len(true) != len(predicted) or not len(true):
+        raise ValueError(f"expected as many true as predicted, got {len(true)}, {len(predicted)}")
+    n = int(max(true.max(), predicted.max())) + 1
+    right = np.bincount(true[true == predicted], minlength=n)
+    named = np.bincount(true, minlength=n) + np.bincount(predicted, minlength=n)
+    occurs = named > 0
+    return float(right.sum() / len(true)), float((2 * right[occurs] / named[occurs]).mean())
 
 
 def ndcg(relevance_ranked: np.ndarray) -> np.ndarray:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,9 +19,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.scripts import finished, over_seeds, run
 from GPT_GNN.report.results import markdown_table, mean_std, read_metrics, test_result
 
-ROOT = Path(__file__).resolve().parents[1]
 SEEDS = (0, 1, 2)
 ENCODER = "--n_hid 128 --n_heads 4 --n_layers 2 --prev_norm --last_norm"
 SAMPLER = "--sample_depth 4 --sample_width 128 --batch_size 128 --n_pool 0 --cuda -1"
@@ -98,7 +97,10 @@ def pretrain(data: Path, out: Path, attr_type: str, seed: int) -> None:
     done = model.with_name(model.name + ".done")
     if not done.exists():
         flags = f"--attr_type {attr_type} --pretrain_model_dir {model} --seed {seed} --resume"
-        run(f"pretrain_OAG.py --data_dir {data} {ENCODER} {SAMPLER} {PRETRAIN} {flags}")
+        run(
+            "example_OAG",
+            f"pretrain_OAG.py --data_dir {data} {ENCODER} {SAMPLER} {PRETRAIN} {flags}",
+        )
         done.touch()
 
 
@@ -108,35 +110,11 @@ def finetune(data: Path, out: Path, cell: Cell) -> None:
         return
     model = out / f"{cell.start.split()[-1]}_{cell.seed}.pt"
     run(
+        "example_OAG",
         f"{TASKS[cell.task]} --data_dir {data} {SAMPLER} {FINETUNE[cell.fraction]} "
         f"{STARTS[cell.start]} --data_percentage {cell.fraction} --seed {cell.seed} "
-        f"--pretrain_model_dir {model} --model_dir {out} --task_name {cell.name}"
+        f"--pretrain_model_dir {model} --model_dir {out} --task_name {cell.name}",
     )
-
-
-def finished(folder: Path) -> bool:
-    """Whether a run has its test result."""
-    if not (folder / "metrics.jsonl").exists():
-        return False
-    try:
-        test_result(folder)
-    except (ValueError, IndexError):  # no test line, or one that a kill cut short
-        return False
-    return True
-
-
-def run(command: str) -> None:
-    """Run a script, quietly unless it fails."""
-    print(f"$ python example_OAG/{command}", flush=True)
-    script, *flags = command.split()
-    result = subprocess.run(
-        [sys.executable, str(ROOT / "example_OAG" / script), *flags],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    if result.returncode:
-        raise RuntimeError(f"{command}\n{result.stdout}{result.stderr}")
 
 
 def table(out: Path, cells: list[Cell]) -> str:
@@ -153,9 +131,9 @@ def table(out: Path, cells: list[Cell]) -> str:
             for start in STARTS
         }
         floor = next(iter(results.values()))
-        rows.setdefault("most frequent", []).append(_cell(floor, "floor_ndcg", "floor_mrr"))
+        rows.setdefault("most frequent", []).append(over_seeds(floor, "floor_ndcg", "floor_mrr"))
         for start, values in results.items():
-            rows.setdefault(start, []).append(_cell(values, "ndcg", "mrr"))
+            rows.setdefault(start, []).append(over_seeds(values, "ndcg", "mrr"))
     header = ["test NDCG / MRR", *(f"{task}, {fraction:.0%}" for task, fraction in columns)]
     return markdown_table(header, rows)
 
@@ -174,10 +152,6 @@ def by_year(out: Path, cells: list[Cell]) -> str:
         rows[start] = [mean_std([run[year] for run in runs]) for year in years]
     header = [f"{cells[0].task}, {cells[0].fraction:.0%}, test NDCG of papers of", *years]
     return markdown_table(header, rows)
-
-
-def _cell(results: list[dict[str, float]], *names: str) -> str:
-    return " / ".join(mean_std([result[name] for result in results]) for name in names)
 
 
 if __name__ == "__main__":

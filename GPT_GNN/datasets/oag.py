@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from GPT_GNN.datasets import oag_build, toy
+from GPT_GNN.datasets.builtin import built_in, data_folder
 from GPT_GNN.datasets.legacy import open_legacy
 from GPT_GNN.datasets.oag_build import Settings, build_store
 from GPT_GNN.graph.split import TimeSplit
-from GPT_GNN.graph.store import HeteroGraph, StoreError
+from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType
 
 TOY_PAPERS = 4000
@@ -134,12 +135,6 @@ def _into_papers(graph: HeteroGraph, source: str, prefix: str) -> list[EdgeType]
     ]
 
 
-def data_folder() -> Path:
-    """``data`` of the checkout, or of the working directory when the package is installed."""
-    checkout = Path(__file__).resolve().parents[2]
-    return (checkout if (checkout / "example_OAG").is_dir() else Path.cwd()) / "data"
-
-
 def toy_store(
     num_papers: int = TOY_PAPERS, seed: int = 0, folder: Path | None = None
 ) -> HeteroGraph:
@@ -149,19 +144,8 @@ def toy_store(
         folder: where built-in graphs are kept; by default the data folder.
     """
     path = _toy_path(folder or data_folder(), num_papers, seed)
-    try:
-        graph = HeteroGraph.open(path)
-        if graph.facts.get("versions") == [toy.VERSION, oag_build.VERSION]:
-            return graph
-    except StoreError:
-        pass  # not built yet, or by another version of the package
-    try:
-        return _build_toy(path, num_papers, Settings(seed=seed))
-    except OSError:
-        # Another process may have built it at the same time; if not, this is the real error.
-        if not (path / "meta.json").is_file():
-            raise
-        return HeteroGraph.open(path)
+    versions = [toy.VERSION, oag_build.VERSION]
+    return built_in(path, versions, lambda: _build_toy(path, num_papers, Settings(seed=seed)))
 
 
 def _toy_path(folder: Path, num_papers: int, seed: int) -> Path:

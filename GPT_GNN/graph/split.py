@@ -1,8 +1,9 @@
-"""Which nodes pre-train, train, validate and test: by time or at random."""
+"""Which nodes pre-train, train, validate and test: by time, at random or as the store says."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -10,6 +11,17 @@ from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.rng import derive
 
 SPLITS = ("pretrain", "train", "valid", "test")
+NO_BOUND = int(np.iinfo(np.int32).max)
+
+
+class Split(Protocol):
+    """What divides the nodes of a type."""
+
+    def nodes(self, graph: HeteroGraph, node_type: str, split: str) -> np.ndarray:
+        """Ids of one split's nodes, ascending, [n] int64."""
+
+    def time_max(self, split: str) -> int:
+        """Latest time that a sample for this split may contain."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +58,7 @@ class TimeSplit:
             self.valid_until + 1,
             np.iinfo(np.int32).max,
         ]
-        if split not in SPLITS:
-            raise ValueError(f"unknown split {split!r}; available: {list(SPLITS)}")
-        i = SPLITS.index(split)
+        i = _number(split)
         return bounds[i], bounds[i + 1] - 1 if split != "test" else bounds[i + 1]
 
     def time_max(self, split: str) -> int:
@@ -69,15 +79,51 @@ class RandomSplit:
     seed: int = 0
 
     def nodes(self, graph: HeteroGraph, node_type: str, split: str) -> np.ndarray:
-        """Ids of one split's nodes, ascending, [n] int64."""
-        if split not in SPLITS:
-            raise ValueError(f"unknown split {split!r}; available: {list(SPLITS)}")
-        n = graph.num_nodes(node_type)
+        """Ids of one split's nodes, ascending, [n] int64. Raises ValueError: unknown split."""
+        number = _number(split)
+        return np.flatnonzero(self.numbers(graph.num_nodes(node_type), node_type) == number)
+
+    def numbers(self, n: int, node_type: str) -> np.ndarray:
+        """The split of each of ``n`` nodes as a position in ``SPLITS``, [n] int8."""
         order = derive(self.seed, "split", node_type).permutation(n)
         ends = np.round(np.cumsum((0.0, *self.fractions)) * n).astype(int)
-        i = SPLITS.index(split)
-        return np.sort(order[ends[i] : ends[i + 1]])
+        out = np.empty(n, dtype=np.int8)
+        out[order] = np.repeat(np.arange(len(SPLITS)), np.diff(ends))
+        return out
 
     def time_max(self, split: str) -> int:
         """No bound: the graph's times, if any, do not separate the splits."""
-        return int(np.iinfo(np.int32).max)
+        return NO_BOUND
+
+
+@dataclass(frozen=True)
+class ColumnSplit:
+    """Splits that a column of the store holds.
+
+    A store whose fact ``pretrain_on`` names a split pre-trains on that split's nodes: GraphSAGE's
+    division has no nodes of its own for pre-training.
+
+    Attributes:
+        column: [N] int, a position in ``SPLITS``; any other number is in no split.
+    """
+
+    column: str = "split"
+
+    def nodes(self, graph: HeteroGraph, node_type: str, split: str) -> np.ndarray:
+        """Ids of one split's nodes, ascending, [n] int64.
+
+        Raises:
+            ValueError: unknown split, or nodes without such a column.
+        """
+        wanted = graph.facts.get("pretrain_on", split) if split == "pretrain" else split
+        return np.flatnonzero(graph.column(node_type, self.column) == _number(wanted))
+
+    def time_max(self, split: str) -> int:
+        """No bound: the graph's times, if any, do not separate the splits."""
+        return NO_BOUND
+
+
+def _number(split: str) -> int:
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}; available: {list(SPLITS)}")
+    return SPLITS.index(split)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,7 +17,15 @@ from GPT_GNN.model.heads import Matcher
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType
-from GPT_GNN.tasks.query import PairBatch, Query, last_time, subset, view_of
+from GPT_GNN.tasks.query import (
+    PairBatch,
+    Query,
+    labels_in_relations,
+    last_time,
+    ranking_means,
+    subset,
+    view_of,
+)
 
 MIN_NAMESAKES = 3
 
@@ -52,6 +61,8 @@ class AuthorDisambiguation:
     author, all candidates whenever they publish, and edges of that one position; it does not parse.
     Two namesakes on one paper are one query with two true candidates here, two queries there.
     """
+
+    metric_names: ClassVar = ("ndcg", "mrr")
 
     def __init__(
         self,
@@ -205,6 +216,14 @@ class AuthorDisambiguation:
         row, candidate = queries.candidates(self.items(split))
         true = queries.is_true(self.items(split), row, candidate)
         return _ranked(papers[candidate], true, np.bincount(row))
+
+    def describe(self) -> dict[str, Any]:
+        """What holds the labels, for the record of a run."""
+        return labels_in_relations(self, self.relations)
+
+    def metrics(self, values: dict[str, np.ndarray]) -> dict[str, float]:
+        """Means of what :meth:`scores` gives for each item."""
+        return ranking_means(values)
 
     def head(self, n_hid: int) -> Matcher:
         """A cosine match between an author and a paper."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -10,14 +11,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from GPT_GNN.batch.batch import Batch
-from GPT_GNN.graph.split import TimeSplit
+from GPT_GNN.graph.split import Split
 from GPT_GNN.graph.store import HeteroGraph, row_positions
 from GPT_GNN.metrics import ranking_metrics
 from GPT_GNN.model.heads import Classifier
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType
-from GPT_GNN.tasks.query import ClassBatch, Query, last_time, subset, view_of
+from GPT_GNN.tasks.query import (
+    ClassBatch,
+    Query,
+    labels_in_relations,
+    last_time,
+    ranking_means,
+    subset,
+    view_of,
+)
 
 
 class NodeClassification:
@@ -46,10 +55,12 @@ class NodeClassification:
         ValueError: a fraction outside (0, 1], or a split without labelled nodes.
     """
 
+    metric_names: ClassVar = ("ndcg", "mrr")
+
     def __init__(
         self,
         graph: HeteroGraph,
-        split: TimeSplit,
+        split: Split,
         relations: Sequence[EdgeType],
         classes: str = "linked",
         fraction: float = 1.0,
@@ -159,6 +170,14 @@ class NodeClassification:
         row, label = self._labels.of(items)
         y[row, self._class_of[label]] = 1
         return y / y.sum(1, keepdims=True)
+
+    def describe(self) -> dict[str, Any]:
+        """What holds the labels, for the record of a run."""
+        return labels_in_relations(self, self.relations)
+
+    def metrics(self, values: dict[str, np.ndarray]) -> dict[str, float]:
+        """Means of what :meth:`scores` gives for each item."""
+        return ranking_means(values)
 
     def head(self, n_hid: int) -> Classifier:
         """A linear classifier over the classes."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from GPT_GNN.batch.batch import Batch
-from GPT_GNN.graph.split import TimeSplit
+from GPT_GNN.graph.split import Split
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.sampler.hgsampling import Seeds
 from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.schema import EdgeType
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,21 @@ class ClassBatch:
         batch: features and structure.
         nodes: [B] int64 node rows.
         y: [B, C] float32, each row sums to 1 over the true classes.
+    """
+
+    batch: Batch
+    nodes: Tensor
+    y: Tensor
+
+
+@dataclass(frozen=True)
+class LabelBatch:
+    """A batch of nodes with one class each.
+
+    Attributes:
+        batch: features and structure.
+        nodes: [B] int64 node rows.
+        y: [B] int64 in [0, C).
     """
 
     batch: Batch
@@ -80,7 +98,7 @@ def view_of(split: str, train_view: str, original_protocol: bool) -> str:
     return train_view if split == "train" else "finetune"
 
 
-def last_time(graph: HeteroGraph, split: TimeSplit, name: str, target: str) -> int:
+def last_time(graph: HeteroGraph, split: Split, name: str, target: str) -> int:
     """The latest time that a sample for a split may contain: the split's end, or the graph's."""
     time = graph.node_time(target)
     if time is None:
@@ -94,3 +112,25 @@ def subset(items: np.ndarray, fraction: float, rng: np.random.Generator) -> np.n
         raise ValueError(f"data_percentage must be in (0, 1], got {fraction}")
     count = min(len(items), max(1, int(len(items) * fraction)))
     return np.sort(rng.choice(items, count, replace=False)) if len(items) else items
+
+
+def ranking_means(values: dict[str, np.ndarray]) -> dict[str, float]:
+    """``ndcg`` and ``mrr`` over items; also over those with a class seen in training, where told.
+
+    Args:
+        values: per item ``ndcg`` and ``mrr``, [n] each, and ``seen``, [n] bool, or without it.
+    """
+    result = {name: float(values[name].mean()) for name in ("ndcg", "mrr")}
+    result["items"] = len(values["ndcg"])
+    if "seen" in values and not values["seen"].all():
+        seen = values["seen"]
+        result |= {
+            f"{n}_seen": float(values[n][seen].mean()) for n in ("ndcg", "mrr") if seen.any()
+        }
+        result["items_seen"] = int(seen.sum())
+    return result
+
+
+def labels_in_relations(task: object, relations: Sequence[EdgeType]) -> dict[str, Any]:
+    """A task whose labels are edges, for the record of a run."""
+    return {"task": type(task).__name__, "relations": [" -> ".join(r) for r in relations]}

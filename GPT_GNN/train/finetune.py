@@ -19,7 +19,7 @@ from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.loader import Loader
 from GPT_GNN.tasks import Task
-from GPT_GNN.tasks.query import ClassBatch, PairBatch
+from GPT_GNN.tasks.query import ClassBatch, LabelBatch, PairBatch
 from GPT_GNN.train.checkpoint import load_checkpoint, save_checkpoint
 from GPT_GNN.train.fit import Plan, Run, fit
 from GPT_GNN.train.optim import autocast
@@ -27,6 +27,7 @@ from GPT_GNN.train.runtime import pick_device, seeded
 from GPT_GNN.train.start import state_on_cpu
 
 ORIGINAL_TEST_BATCHES = 10
+TaskBatch = ClassBatch | LabelBatch | PairBatch
 
 
 class TaskModel(nn.Module):
@@ -79,12 +80,12 @@ class TaskBatches:
                 "there are"
             )
 
-    def train(self, step: int) -> ClassBatch | PairBatch:
+    def train(self, step: int) -> TaskBatch:
         """The batch of one training step."""
         rng = derive(self.seed, "batch", step)
         return self._sampled("train", self.task.draw(self.batch_size, rng), rng)
 
-    def evaluate(self, split: str) -> Loader[ClassBatch | PairBatch]:
+    def evaluate(self, split: str) -> Loader[TaskBatch]:
         """The whole split in order; under the original protocol, ten random test batches."""
         items = self.task.items(split)
         chunks = [items[i : i + self.batch_size] for i in range(0, len(items), self.batch_size)]
@@ -92,14 +93,12 @@ class TaskBatches:
             rng, size = derive(self.seed, "original test"), min(self.batch_size, len(items))
             chunks = [rng.choice(items, size, replace=False) for _ in range(ORIGINAL_TEST_BATCHES)]
 
-        def make(i: int) -> ClassBatch | PairBatch:
+        def make(i: int) -> TaskBatch:
             return self._sampled(split, chunks[i], derive(self.seed, split, i))
 
         return Loader(make, range(len(chunks)), self.n_pool)
 
-    def _sampled(
-        self, split: str, items: np.ndarray, rng: np.random.Generator
-    ) -> ClassBatch | PairBatch:
+    def _sampled(self, split: str, items: np.ndarray, rng: np.random.Generator) -> TaskBatch:
         query = self.task.query(split, items)
         subgraph = self.hgs.sample(query.seeds, query.time_max, query.hidden, rng)
         return self.task.collate(split, items, make_batch(self.graph, subgraph, query.view))
@@ -114,7 +113,7 @@ def finetune(
     run: FinetuneRunConfig,
     config: dict[str, Any],
 ) -> dict[str, float]:
-    """Fine-tune an encoder on a task, keep the best by validation NDCG, test it.
+    """Fine-tune an encoder on a task, keep the best by the task's first metric, test it.
 
     An epoch is ``n_batch`` batches. Validation and test cover their whole splits. The folder
     ``<model_dir>/<task_name>/`` gets config.json, metrics.jsonl (its last line is the test result),
@@ -134,11 +133,12 @@ def finetune(
     batches = TaskBatches(task, graph, sampler, run.seed)
     folder = Path(run.model_dir) / run.task_name
     best = folder / "best.pt"
+    main = task.metric_names[0]
     config, places = _described(config, task, graph, run)
 
     def evaluate() -> dict[str, float]:
-        metrics = _means(_scores(model, batches.evaluate("valid"), device))
-        return {**metrics, "score": metrics["ndcg"]}
+        metrics = task.metrics(_scores(model, batches.evaluate("valid"), device))
+        return {**metrics, "score": metrics[main]}
 
     def save_best(step: int, metrics: dict[str, float]) -> None:
         save_checkpoint(
@@ -176,10 +176,12 @@ def finetune(
     model.eval()
     with torch.no_grad(), autocast(optim.amp, device):
         values = _scores(model, batches.evaluate("test"), device)
-    test = _means(values)
-    if not task.original_protocol:
-        log.record(split="test by time", **_by_time(task.times("test"), values["ndcg"]))
-    floor = {f"floor_{n}": float(v.mean()) for n, v in task.most_frequent("test").items()}
+    test = task.metrics(values)
+    times = task.times("test")
+    if not task.original_protocol and times is not None:
+        log.record(split="test by time", **_by_time(times, main, values[main]))
+    known = task.metrics(task.most_frequent("test"))
+    floor = {f"floor_{name}": known[name] for name in task.metric_names}
     log.record(split="test", best_step=record["step"], **floor, **test)
     log.say("test " + "  ".join(f"{name} {value:.4f}" for name, value in (test | floor).items()))
     log.close()
@@ -195,13 +197,11 @@ def _described(
     if run.use_pretrain:
         sources["pretrained"] = file_checksum(Path(run.pretrain_model_dir))[:16]
         places["pretrain_model_dir"] = run.pretrain_model_dir
-    labels = [" -> ".join(relation) for relation in task.relations]
-    told = {"graph": sources, "labels": {"task": type(task).__name__, "relations": labels}}
-    return {**config, **told}, places
+    return {**config, "graph": sources, "labels": task.describe()}, places
 
 
 def _scores(
-    model: TaskModel, batches: Loader[ClassBatch | PairBatch], device: torch.device
+    model: TaskModel, batches: Loader[TaskBatch], device: torch.device
 ) -> dict[str, np.ndarray]:
     """Metrics of every item, by name."""
     parts: dict[str, list[np.ndarray]] = {}
@@ -211,23 +211,10 @@ def _scores(
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def _by_time(times: np.ndarray, ndcg: np.ndarray) -> dict[str, dict[str, float]]:
-    """Mean NDCG and number of items per year."""
+def _by_time(times: np.ndarray, metric: str, values: np.ndarray) -> dict[str, dict[str, float]]:
+    """Mean of a metric and number of items per year."""
     years = np.unique(times)
     return {
-        "ndcg": {str(year): float(ndcg[times == year].mean()) for year in years},
+        metric: {str(year): float(values[times == year].mean()) for year in years},
         "items": {str(year): int((times == year).sum()) for year in years},
     }
-
-
-def _means(values: dict[str, np.ndarray]) -> dict[str, float]:
-    """Means over items; also over the items whose class was seen in training, where told."""
-    result = {name: float(values[name].mean()) for name in ("ndcg", "mrr")}
-    result["items"] = len(values["ndcg"])
-    if "seen" in values and not values["seen"].all():
-        seen = values["seen"]
-        result |= {
-            f"{n}_seen": float(values[n][seen].mean()) for n in ("ndcg", "mrr") if seen.any()
-        }
-        result["items_seen"] = int(seen.sum())
-    return result

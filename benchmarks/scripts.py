@@ -1,0 +1,42 @@
+"""Run the example scripts, many at a time, and know which runs are done."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from GPT_GNN.report.results import mean_std, test_result
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(folder: str, command: str) -> None:
+    """Run a script of an example folder with one thread, quietly unless it fails."""
+    print(f"$ python {folder}/{command}", flush=True)
+    script, *flags = command.split()
+    result = subprocess.run(
+        [sys.executable, str(ROOT / folder / script), *flags],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    if result.returncode:
+        raise RuntimeError(f"{command}\n{result.stdout}{result.stderr}")
+
+
+def finished(folder: Path) -> bool:
+    """Whether a run has its test result."""
+    if not (folder / "metrics.jsonl").exists():
+        return False
+    try:
+        test_result(folder)
+    except (ValueError, IndexError):  # no test line, or one that a kill cut short
+        return False
+    return True
+
+
+def over_seeds(results: list[dict[str, float]], *names: str) -> str:
+    """Metrics over seeds, mean and standard deviation each."""
+    return " / ".join(mean_std([result[name] for result in results]) for name in names)

@@ -1,0 +1,33 @@
+"""Pre-train an encoder on a graph of Reddit posts with GPT-GNN.
+
+Examples:
+    python pretrain_reddit.py                                # the built-in graph
+    python pretrain_reddit.py --data_dir ../data/reddit      # from preprocess_reddit.py
+    python pretrain_reddit.py --data_dir graph_reddit.pk     # a graph of the published code
+    python pretrain_reddit.py --resume                       # go on after an interruption
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from GPT_GNN.config import GraphConfig, comparable, parse_pretrain_flags
+from GPT_GNN.datasets.reddit import Reddit
+from GPT_GNN.train.pretrain import pretrain
+from GPT_GNN.train.runtime import run_script
+from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+
+
+def main() -> None:
+    args = parse_pretrain_flags(
+        __doc__, data=GraphConfig, attr_type="vec", pretrain_model_dir="runs/gpt_reddit.pt"
+    )
+    graph = Reddit.open(args.data.data_dir)
+    encoder = new_encoder(graph, args.encoder, args.run.seed)
+    objective = new_gpt_gnn(encoder, graph, Reddit, args.gpt, args.run.seed)
+    pretrain(objective, graph, Reddit, args.sampler, args.optim, args.run, comparable(args))
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))
