@@ -22,8 +22,16 @@ from GPT_GNN.config import (
     parse_pretrain_flags,
 )
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "example_OAG"
-TRAINING = ("pretrain_OAG", "finetune_OAG_PF", "finetune_OAG_PV", "finetune_OAG_AD")
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = {path.stem: path for path in ROOT.glob("example_*/*.py")}
+TRAINING = (
+    "pretrain_OAG",
+    "finetune_OAG_PF",
+    "finetune_OAG_PV",
+    "finetune_OAG_AD",
+    "pretrain_reddit",
+    "finetune_reddit",
+)
 
 # Flags of the published scripts (issue 2, part 8) and the type that their meaning asks for.
 PUBLISHED = {
@@ -44,7 +52,12 @@ PUBLISHED = {
         **{"n_batch": int, "batch_size": int, "clip": float, "max_lr": float},
     },
     "preprocess_OAG": {"input_dir": str, "output_dir": str, "citation_bar": int, "domain": str},
+    "preprocess_reddit": {},
 }
+# The Reddit scripts have OAG's flags but for the domain.
+for _script in ("pretrain", "finetune"):
+    _oag = PUBLISHED["pretrain_OAG" if _script == "pretrain" else "finetune"]
+    PUBLISHED[f"{_script}_reddit"] = {n: kind for n, kind in _oag.items() if n != "domain"}
 
 SHARED = {
     "data_dir": "toy",
@@ -121,7 +134,27 @@ SNAPSHOT = {
         "toy_papers": 4000,
         "seed": 0,
     },
+    "pretrain_reddit": SHARED
+    | PRETRAIN
+    | {"attr_type": "vec", "pretrain_model_dir": "runs/gpt_reddit.pt"},
+    "finetune_reddit": SHARED
+    | FINETUNE
+    | {"task_name": "reddit", "n_epoch": 100, "pretrain_model_dir": "runs/gpt_reddit.pt"},
+    "preprocess_reddit": {
+        "input_dir": "",
+        "output_dir": "",
+        "download": False,
+        "toy_posts": 3000,
+        "split": "random",
+        "seed": 0,
+    },
 }
+for _script, _other in (
+    ("pretrain_reddit", ("domain",)),
+    ("finetune_reddit", ("domain", "train_view", "hide_train_labels")),
+):
+    for _name in _other:
+        del SNAPSHOT[_script][_name]
 
 
 class Captured(Exception):
@@ -139,7 +172,7 @@ def parser_of(script: str) -> argparse.ArgumentParser:
     argparse.ArgumentParser.parse_args = catch
     sys.argv = [script]
     try:
-        runpy.run_path(str(EXAMPLES / f"{script}.py"), run_name="__main__")
+        runpy.run_path(str(EXAMPLES[script]), run_name="__main__")
     except Captured as caught:
         return caught.args[0]
     finally:
@@ -247,7 +280,7 @@ def test_the_ends_of_a_range_are_allowed(script, flag, value):
 @pytest.mark.parametrize("script", TRAINING)
 def test_help_shows_groups_types_defaults_and_commands(script):
     text = parser_of(script).format_help()
-    for group in PRETRAIN_GROUPS if script == "pretrain_OAG" else FINETUNE_GROUPS:
+    for group in PRETRAIN_GROUPS if script.startswith("pretrain") else FINETUNE_GROUPS:
         assert f"\n{group}:\n" in text
     assert f"python {script}.py" in text
     shown = " ".join(text[text.index("\noptions:") :].split())

@@ -113,3 +113,20 @@ def test_slices_give_the_same(monkeypatch):
 def test_refuses(scores, relevance, message):
     with pytest.raises(ValueError, match=message):
         metrics.ranking_metrics(scores, relevance)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_f1_is_scikit_learns(seed):
+    from sklearn.metrics import f1_score
+
+    rng = np.random.default_rng(seed)
+    true, predicted = rng.integers(0, 7, 40), rng.integers(2, 9, 40)  # some in one of them only
+    micro, macro = metrics.f1_scores(true, predicted)
+    assert micro == pytest.approx(f1_score(true, predicted, average="micro"))
+    assert macro == pytest.approx(f1_score(true, predicted, average="macro"))
+
+
+def test_f1_needs_pairs():
+    for true, predicted in ((np.arange(3), np.arange(2)), (np.arange(0), np.arange(0))):
+        with pytest.raises(ValueError, match="expected as many true as predicted"):
+            metrics.f1_scores(true, predicted)

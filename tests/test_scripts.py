@@ -47,6 +47,11 @@ def test_has_a_docstring_with_a_command_and_a_guard(path):
     assert is_guard(tree.body[-1])
 
 
+def test_the_scripts_are_there():
+    assert len([path for path in SCRIPTS if path.parent.name == "example_OAG"]) == 5
+    assert len([path for path in SCRIPTS if path.parent.name == "example_reddit"]) == 3
+
+
 @pytest.mark.parametrize(
     ("source", "found"),
     [
