@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ def fetch(folder: Path) -> None:
 def toy_store(posts: int = TOY_POSTS, seed: int = 0, folder: Path | None = None) -> HeteroGraph:
     """The built-in graph, opened from ``<folder>/toy_reddit_<posts>_<seed>``, built if need be."""
     path = _toy_path(folder or data_folder(), posts, seed)
-    build = lambda: _build_toy(path, posts, Settings(seed=seed))  # noqa: E731
+    build = partial(_build_toy, path, posts, Settings(seed=seed))
     return built_in(path, [reddit_toy.VERSION, VERSION], build)
 
 
