@@ -89,7 +89,7 @@ def train(graph: HeteroGraph, steps: int) -> float:
     objective = new_gpt_gnn(encoder, graph, Reddit, GPTConfig(), seed=0)
     objective.start_epoch(20, 20)  # the whole queue
     batches = PretrainBatches(objective, graph, Reddit, SAMPLER, seed=0)
-    optimizer = build_optimizer("adamw", objective, 1e-3, 1e-2)
+    optimizer = build_optimizer(objective, "adamw", 1e-3, 1e-2)
     for step in range(WARM_UP + steps):
         if step == WARM_UP:
             start = time.perf_counter()

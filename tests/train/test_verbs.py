@@ -165,10 +165,12 @@ def test_finetuning_resumed_equals_uninterrupted(toy, tmp_path, monkeypatch, nam
 
 def test_the_test_uses_the_best_model_not_the_last(toy, tmp_path, monkeypatch):
     """After the first validation all are worse; the tested weights are those of that step."""
-    from GPT_GNN.train import finetune as module
+    metrics, calls = NodeClassification.metrics, iter(range(99))
 
-    means, calls = module._means, iter(range(99))
-    monkeypatch.setattr(module, "_means", lambda v: means(v) | {"ndcg": 1.0 - 0.1 * next(calls)})
+    def falling(self, values):
+        return metrics(self, values) | {"ndcg": 1.0 - 0.1 * next(calls)}
+
+    monkeypatch.setattr(NodeClassification, "metrics", falling)
     _, result, _ = finetuned(toy, tmp_path)
     best = load_checkpoint(tmp_path / "task/best.pt", "finetune")
     last = load_checkpoint(tmp_path / "task/checkpoint.pt", "finetune")
