@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import bench_reddit
 from benchmarks.bench_sampler import objective_of
 from benchmarks.floor import products
 from benchmarks.measure import interleaved, line, show
 from benchmarks.sampler_profile import COUNTS, LINES, show_profile
 from GPT_GNN.batch.batch import Batch, batch_graph
 from GPT_GNN.datasets.oag import toy_store
+from GPT_GNN.datasets.reddit import Reddit
+from GPT_GNN.graph.store import HeteroGraph
 
 HID, HEADS, LAYERS = 8, 2, 3
 
@@ -64,3 +67,12 @@ def test_the_profile_of_a_batch_adds_up(tmp_path, capsys):
     assert sum(ms.values()) == pytest.approx(batch, abs=0.1)  # what is printed is rounded
     for name in [*COUNTS.values(), *LINES.values()]:
         assert name in out
+
+
+def test_reddit_has_the_links_that_were_asked_for(tmp_path):
+    bench_reddit.generate(tmp_path / "raw", 400, 1500, 4)
+    seconds, peak_mb = bench_reddit.preprocess(tmp_path / "raw", tmp_path / "store")
+    assert seconds > 0 and peak_mb > 0
+    graph = HeteroGraph.open(tmp_path / "store")
+    assert graph.num_edges(Reddit.relation) == 3000
+    assert graph.feature_dim(Reddit.target) == 5
