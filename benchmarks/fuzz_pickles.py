@@ -44,6 +44,8 @@ from GPT_GNN.datasets.legacy import convert
 from GPT_GNN.datasets.word2vec import read_word2vec
 from GPT_GNN.pickles import PickleError, read_pickle
 from GPT_GNN.pickles.tensors import TORCH_GLOBALS, is_tensor, read_torch
+from GPT_GNN.train.checkpoint import CheckpointError
+from GPT_GNN.train.published.whole_model import read_module
 from tests.pickles.trees import look
 
 _MOST_SHOWN = 5  # failed cases that are printed in full
@@ -62,6 +64,11 @@ def open_torch(path: Path, output: Path) -> None:
             file.tensor(node)
 
 
+def open_model(path: Path, output: Path) -> None:
+    """The weights of a whole pickled module."""
+    read_module(path)
+
+
 def open_word2vec(path: Path, output: Path) -> None:
     """Word vectors."""
     read_word2vec(path)
@@ -76,6 +83,7 @@ def open_graph(path: Path, output: Path) -> None:
 OPENERS: dict[str, tuple[Callable[[Path, Path], None], type[Exception]]] = {
     "tree": (open_tree, PickleError),
     "torch": (open_torch, PickleError),
+    "model": (open_model, CheckpointError),
     "word2vec": (open_word2vec, ValueError),
     "graph": (open_graph, PickleError),
 }

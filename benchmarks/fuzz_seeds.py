@@ -60,7 +60,7 @@ def given(path: Path) -> Seed:
 
 def generated(folder: Path) -> list[Seed]:
     """Seeds of all kinds; written under a folder where only their own library can write them."""
-    return [*_plain(), *_tensors(), *_word2vec(folder), *_graphs()]
+    return [*_plain(), *_tensors(), *_models(), *_word2vec(folder), *_graphs()]
 
 
 def _plain() -> list[Seed]:
@@ -81,6 +81,16 @@ def _tensors() -> list[Seed]:
     value = collections.OrderedDict(
         weight=torch.nn.Parameter(base), half=base.bfloat16(), view=base[1:, ::2], ids=base.long()
     )
+    return _saved("torch", value)
+
+
+def _models() -> list[Seed]:
+    """A whole pickled model, as fine-tuning saved one: torch's own modules are enough."""
+    return _saved("model", torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.LayerNorm(4)))
+
+
+def _saved(opener: str, value: object) -> list[Seed]:
+    """What ``torch.save`` makes of a value: both formats, and the pickle within the zip file."""
     files = []
     for zipped in (True, False):
         file = io.BytesIO()
@@ -99,7 +109,7 @@ def _tensors() -> list[Seed]:
 
     with zipfile.ZipFile(io.BytesIO(files[0])) as archive:
         inner = next(archive.read(n) for n in archive.namelist() if n.endswith("data.pkl"))
-    return [*(seed("torch", file) for file in files), seed("torch", inner, repacked)]
+    return [*(seed(opener, file) for file in files), seed(opener, inner, repacked)]
 
 
 def _word2vec(folder: Path) -> list[Seed]:
