@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -26,6 +28,8 @@ from GPT_GNN.graph.store import (
 from GPT_GNN.schema import EdgeType, Schema
 
 _EDGE = np.dtype([("src", "<i4"), ("dst", "<i4"), ("time", "<i4")])
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")  # the name of a table
+_LONGEST_NAME = 100  # of what is part of a file's name: file systems take 255 bytes
 
 
 @dataclass
@@ -184,7 +188,8 @@ class GraphBuilder:
         key = view or "*"
         if entry["width"] != width or key in entry["files"]:
             raise ValueError(f"feature part {part!r} of {node_type!r} is there already")
-        file = f"features/{node_type}.{part}{'.' + view if view else ''}.npy"
+        names = [node_type, part] + ([view] if view else [])
+        file = f"features/{_file_name(*names)}.npy"
         entry["files"][key] = file
         shape = (self._num_nodes[node_type], int(width))
         return self._zeros(file, dtype, shape)
@@ -198,7 +203,7 @@ class GraphBuilder:
             )
         if name == "time":
             values = _as_int32(values, f"{node_type} times")
-        file = f"columns/{node_type}.{name}.npy"
+        file = f"columns/{_file_name(node_type, name)}.npy"
         np.save(self.folder / file, values, allow_pickle=False)
         self._columns.setdefault(node_type, {})[name] = {"kind": "array", "files": [file]}
 
@@ -239,7 +244,7 @@ class GraphBuilder:
                 f"column {name!r} of {node_type!r}: expected {self._num_nodes[node_type]} rows, "
                 f"got {len(indptr) - 1} of {indptr[-1]} values, {len(values)} given"
             )
-        stem = f"columns/{node_type}.{name}"
+        stem = f"columns/{_file_name(node_type, name)}"
         np.save(self.folder / f"{stem}.indptr.npy", indptr)
         np.save(self.folder / f"{stem}.values.npy", values)
         files = [f"{stem}.indptr.npy", f"{stem}.values.npy"]
@@ -247,6 +252,8 @@ class GraphBuilder:
 
     def add_table(self, name: str, values: np.ndarray) -> None:
         """A graph-level array, e.g. ``word_vectors`` [V, D]."""
+        if not _PLAIN.fullmatch(name):  # a table is found by its name alone
+            raise ValueError(f"table {name!r}: expected letters, digits, - and _ as its name")
         np.save(self.folder / f"tables/{name}.npy", values, allow_pickle=False)
 
     def add_words(self, words: list[str]) -> None:
@@ -375,6 +382,17 @@ class GraphBuilder:
         record = {"checksum": meta_checksum(meta), "meta": meta}
         text = json.dumps(record, indent=1, ensure_ascii=True)
         (self.folder / "meta.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _file_name(*names: str) -> str:
+    """A file's name from names that may come out of a file of others.
+
+    What could lead out of the folder, or make two files one, is written as %XX.
+    """
+    quoted = [quote(name, safe=" ").replace(".", "%2E") for name in names]
+    if any(len(name) > _LONGEST_NAME for name in quoted):
+        raise ValueError(f"expected names of at most {_LONGEST_NAME} letters, got {names}")
+    return ".".join(quoted)
 
 
 def _as_int32(values: np.ndarray, what: str) -> np.ndarray:

@@ -230,3 +230,39 @@ def test_time_column_keeps_no_time(tmp_path):
         builder.add_node_type("a", 2)
         builder.add_column("a", "time", np.array([NO_TIME, 2001], dtype=np.int64))
     assert HeteroGraph.open(tmp_path / "g").node_time("a").tolist() == [NO_TIME, 2001]
+
+
+@pytest.mark.parametrize("name", ["../../../out", "/out", "a/b", "a\\b", ".", "..", "é\0"])
+def test_no_name_leads_out_of_the_folder(tmp_path, name):
+    with build_graph(tmp_path / "deep" / "er" / "store") as builder:
+        builder.add_node_type(name, 2)
+        builder.add_column(name, name, np.arange(2))
+        builder.add_ragged(name, f"{name} text", ["x", "y"])
+        builder.create_feature(name, name, 1)[:] = 3
+        with pytest.raises(ValueError, match="as its name"):
+            builder.add_table(name, np.arange(2))
+    graph = HeteroGraph.open(tmp_path / "deep" / "er" / "store")
+    graph.verify()
+    assert graph.column(name, name).tolist() == [0, 1]
+    assert graph.ragged(name, f"{name} text").text(1) == "y"
+    assert graph.gather_features(name, np.arange(2), "default").tolist() == [[3], [3]]
+    assert [p.name for p in tmp_path.iterdir()] == ["deep"]
+    assert [p.name for p in (tmp_path / "deep" / "er").iterdir()] == ["store"]
+
+
+def test_names_with_dots_keep_their_own_files(tmp_path):
+    with build_graph(tmp_path / "store") as builder:
+        for node_type, column, values in (("a", "b.c", [1, 2]), ("a.b", "c", [3, 4])):
+            builder.add_node_type(node_type, 2)
+            builder.add_column(node_type, column, np.array(values))
+    graph = HeteroGraph.open(tmp_path / "store")
+    assert graph.column("a", "b.c").tolist() == [1, 2]
+    assert graph.column("a.b", "c").tolist() == [3, 4]
+
+
+def test_a_name_too_long_for_a_file_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="at most 100 letters"):
+        with build_graph(tmp_path / "store") as builder:
+            builder.add_node_type("a", 1)
+            builder.add_column("a", "x" * 101, np.arange(1))
+    assert list(tmp_path.iterdir()) == []
