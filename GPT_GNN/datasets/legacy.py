@@ -192,6 +192,7 @@ def _write_features(
     if with_citations:
         column = columns.get("node_emb")
         width = column.width() if isinstance(column, Cells) else _NODE_EMB
+        graph.tree.take(width * builder.num_nodes(node_type))
         part = builder.create_feature(node_type, "node_emb", width)
         if isinstance(column, Cells):
             column.vectors_into(part)

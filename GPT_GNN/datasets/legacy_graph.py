@@ -100,10 +100,12 @@ class PublishedGraph:
 
     Attributes:
         name: of the file.
+        tree: the whole of it.
         attributes: of the ``Graph``, by name.
     """
 
     def __init__(self, root: Node) -> None:
+        self.tree = root.tree
         self.name = root.tree.name
         self._check(root)
         state = root.state
@@ -117,6 +119,8 @@ class PublishedGraph:
                     f"{', '.join(self.attributes) or 'nothing'}"
                 )
         self._most_edges = len(root.tree.heap.data) // _LEAST_BYTES
+        self._frames = self.attributes["node_feature"].by_name()
+        self._relations = self._read_relations()
 
     def _check(self, root: Node) -> None:
         """Raise PickleError unless the root is a Graph and every partial is pandas' own."""
@@ -136,17 +140,20 @@ class PublishedGraph:
 
     def frames(self) -> dict[str, Node]:
         """The DataFrame of each node type, in the published order of types."""
-        return self.attributes["node_feature"].by_name()
+        return self._frames
 
     def columns(self, node_type: str) -> dict[str, Column]:
         """The columns of a node type's DataFrame."""
-        return frame(self.frames()[node_type])
+        return frame(self._frames[node_type])
 
     def relations(self) -> dict[EdgeType, Node]:
         """The adjacency of each edge type, in the order of the published meta graph.
 
         One without edges counts: old checkpoints have parameters for it.
         """
+        return self._relations
+
+    def _read_relations(self) -> dict[EdgeType, Node]:
         out = {}
         for target, sources in self.attributes["edge_list"].by_name().items():
             for source, names in sources.by_name().items():
@@ -223,6 +230,7 @@ class PublishedGraph:
         for name, node in self.attributes.items():
             if tensors.is_tensor(node):
                 out[name] = tensors.tensor(node)
+                node.tree.take(out[name].nbytes)
             elif arrays.is_array(node) and not arrays.holds_objects(node):
                 out[name] = arrays.array(node)
         return out

@@ -96,12 +96,20 @@ def _model(path: Path) -> tuple[list[str], np.ndarray]:
         keyed, file = _attributes(root), str(path)
         if "wv" in keyed:  # gensim 1 and later; before, the model itself had the words
             keyed, file = _attributes(keyed["wv"]), f"{path}.wv"
-        words = [node.text for node in keyed[_first(_WORDS, keyed, root)].values()]
-        aside = [node.text for node in keyed["__numpys"].values()] if "__numpys" in keyed else []
+        words = _texts(keyed[_first(_WORDS, keyed, root)])
+        aside = _texts(keyed["__numpys"]) if "__numpys" in keyed else []
         name = _first(_VECTORS, [*aside, *keyed], root)
         if name in aside:
             return words, _side_file(Path(f"{file}.{name}.npy"), path)
         return words, array(keyed[name])
+
+
+def _texts(node: Node) -> list[str]:
+    texts = []
+    for value in node.values():
+        texts.append(value.text)
+        node.tree.take(len(texts[-1]))
+    return texts
 
 
 def _attributes(node: Node) -> dict[str, Node]:

@@ -160,6 +160,7 @@ def _from_bytes(
 ) -> np.ndarray:
     if math.prod(shape) * dtype.itemsize != len(data):
         raise node.error(f"an array of shape {shape} in {len(data)} bytes")
+    node.tree.take(len(data))
     flat = np.frombuffer(data.tobytes(), dtype=dtype)
     if dtype.kind == "U" and (flat.view(dtype.str[0] + "u4") > sys.maxunicode).any():
         raise node.error("an array of text")  # NumPy would fail at the first look at it

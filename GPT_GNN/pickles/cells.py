@@ -26,11 +26,11 @@ from GPT_GNN.pickles.heap import (
     STR,
     VALUES,
 )
-from GPT_GNN.pickles.tree import Node, PickleError, Tree, expected_layout
+from GPT_GNN.pickles.tree import Node, Tree, expected_layout
 
 MISSING = {"pandas._libs.missing.NA", "pandas.NA"}
 _CHUNK = 2**22  # numbers that are converted at once
-_MOST_REPEATED = 64  # times the file's size: what columns may come to
+_CELL = 9  # bytes of a tag and a value
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Cells:
         if not np.isin(self.tags, (STR, NONE)).all():
             return self._mixed_texts()
         starts, ends = self._spans(STR)
-        within_reason(self.tree, int((ends - starts).sum()))
+        self.tree.take(int((ends - starts).sum()))
         return _gathered(self.tree.heap.data, starts, ends)
 
     def _spans(self, tag: int) -> tuple[np.ndarray, np.ndarray]:
@@ -104,7 +104,7 @@ class Cells:
         return starts, ends
 
     def _mixed_texts(self) -> Texts:
-        rows, total = [], 0
+        rows = []
         with expected_layout(self.tree.name):  # an integer of a million digits
             for row in range(len(self)):
                 node = self.node(row)
@@ -113,8 +113,7 @@ class Cells:
                     raise node.error("a string or a number")
                 missing = value is None or value != value  # NaN: how pandas has a missing string
                 rows.append(b"" if missing else str(value).encode("utf-8", "surrogatepass"))
-                total += len(rows[-1])
-                within_reason(self.tree, total)
+                self.tree.take(len(rows[-1]))
         return texts_of(rows)
 
     def numbers(self) -> np.ndarray:
@@ -146,7 +145,7 @@ class Cells:
                 has: one row repeated without end.
         """
         width = len(arrays.numbers(self.node(0))) if len(self) else 0
-        within_reason(self.tree, width * len(self))
+        self.tree.take(width * len(self))
         return width
 
     def vectors_into(self, out: np.ndarray) -> None:
@@ -219,6 +218,7 @@ def cells(node: Node) -> Cells:
     if arrays.is_array(node):
         node = arrays.object_list(node)
     heap = node.tree.heap
+    node.tree.take(_CELL * len(node))
     tags, values = [np.empty(0, np.uint8)], [np.empty(0, np.int64)]
     for form, start, count in node.segments():
         if form == INTS:
@@ -242,6 +242,7 @@ def entry_cells(node: Node) -> tuple[Cells, Cells]:
         PickleError: something else.
     """
     heap = node.tree.heap
+    node.tree.take(2 * _CELL * len(node))
     tags, values = [np.empty((0, 2), np.uint8)], [np.empty((0, 2), np.int64)]
     for form, start, count in node.segments():
         if form == PAIRS:
@@ -259,14 +260,6 @@ def entry_cells(node: Node) -> tuple[Cells, Cells]:
         Cells(node.tree, tag[:, 0], value[:, 0]),
         Cells(node.tree, tag[:, 1], value[:, 1]),
     )
-
-
-def within_reason(tree: Tree, size: int) -> None:
-    """Raise PickleError if a column is far larger than the file: a few bytes can repeat a part."""
-    if size > _MOST_REPEATED * len(tree.heap.data):
-        raise PickleError(
-            f"{tree.name}: a column of {size:,} in a file of {len(tree.heap.data):,} bytes"
-        )
 
 
 def _is_huge(value: int | float | None) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from GPT_GNN.pickles import arrays
-from GPT_GNN.pickles.cells import MISSING, Cells, Texts, cells, within_reason
+from GPT_GNN.pickles.cells import MISSING, Cells, Texts, cells
 from GPT_GNN.pickles.tree import Node, PickleError, reader
 
 Column = np.ndarray | Cells | Texts
@@ -156,7 +156,9 @@ def _positions(node: Node) -> list[int]:
     """Of a block's columns: a slice or an array."""
     if node.callee in _SLICE:
         low, high, step = (part.integer(0, 2**16) for part in node.args)
-        return list(range(low, high, max(step, 1)))
+        positions = range(low, high, max(step, 1))
+        node.tree.take(8 * len(positions))
+        return list(positions)
     found = arrays.array(node)
     if found.ndim != 1 or found.dtype.kind not in "iu":
         raise node.error("positions of columns")
@@ -174,6 +176,7 @@ def _index(node: Node) -> list[str] | np.ndarray:
         )
         if step == 0 or abs(stop - start) > len(node.tree.heap.data):
             raise node.error("an index that the file has rows for")
+        node.tree.take(8 * abs(stop - start))
         return np.arange(start, stop, step)
     data = record["data"]
     if arrays.is_array(data) and not arrays.holds_objects(data):
@@ -230,11 +233,10 @@ def _arrow_strings(node: Node) -> Texts:
     data = state.get("_pa_array", state.get("_data"))
     if data is None:
         raise node.error("strings in an Arrow array")
-    total, chunks = 0, []
+    chunks = []
     for chunk in data.args[0].values() if data.callee == _CHUNKED else [data]:
         chunks.append(_arrow_array(chunk))
-        total += len(chunks[-1].values) + len(chunks[-1])
-        within_reason(node.tree, total)
+        node.tree.take(len(chunks[-1].values) + 8 * len(chunks[-1]))
     lengths = np.concatenate([[0], *(np.diff(chunk.indptr) for chunk in chunks)])
     values = np.concatenate([np.empty(0, np.uint8), *(chunk.values for chunk in chunks)])
     return Texts(np.cumsum(lengths, dtype=np.int64), values)

@@ -71,6 +71,9 @@ _DILL = ("dill._dill", "dill.dill")
 _DILL_TYPES = {"PartialType": "functools.partial"}
 _LONGEST_NAME = 512  # of a global
 _MOST_ARGUMENTS = 255  # of a call
+_MOST_TAKEN = 64  # times the file's size: what may be taken out of a tree, in bytes
+_LEAST_TAKEN = 2**20
+_ENTRY = 100  # bytes of a dict's entry in Python
 _DEEPEST = 60  # nesting that :meth:`Node.plain` follows
 # What code that reads a tree trips over when the tree is another than the one it was written for.
 _SLIPS = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
@@ -129,6 +132,7 @@ class Tree:
         self.name = name
         self.end = 0
         self.mapping: mmap.mmap | None = None
+        self._left = _LEAST_TAKEN + _MOST_TAKEN * len(heap.data)
         self._checked = 0
         self._names: set[str] = set()
 
@@ -170,6 +174,20 @@ class Tree:
         if any(part.kind != "str" or part.length > _LONGEST_NAME for part in parts):
             raise PickleError(f"{self.name}: a global is not named by two short strings")
         return ".".join(part.text for part in parts)
+
+    def take(self, size: int) -> None:
+        """Note that so many bytes are taken out of the tree.
+
+        Raises:
+            PickleError: it comes to far more than the file has: a few bytes can refer to one part
+                again and again.
+        """
+        self._left -= size
+        if self._left < 0:
+            raise PickleError(
+                f"{self.name}: far more in it than a file of {len(self.heap.data):,} bytes can "
+                "hold: parts of it are repeated without end"
+            )
 
     def release(self) -> None:
         """Let go of the pages of the file that were looked at; they come back when needed."""
@@ -327,9 +345,14 @@ class Node:
                 raise self.error("entries, not values")
 
     def by_name(self) -> dict[str, Node]:
-        """The entries of a dict whose keys are strings; the last of equal keys counts."""
+        """The entries of a dict whose keys are strings; the last of equal keys counts.
+
+        Raises:
+            PickleError: something else; see also :meth:`Tree.take`.
+        """
         if self.kind not in ("dict", "call", "new"):
             raise self.error("a dict")
+        self.tree.take(_ENTRY * (1 + len(self)))
         return {key.text: value for key, value in self.entries()}
 
     def _items(self, start: int, count: int) -> Iterator[Node]:

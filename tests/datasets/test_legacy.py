@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tracemalloc
 import types
 from collections import defaultdict
 from pathlib import Path
@@ -356,6 +357,73 @@ def test_one_dict_again_and_again_is_refused(pickled, tmp_path):
     with pytest.raises(PickleError, match="more edges than a file of this size"):
         convert(pickled(node_feature=frames(1000), edge_list=tree), tmp_path / "store")
     assert left_behind(tmp_path) == []
+
+
+class Call(Payload):
+    """A call whose object is given a state."""
+
+    def __init__(self, function, *args, state):
+        self.call = (function, args, state)
+
+
+def bomb(kind):
+    """Attributes of a graph that refers to one part again and again, a different way each."""
+    names = [f"n{i}" for i in range(2000)]
+    attributes = {"node_feature": frames(), "edge_list": {}}
+    if kind == "relations":
+        relations = dict.fromkeys(names[:300], {})
+        sources = dict.fromkeys(names[:300], relations)
+        attributes["edge_list"] = dict.fromkeys(names[:300], sources)
+    elif kind == "nothing":
+        attributes["edge_list"] = dict.fromkeys(names, dict.fromkeys(names, {}))
+    elif kind == "types":
+        frame = pd.DataFrame({"emb": [[1.0] * 768 for _ in range(100)]})
+        attributes["node_feature"] = dict.fromkeys(names, frame)
+    elif kind == "attributes":
+        attributes |= dict.fromkeys(names, np.arange(50_000))
+    else:
+        new = Payload(pd._libs.internals._unpickle_block, *ONE_BLOCK[kind])
+        manager = Payload(
+            pd.core.internals.managers.BlockManager,
+            (new,) * 40_000,
+            [pd.Index(["emb"], dtype=object), pd.RangeIndex(100_000)],
+        )
+        attributes["node_feature"]["a"] = Call(pd.DataFrame, state={"_mgr": manager})
+    return attributes
+
+
+ONE_BLOCK = {
+    "positions": (np.zeros((1, 2)), slice(0, 65_535, 1), 2),
+    "columns": (np.zeros((1, 100_000), np.int8), slice(0, 1, 1), 2),
+}
+
+
+@pytest.mark.parametrize("kind", ["relations", "nothing", "types", "attributes", *ONE_BLOCK])
+def test_one_part_again_and_again_is_refused(pickled, tmp_path, kind):
+    path = pickled(**bomb(kind))
+    tracemalloc.start()
+    with pytest.raises(PickleError, match=r"graph_CS\.pk: far more in it"):
+        convert(path, tmp_path / "store")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20 + 130 * path.stat().st_size + 64 * 2**20
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["../../../../out", "/out", "a/b", ".."])
+def test_no_name_of_a_file_leads_out_of_the_store(pickled, tmp_path, name):
+    before = sorted(p.name for p in tmp_path.parent.iterdir())
+    nodes = {name: frames(4, **{name: [1, 2, 3, 4], f"{name} text": list("wxyz")})["a"]}
+    store = tmp_path / "deep" / "store"
+    graph = convert(pickled(node_feature=nodes, edge_list={}), store)
+    graph.verify()
+    assert graph.column(name, name).tolist() == [1, 2, 3, 4]
+    nodes["b"] = nodes[name]
+    with pytest.raises(PickleError, match="expected letters"):
+        convert(pickled(node_feature=nodes, edge_list={}, **{name: np.arange(7)}), store)
+    assert sorted(p.name for p in tmp_path.parent.iterdir()) == before
+    assert left_behind(tmp_path) == ["deep"]
+    assert left_behind(tmp_path / "deep") == ["store"]
 
 
 # And back again ----------------------------------------------------------------------------------

@@ -183,3 +183,14 @@ def test_what_has_no_word_vectors(content, tmp_path: Path):
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(ValueError, match="expected word vectors of gensim, or in word2vec's text"):
         read_word2vec(tmp_path / "a")
+
+
+def test_one_long_word_again_and_again_is_refused(tmp_path: Path):
+    model = KeyedVectors(1)
+    model.index_to_key, model.vectors = ["x" * 100_000] * 5000, np.zeros((5000, 1), np.float32)
+    (tmp_path / "model").write_bytes(pickle.dumps(model, 4))
+    tracemalloc.start()
+    with pytest.raises(PickleError, match="far more in it"):
+        read_word2vec(tmp_path / "model")
+    assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    tracemalloc.stop()

@@ -97,14 +97,14 @@ def test_a_long_text_that_stands_often():
 def test_a_long_text_among_numbers():
     """A column of both is written out as text, each of its rows."""
     column = cells(read(pickle.dumps([1] + ["x" * 20_000] * 5_000, 4)))
-    with pytest.raises(PickleError, match="a column of"):
+    with pytest.raises(PickleError, match="far more in it"):
         column.texts()
 
 
 def test_one_row_for_all_cells():
     """A store would hold it once for each."""
     column = cells(read(pickle.dumps([[0.5] * 1000] * 50_000, 4)))
-    with pytest.raises(PickleError, match="a column of 50,000,000"):
+    with pytest.raises(PickleError, match="far more in it"):
         column.width()
     assert cells(read(pickle.dumps([[0.5] * 10] * 500, 4))).width() == 10
 
