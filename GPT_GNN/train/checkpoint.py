@@ -79,6 +79,9 @@ def read_plain(path: str | os.PathLike[str], kind: str) -> Any:
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
+                # torch never compresses, but opens it: memory for far more than the file holds.
+                if any(x.compress_type != zipfile.ZIP_STORED for x in archive.infolist()):
+                    raise zipfile.BadZipFile("it is compressed, which torch does not do")
                 damaged = archive.testzip()  # torch does not compare the checksums
             if damaged is not None:
                 raise zipfile.BadZipFile(f"the bytes of {damaged} are not those that were written")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import resource
+import zipfile
 from dataclasses import asdict, replace
 
 import pytest
@@ -236,3 +237,14 @@ def test_fine_tuning_may_change_what_no_weight_depends_on(toy, pretrained):
 def test_another_graph(random_store, pretrained):
     with pytest.raises(CheckpointError, match="made for another schema: node_types"):
         pretrained_encoder(random_store, TINY, pretrained[0])
+
+
+def test_a_compressed_file_is_refused(tmp_path):
+    """torch would take memory for what it declares: a thousand times the file."""
+    torch.save({"gcs.0.x": torch.zeros(2**20)}, tmp_path / "plain.pt")
+    with zipfile.ZipFile(tmp_path / "plain.pt") as plain:
+        with zipfile.ZipFile(tmp_path / "packed.pt", "w", zipfile.ZIP_DEFLATED) as packed:
+            for name in plain.namelist():
+                packed.writestr(name, plain.read(name))
+    with pytest.raises(CheckpointError, match=r"packed\.pt is not a whole checkpoint.*compressed"):
+        load_checkpoint(tmp_path / "packed.pt", "pretrain")
