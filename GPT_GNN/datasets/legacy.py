@@ -50,16 +50,17 @@ def open_legacy(path: str | os.PathLike[str]) -> HeteroGraph:
         PickleError: see :func:`convert`.
     """
     path = Path(path)
-    store = path.with_name(f"{path.stem}_store")
-    if not os.access(path.parent, os.W_OK):
-        store = Path.cwd() / "data" / store.name
-    try:
-        graph = HeteroGraph.open(store)
-        if graph.facts.get("source") == _source(path):
-            return graph
-    except StoreError:
-        pass  # not converted yet, or by another version of the package
-    tqdm.write(f"{path} is a graph of the published code; it is converted to the store {store}")
+    beside = path.with_name(f"{path.stem}_store")
+    writable = os.access(path.parent, os.W_OK)
+    store = beside if writable else Path.cwd() / "data" / beside.name
+    for known in dict.fromkeys((beside, store)):
+        try:
+            graph = HeteroGraph.open(known)
+            if graph.facts.get("source") == _source(path):
+                return graph
+        except StoreError:
+            pass  # not converted yet, or by another version of the package
+    tqdm.write(f"{path} is read as a graph of the published code and kept as the store {store}")
     return convert(path, store, progress=True)
 
 
@@ -191,8 +192,11 @@ def _write_features(
     with_citations = "citation" in columns
     if with_citations:
         column = columns.get("node_emb")
+        if column is not None and not isinstance(column, Cells):
+            raise PickleError(f"{graph.name}: expected a vector for each {node_type} in node_emb")
         width = column.width() if isinstance(column, Cells) else _NODE_EMB
-        graph.tree.take(width * builder.num_nodes(node_type))
+        if column is None:
+            graph.tree.take(width * builder.num_nodes(node_type))
         part = builder.create_feature(node_type, "node_emb", width)
         if isinstance(column, Cells):
             column.vectors_into(part)

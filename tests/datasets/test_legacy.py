@@ -224,6 +224,18 @@ def test_a_script_converts_once(pickled, tmp_path, capsys, monkeypatch):
     assert OAG.open(tmp_path, "_CS").fingerprint == graph.fingerprint
 
 
+def test_a_folder_that_is_read_only(pickled, tmp_path, monkeypatch):
+    path = pickled(node_feature=frames(), edge_list=both_ways([(0, 1, 2000)]))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(legacy.os, "access", lambda *_: False)
+    elsewhere = open_legacy(path)
+    assert elsewhere.path == tmp_path / "here" / "data" / "graph_CS_store"
+    assert open_legacy(path).path == elsewhere.path
+    beside = convert(path, tmp_path / "graph_CS_store")  # by whoever may write there
+    assert open_legacy(path).path == beside.path
+
+
 def test_a_changed_file_is_converted_again(pickled):
     path = pickled(node_feature=frames(), edge_list=both_ways([(0, 1, 2000)]))
     assert open_legacy(path).num_edges(("a", "r", "a")) == 1
@@ -267,6 +279,10 @@ def test_command(pickled, tmp_path, capsys):
         (
             {"node_feature": {"a": pd.DataFrame({"emb": [[1.0], [1.0, 2.0]]})}, "edge_list": {}},
             "a row of 1 numbers",
+        ),
+        (
+            {"node_feature": frames(citation=[1] * 4, node_emb=[0.5] * 4), "edge_list": {}},
+            "expected a vector for each a in node_emb",
         ),
         (
             {"node_feature": {"a": pd.DataFrame({"emb": [[1.0], "x"]})}, "edge_list": {}},
@@ -377,7 +393,7 @@ def bomb(kind):
     elif kind == "nothing":
         attributes["edge_list"] = dict.fromkeys(names, dict.fromkeys(names, {}))
     elif kind == "types":
-        frame = pd.DataFrame({"emb": [[1.0] * 768 for _ in range(100)]})
+        frame = pd.DataFrame({"emb": [[1.0] * 40] * 20_000})
         attributes["node_feature"] = dict.fromkeys(names, frame)
     elif kind == "attributes":
         attributes |= dict.fromkeys(names, np.arange(50_000))
@@ -385,7 +401,7 @@ def bomb(kind):
         new = Payload(pd._libs.internals._unpickle_block, *ONE_BLOCK[kind])
         manager = Payload(
             pd.core.internals.managers.BlockManager,
-            (new,) * 40_000,
+            (new,) * 2000,
             [pd.Index(["emb"], dtype=object), pd.RangeIndex(100_000)],
         )
         attributes["node_feature"]["a"] = Call(pd.DataFrame, state={"_mgr": manager})

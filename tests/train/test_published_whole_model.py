@@ -212,7 +212,7 @@ def test_modules_within_modules_within_modules(tmp_path):
     for _ in range(20):
         model = nn.Sequential(model)
     torch.save(model, tmp_path / "old.pt")
-    with pytest.raises(CheckpointError, match="expected at most 10000 modules, 16 deep"):
+    with pytest.raises(CheckpointError, match="at most 10000 modules, 16 deep|far more in it"):
         read_module(tmp_path / "old.pt")
 
 
@@ -221,7 +221,7 @@ def test_modules_that_repeat_without_end(tmp_path):
     for _ in range(12):
         model = nn.ModuleList([model] * 10)
     torch.save(model, tmp_path / "old.pt")
-    with pytest.raises(CheckpointError, match="expected at most 10000 modules, 16 deep"):
+    with pytest.raises(CheckpointError, match="at most 10000 modules, 16 deep|far more in it"):
         read_module(tmp_path / "old.pt")
 
 
