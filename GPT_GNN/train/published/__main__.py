@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--w2v_dir",
         default="",
-        help="word vectors of a text decoder, word2vec format; default: the store's",
+        help="word vectors of a text decoder, of gensim or word2vec; default: the store's",
     )
     return parser
 
