@@ -170,7 +170,7 @@ class Cells:
         objects = np.flatnonzero(self.tags == OBJECT)
         if len(objects) == len(self):
             bits = np.empty(width, dtype=np.uint64)
-            list_rows(heap.data, heap.objects, heap.ints, self.values, bits, buffer, done)
+            list_rows(heap, self.values, bits, buffer, done)
         self._arrays_into(objects[~done[objects]], buffer, done)
         for row in np.flatnonzero(~done).tolist():
             numbers = arrays.numbers(self.node(row))

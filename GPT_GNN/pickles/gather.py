@@ -9,8 +9,10 @@ from GPT_GNN.pickles.heap import (
     BYTES,
     CALL,
     EMPTY,
+    FLOAT,
     FLOAT_STEP,
     FLOATS,
+    INT,
     INTS,
     OBJECT,
     PAIRS,
@@ -58,31 +60,40 @@ def _float_bits(data, at):
 
 
 @serial_kernel
-def list_rows(data, objects, ints, heads, bits, out, done):
+def list_rows(heap, heads, bits, out, done):
     """Numbers of lists or tuples, one a row of ``out``; ``done`` where a list is one of them.
 
     Args:
         bits: [F] uint64, room for a row's floats.
     """
-    floats = bits.view(np.float64)
+    objects, floats = heap.objects, bits.view(np.float64)
     for i in range(len(heads)):
         row, filled = heads[i], 0
-        while row >= 0:
+        while row >= 0 and filled >= 0:
             head = objects[row]
             form, start, count = head["form"], head["start"], head["count"]
-            if (form != FLOATS and form != INTS and form != EMPTY) or filled + count > out.shape[1]:
+            if filled + count > len(bits) or not (
+                form == FLOATS or form == INTS or form == VALUES or form == EMPTY
+            ):
                 filled = -1
                 break
             for k in range(count):
-                if form == INTS:
-                    floats[filled + k] = ints[start + k]
+                if form == FLOATS:
+                    bits[filled + k] = _float_bits(heap.data, start + FLOAT_STEP * k)
+                elif form == INTS:
+                    floats[filled + k] = heap.ints[start + k]
+                elif heap.item_tag[start + k] == FLOAT:  # a frame of the pickle ends in the list
+                    bits[filled + k] = _float_bits(heap.data, heap.item_value[start + k])
+                elif heap.item_tag[start + k] == INT:
+                    floats[filled + k] = heap.item_value[start + k]
                 else:
-                    bits[filled + k] = _float_bits(data, start + FLOAT_STEP * k)
+                    filled = -count - 1
+                    break
             filled += count
             row = head["next"]
-        done[i] = filled == out.shape[1]
+        done[i] = filled == len(bits)
         if done[i]:
-            for k in range(out.shape[1]):
+            for k in range(len(bits)):
                 out[i, k] = floats[k]
 
 
