@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from tqdm import tqdm
 from GPT_GNN.datasets.legacy_graph import Edges, PublishedGraph, read_graph
 from GPT_GNN.datasets.oag_build import Settings
 from GPT_GNN.datasets.text import Corpus, title_ids, train_word_vectors
-from GPT_GNN.graph.build import GraphBuilder, build_graph
+from GPT_GNN.graph.build import GraphBuilder, NotAStoreError, build_graph
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph, StoreError
 from GPT_GNN.pickles import PickleError, expected_layout
@@ -31,6 +31,7 @@ from GPT_GNN.pickles.cells import Cells, Texts, texts_of
 from GPT_GNN.pickles.frames import Column
 from GPT_GNN.schema import EdgeType
 
+FOREVER = int(np.iinfo(np.int32).max)
 VERSION = 1  # of the conversion: a store of another one is made again
 VIEWS = ("pretrain", "finetune", "original")
 _NODE_EMB = 400  # zeros that the published extractor has for a type without ``node_emb``
@@ -41,6 +42,25 @@ SPLITS = {
     "valid": "valid_target_nodes",
     "test": "test_target_nodes",
 }
+
+
+def open_store(path: str | os.PathLike[str]) -> HeteroGraph:
+    """A store, or that of a published graph: what ``--data_dir`` may name.
+
+    Raises:
+        StoreError: a folder that is not a whole store.
+        PickleError: a file that is not a graph of the published code.
+    """
+    path = Path(path)
+    if path.is_file():
+        return open_legacy(path)
+    published = sorted(file.name for file in path.glob("graph*.pk"))
+    if published and not (path / "meta.json").exists():
+        raise StoreError(
+            f"{path} is not a graph store; it holds {', '.join(published)} of the published code: "
+            "name the file itself, or give its --domain"
+        )
+    return HeteroGraph.open(path)
 
 
 def open_legacy(path: str | os.PathLike[str]) -> HeteroGraph:
@@ -84,7 +104,7 @@ def convert(
     Raises:
         PickleError: not such a file, cut short, or one that asks for anything that such a file has
             no use for; no store is left behind.
-        ValueError: ``output`` is there already and is no store.
+        NotAStoreError: ``output`` is there already and is no store.
     """
     graph = read_graph(os.fspath(source), progress)
     try:
@@ -92,11 +112,9 @@ def convert(
             builder.facts = {"dataset": "legacy", "source": _source(Path(source))}
             with expected_layout(graph.name):
                 _write(builder, graph, word_vectors, progress)
-    except (PickleError, OSError):
+    except (PickleError, NotAStoreError):
         raise
     except (ValueError, KeyError) as error:
-        if not isinstance(error, KeyError) and "not a graph store" in str(error):
-            raise
         raise PickleError(f"{graph.name}: {error}") from error
     return HeteroGraph.open(output)
 
@@ -211,7 +229,7 @@ def _write_features(
         with np.errstate(invalid="ignore", divide="ignore"):
             logs = np.log10(counts + 0.01)
         if not np.isfinite(logs).all():
-            raise PickleError(f"{graph.name}: a {node_type} has no number of citations")
+            raise PickleError(f"{graph.name}: the citation of some {node_type} is no number")
         builder.create_feature(node_type, "citation", 1)[:, 0] = logs
 
 
@@ -224,7 +242,7 @@ def _numbers(column: Column) -> np.ndarray:
 def _write_edges(builder: GraphBuilder, graph: PublishedGraph, timed: bool, bar: tqdm) -> None:
     """Each link once, from one of its two directions where they agree, as they always should."""
     relations = graph.relations()
-    inverse = {edge_type: _inverse(edge_type, relations) for edge_type in relations}
+    inverse = _inverses(relations)
     waiting: dict[EdgeType, Edges] = {}
     for edge_type, adjacency in relations.items():
         bar.set_postfix_str(" ".join(edge_type), refresh=False)
@@ -237,36 +255,62 @@ def _write_edges(builder: GraphBuilder, graph: PublishedGraph, timed: bool, bar:
             waiting[edge_type] = edges
         else:
             other = waiting.pop(other_type, None)
-            if other is not None and _agree(edges, other):
-                other = None
-            _add_edges(builder, {other_type: other or Edges.none(), edge_type: edges}, timed)
+            if other is not None and not _agree(edges, other):
+                edges, differing = _reconciled(edges, other)
+                tqdm.write(
+                    f"warning: {graph.name}: {differing:,} links of {' '.join(edge_type)} and "
+                    f"{other_type[1]} stand in one direction only, or with two years"
+                )
+            _add_edges(builder, edge_type, edges, timed)
         bar.update()
 
 
-def _inverse(edge_type: EdgeType, relations: dict[EdgeType, Any]) -> EdgeType:
-    """The edge type that holds the same links the other way round, as the published code names it.
+def _inverses(relations: Collection[EdgeType]) -> dict[EdgeType, EdgeType]:
+    """For each edge type the one that holds the same links the other way round.
 
-    A relation that joins a type with itself and has no other may be its own (Reddit's).
+    As the published code names them: ``rev_r`` of ``r``. A relation of a type with itself that has
+    no other may be its own (Reddit's); one that has none gets one.
     """
-    source, relation, target = edge_type
-    for name in (f"rev_{relation}", relation.removeprefix("rev_"), relation):
-        if (target, name, source) in relations:
-            return (target, name, source)
-    return (target, f"rev_{relation}", source)
+    inverse: dict[EdgeType, EdgeType] = {}
+    for edge_type in relations:
+        source, relation, target = edge_type
+        names = (f"rev_{relation}", relation.removeprefix("rev_"), relation)
+        others = [(target, name, source) for name in names]
+        free = [other for other in others if other in relations and other not in inverse]
+        name = f"rev_{relation}"
+        while (target, name, source) in relations:
+            name = f"rev_{name}"
+        if edge_type not in inverse:
+            inverse[edge_type] = free[0] if free else (target, name, source)
+            inverse[inverse[edge_type]] = edge_type
+    return inverse
 
 
-def _add_edges(builder: GraphBuilder, both: dict[EdgeType, Edges], timed: bool) -> None:
-    """Add the edges of a relation and of its inverse.
+def _reconciled(edges: Edges, turned: Edges) -> tuple[Edges, int]:
+    """All links of two directions that do not agree, and how many do not.
+
+    Of two years the earlier one counts, and any year more than none.
+    """
+    dst = np.concatenate([edges.dst, turned.src])
+    src = np.concatenate([edges.src, turned.dst])
+    time = np.concatenate([edges.time, turned.time])
+    order = np.lexsort((np.where(time == NO_TIME, FOREVER, time), src, dst))
+    dst, src, time = dst[order], src[order], time[order]
+    first = np.ones(len(dst), dtype=bool)
+    first[1:] = (dst[1:] != dst[:-1]) | (src[1:] != src[:-1])
+    agreeing = int((~first[1:] & (time[1:] == time[:-1])).sum())
+    return Edges(src[first], dst[first], time[first]), int(first.sum()) - agreeing
+
+
+def _add_edges(builder: GraphBuilder, edge_type: EdgeType, edges: Edges, timed: bool) -> None:
+    """Add the links of a relation; its inverse gets them too.
 
     Args:
         timed: whether nodes have times; in a graph without, one time for all edges says nothing.
     """
-    times = np.concatenate([edges.time for edges in both.values()])
-    known = times[times != NO_TIME]
+    known = edges.time[edges.time != NO_TIME]
     timed = len(known) > 0 and (timed or bool((known != known[0]).any()))
-    for edge_type, edges in both.items():
-        if len(edges):
-            builder.add_edges(edge_type, edges.src, edges.dst, edges.time if timed else None)
+    builder.add_edges(edge_type, edges.src, edges.dst, edges.time if timed else None)
 
 
 def _agree(edges: Edges, turned: Edges) -> bool:
@@ -286,19 +330,31 @@ def _digest(src: np.ndarray, dst: np.ndarray, time: np.ndarray) -> tuple[int, in
 
 
 def _write_extras(builder: GraphBuilder, graph: PublishedGraph, node_types: list[str]) -> None:
-    """What preprocessing added: splits and labels of the only node type, else tables."""
+    """What preprocessing added: splits and labels of the only node type, else tables.
+
+    One whose name is taken becomes ``graph_<name>``.
+    """
     extras = graph.extras()
     if len(node_types) == 1:
-        n = builder.num_nodes(node_types[0])
+        node_type, n = node_types[0], builder.num_nodes(node_types[0])
         if all(name in extras for name in SPLITS.values()):
             split = np.full(n, -1, dtype=np.int8)
             for number, name in enumerate(SPLITS.values()):
-                split[extras.pop(name)] = number
-            builder.add_column(node_types[0], "split", split)
+                ids = extras.pop(name)
+                if (
+                    ids.dtype.kind not in "iu"
+                    or ids.ndim != 1
+                    or (ids < 0).any()
+                    or (ids >= n).any()
+                ):
+                    raise PickleError(f"{graph.name}: {name} has ids that are not 0 .. {n - 1}")
+                split[ids] = number
+            builder.add_column(node_type, "split", split)
         for name in [name for name, values in extras.items() if values.shape == (n,)]:
-            builder.add_column(node_types[0], name, extras.pop(name))
+            free = name if not builder.has_column(node_type, name) else f"graph_{name}"
+            builder.add_column(node_type, free, extras.pop(name))
     for name, values in extras.items():
-        builder.add_table(name, values)
+        builder.add_table(name if not builder.has_table(name) else f"graph_{name}", values)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

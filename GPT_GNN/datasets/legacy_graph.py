@@ -70,6 +70,7 @@ GRAPH_GLOBALS = frozenset(
         _SETATTR,
     }
 )
+_NUMBERS = ("bool", "int", "float")
 _LEAST_BYTES = 3  # of the file for an edge: a source id and a year or None
 
 
@@ -88,11 +89,6 @@ class Edges:
 
     def __len__(self) -> int:
         return len(self.src)
-
-    @classmethod
-    def none(cls) -> Edges:
-        """No edges."""
-        return cls(*(np.empty(0, dtype=np.int32) for _ in range(3)))
 
 
 class PublishedGraph:
@@ -222,7 +218,7 @@ class PublishedGraph:
             raise PickleError(f"{self.name}: more edges than a file of this size can hold")
 
     def extras(self) -> dict[str, np.ndarray]:
-        """Attributes that preprocessing added and that are arrays or tensors, e.g. splits, labels.
+        """Attributes that preprocessing added: arrays, tensors, lists of numbers, e.g. splits.
 
         Others are left out: closures and what only building needed.
         """
@@ -233,6 +229,8 @@ class PublishedGraph:
                 node.tree.take(out[name].nbytes)
             elif arrays.is_array(node) and not arrays.holds_objects(node):
                 out[name] = arrays.array(node)
+            elif node.kind == "list" and all(value.kind in _NUMBERS for value in node.values()):
+                out[name] = arrays.numbers(node)
         return out
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from GPT_GNN.datasets import oag_build, toy
 from GPT_GNN.datasets.builtin import built_in, data_folder
-from GPT_GNN.datasets.legacy import open_legacy
+from GPT_GNN.datasets.legacy import open_store
 from GPT_GNN.datasets.oag_build import Settings, build_store
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import HeteroGraph
@@ -53,7 +53,7 @@ class OAG:
             published = path / f"graph{domain}.pk"
             path /= f"oag{domain}"
             path = published if published.is_file() and not path.exists() else path
-        return open_legacy(path) if path.is_file() else HeteroGraph.open(path)
+        return open_store(path)
 
     @staticmethod
     def build(

@@ -14,7 +14,7 @@ import numpy as np
 from GPT_GNN.config import setting
 from GPT_GNN.datasets import reddit_toy
 from GPT_GNN.datasets.builtin import built_in, data_folder
-from GPT_GNN.datasets.legacy import open_legacy
+from GPT_GNN.datasets.legacy import open_store
 from GPT_GNN.datasets.npz import Npz
 from GPT_GNN.datasets.raw import RawDataError
 from GPT_GNN.graph.build import GraphBuilder, build_graph
@@ -86,8 +86,7 @@ class Reddit:
         """
         if data_dir is None or os.fspath(data_dir) in ("", "toy"):
             return toy_store()
-        path = Path(data_dir)
-        return open_legacy(path) if path.is_file() else HeteroGraph.open(path)
+        return open_store(data_dir)
 
     @staticmethod
     def build(

@@ -32,6 +32,10 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")  # the name of a table
 _LONGEST_NAME = 100  # of what is part of a file's name: file systems take 255 bytes
 
 
+class NotAStoreError(ValueError):
+    """What stands where a store is to be written is something else; it is not replaced."""
+
+
 @dataclass
 class _Relation:
     edge_type: EdgeType
@@ -51,12 +55,12 @@ def build_graph(
         views: names of the feature views.
 
     Raises:
-        ValueError: ``path`` holds something that is not a graph store; it would be deleted.
+        NotAStoreError: ``path`` holds something that is not a graph store; it would be deleted.
     """
     path = Path(path)
     if path.exists() and not (path / "meta.json").is_file():
         if not path.is_dir() or any(path.iterdir()):
-            raise ValueError(f"{path} is there already and is not a graph store; not replaced")
+            raise NotAStoreError(f"{path} is there already and is not a graph store; not replaced")
     with atomic_folder(path) as folder:
         builder = GraphBuilder(folder, tuple(views))
         yield builder
@@ -94,6 +98,14 @@ class GraphBuilder:
     def num_nodes(self, node_type: str) -> int:
         """Number of nodes of a declared type."""
         return self._num_nodes[node_type]
+
+    def has_column(self, node_type: str, name: str) -> bool:
+        """Whether nodes of this type have a column of this name already."""
+        return name in self._columns.get(node_type, {})
+
+    def has_table(self, name: str) -> bool:
+        """Whether there is a graph-level array of this name already."""
+        return (self.folder / f"tables/{name}.npy").exists()
 
     def add_relation(
         self, edge_type: EdgeType, inverse: str | None = None, multigraph: bool = False

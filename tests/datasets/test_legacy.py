@@ -204,6 +204,52 @@ def test_an_edge_stored_in_one_direction_only_is_kept(pickled, tmp_path):
     assert stored(graph, ("a", "r", "a")) == {(0, 1): 2000, (2, 3): 2001}
 
 
+@pytest.mark.parametrize("years", [(2000, 2005), (2005, 2000), (None, 2000), (2000, None)])
+def test_of_two_years_the_earlier_known_one_counts(pickled, tmp_path, capsys, years):
+    tree = both_ways([(0, 1, years[0]), (2, 3, 2001)])
+    tree["a"]["a"]["rev_r"][0][1] = years[1]
+    graph = convert(pickled(node_feature=frames(), edge_list=tree), tmp_path / "store")
+    assert stored(graph, ("a", "r", "a")) == {(0, 1): 2000, (2, 3): 2001}
+    assert stored(graph, ("a", "rev_r", "a")) == {(1, 0): 2000, (3, 2): 2001}
+    assert "1 links of a rev_r a and r stand in one direction only" in capsys.readouterr().out
+
+
+def test_a_relation_without_inverse_gets_one(pickled, tmp_path):
+    both = {"a": frames()["a"], "b": frames()["a"]}
+    tree = {"a": {"b": {"r": {0: {1: 5}, 2: {1: 6}}}}, "b": {"a": {"r": {3: {1: 7}}}}}
+    tree["b"]["a"]["rev_r"] = {1: {0: 5, 2: 6}}
+    graph = convert(pickled(node_feature=both, edge_list=tree), tmp_path / "store")
+    assert stored(graph, ("b", "r", "a")) == {(1, 0): 5, (1, 2): 6}
+    assert set(stored(graph, ("a", "r", "b"))) == {(1, 3)}
+    assert graph.schema.inverse_of(("b", "r", "a")) == ("a", "rev_r", "b")
+    assert graph.schema.inverse_of(("a", "r", "b")) == ("b", "rev_r", "a")
+
+
+def test_rows_of_floats_across_frames_of_the_pickle(pickled, tmp_path):
+    x = np.random.default_rng(0).normal(size=(20_000, 16))
+    table = {"a": pd.DataFrame({"emb": x.tolist()})}
+    graph = convert(pickled(node_feature=table, edge_list={}), tmp_path / "store")
+    found = graph.gather_features("a", np.arange(len(x)), "original")
+    np.testing.assert_array_equal(found, x.astype(np.float32))
+
+
+def test_splits_and_labels_may_be_lists(pickled, tmp_path):
+    splits = {name: [i] for i, name in enumerate(legacy.SPLITS.values())}
+    attributes = {"node_feature": frames(time=[1, 2, 3, 4]), "edge_list": {}}
+    path = pickled(
+        **attributes, **splits, y=[3, 2, 1, 0], time=[9, 9, 9, 9], none=[None], more=[1.5]
+    )
+    graph = convert(path, tmp_path / "store")
+    assert graph.column("a", "split").tolist() == [0, 1, 2, 3]
+    assert graph.column("a", "y").tolist() == [3, 2, 1, 0]
+    assert graph.column("a", "time").tolist() == [1, 2, 3, 4]
+    assert graph.column("a", "graph_time").tolist() == [9, 9, 9, 9]
+    assert graph.table("more").tolist() == [1.5]
+    path = pickled(**attributes, **splits | {"test_target_nodes": np.array([-1])})
+    with pytest.raises(PickleError, match="test_target_nodes has ids that are not 0 .. 3"):
+        convert(path, tmp_path / "other")
+
+
 def test_relations_without_edges_keep_their_number(pickled, tmp_path):
     tree = both_ways([(0, 1, 2000), (1, 2, 2001)])
     tree["a"]["a"] = {"none": {}, "rev_none": {}, **tree["a"]["a"]}
@@ -234,6 +280,12 @@ def test_a_folder_that_is_read_only(pickled, tmp_path, monkeypatch):
     assert open_legacy(path).path == elsewhere.path
     beside = convert(path, tmp_path / "graph_CS_store")  # by whoever may write there
     assert open_legacy(path).path == beside.path
+
+
+def test_a_folder_with_a_published_graph_says_what_to_give(pickled, tmp_path):
+    pickled(node_feature=frames(), edge_list={})
+    with pytest.raises(ValueError, match=r"it holds graph_CS\.pk .* --domain"):
+        OAG.open(tmp_path)
 
 
 def test_a_changed_file_is_converted_again(pickled):
