@@ -294,12 +294,14 @@ def _reconciled(edges: Edges, turned: Edges) -> tuple[Edges, int]:
     dst = np.concatenate([edges.dst, turned.src])
     src = np.concatenate([edges.src, turned.dst])
     time = np.concatenate([edges.time, turned.time])
+    is_turned = np.arange(len(dst)) >= len(edges)
     order = np.lexsort((np.where(time == NO_TIME, FOREVER, time), src, dst))
-    dst, src, time = dst[order], src[order], time[order]
-    first = np.ones(len(dst), dtype=bool)
-    first[1:] = (dst[1:] != dst[:-1]) | (src[1:] != src[:-1])
-    agreeing = int((~first[1:] & (time[1:] == time[:-1])).sum())
-    return Edges(src[first], dst[first], time[first]), int(first.sum()) - agreeing
+    dst, src, time, is_turned = dst[order], src[order], time[order], is_turned[order]
+    new_link = (dst[1:] != dst[:-1]) | (src[1:] != src[:-1])
+    first = np.concatenate([[0], np.flatnonzero(new_link) + 1])
+    one_way = np.minimum.reduceat(is_turned, first) == np.maximum.reduceat(is_turned, first)
+    two_years = np.minimum.reduceat(time, first) != np.maximum.reduceat(time, first)
+    return Edges(src[first], dst[first], time[first]), int((one_way | two_years).sum())
 
 
 def _add_edges(builder: GraphBuilder, edge_type: EdgeType, edges: Edges, timed: bool) -> None:
