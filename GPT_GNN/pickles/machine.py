@@ -20,15 +20,11 @@ from GPT_GNN.pickles.heap import (
     CALL,
     DICT,
     EMPTY,
-    ENTRIES,
     FLOAT,
-    FLOAT_STEP,
-    FLOATS,
     FROZENSET,
     GLOBAL,
     INT,
     INT_ROWS,
-    INTS,
     ITEMS,
     LIST,
     MARKS,
@@ -36,15 +32,12 @@ from GPT_GNN.pickles.heap import (
     NEED,
     NEEDED,
     NEW,
-    NO_VALUE,
     NONE,
     OBJECT,
     OBJECTS,
     PAIR_ROWS,
-    PAIRS,
     PERSISTENT,
     POSITION,
-    SEGMENT,
     SET,
     STACK,
     STATE,
@@ -52,68 +45,44 @@ from GPT_GNN.pickles.heap import (
     TEXT,
     TUPLE,
     UNTIL,
-    VALUES,
     Heap,
 )
-
-# Why the machine stopped.
-STOPPED, PAUSED, ROOM, CUT, UNKNOWN, UNDERFLOW, NO_MARK, NO_MEMO, NOT_ITS_KIND, TOO_BIG = range(10)
-
-REASONS = {
-    CUT: "it is cut short",
-    UNKNOWN: "an opcode that pickles of protocol 2 to 5 do not have, or of buffers outside of it",
-    UNDERFLOW: "it takes more values than it has put down",
-    NO_MARK: "it closes a group that it has not opened",
-    NO_MEMO: "it refers to a value that it has not noted",
-    NOT_ITS_KIND: "it adds to something that cannot hold it",
-    TOO_BIG: "it holds more objects than can be numbered",
-}
-
-# What an opcode does, and how many bytes follow it in any case.
-(
-    _UNKNOWN,
-    _NOTHING,
-    _SCALAR,
-    _NOTE,
-    _RECALL,
-    _NEW_EMPTY,
-    _MARK,
-    _GROUP,
-    _ADD_ONE,
-    _OBJECT_OF,
-    _STACK_ONLY,
-    _GLOBAL,
-    _STOP,
-) = range(13)
-_ACTION = np.full(256, _UNKNOWN, dtype=np.uint8)
-_LENGTH = np.zeros(256, dtype=np.int64)
-for _codes, _action, _length in (
-    (b"\x80", _NOTHING, 1),  # PROTO
-    (b"\x95", _NOTHING, 8),  # FRAME
-    (b"N\x88\x89", _SCALAR, 0),  # NONE NEWTRUE NEWFALSE
-    (b"K", _SCALAR, 1),  # BININT1
-    (b"M", _SCALAR, 2),  # BININT2
-    (b"J", _SCALAR, 4),  # BININT
-    (b"G", _SCALAR, 8),  # BINFLOAT
-    (b"\x8cC\x8a", _SCALAR, 1),  # SHORT_BINUNICODE SHORT_BINBYTES LONG1: a length, then bytes
-    (b"XB\x8b", _SCALAR, 4),  # BINUNICODE BINBYTES LONG4
-    (b"\x8d\x8e\x96", _SCALAR, 8),  # BINUNICODE8 BINBYTES8 BYTEARRAY8
-    (b"\x94", _NOTE, 0),  # MEMOIZE
-    (b"q", _NOTE, 1),  # BINPUT
-    (b"r", _NOTE, 4),  # LONG_BINPUT
-    (b"h", _RECALL, 1),  # BINGET
-    (b"j", _RECALL, 4),  # LONG_BINGET
-    (b"}])\x8f", _NEW_EMPTY, 0),  # EMPTY_DICT EMPTY_LIST EMPTY_TUPLE EMPTY_SET
-    (b"(", _MARK, 0),
-    (b"eu\x90t\x91ld1", _GROUP, 0),  # APPENDS SETITEMS ADDITEMS TUPLE FROZENSET LIST DICT POP_MARK
-    (b"asb", _ADD_ONE, 0),  # APPEND SETITEM BUILD
-    (b"\x85\x86\x87R\x81\x92\x93Q", _OBJECT_OF, 0),  # TUPLE1-3 REDUCE NEWOBJ NEWOBJ_EX ...
-    (b"02", _STACK_ONLY, 0),  # POP DUP
-    (b"c", _GLOBAL, 0),
-    (b".", _STOP, 0),
-):
-    for _code in _codes:
-        _ACTION[_code], _LENGTH[_code] = _action, _length
+from GPT_GNN.pickles.objects import (
+    add_entries,
+    add_values,
+    holder_at,
+    keep_values,
+    new_object,
+    new_segment,
+    push,
+    wrap,
+)
+from GPT_GNN.pickles.opcodes import (
+    ACTION,
+    CUT,
+    DO_ADD_ONE,
+    DO_GLOBAL,
+    DO_GROUP,
+    DO_MARK,
+    DO_NEW_EMPTY,
+    DO_NOTE,
+    DO_OBJECT_OF,
+    DO_RECALL,
+    DO_SCALAR,
+    DO_STACK_ONLY,
+    DO_STOP,
+    DO_UNKNOWN,
+    LENGTH,
+    NO_MARK,
+    NO_MEMO,
+    NOT_ITS_KIND,
+    PAUSED,
+    ROOM,
+    STOPPED,
+    TOO_BIG,
+    UNDERFLOW,
+    UNKNOWN,
+)
 
 _NOT_NOTED = 255  # tag of a place in the memo that was skipped
 _MAX_OBJECTS = 2**31 - 8
@@ -150,104 +119,6 @@ def _line_end(data, at):
 
 
 @inlined_kernel
-def _new_object(heap, kind, form, count, start):
-    """A new row of the object table."""
-    row = heap.register[OBJECTS]
-    heap.register[OBJECTS] = row + 1
-    new = heap.objects[row]
-    new["kind"], new["form"], new["count"], new["start"] = kind, form, count, start
-    new["next"], new["last"] = -1, row
-    return row
-
-
-@inlined_kernel
-def _new_segment(heap, head, form, count, start):
-    """Chain a segment to an object; an object without items becomes its own first segment."""
-    first = heap.objects[head]
-    if first["form"] == EMPTY:
-        first["form"], first["count"], first["start"] = form, count, start
-        return
-    row = _new_object(heap, SEGMENT, form, count, start)
-    heap.objects[first["last"]]["next"] = row
-    first["last"] = row
-
-
-@inlined_kernel
-def _keep_values(heap, low, high):
-    """Move stack values [low, high) to the items; returns where they lie. The stack stays."""
-    start = heap.register[ITEMS]
-    for i in range(high - low):
-        heap.item_tag[start + i] = heap.stack_tag[low + i]
-        heap.item_value[start + i] = heap.stack_value[low + i]
-    heap.register[ITEMS] = start + high - low
-    return start
-
-
-@inlined_kernel
-def _are_pairs(heap, low, high):
-    """Whether all of (key, value, key, ...) are int32 keys with int32 values or None."""
-    for i in range(low, high):
-        value = heap.stack_value[i]
-        if heap.stack_tag[i] == INT:
-            if value <= NO_VALUE or value > 2147483647:
-                return False
-        elif heap.stack_tag[i] != NONE or (i - low) % 2 == 0:
-            return False
-    return True
-
-
-@inlined_kernel
-def _all_tagged(heap, low, high, tag):
-    for i in range(low, high):
-        if heap.stack_tag[i] != tag:
-            return False
-    return True
-
-
-@inlined_kernel
-def _add_entries(heap, head, low, high):
-    """Add (key, value, ...) of the stack to a dict, or to what a call would make."""
-    n = (high - low) // 2
-    if n and _are_pairs(heap, low, high):
-        start = heap.register[PAIR_ROWS]
-        for i in range(n):
-            heap.pairs[start + i, 0] = heap.stack_value[low + 2 * i]
-            none = heap.stack_tag[low + 2 * i + 1] == NONE
-            heap.pairs[start + i, 1] = NO_VALUE if none else heap.stack_value[low + 2 * i + 1]
-        heap.register[PAIR_ROWS] = start + n
-        _new_segment(heap, head, PAIRS, n, start)
-    elif n:
-        _new_segment(heap, head, ENTRIES, n, _keep_values(heap, low, high))
-
-
-@inlined_kernel
-def _floats_in_a_row(heap, low, high):
-    """Whether values are floats whose opcodes lie one behind the other in the file."""
-    for i in range(low, high):
-        if heap.stack_tag[i] != FLOAT:
-            return False
-        if heap.stack_value[i] != heap.stack_value[low] + FLOAT_STEP * (i - low):
-            return False
-    return True
-
-
-@inlined_kernel
-def _add_values(heap, head, low, high):
-    """Add values of the stack to a list, set or tuple, or to what a call would make."""
-    n = high - low
-    if n > 1 and _all_tagged(heap, low, high, INT):
-        start = heap.register[INT_ROWS]
-        for i in range(n):
-            heap.ints[start + i] = heap.stack_value[low + i]
-        heap.register[INT_ROWS] = start + n
-        _new_segment(heap, head, INTS, n, start)
-    elif n > 1 and _floats_in_a_row(heap, low, high):
-        _new_segment(heap, head, FLOATS, n, heap.stack_value[low])
-    elif n:
-        _new_segment(heap, head, VALUES, n, _keep_values(heap, low, high))
-
-
-@inlined_kernel
 def _note_lack(heap, more):
     """Note which array must grow."""
     lengths = (
@@ -262,13 +133,6 @@ def _note_lack(heap, more):
     for counted, length, needed in lengths:
         if heap.register[counted] + needed > length:
             heap.register[NEED], heap.register[NEEDED] = counted, heap.register[counted] + needed
-
-
-@inlined_kernel
-def _push(heap, tag, value):
-    top = heap.register[STACK]
-    heap.stack_tag[top], heap.stack_value[top] = tag, value
-    heap.register[STACK] = top + 1
 
 
 @inlined_kernel
@@ -319,33 +183,6 @@ def _note(heap, op, at, floor):
 
 
 @inlined_kernel
-def _holder(heap, at, own):
-    """The object at a stack position if it may take items of a kind of container, else -1."""
-    if heap.stack_tag[at] != OBJECT:
-        return -1
-    row = heap.stack_value[at]
-    kind = heap.objects[row]["kind"]
-    return row if kind == own or kind == CALL or kind == NEW else -1
-
-
-@inlined_kernel
-def _wrap(heap, kind, n, floor):
-    """Replace the top n values of the stack by an object of them; a reason to stop, or PAUSED."""
-    low = heap.register[STACK] - n
-    if low < floor:
-        return UNDERFLOW
-    high = heap.register[STACK]
-    if kind == TUPLE:
-        row = _new_object(heap, kind, EMPTY, 0, 0)
-        _add_values(heap, row, low, high)
-    else:
-        row = _new_object(heap, kind, VALUES, n, _keep_values(heap, low, high))
-    heap.register[STACK] = low
-    _push(heap, OBJECT, row)
-    return PAUSED
-
-
-@inlined_kernel
 def _close_group(heap, op, floor):
     """TUPLE, APPENDS, SETITEMS and the like: what stands above the last mark."""
     if heap.register[MARKS] == 0:
@@ -356,13 +193,13 @@ def _close_group(heap, op, floor):
         if low - 1 < below:
             return UNDERFLOW
         kind = DICT if op == 0x75 else (LIST if op == 0x65 else SET)
-        holder = _holder(heap, low - 1, kind)
+        holder = holder_at(heap, low - 1, kind)
         if holder < 0 or (op == 0x75 and (high - low) % 2):
             return NOT_ITS_KIND
         if op == 0x75:
-            _add_entries(heap, holder, low, high)
+            add_entries(heap, holder, low, high)
         else:
-            _add_values(heap, holder, low, high)
+            add_values(heap, holder, low, high)
         heap.register[STACK] = low
     elif op == 0x31:  # POP_MARK
         heap.register[STACK] = low
@@ -370,13 +207,13 @@ def _close_group(heap, op, floor):
         if op == 0x64 and (high - low) % 2:
             return NOT_ITS_KIND
         kind = TUPLE if op == 0x74 else (LIST if op == 0x6C else FROZENSET)
-        row = _new_object(heap, DICT if op == 0x64 else kind, EMPTY, 0, 0)
+        row = new_object(heap, DICT if op == 0x64 else kind, EMPTY, 0, 0)
         if op == 0x64:
-            _add_entries(heap, row, low, high)
+            add_entries(heap, row, low, high)
         else:
-            _add_values(heap, row, low, high)
+            add_values(heap, row, low, high)
         heap.register[STACK] = low
-        _push(heap, OBJECT, row)
+        push(heap, OBJECT, row)
     heap.register[MARKS] -= 1
     return PAUSED
 
@@ -390,15 +227,15 @@ def _add_one(heap, op, floor):
         return UNDERFLOW
     # BUILD is for calls and instances; CALL here, so that no container passes.
     own = CALL if op == 0x62 else (DICT if op == 0x73 else LIST)
-    holder = _holder(heap, low - 1, own)
+    holder = holder_at(heap, low - 1, own)
     if holder < 0:
         return NOT_ITS_KIND
     if op == 0x62:
-        _new_segment(heap, holder, STATE, 1, _keep_values(heap, low, low + 1))
+        new_segment(heap, holder, STATE, 1, keep_values(heap, low, low + 1))
     elif op == 0x73:
-        _add_entries(heap, holder, low, low + 2)
+        add_entries(heap, holder, low, low + 2)
     else:
-        _add_values(heap, holder, low, low + 1)
+        add_values(heap, holder, low, low + 1)
     heap.register[STACK] = low
     return PAUSED
 
@@ -413,7 +250,7 @@ def _empty(heap, op):
         kind = TUPLE
     elif op == 0x8F:
         kind = SET
-    _push(heap, OBJECT, _new_object(heap, kind, EMPTY, 0, 0))
+    push(heap, OBJECT, new_object(heap, kind, EMPTY, 0, 0))
 
 
 @inlined_kernel
@@ -428,7 +265,7 @@ def _stack_only(heap, op, floor):
     if op == 0x30:
         heap.register[STACK] = top
     else:
-        _push(heap, heap.stack_tag[top], heap.stack_value[top])
+        push(heap, heap.stack_tag[top], heap.stack_value[top])
     return PAUSED
 
 
@@ -436,16 +273,16 @@ def _stack_only(heap, op, floor):
 def _object_of(heap, op, floor):
     """Tuples of one to three, and what the pickle asks to import, call or instantiate."""
     if 0x85 <= op <= 0x87:  # TUPLE1 TUPLE2 TUPLE3
-        return _wrap(heap, TUPLE, op - 0x84, floor)
+        return wrap(heap, TUPLE, op - 0x84, floor)
     if op == 0x52:  # REDUCE
-        return _wrap(heap, CALL, 2, floor)
+        return wrap(heap, CALL, 2, floor)
     if op == 0x81:  # NEWOBJ
-        return _wrap(heap, NEW, 2, floor)
+        return wrap(heap, NEW, 2, floor)
     if op == 0x92:  # NEWOBJ_EX
-        return _wrap(heap, NEW, 3, floor)
+        return wrap(heap, NEW, 3, floor)
     if op == 0x93:  # STACK_GLOBAL
-        return _wrap(heap, GLOBAL, 2, floor)
-    return _wrap(heap, PERSISTENT, 1, floor)  # BINPERSID
+        return wrap(heap, GLOBAL, 2, floor)
+    return wrap(heap, PERSISTENT, 1, floor)  # BINPERSID
 
 
 @inlined_kernel
@@ -459,8 +296,8 @@ def _scalars(heap):
     end = min(heap.register[UNTIL], len(data))
     while at < end and top < len(stack_tag):
         op = data[at]
-        length = _LENGTH[op]
-        if _ACTION[op] != _SCALAR or at + 1 + length > len(data):
+        length = LENGTH[op]
+        if ACTION[op] != DO_SCALAR or at + 1 + length > len(data):
             break
         tag, value, n = _scalar(data, op, at + 1, length)
         if n < 0:
@@ -517,14 +354,14 @@ def run(owned):
         if register[POSITION] >= len(data):
             return CUT
         op, at = data[register[POSITION]], register[POSITION] + 1
-        action, length = _ACTION[op], _LENGTH[op]
-        if action == _UNKNOWN:
+        action, length = ACTION[op], LENGTH[op]
+        if action == DO_UNKNOWN:
             return UNKNOWN
         if at + length > len(data):
             return CUT
         floor = marks[register[MARKS] - 1] if register[MARKS] else 0
         top = register[STACK]
-        more = _SMALL + (top - floor if action == _GROUP else 0)
+        more = _SMALL + (top - floor if action == DO_GROUP else 0)
         if (
             top + _SMALL > len(stack_tag)
             or register[MARKS] + _SMALL > len(marks)
@@ -539,38 +376,36 @@ def run(owned):
         if max(register[OBJECTS], top - floor) > _MAX_OBJECTS:
             return TOO_BIG
         reason = PAUSED
-        if action == _SCALAR:  # there was no room for it, or it is cut short
-            if top < len(stack_tag):
-                return CUT
-            continue
-        elif action == _NOTE:
+        if action == DO_SCALAR:  # ends before what it declares
+            return CUT
+        if action == DO_NOTE:
             reason = _note(heap, op, at, floor)
-        elif action == _RECALL:
+        elif action == DO_RECALL:
             index = _unsigned(data, at, length)
             if index >= register[MEMO] or heap.memo_tag[index] == _NOT_NOTED:
                 return NO_MEMO
-            _push(heap, heap.memo_tag[index], heap.memo_value[index])
-        elif action == _NEW_EMPTY:
+            push(heap, heap.memo_tag[index], heap.memo_value[index])
+        elif action == DO_NEW_EMPTY:
             _empty(heap, op)
-        elif action == _MARK:
+        elif action == DO_MARK:
             marks[register[MARKS]] = top
             register[MARKS] += 1
-        elif action == _GROUP:
+        elif action == DO_GROUP:
             reason = _close_group(heap, op, floor)
-        elif action == _ADD_ONE:
+        elif action == DO_ADD_ONE:
             reason = _add_one(heap, op, floor)
-        elif action == _OBJECT_OF:
+        elif action == DO_OBJECT_OF:
             reason = _object_of(heap, op, floor)
-        elif action == _STACK_ONLY:
+        elif action == DO_STACK_ONLY:
             reason = _stack_only(heap, op, floor)
-        elif action == _GLOBAL:  # two lines of text
+        elif action == DO_GLOBAL:  # two lines of text
             end = _line_end(data, at)
             end = _line_end(data, end + 1) if end >= 0 else end
             if end < 0:
                 return CUT
-            _push(heap, OBJECT, _new_object(heap, GLOBAL, TEXT, 0, at))
+            push(heap, OBJECT, new_object(heap, GLOBAL, TEXT, 0, at))
             length = end + 1 - at
-        elif action == _STOP:
+        elif action == DO_STOP:
             register[POSITION] = at
             return STOPPED if register[STACK] > floor else UNDERFLOW
         if reason != PAUSED:

@@ -19,7 +19,8 @@ from GPT_GNN.pickles.heap import (
     grown,
     new_heap,
 )
-from GPT_GNN.pickles.machine import PAUSED, REASONS, ROOM, STOPPED, run
+from GPT_GNN.pickles.machine import run
+from GPT_GNN.pickles.opcodes import PAUSED, REASONS, ROOM, STOPPED
 from GPT_GNN.pickles.tree import Node, PickleError, Tree
 
 _SLICE = 2**24  # bytes of the file between two looks at what it asks for
