@@ -161,6 +161,12 @@ def _write_nodes(
     for name, column in columns.items():
         if name in _VECTORS or (name == "type" and _is_constant(column)):
             continue
+        if isinstance(column, Cells) and not column.are_values():
+            tqdm.write(
+                f"warning: {graph.name}: the column {name} of {node_type} is left out: its cells "
+                "are neither numbers nor strings"
+            )
+            continue
         if name == "time":
             builder.add_column(node_type, name, _times(column))
         elif isinstance(column, np.ndarray):

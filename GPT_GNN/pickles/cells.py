@@ -85,6 +85,14 @@ class Cells:
         """Some of them, in a given order."""
         return Cells(self.tree, self.tags[rows], self.values[rows])
 
+    def are_values(self) -> bool:
+        """Whether the first cell that is no plain value is a NumPy scalar or pandas' NA."""
+        objects = np.flatnonzero(self.tags == OBJECT)
+        if not len(objects):
+            return True
+        node = self.node(int(objects[0]))
+        return arrays.is_number_scalar(node) or node.reference in MISSING
+
     def texts(self) -> Texts:
         """As strings; None is an empty one, numbers are written out.
 

@@ -233,6 +233,14 @@ def test_rows_of_floats_across_frames_of_the_pickle(pickled, tmp_path):
     np.testing.assert_array_equal(found, x.astype(np.float32))
 
 
+def test_a_column_of_lists_is_left_out_and_said(pickled, tmp_path, capsys):
+    table = frames(words=[["a"], [], None, ["b", "c"]], name=["a", None, np.str_("c"), np.nan])
+    graph = convert(pickled(node_feature=table, edge_list={}), tmp_path / "store")
+    assert graph.columns("a") == ("name",)
+    assert texts(graph, "a", "name") == ["a", "", "c", ""]
+    assert "the column words of a is left out" in capsys.readouterr().out
+
+
 def test_splits_and_labels_may_be_lists(pickled, tmp_path):
     splits = {name: [i] for i, name in enumerate(legacy.SPLITS.values())}
     attributes = {"node_feature": frames(time=[1, 2, 3, 4]), "edge_list": {}}
