@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -26,7 +28,22 @@ def serial_kernel(function: Callable[..., Any]) -> Any:
 
 def inlined_kernel(function: Callable[..., Any]) -> Any:
     """Compile into its callers: what is handed many arrays spends its time on handing them over."""
-    return _kept(function, forceinline=True, **SERIAL)
+    return numba.njit(forceinline=True, **SERIAL)(function)
+
+
+def kernel_of(sources: Iterable[Path]) -> Callable[[Callable[..., Any]], Any]:
+    """A :func:`serial_kernel` for functions that use callees or constants of other files.
+
+    Numba notices a change of the file that holds a kept function, and of no other; so a checksum of
+    the other files becomes part of the name under which it is kept.
+    """
+    version = zlib.crc32(b"".join(source.read_bytes() for source in sources))
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        function.__qualname__ = f"{function.__qualname__}_{version:08x}"
+        return serial_kernel(function)
+
+    return decorate
 
 
 def parallel_kernel(function: Callable[..., Any]) -> Any:

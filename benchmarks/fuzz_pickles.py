@@ -172,6 +172,7 @@ def outcome(work: Work, case: int, folder: Path) -> str:
 def worker(work: Work, cases: list[int], number: int, pipe: Connection) -> None:
     """Open cases one by one, telling each before and after."""
     logging.disable()
+    sys.stdout = open(os.devnull, "w")  # warnings of damaged graphs; stdout is for the line
     address_space = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     limit = address_space + work.memory_mb * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

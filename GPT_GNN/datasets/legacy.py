@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from GPT_GNN.datasets.legacy_graph import Edges, PublishedGraph, read_graph
 from GPT_GNN.datasets.oag_build import Settings
+from GPT_GNN.datasets.oag_features import FOREVER
 from GPT_GNN.datasets.text import Corpus, title_ids, train_word_vectors
 from GPT_GNN.graph.build import GraphBuilder, NotAStoreError, build_graph
 from GPT_GNN.graph.split import TimeSplit
@@ -31,7 +32,6 @@ from GPT_GNN.pickles.cells import Cells, Texts, texts_of
 from GPT_GNN.pickles.frames import Column
 from GPT_GNN.schema import EdgeType
 
-FOREVER = int(np.iinfo(np.int32).max)
 VERSION = 1  # of the conversion: a store of another one is made again
 VIEWS = ("pretrain", "finetune", "original")
 _NODE_EMB = 400  # zeros that the published extractor has for a type without ``node_emb``
@@ -114,7 +114,7 @@ def convert(
                 _write(builder, graph, word_vectors, progress)
     except (PickleError, NotAStoreError):
         raise
-    except (ValueError, KeyError) as error:
+    except ValueError as error:  # the builder's
         raise PickleError(f"{graph.name}: {error}") from error
     return HeteroGraph.open(output)
 
@@ -138,9 +138,8 @@ def _write(
     unknown = {end for s, _, t in relations for end in (s, t)} - set(node_types)
     if unknown:
         raise PickleError(f"{graph.name}: edges of {sorted(unknown)}, which have no features")
-    steps = [*node_types, *relations]
-    timed = False
-    with tqdm(steps, desc="writing", disable=not progress, leave=False) as bar:
+    steps, timed = len(node_types) + len(relations), False
+    with tqdm(total=steps, desc="writing", disable=not progress, leave=False) as bar:
         for node_type in node_types:
             bar.set_postfix_str(node_type, refresh=False)
             columns = graph.columns(node_type)
@@ -159,15 +158,16 @@ def _write_nodes(
     builder.add_node_type(node_type, len(next(iter(columns.values()))) if columns else 0)
     _write_features(builder, graph, node_type, columns)
     for name, column in columns.items():
-        if name in _VECTORS or (name == "type" and _is_constant(column)):
+        if name in _VECTORS:
             continue
         if isinstance(column, Cells) and not column.are_values():
             tqdm.write(
                 f"warning: {graph.name}: the column {name} of {node_type} is left out: its cells "
                 "are neither numbers nor strings"
             )
+        elif name == "type" and _is_constant(column):
             continue
-        if name == "time":
+        elif name == "time":
             builder.add_column(node_type, name, _times(column))
         elif isinstance(column, np.ndarray):
             builder.add_column(node_type, name, column)
@@ -279,6 +279,8 @@ def _inverses(relations: Collection[EdgeType]) -> dict[EdgeType, EdgeType]:
     """
     inverse: dict[EdgeType, EdgeType] = {}
     for edge_type in relations:
+        if edge_type in inverse:
+            continue
         source, relation, target = edge_type
         names = (f"rev_{relation}", relation.removeprefix("rev_"), relation)
         others = [(target, name, source) for name in names]
@@ -286,9 +288,8 @@ def _inverses(relations: Collection[EdgeType]) -> dict[EdgeType, EdgeType]:
         name = f"rev_{relation}"
         while (target, name, source) in relations:
             name = f"rev_{name}"
-        if edge_type not in inverse:
-            inverse[edge_type] = free[0] if free else (target, name, source)
-            inverse[inverse[edge_type]] = edge_type
+        inverse[edge_type] = free[0] if free else (target, name, source)
+        inverse[inverse[edge_type]] = edge_type
     return inverse
 
 

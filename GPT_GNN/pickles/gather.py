@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
-from GPT_GNN.compiler import serial_kernel
+from GPT_GNN.compiler import kernel_of
 from GPT_GNN.pickles.heap import (
     BYTES,
     CALL,
@@ -20,8 +22,10 @@ from GPT_GNN.pickles.heap import (
     VALUES,
 )
 
+_kernel = kernel_of([Path(__file__).with_name("heap.py")])
 
-@serial_kernel
+
+@_kernel
 def string_spans(tags, values, data, string_tag, starts, ends):
     """Where the bytes of strings lie in the file; nothing for cells that are no strings."""
     for i in range(len(tags)):
@@ -39,7 +43,7 @@ def string_spans(tags, values, data, string_tag, starts, ends):
             starts[i], ends[i] = at + width, at + width + length
 
 
-@serial_kernel
+@_kernel
 def copy_spans(data, starts, ends, out):
     """Bytes [start, end) of the file, one span behind the other."""
     position = 0
@@ -50,7 +54,7 @@ def copy_spans(data, starts, ends, out):
         position += length
 
 
-@serial_kernel
+@_kernel
 def _float_bits(data, at):
     """The eight big-endian bytes behind a BINFLOAT opcode."""
     bits = np.uint64(0)
@@ -59,7 +63,7 @@ def _float_bits(data, at):
     return bits
 
 
-@serial_kernel
+@_kernel
 def list_rows(heap, heads, bits, out, done):
     """Numbers of lists or tuples, one a row of ``out``; ``done`` where a list is one of them.
 
@@ -97,7 +101,7 @@ def list_rows(heap, heads, bits, out, done):
                 out[i, k] = floats[k]
 
 
-@serial_kernel
+@_kernel
 def _state_of(objects, item_tag, item_value, head):
     """The tuple that an array's ``__setstate__`` would be given: its row, or -1.
 
@@ -119,7 +123,7 @@ def _state_of(objects, item_tag, item_value, head):
     return item_value[third] if item_tag[third] == OBJECT else -1
 
 
-@serial_kernel
+@_kernel
 def array_parts(objects, item_tag, item_value, heads, callee, dtype, where):
     """Of cells that look like NumPy arrays: rows of callee and dtype, and the opcode of the bytes.
 
@@ -143,7 +147,7 @@ def array_parts(objects, item_tag, item_value, heads, callee, dtype, where):
             dtype[i], where[i] = item_value[parts + 2], item_value[parts + 4]
 
 
-@serial_kernel
+@_kernel
 def count_pairs(objects, heads, counts):
     """Entries of dicts that hold (int, int or None) only; -1 for the others."""
     for i in range(len(heads)):
@@ -161,7 +165,7 @@ def count_pairs(objects, heads, counts):
             row = objects[row]["next"]
 
 
-@serial_kernel
+@_kernel
 def copy_pairs(objects, pairs, heads, counts, targets, src, dst, time):
     """Entries (source, time) of each target's dict; without those that have count -1."""
     position = 0

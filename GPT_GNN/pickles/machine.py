@@ -8,11 +8,13 @@ Source: the opcodes are those of Python's ``pickletools``.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from GPT_GNN.compiler import inlined_kernel, serial_kernel
+from GPT_GNN.compiler import inlined_kernel, kernel_of
 from GPT_GNN.pickles.heap import (
     BIG_INT,
     BOOL,
@@ -321,7 +323,7 @@ def _borrowed(typing_context, array):
     return array(array), code
 
 
-@serial_kernel
+@kernel_of(Path(__file__).with_name(name) for name in ("heap.py", "objects.py", "opcodes.py"))
 def run(owned):
     """Follow the opcodes from the position register on.
 

@@ -379,16 +379,22 @@ class Node:
         """
         if self.kind == "global":
             return self.name
-        dill, _, function = self.callee.rpartition(".") if self.kind == "call" else ("", "", "")
+        dill, _, function = self._function.rpartition(".")
         if dill not in _DILL or function not in ("_load_type", "_get_attr"):
             return ""
         texts = [a.text for a in self.args if a.kind == "str"]
         if function == "_load_type" and texts:
             return _DILL_TYPES.get(texts[0], f"builtins.{texts[0]}")
         module = self.args[0] if self.args else self
-        if texts and module.kind == "call" and module.callee == f"{dill}._import_module":
+        if texts and module._function == f"{dill}._import_module":
             texts.insert(0, module.args[0].text if module.args else "")
         return ".".join(texts)
+
+    @property
+    def _function(self) -> str:
+        """The global that a call would call, empty for all else: calls may be of calls of calls."""
+        named = self.kind == "call" and self.called.kind == "global"
+        return self.called.name if named else ""
 
     @property
     def callee(self) -> str:

@@ -319,7 +319,7 @@ def test_command(pickled, tmp_path, capsys):
     ("attributes", "message"),
     [
         ({"edge_list": {}}, "expected a graph with node_feature"),
-        ({"node_feature": [], "edge_list": {}}, "entries, not values|expected"),
+        ({"node_feature": [], "edge_list": {}}, "expected a dict, found list"),
         ({"node_feature": {"a": 3}, "edge_list": {}}, "expected a DataFrame, found int"),
         ({"node_feature": frames(), "edge_list": both_ways([(0, 9, 1)])}, r"ids in \[0, 4\)"),
         ({"node_feature": frames(), "edge_list": both_ways([(-1, 0, 1)])}, r"ids in \[0, 4\)"),
@@ -425,6 +425,13 @@ def test_partial_and_setattr_serve_their_purpose_only(pickled, tmp_path):
         path = pickled(node_feature=frames(), edge_list={}, other=bad)
         with pytest.raises(PickleError, match=r"functools\.partial|builtins\.setattr"):
             convert(path, tmp_path / "store")
+
+
+def test_calls_of_calls_without_end_are_refused(tmp_path):
+    path = tmp_path / "graph.pk"
+    path.write_bytes(b"\x80\x04ccollections\nOrderedDict\n" + b")R" * 100_000 + b".")
+    with pytest.raises(PickleError, match="expected a Graph of the published code"):
+        convert(path, tmp_path / "store")
 
 
 def test_one_dict_again_and_again_is_refused(pickled, tmp_path):
