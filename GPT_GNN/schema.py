@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,23 @@ class Schema:
         if tuple(edge_type) not in self.edge_types:
             raise ValueError(f"unknown edge type {edge_type}; available: {list(self.edge_types)}")
         return self.edge_types.index(tuple(edge_type))
+
+    def is_named(self, position: int, names: Collection[str]) -> bool:
+        """Whether an edge type is among some names: of a relation, or ``source:relation:target``.
+
+        Relations of one name between other types are other edge types (``to`` in many schemas):
+        the longer form says which.
+        """
+        edge_type = self.edge_types[position]
+        return edge_type[1] in names or ":".join(edge_type) in names
+
+    def named(self, name: str) -> list[EdgeType]:
+        """The edge types of a name, in either form. Raises ValueError when there is none."""
+        found = [e for i, e in enumerate(self.edge_types) if self.is_named(i, (name,))]
+        if not found:
+            available = [":".join(edge_type) for edge_type in self.edge_types]
+            raise ValueError(f"unknown relation {name!r}; available: {available}")
+        return found
 
     def inverse_of(self, edge_type: EdgeType) -> EdgeType:
         """The edge type that stores the same links in the other direction."""

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
     ("schema", "config", "rng", "metrics", "files", "compiler", "prefetch"),
     ("pickles",),
+    ("encoders",),
     ("graph",),
     ("datasets",),
     ("sampler",),

@@ -47,8 +47,8 @@ def mask_links(
     into = np.zeros(len(schema.edge_types), dtype=np.bool_)
     loops = np.zeros_like(into)  # of these relations an edge may join a target to itself
     for i in schema.edge_types_into(target):
-        source, relation, _ = schema.edge_types[i]
-        into[i], loops[i] = relation not in rel_stop_list, source == target
+        into[i] = not schema.is_named(i, rel_stop_list)
+        loops[i] = schema.edge_types[i][0] == target
     observed, generated = _masked(
         subgraph.edge_offsets,
         subgraph.src,

@@ -21,12 +21,11 @@ import numpy as np
 from tqdm import tqdm
 
 from GPT_GNN.datasets.legacy_graph import Edges, PublishedGraph, read_graph
-from GPT_GNN.datasets.oag_build import Settings
+from GPT_GNN.datasets.oag_build import SPLIT, Settings
 from GPT_GNN.datasets.oag_features import FOREVER
-from GPT_GNN.datasets.text import Corpus, title_ids, train_word_vectors
 from GPT_GNN.graph.build import GraphBuilder, NotAStoreError, build_graph
-from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph, StoreError
+from GPT_GNN.graph.words import add_words
 from GPT_GNN.pickles import PickleError, expected_layout
 from GPT_GNN.pickles.cells import Cells, Texts, texts_of
 from GPT_GNN.pickles.frames import Column
@@ -185,17 +184,18 @@ def _write_words(builder: GraphBuilder, node_type: str, columns: dict[str, Colum
     """Word vectors of titles known in pre-training, and all titles as word ids."""
     titles = _texts(columns["title"]).tolist()
     time, settings = _times(columns["time"]), Settings()
-    known = (time != NO_TIME) & (time <= TimeSplit().pretrain_until)
-    corpus = Corpus(builder.folder / "spool" / "corpus")
-    corpus.add((titles[node] for node in np.flatnonzero(known)), marked=True)
-    if not corpus.words:
-        return
-    words, vectors = train_word_vectors(
-        corpus, settings.word_dim, settings.word_min_count, settings.word_epochs, settings.seed
+    known = (time != NO_TIME) & (time <= SPLIT.pretrain_until)
+    add_words(
+        builder,
+        node_type,
+        "title",
+        titles,
+        np.flatnonzero(known),
+        settings.word_dim,
+        settings.word_min_count,
+        settings.word_epochs,
+        settings.seed,
     )
-    builder.add_words(words)
-    builder.add_table("word_vectors", vectors)
-    builder.add_ragged(node_type, "title_tokens", title_ids(titles, words))
 
 
 def _is_constant(column: Column) -> bool:

@@ -10,8 +10,8 @@ from typing import Any
 from GPT_GNN.datasets import oag_build, toy
 from GPT_GNN.datasets.builtin import built_in, data_folder
 from GPT_GNN.datasets.legacy import open_store
-from GPT_GNN.datasets.oag_build import Settings, build_store
-from GPT_GNN.graph.split import TimeSplit
+from GPT_GNN.datasets.oag_build import SPLIT, Settings, build_store
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType
 
@@ -26,12 +26,15 @@ class OAG:
         rel_stop_list: relations into a paper that are never masked in pre-training.
         split: by year; the views of the features follow its bounds.
         text_part: the feature part that holds encoded titles.
+        text_column: the text that the text decoder generates.
     """
 
     target = "paper"
     rel_stop_list = ("rev_PF_in_L0", "rev_PF_in_L5", "rev_PV_Repository", "rev_PV_Patent")
-    split = TimeSplit()
+    split = SPLIT
     text_part = "text"
+    text_column = "title"
+    label = ""  # its labels are edges: paper_field, paper_venue
 
     @staticmethod
     def open(data_dir: str | os.PathLike[str] | None, domain: str = "") -> HeteroGraph:
@@ -70,7 +73,8 @@ class OAG:
             RawDataError: the dump is incomplete, damaged or contradicts itself.
             ValueError: a setting out of range.
         """
-        build_store(Path(input_dir), Path(output_dir), Settings(**settings), OAG.split)
+        facts = {"task": GraphFacts.of(OAG).to_dict()}
+        build_store(Path(input_dir), Path(output_dir), Settings(**settings), OAG.split, facts)
         return HeteroGraph.open(output_dir)
 
     @staticmethod
@@ -155,6 +159,10 @@ def _toy_path(folder: Path, num_papers: int, seed: int) -> Path:
 def _build_toy(path: Path, num_papers: int, settings: Settings) -> HeteroGraph:
     with tempfile.TemporaryDirectory() as folder:
         toy.write_toy_dump(Path(folder), num_papers, settings.seed)
-        extra = {"versions": [toy.VERSION, oag_build.VERSION], "toy_papers": num_papers}
+        extra = {
+            "task": GraphFacts.of(OAG).to_dict(),
+            "versions": [toy.VERSION, oag_build.VERSION],
+            "toy_papers": num_papers,
+        }
         build_store(Path(folder), path, settings, OAG.split, extra)
     return HeteroGraph.open(path)

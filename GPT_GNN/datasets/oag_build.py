@@ -28,11 +28,12 @@ from GPT_GNN.datasets.oag_raw import (
     require_pretraining_papers,
 )
 from GPT_GNN.datasets.raw import NONE
-from GPT_GNN.datasets.text import Corpus, text_encoder, title_ids, train_word_vectors
+from GPT_GNN.encoders.text import Corpus, text_encoder, title_ids, train_word_vectors
 from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.split import TimeSplit
 
-VERSION = 2  # of what a dump gives; a cached built-in graph of another version is built again
+VERSION = 3  # of what a dump gives; a cached built-in graph of another version is built again
+SPLIT = TimeSplit(pretrain_until=2013, train_until=2016, valid_until=2017)  # the published years
 CITATION_YEARS = (2020, 20)  # the citation bar counts years up to the first, at most the second
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from GPT_GNN.datasets.oag_raw import Papers
-from GPT_GNN.datasets.text import CHUNK_TEXTS, TextEncoder, sample_to_fit
+from GPT_GNN.encoders.text import CHUNK_TEXTS, TextEncoder, sample_to_fit
 from GPT_GNN.graph.build import GraphBuilder
 
 FOREVER = int(np.iinfo(np.int32).max)

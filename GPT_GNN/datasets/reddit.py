@@ -18,10 +18,11 @@ from GPT_GNN.datasets.legacy import open_store
 from GPT_GNN.datasets.npz import Npz
 from GPT_GNN.datasets.raw import RawDataError
 from GPT_GNN.graph.build import GraphBuilder, build_graph
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit
 from GPT_GNN.graph.store import HeteroGraph
 
-VERSION = 1  # of what is written
+VERSION = 2  # of what is written
 TOY_POSTS = 3000
 VIEWS = ("pretrain", "finetune", "original")  # all the same: nothing here has a time
 DATA_FILE, GRAPH_FILE = "reddit_data.npz", "reddit_graph.npz"
@@ -63,6 +64,7 @@ class Reddit:
         rel_stop_list: no relation is left unmasked.
         split: the store's own.
         text_part: the feature part whose generation is pre-trained: all features.
+        text_column: there is no text.
         label: the column that holds the community.
     """
 
@@ -71,6 +73,7 @@ class Reddit:
     rel_stop_list: tuple[str, ...] = ()
     split = ColumnSplit()
     text_part = "emb"
+    text_column = ""
     label = "y"
 
     @staticmethod
@@ -176,7 +179,12 @@ def _build(folder: Path, output: Path, settings: Settings, facts: dict[str, Any]
     with Npz(folder / DATA_FILE) as data, Npz(folder / GRAPH_FILE) as edges:
         posts = _checked_posts(data, edges)
         with build_graph(output, VIEWS) as builder:
-            builder.facts = {"dataset": "reddit", "settings": asdict(settings), **facts}
+            builder.facts = {
+                "dataset": "reddit",
+                "settings": asdict(settings),
+                "task": GraphFacts.of(Reddit).to_dict(),
+                **facts,
+            }
             builder.add_node_type(Reddit.target, posts)
             builder.add_relation(Reddit.relation, inverse=Reddit.relation[1])
             links = _links(edges, posts)

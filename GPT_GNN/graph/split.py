@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.rng import derive
 
 SPLITS = ("pretrain", "train", "valid", "test")
+SHARES = (0.7, 0.1, 0.1, 0.1)
+ALL = "all"
 NO_BOUND = int(np.iinfo(np.int32).max)
 
 
@@ -33,9 +36,41 @@ class TimeSplit:
         train_until, valid_until: likewise for the next two; test nodes come after.
     """
 
-    pretrain_until: int = 2013
-    train_until: int = 2016
-    valid_until: int = 2017
+    pretrain_until: int
+    train_until: int
+    valid_until: int
+
+    def __post_init__(self) -> None:
+        if not self.pretrain_until < self.train_until < self.valid_until:
+            raise ValueError(
+                "a split by time: expected three ascending bounds, got "
+                f"{self.pretrain_until}, {self.train_until} and {self.valid_until}"
+            )
+
+    @classmethod
+    def at_quantiles(cls, time: np.ndarray, shares: Sequence[float] = SHARES) -> TimeSplit:
+        """The bounds at which the nodes divide as nearly as whole times allow.
+
+        Args:
+            time: [N] int, NO_TIME for none.
+            shares: of pretrain, train, valid and test.
+
+        Raises:
+            ValueError: too few distinct times for four splits.
+        """
+        known = np.sort(time[time != NO_TIME])
+        if len(np.unique(known)) < len(SPLITS):
+            raise ValueError(
+                f"a split by time: expected at least {len(SPLITS)} distinct times, "
+                f"got {len(np.unique(known))}"
+            )
+        distinct, last = np.unique(known[::-1], return_index=True)
+        upto = 1 - last / len(known)  # share of the nodes up to each time
+        bounds: list[int] = []
+        for i, share in enumerate(np.cumsum(shares)[:-1]):
+            low, high = len(bounds) and bounds[-1] + 1, len(distinct) - len(SPLITS) + 1 + i
+            bounds.append(low + int(np.abs(upto[low:high] - share).argmin()))
+        return cls(*(int(distinct[i]) for i in bounds))
 
     def nodes(self, graph: HeteroGraph, node_type: str, split: str) -> np.ndarray:
         """Ids of one split's nodes, ascending, [n] int64. Nodes without a time are in none.
@@ -75,8 +110,16 @@ class RandomSplit:
         seed: of the permutation.
     """
 
-    fractions: tuple[float, float, float, float] = (0.7, 0.1, 0.1, 0.1)
+    fractions: tuple[float, ...] = SHARES
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        shares = np.array(self.fractions, dtype=float)
+        if shares.shape != (len(SPLITS),) or (shares < 0).any() or abs(shares.sum() - 1) > 1e-6:
+            raise ValueError(
+                f"a random split: expected {len(SPLITS)} shares that sum to 1 "
+                f"({', '.join(SPLITS)}), got {list(self.fractions)}"
+            )
 
     def nodes(self, graph: HeteroGraph, node_type: str, split: str) -> np.ndarray:
         """Ids of one split's nodes, ascending, [n] int64. Raises ValueError: unknown split."""
@@ -100,14 +143,15 @@ class RandomSplit:
 class ColumnSplit:
     """Splits that a column of the store holds.
 
-    A store whose fact ``pretrain_on`` names a split pre-trains on that split's nodes: GraphSAGE's
-    division has no nodes of its own for pre-training.
-
     Attributes:
         column: [N] int, a position in ``SPLITS``; any other number is in no split.
+        pretrain_on: the split whose nodes pre-train, or ``all`` for every node of the type: a
+            division that has no nodes of its own for pre-training. By default the store's fact of
+            this name, or else ``pretrain``.
     """
 
     column: str = "split"
+    pretrain_on: str = ""
 
     def nodes(self, graph: HeteroGraph, node_type: str, split: str) -> np.ndarray:
         """Ids of one split's nodes, ascending, [n] int64.
@@ -115,7 +159,11 @@ class ColumnSplit:
         Raises:
             ValueError: unknown split, or nodes without such a column.
         """
-        wanted = graph.facts.get("pretrain_on", split) if split == "pretrain" else split
+        wanted = split
+        if split == "pretrain":
+            wanted = self.pretrain_on or graph.facts.get("pretrain_on", split)
+        if wanted == ALL:
+            return np.arange(graph.num_nodes(node_type))
         return np.flatnonzero(graph.column(node_type, self.column) == _number(wanted))
 
     def time_max(self, split: str) -> int:
@@ -127,3 +175,31 @@ def _number(split: str) -> int:
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}; available: {list(SPLITS)}")
     return SPLITS.index(split)
+
+
+_KINDS: dict[str, type] = {"time": TimeSplit, "random": RandomSplit, "column": ColumnSplit}
+
+
+def split_to_dict(split: Split) -> dict[str, Any]:
+    """A JSON-ready copy of one of the splits of this file."""
+    kind = next(name for name, cls in _KINDS.items() if isinstance(split, cls))
+    return {"by": kind, **asdict(split)}  # type: ignore[call-overload]
+
+
+def split_from_dict(record: Mapping[str, Any]) -> Split:
+    """The inverse of :func:`split_to_dict`.
+
+    Raises:
+        ValueError: unknown kind, or settings that this kind does not have.
+    """
+    settings = {name: value for name, value in record.items() if name != "by"}
+    kind = record.get("by")
+    if kind not in _KINDS:
+        raise ValueError(f"split: expected 'by' to be one of {list(_KINDS)}, got {kind!r}")
+    if "fractions" in settings:
+        settings["fractions"] = tuple(settings["fractions"])
+    try:
+        return _KINDS[kind](**settings)  # type: ignore[no-any-return]
+    except TypeError as error:
+        expected = [f.name for f in fields(_KINDS[kind])]
+        raise ValueError(f"split by {kind}: expected {expected}, got {sorted(settings)}") from error

@@ -68,7 +68,7 @@ class GPTGNN(nn.Module):
     Args:
         encoder: what is pre-trained.
         target: node type whose attributes and links are generated.
-        rel_stop_list: relations that are never masked.
+        rel_stop_list: relations that are never masked, see :meth:`Schema.is_named`.
         init_emb: [F] initial value of the learned input of attribute generation nodes.
         attr_columns: the feature columns that ``vec`` generates.
         attr_type: ``vec`` (cosine with the features) or ``text`` (LSTM over words).
@@ -127,9 +127,7 @@ class GPTGNN(nn.Module):
         self.titles = titles
         self.view = view
         self.relations = [
-            i
-            for i in schema.edge_types_into(target)
-            if schema.edge_types[i][1] not in self.rel_stop_list
+            i for i in schema.edge_types_into(target) if not schema.is_named(i, self.rel_stop_list)
         ]
         n_hid = encoder.n_hid
         self.scorers = nn.ModuleList(Matcher(n_hid, n_hid) for _ in self.relations)

@@ -80,7 +80,7 @@ def new_gpt_gnn(
     """The GPT-GNN objective for a dataset, its learned input at the mean of the target's features.
 
     Args:
-        dataset: has ``target``, ``rel_stop_list``, ``split`` and ``text_part``.
+        dataset: a :class:`GraphFacts`, or a class with its attributes, e.g. ``OAG``.
         attr_columns: the feature columns that ``vec`` generates, by default those of ``text_part``.
 
     Raises:
@@ -93,7 +93,7 @@ def new_gpt_gnn(
     gpt = _with_possible_queue(graph, dataset.target, gpt)
     titles = None
     if gpt.attr_type == "text":
-        titles = load_titles(graph, dataset.target, gpt.w2v_dir)
+        titles = load_titles(graph, dataset.target, dataset.text_column, gpt.w2v_dir)
     settings = {k: v for k, v in asdict(gpt).items() if k != "w2v_dir"}
     with seeded(seed, "objective"):
         return GPTGNN(

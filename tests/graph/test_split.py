@@ -22,7 +22,7 @@ def graph(tmp_path_factory):
 
 
 def test_time_split(graph):
-    split, time = TimeSplit(), graph.node_time("paper")
+    split, time = TimeSplit(2013, 2016, 2017), graph.node_time("paper")
     parts = {name: split.nodes(graph, "paper", name) for name in SPLITS}
     assert time[parts["pretrain"]].max() == 2013 and 1 in parts["pretrain"]
     assert set(time[parts["train"]]) == {2014, 2015, 2016}
@@ -37,9 +37,9 @@ def test_time_split(graph):
 
 def test_time_split_mistakes(graph):
     with pytest.raises(ValueError, match="unknown split 'dev'; available"):
-        TimeSplit().nodes(graph, "paper", "dev")
+        TimeSplit(2013, 2016, 2017).nodes(graph, "paper", "dev")
     with pytest.raises(ValueError, match="'venue' has no times to split by"):
-        TimeSplit().nodes(graph, "venue", "train")
+        TimeSplit(2013, 2016, 2017).nodes(graph, "venue", "train")
 
 
 def test_random_split(graph):

@@ -34,7 +34,7 @@ def saved(path: Path, words: list[str]) -> np.ndarray:
 def test_a_model_of_gensim(tmp_path: Path):
     words = ["eos", "neural", "bos", "graph"]
     vectors = saved(tmp_path / "w2v", words)
-    titles = load_titles(graph(), "paper", str(tmp_path / "w2v"))
+    titles = load_titles(graph(), "paper", w2v_dir=str(tmp_path / "w2v"))
     np.testing.assert_array_equal(titles.word_vectors.numpy(), vectors)
     assert (titles.bos, titles.eos) == (2, 0)
     assert [titles.rows[i].tolist() for i in range(3)] == [[3, 1, 3], [], [1]]
@@ -43,4 +43,4 @@ def test_a_model_of_gensim(tmp_path: Path):
 def test_vectors_without_an_end_of_title(tmp_path: Path):
     saved(tmp_path / "w2v", ["bos", "graph"])
     with pytest.raises(ValueError, match=r"w2v: the vocabulary lacks the word 'eos'"):
-        load_titles(graph(), "paper", str(tmp_path / "w2v"))
+        load_titles(graph(), "paper", w2v_dir=str(tmp_path / "w2v"))

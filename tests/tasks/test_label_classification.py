@@ -137,7 +137,7 @@ def test_mistakes(tmp_path, ten):
 def test_a_graph_with_times(tmp_path):
     year = [2010, 2014, 2015, 2016, 2017, 2017, 2018, 2019, 2020, 2012]
     graph = posts(tmp_path / "timed", time=year)
-    task = LabelClassification(graph, TimeSplit(), "def")
+    task = LabelClassification(graph, TimeSplit(2013, 2016, 2017), "def")
     assert task.items("train").tolist() == [1, 2, 3]
     assert task.times("test").tolist() == [2018, 2020]
     assert task.query("train", np.array([3])).time_max == 2016

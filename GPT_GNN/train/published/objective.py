@@ -79,12 +79,13 @@ def candidates(schema: Schema, target: str, rel_stop_list: Collection[str]) -> l
     graph's order.
     """
     into = [schema.edge_types[i] for i in schema.edge_types_into(target)]
+    stopped = [e for e in into if schema.is_named(schema.edge_type_id(e), rel_stop_list)]
     sources = dict.fromkeys([target, *(source for source, _, _ in into)])
     return [
         edge_type
         for source in sources
         for edge_type in into
-        if edge_type[0] == source and edge_type[1] not in rel_stop_list
+        if edge_type[0] == source and edge_type not in stopped
     ]
 
 

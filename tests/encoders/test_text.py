@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets import text
+from GPT_GNN.encoders import text
 
 TITLES = ["graph neural networks", "the graph of graphs", "machine translation of speech"] * 3
 

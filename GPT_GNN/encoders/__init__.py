@@ -1,0 +1,1 @@
+"""Columns of values to features, by name: texts, numbers, categories."""

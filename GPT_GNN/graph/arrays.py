@@ -1,0 +1,205 @@
+"""A graph in memory, as arrays, to a store: what tables and PyG's data objects come to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from GPT_GNN.graph.build import GraphBuilder, build_graph
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.inverse import find_inverses
+from GPT_GNN.graph.split import SPLITS, Split, TimeSplit
+from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.graph.times import check_span
+from GPT_GNN.graph.words import add_words
+from GPT_GNN.schema import EdgeType
+
+VIEWS = ("pretrain", "finetune", "original")  # the tasks' names for them; all are the same here
+
+
+@dataclass
+class NodeArrays:
+    """The nodes of one type.
+
+    Attributes:
+        num_nodes: N.
+        features: name of a part -> [N, width] floats; parts lie side by side in this order.
+        columns: name -> [N] or [N, C] numbers, or N strings.
+        time: [N] int32, NO_TIME for none; None for a type without times.
+    """
+
+    num_nodes: int
+    features: dict[str, np.ndarray] = field(default_factory=dict)
+    columns: dict[str, np.ndarray | Sequence[str]] = field(default_factory=dict)
+    time: np.ndarray | None = None
+
+
+@dataclass
+class EdgeArrays:
+    """The edges of one type.
+
+    Attributes:
+        src, dst: [E] int, ids of the source and the target type.
+        time: [E] int32, NO_TIME for none; None for edges without times of their own.
+        inverse: name of the relation that holds the same links the other way round, its own name
+            for a symmetric one; empty: see :func:`find_inverses`.
+        multigraph: keep edges between the same ends at several times, not the earliest only.
+    """
+
+    src: np.ndarray
+    dst: np.ndarray
+    time: np.ndarray | None = None
+    inverse: str = ""
+    multigraph: bool = False
+
+
+def write_graph(
+    path: str | os.PathLike[str],
+    nodes: Mapping[str, NodeArrays],
+    edges: Mapping[EdgeType, EdgeArrays],
+    task: GraphFacts | None = None,
+    facts: Mapping[str, Any] | None = None,
+    times_declared: bool = False,
+    extend: Callable[[GraphBuilder], None] | None = None,
+) -> HeteroGraph:
+    """Write a store, all or nothing, and open it.
+
+    Edges without times of their own, of which an end has a time, take the later of their ends'
+    times: a link is not there before what it joins, and a sample up to a time must not reach beyond
+    it. Where ``task`` names a text column, word vectors are trained on the texts of the nodes that
+    pre-training may know (see :func:`known_nodes`).
+
+    Args:
+        path: the folder to create or replace.
+        task: becomes the fact ``task``.
+        facts: further facts.
+        times_declared: whether someone said what the times' unit is, see :func:`check_span`.
+        extend: adds to the builder what has no place here.
+
+    Raises:
+        ValueError: arrays that do not fit each other, ids out of range, features that are not
+            finite, relations of which it is unclear whether they are inverses, times of no unit.
+    """
+    timed = {edge_type: _with_times(nodes, edge_type, e) for edge_type, e in edges.items()}
+    all_times = [n.time for n in nodes.values()] + [e.time for e in timed.values()]
+    warning = check_span([t for t in all_times if t is not None], times_declared)
+    if warning:
+        tqdm.write(f"warning: {warning}")
+    inverse = find_inverses(
+        {edge_type: (e.src, e.dst) for edge_type, e in edges.items()},
+        {edge_type: e.inverse for edge_type, e in edges.items() if e.inverse},
+    )
+    with build_graph(path, VIEWS) as builder:
+        builder.facts = dict(facts or {}) | ({"task": task.to_dict()} if task else {})
+        for node_type, arrays in nodes.items():
+            _write_nodes(builder, node_type, arrays)
+        for edge_type in timed:
+            builder.add_relation(
+                edge_type, inverse[edge_type], _is_multigraph(edge_type, edges, inverse)
+            )
+        for edge_type, e in timed.items():
+            builder.add_edges(edge_type, e.src, e.dst, e.time)
+        if task and task.text_column:
+            texts = [str(text) for text in nodes[task.target].columns[task.text_column]]
+            known = known_nodes(nodes[task.target], task.split)
+            add_words(builder, task.target, task.text_column, texts, known)
+        if extend:
+            extend(builder)
+    return HeteroGraph.open(path)
+
+
+def known_nodes(nodes: NodeArrays, split: Split) -> np.ndarray:
+    """Ids of the nodes that what is learned before pre-training may see: word vectors, encoders.
+
+    Under a split by time those up to pre-training's bound, and those without a time; under another
+    one all, since the graph is then one that is known as a whole, labels apart.
+    """
+    if nodes.time is None or not isinstance(split, TimeSplit):
+        return np.arange(nodes.num_nodes)
+    return np.flatnonzero(nodes.time <= split.pretrain_until)
+
+
+def split_numbers(masks: Mapping[str, np.ndarray | None]) -> np.ndarray:
+    """The column of a :class:`ColumnSplit` from a mask for each split.
+
+    Args:
+        masks: a name of ``SPLITS`` -> [N] bool, or None for a split without nodes.
+
+    Returns:
+        [N] int8, the position in ``SPLITS``, -1 for none.
+
+    Raises:
+        ValueError: a node is in two splits.
+    """
+    given = {name: np.asarray(mask, dtype=bool) for name, mask in masks.items() if mask is not None}
+    total = sum(mask.astype(np.int64) for mask in given.values())
+    if np.max(total, initial=0) > 1:
+        node = int(np.argmax(total > 1))
+        both = [name for name, mask in given.items() if mask[node]]
+        raise ValueError(f"node {node} is in {' and in '.join(both)}: expected one split at most")
+    numbers = np.full(len(next(iter(given.values()))), -1, dtype=np.int8)
+    for name, mask in given.items():
+        numbers[mask] = SPLITS.index(name)
+    return numbers
+
+
+def _write_nodes(builder: GraphBuilder, node_type: str, arrays: NodeArrays) -> None:
+    n = arrays.num_nodes
+    builder.add_node_type(node_type, n)
+    for name, values in arrays.features.items():
+        if values.ndim != 2 or len(values) != n:
+            raise ValueError(
+                f"features {name!r} of {node_type!r}: expected [{n}, width], got {values.shape}"
+            )
+        finite = np.isfinite(values).all(1)
+        if not finite.all():
+            raise ValueError(
+                f"features {name!r} of {node_type!r}: expected finite numbers, node "
+                f"{int(np.argmin(finite))} has others"
+            )
+        if values.shape[1]:
+            builder.create_feature(node_type, name, values.shape[1])[:] = values
+    if arrays.time is not None:
+        builder.add_column(node_type, "time", arrays.time)
+    for name, column in arrays.columns.items():
+        if isinstance(column, np.ndarray) and column.dtype.kind in "biuf":
+            builder.add_column(node_type, name, column)
+        else:
+            builder.add_ragged(node_type, name, [str(value) for value in column])
+
+
+def _with_times(
+    nodes: Mapping[str, NodeArrays], edge_type: EdgeType, edges: EdgeArrays
+) -> EdgeArrays:
+    ends = [(edge_type[0], edges.src), (edge_type[2], edges.dst)]
+    unknown = sorted({node_type for node_type, _ in ends} - set(nodes))
+    if unknown:
+        raise ValueError(f"{edge_type}: no nodes of type {unknown[0]!r}; given: {list(nodes)}")
+    known = [(nodes[t].time, np.asarray(ids)) for t, ids in ends if nodes[t].time is not None]
+    if edges.time is not None or not known:
+        return edges
+    for node_type, ids in ends:
+        n = nodes[node_type].num_nodes
+        if len(ids) and not (0 <= np.min(ids) and np.max(ids) < n):
+            raise ValueError(
+                f"{edge_type}: expected {node_type} ids in [0, {n}), got {np.min(ids)} .. "
+                f"{np.max(ids)}"
+            )
+    time = np.full(len(edges.src), NO_TIME, dtype=np.int32)  # earlier than any time
+    for times, ids in known:
+        assert times is not None
+        time = np.maximum(time, times[ids])
+    return EdgeArrays(edges.src, edges.dst, time, edges.inverse, edges.multigraph)
+
+
+def _is_multigraph(
+    edge_type: EdgeType, edges: Mapping[EdgeType, EdgeArrays], inverse: Mapping[EdgeType, str]
+) -> bool:
+    """A relation is one when it or its inverse is declared so."""
+    twin = edges.get((edge_type[2], inverse[edge_type], edge_type[0]))
+    return edges[edge_type].multigraph or (twin is not None and twin.multigraph)

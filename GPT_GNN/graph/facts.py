@@ -1,0 +1,68 @@
+"""What pre-training and fine-tuning have to know about a graph, beside the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from GPT_GNN.graph.split import RandomSplit, Split, split_from_dict, split_to_dict
+from GPT_GNN.graph.store import HeteroGraph
+
+
+@dataclass(frozen=True)
+class GraphFacts:
+    """Facts of a graph that a store may hold and a flag may override.
+
+    Attributes:
+        target: the node type that is pre-trained and predicted.
+        rel_stop_list: relations into it that are never masked, see :meth:`Schema.is_named`.
+        split: of its nodes.
+        text_part: the feature part whose generation ``vec`` pre-trains; empty: all features.
+        text_column: the text that ``text`` generates; empty: none.
+        label: the column of its classes; empty: none.
+    """
+
+    target: str
+    rel_stop_list: tuple[str, ...] = ()
+    split: Split = RandomSplit()
+    text_part: str = ""
+    text_column: str = ""
+    label: str = ""
+
+    @classmethod
+    def of(cls, dataset: Any) -> GraphFacts:
+        """The facts of a dataset class, e.g. ``OAG``."""
+        return cls(**{f.name: getattr(dataset, f.name) for f in fields(cls)})
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready copy, the fact ``task`` of a store."""
+        record = {f.name: getattr(self, f.name) for f in fields(self)}
+        return record | {
+            "rel_stop_list": list(self.rel_stop_list),
+            "split": split_to_dict(self.split),
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> GraphFacts:
+        """The inverse of :meth:`to_dict`.
+
+        Raises:
+            ValueError: an unknown entry, or a split that is none.
+        """
+        expected = [f.name for f in fields(cls)]
+        unknown = sorted(set(record) - set(expected))
+        if unknown or "target" not in record:
+            raise ValueError(f"facts of a graph: expected {expected}, got {sorted(record)}")
+        values = dict(record)
+        if "rel_stop_list" in values:
+            values["rel_stop_list"] = tuple(values["rel_stop_list"])
+        if "split" in values:
+            values["split"] = split_from_dict(values["split"])
+        return cls(**values)
+
+    @classmethod
+    def stored(cls, graph: HeteroGraph) -> GraphFacts | None:
+        """The facts that a store holds about itself, or None."""
+        record = graph.facts.get("task")
+        return None if record is None else cls.from_dict(record)
