@@ -85,7 +85,7 @@ def write_graph(
         ValueError: arrays that do not fit each other, ids out of range, features that are not
             finite, relations of which it is unclear whether they are inverses, times of no unit.
     """
-    timed = {edge_type: _with_times(nodes, edge_type, e) for edge_type, e in edges.items()}
+    timed = {edge_type: with_times(nodes, edge_type, e) for edge_type, e in edges.items()}
     all_times = [n.time for n in nodes.values()] + [e.time for e in timed.values()]
     warning = check_span([t for t in all_times if t is not None], times_declared)
     if warning:
@@ -148,6 +148,35 @@ def split_numbers(masks: Mapping[str, np.ndarray | None]) -> np.ndarray:
     return numbers
 
 
+def with_times(
+    nodes: Mapping[str, NodeArrays], edge_type: EdgeType, edges: EdgeArrays
+) -> EdgeArrays:
+    """Edges with the times that a store has: their own, or else the later of their ends'.
+
+    Raises:
+        ValueError: an end of an unknown type, or an id out of range.
+    """
+    ends = [(edge_type[0], edges.src), (edge_type[2], edges.dst)]
+    unknown = sorted({node_type for node_type, _ in ends} - set(nodes))
+    if unknown:
+        raise ValueError(f"{edge_type}: no nodes of type {unknown[0]!r}; given: {list(nodes)}")
+    known = [(nodes[t].time, np.asarray(ids)) for t, ids in ends if nodes[t].time is not None]
+    if edges.time is not None or not known:
+        return edges
+    for node_type, ids in ends:
+        n = nodes[node_type].num_nodes
+        if len(ids) and not (0 <= np.min(ids) and np.max(ids) < n):
+            raise ValueError(
+                f"{edge_type}: expected {node_type} ids in [0, {n}), got {np.min(ids)} .. "
+                f"{np.max(ids)}"
+            )
+    time = np.full(len(edges.src), NO_TIME, dtype=np.int32)  # earlier than any time
+    for times, ids in known:
+        assert times is not None
+        time = np.maximum(time, times[ids])
+    return EdgeArrays(edges.src, edges.dst, time, edges.inverse, edges.multigraph)
+
+
 def _write_nodes(builder: GraphBuilder, node_type: str, arrays: NodeArrays) -> None:
     n = arrays.num_nodes
     builder.add_node_type(node_type, n)
@@ -171,30 +200,6 @@ def _write_nodes(builder: GraphBuilder, node_type: str, arrays: NodeArrays) -> N
             builder.add_column(node_type, name, column)
         else:
             builder.add_ragged(node_type, name, [str(value) for value in column])
-
-
-def _with_times(
-    nodes: Mapping[str, NodeArrays], edge_type: EdgeType, edges: EdgeArrays
-) -> EdgeArrays:
-    ends = [(edge_type[0], edges.src), (edge_type[2], edges.dst)]
-    unknown = sorted({node_type for node_type, _ in ends} - set(nodes))
-    if unknown:
-        raise ValueError(f"{edge_type}: no nodes of type {unknown[0]!r}; given: {list(nodes)}")
-    known = [(nodes[t].time, np.asarray(ids)) for t, ids in ends if nodes[t].time is not None]
-    if edges.time is not None or not known:
-        return edges
-    for node_type, ids in ends:
-        n = nodes[node_type].num_nodes
-        if len(ids) and not (0 <= np.min(ids) and np.max(ids) < n):
-            raise ValueError(
-                f"{edge_type}: expected {node_type} ids in [0, {n}), got {np.min(ids)} .. "
-                f"{np.max(ids)}"
-            )
-    time = np.full(len(edges.src), NO_TIME, dtype=np.int32)  # earlier than any time
-    for times, ids in known:
-        assert times is not None
-        time = np.maximum(time, times[ids])
-    return EdgeArrays(edges.src, edges.dst, time, edges.inverse, edges.multigraph)
 
 
 def _is_multigraph(

@@ -170,6 +170,28 @@ class HeteroGraph:
                 raise StoreError(f"{file}: expected {entry['bytes']} bytes, found {found}")
         return cls(path, meta)
 
+    @classmethod
+    def from_hetero_data(
+        cls, data: Any, path: str | os.PathLike[str], **settings: Any
+    ) -> HeteroGraph:
+        """A PyG ``HeteroData`` as a store; :mod:`GPT_GNN.graph.hetero_data` has the settings."""
+        from GPT_GNN.graph.hetero_data import from_hetero_data  # needs PyG
+
+        return from_hetero_data(data, path, **settings)
+
+    @classmethod
+    def from_data(cls, data: Any, path: str | os.PathLike[str], **settings: Any) -> HeteroGraph:
+        """A PyG ``Data`` as a store of one node type and one relation; settings as above."""
+        from GPT_GNN.graph.hetero_data import from_data  # needs PyG
+
+        return from_data(data, path, **settings)
+
+    def to_hetero_data(self, view: str | None = None) -> Any:
+        """The whole store in memory as a PyG ``HeteroData``."""
+        from GPT_GNN.graph.hetero_data import to_hetero_data  # needs PyG
+
+        return to_hetero_data(self, view)
+
     def verify(self) -> None:
         """Read every file and compare its SHA-256. Raises StoreError naming the first bad one."""
         for name, entry in self.meta["files"].items():

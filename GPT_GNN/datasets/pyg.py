@@ -1,0 +1,94 @@
+"""Data sets that PyG reads, as stores.
+
+python -m GPT_GNN.datasets.pyg HGB-DBLP ../data/hgb_dblp --root ../data/hgb
+python -m GPT_GNN.datasets.pyg Cora ../data/cora --root ../data/planetoid
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from GPT_GNN.config import Parser
+from GPT_GNN.datasets.builtin import data_folder
+from GPT_GNN.graph.hetero_data import from_data, from_hetero_data
+from GPT_GNN.graph.store import HeteroGraph
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set of PyG and what its store has to be told.
+
+    Attributes:
+        name: of the class in ``torch_geometric.datasets``.
+        arguments: of the class, beside ``root``.
+        settings: of :func:`GPT_GNN.graph.hetero_data.from_hetero_data`.
+    """
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+DATASETS = {
+    **{f"HGB-{name}": Source("HGBDataset", {"name": name}) for name in ("ACM", "DBLP", "IMDB")},
+    **{name: Source("Planetoid", {"name": name}) for name in ("Cora", "CiteSeer", "PubMed")},
+    "OGB_MAG": Source("OGB_MAG", settings={"time": {"paper": "year"}}),
+    "DBLP": Source("DBLP"),
+    "IMDB": Source("IMDB"),
+    "AMiner": Source(
+        "AMiner", settings={"target": "author", "degrees": ("author", "paper", "venue")}
+    ),
+}
+
+
+def build(
+    name: str, path: str | os.PathLike[str], root: str | os.PathLike[str], seed: int = 0
+) -> HeteroGraph:
+    """Read a data set with PyG, which fetches it where there is a network, and write a store.
+
+    PyG's own code reads the files; some it unpickles.
+
+    Args:
+        name: a key of ``DATASETS``.
+        path: the folder to create or replace.
+        root: the folder in which PyG keeps the data set.
+        seed: see :func:`GPT_GNN.graph.hetero_data.from_hetero_data`.
+
+    Raises:
+        ValueError: an unknown name, or see there.
+        OSError: the files are not there and cannot be fetched.
+    """
+    from torch_geometric import datasets
+
+    if name not in DATASETS:
+        raise ValueError(f"unknown data set {name!r}; available: {sorted(DATASETS)}")
+    source = DATASETS[name]
+    data = getattr(datasets, source.name)(os.fspath(root), **source.arguments)[0]
+    write = from_hetero_data if hasattr(data, "node_types") else from_data
+    return write(data, path, seed=seed, **source.settings)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Build a store and print what is in it."""
+    parser = Parser(__doc__)
+    parser.add_argument("name", choices=sorted(DATASETS), help="data set")
+    parser.add_argument("output", help="store to write")
+    parser.add_argument("--root", default="", help="PyG's folder; empty: data/pyg/<name>")
+    parser.add_argument("--seed", type=int, default=0, help="of drawn splits")
+    args = parser.parse_args(argv)
+    root = args.root or Path(data_folder()) / "pyg" / args.name
+    try:
+        print(build(args.name, args.output, root, args.seed).summary())
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,372 @@
+"""PyG's ``HeteroData`` and ``Data`` to a store, and a store to a ``HeteroData``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch_geometric.data import Data, HeteroData
+from tqdm import tqdm
+
+from GPT_GNN.encoders.text import sample_to_fit, text_encoder
+from GPT_GNN.graph.arrays import (
+    EdgeArrays,
+    NodeArrays,
+    known_nodes,
+    split_numbers,
+    with_times,
+    write_graph,
+)
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.split import ALL, SPLITS, ColumnSplit, RandomSplit, Split, TimeSplit
+from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.graph.times import TimeBins
+from GPT_GNN.rng import derive
+from GPT_GNN.schema import EdgeType
+
+NODE, LINK = "node", "to"  # the types of a graph that has one of each
+VALID_SHARE = 0.2  # of the training nodes, where nothing says which validate; HGB's share
+MASKS = {
+    "pretrain": "pretrain_mask",
+    "train": "train_mask",
+    "valid": "val_mask",
+    "test": "test_mask",
+}
+
+Times = str | Mapping[str | EdgeType, Any] | None
+
+
+def from_hetero_data(
+    data: HeteroData,
+    path: str | os.PathLike[str],
+    target: str = "",
+    label: str = "y",
+    time: Times = None,
+    text: Mapping[str, str | Sequence[str]] | None = None,
+    inverse: Mapping[EdgeType, str] | None = None,
+    multigraph: Collection[EdgeType] = (),
+    degrees: Collection[str] = (),
+    rel_stop_list: Collection[str] = (),
+    split: Split | None = None,
+    time_bins: TimeBins | None = None,
+    text_features: str = "tfidf",
+    text_dim: int = 256,
+    seed: int = 0,
+) -> HeteroGraph:
+    """Write a store and open it.
+
+    A node type's ``x`` becomes its features and every other attribute with an entry a node a column
+    of that name; a type may have neither. Edge attributes other than times are not used by any
+    encoder here and are left out, with a line that says so. Untimed parallel edges are one edge.
+
+    Args:
+        data: the graph; not changed.
+        path: the folder to create or replace.
+        target: the node type to pre-train and predict; by default the only one that has ``label``,
+            or the only one.
+        label: attribute of the target's classes: [N] integers, negative for none, or [N, C] of 0
+            and 1 for several classes a node.
+        time: name of the attribute that holds times wherever a type has one, or per node type or
+            edge type a name or [N] or [E] values; see ``time_bins``. Edges without one of their own
+            take the later of their ends' times.
+        text: per node type the name of an attribute that is a list of strings, or such a list. It
+            becomes the feature part ``text``, and the target's is what ``--attr_type text``
+            generates.
+        inverse: per edge type the name of the relation that holds the same links the other way
+            round, its own for a symmetric one. By default found in the edges, see
+            :func:`GPT_GNN.graph.inverse.find_inverses`.
+        multigraph: edge types whose parallel edges at several times are all kept.
+        degrees: node types that get the feature part ``degree``: log(1 + number of edges) in each
+            relation that they are in, on their side of it, of the edges that pre-training may know.
+            For types without other features, whose nodes would otherwise look all the same.
+        rel_stop_list: relations that pre-training never masks, see :meth:`Schema.is_named`.
+        split: of the target's nodes. By default ``train_mask``, ``val_mask`` and ``test_mask``
+            (with ``pretrain_mask`` if there is one, else all nodes pre-train; without ``val_mask``
+            a fifth of the training nodes validates, drawn with the seed); or else by time, with 70,
+            10, 10 and 10 % of the nodes; or else at random.
+        time_bins: how times become whole numbers; by default they are that already.
+        text_features: ``tfidf``, or a sentence-transformers model (name or path).
+        text_dim: width of ``tfidf``.
+        seed: of the drawn validation nodes, of the random split, text features and word vectors.
+
+    Raises:
+        ValueError: attributes of another shape or kind than said, names that are not there,
+            relations of which it is unclear whether they are inverses, times of no unit.
+    """
+    bins = time_bins or TimeBins()
+    nodes = {t: _nodes(data, t) for t in data.node_types}
+    edges = {
+        e: _edges(data, e, (inverse or {}).get(e, ""), e in multigraph) for e in data.edge_types
+    }
+    _check_known("inverse or multigraph", {*(inverse or {}), *multigraph}, edges)
+    for key, values in _times(data, time).items():
+        if key in nodes:
+            nodes[key].time = bins(_entries(values, nodes[key].num_nodes, f"{key} times"))
+        else:
+            count = len(edges[key].src)
+            edges[key].time = bins(_entries(values, count, f"{key} times"))
+    texts = {t: _texts(data, t, value) for t, value in (text or {}).items()}
+    target = target or _only_target(nodes, label)
+    if target not in nodes:
+        raise ValueError(f"target: no node type {target!r}; available: {list(nodes)}")
+    split = split or _split(data, nodes[target], target, seed)
+    for node_type, values in texts.items():
+        if node_type not in nodes:
+            raise ValueError(f"text: no node type {node_type!r}; available: {list(nodes)}")
+        nodes[node_type].columns["text"] = values
+        nodes[node_type].features["text"] = _text_features(
+            values, known_nodes(nodes[node_type], split), text_features, text_dim, seed
+        )
+    _check_known("degrees", degrees, nodes)
+    for node_type in degrees:
+        nodes[node_type].features["degree"] = _degrees(node_type, nodes, edges, split)
+    if label not in nodes[target].columns:
+        label = ""
+    task = GraphFacts(
+        target=target,
+        rel_stop_list=tuple(rel_stop_list),
+        split=split,
+        text_part="text" if target in texts else "",
+        text_column="text" if target in texts else "",
+        label=label,
+    )
+    facts = {"dataset": "hetero_data", "time_bins": {"unit": bins.unit, "bin": bins.bin}}
+    return write_graph(path, nodes, edges, task, facts, times_declared=time_bins is not None)
+
+
+def from_data(data: Data, path: str | os.PathLike[str], **settings: Any) -> HeteroGraph:
+    """The same from a ``Data``: one node type ``node``, one relation ``to``.
+
+    A ``Data`` with ``node_type`` and ``edge_type`` is made a ``HeteroData`` by PyG first.
+
+    Args:
+        settings: of :func:`from_hetero_data`.
+
+    Raises:
+        ValueError: see there; or a graph without edges.
+    """
+    if "edge_type" in data or "node_type" in data:
+        return from_hetero_data(data.to_heterogeneous(), path, **settings)
+    if data.edge_index is None:
+        raise ValueError("expected a Data with edge_index, found none")
+    hetero = HeteroData()
+    hetero[NODE].num_nodes = data.num_nodes
+    edge_type = (NODE, LINK, NODE)
+    for name, value in data.to_dict().items():
+        is_edge = name == "edge_index" or data.is_edge_attr(name)
+        hetero[edge_type if is_edge else NODE][name] = value
+    return from_hetero_data(hetero, path, **settings)
+
+
+def to_hetero_data(graph: HeteroGraph, view: str | None = None) -> HeteroData:
+    """A store as a ``HeteroData``, in memory: features ``x``, columns, ``time``, and all edges.
+
+    The node and edge types come in the store's order, inverses among them; edges are sorted by
+    (target, time, source). Strings are lists. A column of splits becomes ``train_mask`` and its
+    like.
+
+    Args:
+        view: the features to take; by default the first that the store has.
+    """
+    data = HeteroData()
+    view = view or graph.views[0]
+    task = GraphFacts.stored(graph)
+    for node_type in graph.node_types:
+        store, n = data[node_type], graph.num_nodes(node_type)
+        store.num_nodes = n
+        if graph.feature_dim(node_type):
+            store.x = torch.from_numpy(graph.gather_features(node_type, np.arange(n), view))
+        for name in graph.columns(node_type):
+            if not graph.is_ragged(node_type, name):
+                store[name] = torch.from_numpy(np.array(graph.column(node_type, name)))
+                continue
+            rows = graph.ragged(node_type, name)
+            is_text = rows.values.dtype == np.uint8
+            store[name] = [rows.text(i) if is_text else rows[i].tolist() for i in range(n)]
+        if task and node_type == task.target and isinstance(task.split, ColumnSplit):
+            numbers = graph.column(node_type, task.split.column)
+            for number, split in enumerate(SPLITS):
+                if (numbers == number).any():
+                    store[MASKS[split]] = torch.from_numpy(numbers == number)
+    for edge_type in graph.edge_types:
+        csr = graph.csr(edge_type)
+        ends = np.stack([csr.indices, csr.targets()]).astype(np.int64)
+        data[edge_type].edge_index = torch.from_numpy(ends)
+        if csr.time is not None:
+            data[edge_type].time = torch.from_numpy(csr.time.copy())
+    return data
+
+
+def _nodes(data: HeteroData, node_type: str) -> NodeArrays:
+    store = data[node_type]
+    n = store.num_nodes
+    if n is None:
+        raise ValueError(f"{node_type!r}: expected x or num_nodes, found {list(store.keys())}")
+    arrays = NodeArrays(int(n))
+    for name, value in store.items():
+        if name == "y" and "y_index" in store:  # classes of some nodes only
+            value = _scattered(_array(value), _array(store["y_index"]), arrays.num_nodes)
+        if name == "x":
+            x = _array(value)
+            arrays.features["x"] = x[:, None] if x.ndim == 1 else x
+        elif name in ("num_nodes", *MASKS.values()):
+            continue
+        elif isinstance(value, (torch.Tensor, np.ndarray)) and len(value) == n:
+            column = _array(value)
+            arrays.columns[name] = column[:, 0] if column.shape[1:] == (1,) else column
+        elif isinstance(value, list) and len(value) == n and all(isinstance(v, str) for v in value):
+            arrays.columns[name] = value
+    return arrays
+
+
+def _edges(data: HeteroData, edge_type: EdgeType, inverse: str, multigraph: bool) -> EdgeArrays:
+    store = data[edge_type]
+    if "edge_index" not in store:
+        raise ValueError(f"{edge_type}: expected edge_index, found {list(store.keys())}")
+    ends = _array(store["edge_index"])
+    if ends.ndim != 2 or len(ends) != 2 or ends.dtype.kind not in "iu":
+        # An empty list of edges is a float tensor of one dimension in some data sets.
+        if ends.size:
+            raise ValueError(
+                f"{edge_type}: expected edge_index [2, E] of integers, found {ends.dtype} of "
+                f"shape {ends.shape}"
+            )
+        ends = np.empty((2, 0), dtype=np.int64)
+    unused = [name for name in ("edge_attr", "edge_weight") if name in store]
+    if unused:
+        tqdm.write(f"note: {edge_type}: {' and '.join(unused)} left out, no encoder reads it")
+    return EdgeArrays(ends[0], ends[1], inverse=inverse, multigraph=multigraph)
+
+
+def _times(data: HeteroData, time: Times) -> dict[Any, Any]:
+    """Values by node type or edge type."""
+    types = [*data.node_types, *data.edge_types]
+    if time is None:
+        return {}
+    if isinstance(time, str):
+        found = {key: data[key][time] for key in types if time in data[key]}
+        if not found:
+            raise ValueError(f"time: no node type and no edge type has an attribute {time!r}")
+        return found
+    _check_known("time", time, types)
+    return {
+        key: _attribute(data, key, value) if isinstance(value, str) else value
+        for key, value in time.items()
+    }
+
+
+def _texts(data: HeteroData, node_type: str, value: str | Sequence[str]) -> list[str]:
+    _check_known("text", [node_type], data.node_types)
+    texts = _attribute(data, node_type, value) if isinstance(value, str) else value
+    n = data[node_type].num_nodes
+    if len(texts) != n or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"text of {node_type!r}: expected {n} strings, found {len(texts)} entries")
+    return list(texts)
+
+
+def _attribute(data: HeteroData, key: Any, name: str) -> Any:
+    if name not in data[key]:
+        raise ValueError(f"{key}: no attribute {name!r}; available: {list(data[key].keys())}")
+    return data[key][name]
+
+
+def _check_known(what: str, keys: Collection[Any], available: Collection[Any]) -> None:
+    unknown = [key for key in keys if key not in available]
+    if unknown:
+        raise ValueError(f"{what}: unknown type {unknown[0]}; available: {list(available)}")
+
+
+def _entries(values: Any, count: int, what: str) -> np.ndarray:
+    array = _array(values)
+    array = array[:, 0] if array.shape[1:] == (1,) else array
+    if array.shape != (count,):
+        raise ValueError(f"{what}: expected {count} values, found shape {array.shape}")
+    return array
+
+
+def _scattered(values: np.ndarray, nodes: np.ndarray, n: int) -> np.ndarray:
+    """Classes of some nodes as a column of all, [n] int64, -1 for none."""
+    out = np.full(n, -1, dtype=np.int64)
+    out[nodes] = values
+    return out
+
+
+def _array(values: Any) -> np.ndarray:
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        return values.to_dense().numpy() if values.layout != torch.strided else values.numpy()
+    return np.asarray(values)
+
+
+def _degrees(
+    node_type: str,
+    nodes: Mapping[str, NodeArrays],
+    edges: Mapping[EdgeType, EdgeArrays],
+    split: Split,
+) -> np.ndarray:
+    """[N, number of sides of relations that the type is on] float32."""
+    n = nodes[node_type].num_nodes
+    counts = []
+    for edge_type, arrays in edges.items():
+        time = with_times(nodes, edge_type, arrays).time
+        known = np.ones(len(arrays.src), dtype=bool)
+        if time is not None and isinstance(split, TimeSplit):
+            known = time <= split.pretrain_until
+        for end, ids in ((edge_type[0], arrays.src), (edge_type[2], arrays.dst)):
+            if end == node_type:
+                counts.append(np.bincount(ids[known], minlength=n))
+    return np.log1p(np.array(counts, dtype=np.float32).reshape(len(counts), n).T)
+
+
+def _only_target(nodes: Mapping[str, NodeArrays], label: str) -> str:
+    labelled = [t for t, arrays in nodes.items() if label in arrays.columns]
+    for candidates in (labelled, list(nodes)):
+        if len(candidates) == 1:
+            return candidates[0]
+    raise ValueError(
+        f"target: {labelled or 'no node types'} have a label {label!r}; expected target= to say "
+        f"which of {list(nodes)} is pre-trained"
+    )
+
+
+def _split(data: HeteroData, nodes: NodeArrays, target: str, seed: int) -> Split:
+    """The split that the data have; masks become the target's column ``split``."""
+    masks = {name: _mask(data, target, mask) for name, mask in MASKS.items()}
+    train = masks["train"]
+    if train is None:
+        if nodes.time is not None and (nodes.time != NO_TIME).any():
+            return TimeSplit.at_quantiles(nodes.time)
+        return RandomSplit(seed=seed)
+    if masks["valid"] is None:
+        labelled = np.flatnonzero(train)
+        chosen = derive(seed, "validation").permutation(labelled)
+        masks["valid"] = np.zeros_like(train)
+        masks["valid"][chosen[: int(len(labelled) * VALID_SHARE)]] = True
+        masks["train"] = train & ~masks["valid"]
+    nodes.columns["split"] = split_numbers(masks)
+    return ColumnSplit("split", "pretrain" if masks["pretrain"] is not None else ALL)
+
+
+def _mask(data: HeteroData, target: str, name: str) -> np.ndarray | None:
+    if name not in data[target]:
+        return None
+    mask = _array(data[target][name])
+    n = data[target].num_nodes
+    if mask.shape != (n,) or mask.dtype != np.bool_:
+        raise ValueError(
+            f"{name} of {target!r}: expected [{n}] booleans, found {mask.dtype} of shape "
+            f"{mask.shape}"
+        )
+    return mask
+
+
+def _text_features(
+    texts: list[str], known: np.ndarray, name: str, dim: int, seed: int
+) -> np.ndarray:
+    """[N, width] float32; the encoder learns from texts that pre-training may know."""
+    encoder = text_encoder(name, dim, seed)
+    encoder.fit([texts[i] for i in sample_to_fit(known).tolist()])
+    return encoder.encode(texts)
