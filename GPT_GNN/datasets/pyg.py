@@ -64,12 +64,13 @@ def build(
         OSError: the files are not there and cannot be fetched.
     """
     from torch_geometric import datasets
+    from torch_geometric.data import HeteroData
 
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}; available: {sorted(DATASETS)}")
     source = DATASETS[name]
     data = getattr(datasets, source.name)(os.fspath(root), **source.arguments)[0]
-    write = from_hetero_data if hasattr(data, "node_types") else from_data
+    write = from_hetero_data if isinstance(data, HeteroData) else from_data
     return write(data, path, seed=seed, **source.settings)
 
 

@@ -341,11 +341,10 @@ def _split(data: HeteroData, nodes: NodeArrays, target: str, seed: int) -> Split
             return TimeSplit.at_quantiles(nodes.time)
         return RandomSplit(seed=seed)
     if masks["valid"] is None:
-        labelled = np.flatnonzero(train)
-        chosen = derive(seed, "validation").permutation(labelled)
-        masks["valid"] = np.zeros_like(train)
-        masks["valid"][chosen[: int(len(labelled) * VALID_SHARE)]] = True
-        masks["train"] = train & ~masks["valid"]
+        labelled = derive(seed, "validation").permutation(np.flatnonzero(train))
+        valid = np.zeros_like(train)
+        valid[labelled[: int(len(labelled) * VALID_SHARE)]] = True
+        masks |= {"train": train & ~valid, "valid": valid}
     nodes.columns["split"] = split_numbers(masks)
     return ColumnSplit("split", "pretrain" if masks["pretrain"] is not None else ALL)
 
