@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from GPT_GNN.graph.build import build_graph
-from GPT_GNN.graph.split import SPLITS, RandomSplit, TimeSplit
+from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 
 
@@ -53,3 +53,27 @@ def test_random_split(graph):
     assert split.time_max("train") == np.iinfo(np.int32).max
     with pytest.raises(ValueError, match="unknown split 'dev'"):
         split.nodes(graph, "paper", "dev")
+
+
+def test_bounds_at_quantiles():
+    time = np.repeat(np.arange(2000, 2010), 10)
+    split = TimeSplit.at_quantiles(np.append(time, NO_TIME))
+    assert split == TimeSplit(2006, 2007, 2008)
+
+
+def test_bounds_at_quantiles_leave_every_split_something():
+    time = np.array([1] * 97 + [2, 3, 4])
+    assert TimeSplit.at_quantiles(time) == TimeSplit(1, 2, 3)
+    assert TimeSplit.at_quantiles(np.array([1, 2, 3] + [4] * 97)) == TimeSplit(1, 2, 3)
+    with pytest.raises(ValueError, match="at least 4 distinct times, got 3"):
+        TimeSplit.at_quantiles(np.array([1, 2, 3, 3, NO_TIME]))
+
+
+def test_column_split_whose_every_node_pretrains(graph, tmp_path):
+    with build_graph(tmp_path / "g") as builder:
+        builder.add_node_type("n", 4)
+        builder.add_column("n", "split", np.array([1, -1, 2, 3]))
+    marked = HeteroGraph.open(tmp_path / "g")
+    assert ColumnSplit(pretrain_on="all").nodes(marked, "n", "pretrain").tolist() == [0, 1, 2, 3]
+    assert ColumnSplit(pretrain_on="train").nodes(marked, "n", "pretrain").tolist() == [0]
+    assert ColumnSplit().nodes(marked, "n", "pretrain").tolist() == []

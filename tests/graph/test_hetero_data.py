@@ -1,0 +1,268 @@
+"""PyG's data objects to a store and back: nothing lost, nothing guessed in silence."""
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.data import Data, HeteroData
+from torch_geometric.transforms import ToUndirected
+
+from GPT_GNN.batch.mask import mask_links
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit
+from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.graph.times import TimeBins
+from GPT_GNN.rng import derive
+from GPT_GNN.sampler.hgsampling import HGSampler
+
+WRITES, REV = ("author", "writes", "paper"), ("paper", "rev_writes", "author")
+CITES = ("paper", "cites", "paper")
+
+
+def academic(seed=0, papers=40, authors=25):
+    """Papers with features, classes, times and titles, authors without features."""
+    rng = derive(seed, "data")
+    data = HeteroData()
+    data["paper"].x = torch.from_numpy(rng.normal(size=(papers, 6)).astype(np.float32))
+    data["paper"].y = torch.from_numpy(rng.integers(0, 3, papers))
+    data["paper"].year = torch.from_numpy(rng.integers(2000, 2010, (papers, 1)))
+    data["paper"].title = [f"on topic {rng.integers(5)} again" for _ in range(papers)]
+    data["author"].num_nodes = authors
+    ends = rng.integers(0, [[authors], [papers]], (2, 80))
+    data[WRITES].edge_index = torch.from_numpy(ends)
+    data[CITES].edge_index = torch.from_numpy(np.unique(rng.integers(0, papers, (2, 60)), axis=1))
+    return data
+
+
+def pairs(edge_index):
+    return set(map(tuple, np.asarray(edge_index).T.tolist()))
+
+
+def test_there_and_back(tmp_path):
+    data = academic()
+    graph = HeteroGraph.from_hetero_data(data, tmp_path / "g", target="paper")
+    back = graph.to_hetero_data()
+    assert torch.equal(back["paper"].x, data["paper"].x)
+    assert torch.equal(back["paper"].y, data["paper"].y)
+    assert torch.equal(back["paper"].year, data["paper"].year[:, 0])
+    assert back["paper"].title == data["paper"].title
+    assert back["author"].num_nodes == 25 and "x" not in back["author"]
+    for edge_type in (WRITES, CITES):
+        assert pairs(back[edge_type].edge_index) == pairs(data[edge_type].edge_index)
+    assert pairs(back[REV].edge_index) == pairs(data[WRITES].edge_index.flip(0))
+    again = HeteroGraph.from_hetero_data(back, tmp_path / "again", target="paper")
+    assert again.schema == graph.schema and np.array_equal(again.edges, graph.edges)
+
+
+def test_masks_survive(tmp_path):
+    data = academic()
+    for i, name in enumerate(("train_mask", "val_mask", "test_mask")):
+        data["paper"][name] = torch.arange(40) % 4 == i
+    graph = HeteroGraph.from_hetero_data(data, tmp_path / "g")
+    facts = GraphFacts.stored(graph)
+    assert facts.split == ColumnSplit("split", "all") and facts.label == "y"
+    assert facts.split.nodes(graph, "paper", "valid").tolist() == list(range(1, 40, 4))
+    assert len(facts.split.nodes(graph, "paper", "pretrain")) == 40
+    back = graph.to_hetero_data()["paper"]
+    assert torch.equal(back.val_mask, data["paper"].val_mask) and "pretrain_mask" not in back
+
+
+def test_without_a_validation_mask_a_fifth_of_training_validates(tmp_path):
+    data = academic()
+    data["paper"].train_mask = torch.arange(40) < 20
+    data["paper"].test_mask = torch.arange(40) >= 20
+    graph = HeteroGraph.from_hetero_data(data, tmp_path / "g", seed=1)
+    split = GraphFacts.stored(graph).split
+    train, valid = (split.nodes(graph, "paper", name) for name in ("train", "valid"))
+    assert len(train) == 16 and len(valid) == 4
+    assert sorted([*train, *valid]) == list(range(20))
+    other = HeteroGraph.from_hetero_data(data, tmp_path / "h", seed=2)
+    assert split.nodes(other, "paper", "valid").tolist() != valid.tolist()
+
+
+def test_times_of_nodes_reach_their_edges_and_the_split(tmp_path):
+    data = academic()
+    graph = HeteroGraph.from_hetero_data(data, tmp_path / "g", target="paper", time="year")
+    year = data["paper"].year[:, 0].numpy()
+    assert np.array_equal(graph.node_time("paper"), year)
+    cites = graph.csr(CITES)
+    assert np.array_equal(cites.time, np.maximum(year[cites.indices], year[cites.targets()]))
+    writes = graph.csr(WRITES)
+    assert np.array_equal(writes.time, year[writes.targets()])
+    assert isinstance(GraphFacts.stored(graph).split, TimeSplit)
+
+
+def test_times_of_edges_in_seconds(tmp_path):
+    data = academic()
+    moments = torch.arange(80) * 40 * 86400
+    graph = HeteroGraph.from_hetero_data(
+        data,
+        tmp_path / "g",
+        target="paper",
+        time={WRITES: moments},
+        time_bins=TimeBins("seconds", "months"),
+    )
+    assert set(graph.csr(WRITES).time) <= set(range(110)) and graph.csr(CITES).time is None
+    assert graph.facts["time_bins"] == {"unit": "seconds", "bin": "months"}
+    with pytest.raises(ValueError, match="are no years: expected a rule"):
+        HeteroGraph.from_hetero_data(data, tmp_path / "h", target="paper", time={WRITES: moments})
+
+
+def test_texts_become_features_and_words(tmp_path):
+    graph = HeteroGraph.from_hetero_data(
+        academic(), tmp_path / "g", target="paper", text={"paper": "title"}, text_dim=4
+    )
+    assert graph.feature_parts("paper") == {"x": slice(0, 6), "text": slice(6, 10)}
+    facts = GraphFacts.stored(graph)
+    assert (facts.text_part, facts.text_column) == ("text", "text")
+    assert "topic" in graph.words()
+
+
+def test_degrees_of_a_type_without_features(tmp_path):
+    data = academic()
+    graph = HeteroGraph.from_hetero_data(data, tmp_path / "g", target="paper", degrees=["author"])
+    count = np.bincount(data[WRITES].edge_index[0], minlength=25)
+    found = graph.gather_features("author", np.arange(25), "pretrain")
+    np.testing.assert_allclose(found, np.log1p(count)[:, None], rtol=1e-6)
+
+
+def test_degrees_know_no_edge_of_later(tmp_path):
+    data = academic()
+    split = TimeSplit(2004, 2006, 2008)
+    graph = HeteroGraph.from_hetero_data(
+        data, tmp_path / "g", target="paper", time="year", split=split, degrees=["author"]
+    )
+    author, paper = data[WRITES].edge_index.numpy()
+    early = data["paper"].year[:, 0].numpy()[paper] <= 2004
+    found = graph.gather_features("author", np.arange(25), "pretrain")[:, 0]
+    np.testing.assert_allclose(found, np.log1p(np.bincount(author[early], minlength=25)), rtol=1e-6)
+
+
+def test_classes_of_some_nodes_only(tmp_path):
+    data = academic()
+    data["author"].y, data["author"].y_index = torch.tensor([2, 0]), torch.tensor([7, 3])
+    graph = HeteroGraph.from_hetero_data(data, tmp_path / "g", target="author")
+    column = graph.column("author", "y")
+    assert (column[7], column[3]) == (2, 0) and (np.delete(column, [3, 7]) == -1).all()
+
+
+def test_several_classes_a_node(tmp_path):
+    data = academic()
+    data["paper"].y = (torch.rand(40, 3) > 0.5).float()
+    graph = HeteroGraph.from_hetero_data(data, tmp_path / "g")
+    assert np.array_equal(graph.column("paper", "y"), data["paper"].y.numpy())
+
+
+def plain(seed=0, n=30, undirected=True):
+    rng = derive(seed, "plain")
+    data = Data(
+        x=torch.from_numpy(rng.normal(size=(n, 4)).astype(np.float32)),
+        edge_index=torch.from_numpy(rng.integers(0, n, (2, 50))),
+        y=torch.from_numpy(rng.integers(0, 2, n)),
+    )
+    return ToUndirected()(data) if undirected else data
+
+
+def test_one_type_of_nodes_one_symmetric_relation(tmp_path):
+    data = plain()
+    graph = HeteroGraph.from_data(data, tmp_path / "g")
+    assert graph.edge_types == (("node", "to", "node"),) and graph.schema.inverse == (0,)
+    assert pairs(graph.to_hetero_data()["node", "to", "node"].edge_index) == pairs(data.edge_index)
+    facts = GraphFacts.stored(graph)
+    assert (facts.target, facts.label, facts.split) == ("node", "y", RandomSplit(seed=0))
+
+
+def test_one_type_of_nodes_one_directed_relation(tmp_path):
+    graph = HeteroGraph.from_data(plain(undirected=False), tmp_path / "g")
+    assert [relation for _, relation, _ in graph.edge_types] == ["to", "rev_to"]
+
+
+def test_self_loops_and_parallel_edges(tmp_path):
+    data = Data(x=torch.ones(3, 1), edge_index=torch.tensor([[0, 0, 1, 1, 2], [0, 1, 0, 0, 2]]))
+    graph = HeteroGraph.from_data(data, tmp_path / "g")
+    assert pairs(graph.to_hetero_data()["node", "to", "node"].edge_index) == {
+        *[(0, 0), (0, 1), (1, 0), (2, 2)]
+    }
+
+
+def test_a_data_with_types(tmp_path):
+    data = plain(undirected=False)
+    data.node_type = (torch.arange(30) >= 20).long()
+    data.edge_type = torch.zeros(50, dtype=torch.long)
+    data.edge_index = torch.stack([data.edge_index[0] % 20, 20 + data.edge_index[1] % 10])
+    graph = HeteroGraph.from_data(data, tmp_path / "g", target="0")
+    assert graph.node_types == ("0", "1") and graph.num_nodes("1") == 10
+
+
+def test_no_masked_edge_shows_in_its_twin(tmp_path):
+    """A schema with both directions under names of its own, as HGB's DBLP has."""
+    data = academic()
+    both = ("paper", "to", "author")
+    data[both].edge_index = data[WRITES].edge_index.flip(0)
+    graph = HeteroGraph.from_hetero_data(data, tmp_path / "g", target="paper")
+    assert graph.schema.inverse_of(WRITES) == both
+    papers = np.arange(40)
+    sampler = HGSampler(graph, 2, 100)
+    subgraph = sampler.sample({"paper": (papers, None)}, 2**31 - 1, None, derive(0, "sample"))
+    masked = mask_links(subgraph, "paper", (), 0.5, derive(0, "mask"))
+    offsets = subgraph.edge_offsets
+    seen = {}
+    for edge_type in (WRITES, both):
+        i = graph.schema.edge_type_id(edge_type)
+        part = slice(offsets[i], offsets[i + 1])
+        ids = [
+            subgraph.node_ids[graph.schema.node_type_id(end)][local[part]]
+            for end, local in ((edge_type[0], subgraph.src), (edge_type[2], subgraph.dst))
+        ]
+        kept = masked.observed[part]
+        assert 0 < kept.sum() < len(kept)
+        seen[edge_type] = pairs(np.stack(ids)[:, kept])
+    assert seen[both] == {(dst, src) for src, dst in seen[WRITES]}
+
+
+def test_a_relation_without_edges(tmp_path):
+    data = academic()
+    data["paper", "about", "topic"].edge_index = torch.tensor([])
+    data["topic"].num_nodes = 0
+    graph = HeteroGraph.from_hetero_data(data, tmp_path / "g", target="paper")
+    assert graph.num_edges(("paper", "about", "topic")) == 0 and graph.num_nodes("topic") == 0
+
+
+def two_targets(data):
+    data["author"].y = torch.zeros(25, dtype=torch.long)
+
+
+def wrong_mask(data):
+    data["paper"].train_mask = torch.arange(3)
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "message"),
+    [
+        (two_targets, {}, r"\['paper', 'author'\] have a label 'y'; expected target="),
+        (None, {"target": "book"}, "no node type 'book'; available: .*'paper'"),
+        (None, {"time": "when"}, "no node type and no edge type has an attribute 'when'"),
+        (None, {"time": {"venue": "year"}}, "time: unknown type venue"),
+        (None, {"time": {"paper": "when"}}, "paper: no attribute 'when'; available: .*'year'"),
+        (None, {"time": {"paper": [1, 2]}}, "paper times: expected 40 values"),
+        (None, {"text": {"paper": "year"}}, "text of 'paper': expected 40 strings"),
+        (None, {"text": {"paper": ["a"]}}, "text of 'paper': expected 40 strings, found 1"),
+        (None, {"inverse": {("a", "b", "c"): "d"}}, "inverse or multigraph: unknown type"),
+        (None, {"degrees": ["venue"]}, "degrees: unknown type venue"),
+        (wrong_mask, {}, r"train_mask of 'paper': expected \[40\] booleans, found int64"),
+    ],
+)
+def test_mistakes_leave_nothing(tmp_path, change, settings, message):
+    data = academic()
+    if change:
+        change(data)
+    with pytest.raises(ValueError, match=message):
+        HeteroGraph.from_hetero_data(data, tmp_path / "g", **settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_times(tmp_path):
+    data = academic()
+    data["paper"].year = torch.where(torch.arange(40) == 0, float("nan"), 2000.0)
+    data["paper"].year[1:5] = torch.tensor([2001.0, 2002, 2003, 2004])
+    graph = HeteroGraph.from_hetero_data(data, tmp_path / "g", target="paper", time="year")
+    assert graph.node_time("paper")[0] == NO_TIME

@@ -1,0 +1,86 @@
+"""Times of every unit become whole numbers by the declared rule, or an error."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from GPT_GNN.graph.store import NO_TIME
+from GPT_GNN.graph.times import TimeBins, check_span
+
+MOMENTS = [
+    datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC),
+    datetime(1970, 1, 1, tzinfo=UTC),
+    datetime(2000, 2, 29, 12, tzinfo=UTC),
+    datetime(2026, 11, 21, 23, 30, tzinfo=UTC),
+]
+LITERAL = {
+    "years": lambda t: t.year,
+    "months": lambda t: (t.year - 1970) * 12 + t.month - 1,
+    "weeks": lambda t: (t.date() - MOMENTS[1].date()).days // 7,
+    "days": lambda t: (t.date() - MOMENTS[1].date()).days,
+    "hours": lambda t: int(t.timestamp() // 3600),
+}
+
+
+@pytest.mark.parametrize("bins", LITERAL)
+@pytest.mark.parametrize("unit", ["seconds", "milliseconds", "dates"])
+def test_agrees_with_the_calendar(unit, bins):
+    values = {
+        "seconds": [t.timestamp() for t in MOMENTS],
+        "milliseconds": [int(t.timestamp() * 1000) for t in MOMENTS],
+        "dates": [t.strftime("%Y-%m-%dT%H:%M:%S") for t in MOMENTS],
+    }[unit]
+    found = TimeBins(unit, bins)(values)
+    assert found.dtype == np.int32
+    assert found.tolist() == [LITERAL[bins](t) for t in MOMENTS]
+
+
+def test_months_and_years():
+    assert TimeBins("months", "years")([-1, 0, 11, 12]).tolist() == [1969, 1970, 1970, 1971]
+    assert TimeBins("years", "years")([1066, 2020]).tolist() == [1066, 2020]
+
+
+def test_bins_are_taken_as_they_are():
+    assert TimeBins()(np.array([3, NO_TIME, -7])).tolist() == [3, NO_TIME, -7]
+    assert TimeBins()([2.0, float("nan"), None, ""]).tolist() == [2, NO_TIME, NO_TIME, NO_TIME]
+
+
+@pytest.mark.parametrize("unit", ["seconds", "dates", "years"])
+def test_missing_times(unit):
+    known = {"seconds": 0, "dates": "1970-01-01", "years": 1970}[unit]
+    found = TimeBins(unit)([known, None, "", float("nan")])
+    assert found.tolist() == [1970, NO_TIME, NO_TIME, NO_TIME]
+
+
+def test_a_column_of_datetimes():
+    column = pd.Series(pd.to_datetime(["2020-05-01", None, "1999-12-31"]))
+    assert TimeBins("dates")(column).tolist() == [2020, NO_TIME, 1999]
+
+
+@pytest.mark.parametrize(
+    ("unit", "bins", "values", "message"),
+    [
+        ("bins", "years", [1.5], "expected whole numbers, got 1.5"),
+        ("bins", "years", [2**31], "expected 32 bits"),
+        ("seconds", "years", ["soon"], "released: expected numbers"),
+        ("dates", "years", ["21.11.2026"], "released: expected dates like 2020-01-31"),
+        ("fortnights", "years", [], "time unit: expected one of .* got 'fortnights'"),
+        ("seconds", "decades", [], "time bin: expected one of .* got 'decades'"),
+        ("years", "days", [], "years cannot be divided into days"),
+    ],
+)
+def test_mistakes(unit, bins, values, message):
+    with pytest.raises(ValueError, match=message):
+        TimeBins(unit, bins)(values, "released")
+
+
+def test_span():
+    years = np.array([1950, NO_TIME, 2020], dtype=np.int32)
+    seconds = np.array([0, 1_700_000_000], dtype=np.int32)
+    assert check_span([years], declared=False) is None
+    assert check_span([np.array([NO_TIME], dtype=np.int32)], declared=False) is None
+    with pytest.raises(ValueError, match="are no years: expected a rule"):
+        check_span([years, seconds], declared=False)
+    assert "count as 120" in (check_span([seconds], declared=True) or "")
