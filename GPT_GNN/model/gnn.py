@@ -58,11 +58,11 @@ class GNN(nn.Module):
         self.dropout = Dropout(dropout)
         self.convs = nn.ModuleList(
             CONVS[conv_name](
-                n_hid,
-                len(schema.node_types),
-                len(schema.edge_types) + 1,
-                n_heads,
-                dropout,
+                n_hid=n_hid,
+                num_types=len(schema.node_types),
+                num_relations=len(schema.edge_types) + 1,
+                n_heads=n_heads,
+                dropout=dropout,
                 use_norm=last_norm if layer == n_layers - 1 else prev_norm,
                 timed=any(schema.timed),
                 train_time_table=train_time_table,

@@ -1,1 +1,38 @@
 """What is pre-trained, one method a file."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.model.gnn import GNN
+from GPT_GNN.sampler.subgraph import Subgraph
+
+
+class Objective(Protocol):
+    """A task without labels that trains an encoder; an ``nn.Module``.
+
+    Attributes:
+        encoder: what fine-tuning will start from; the rest is thrown away.
+    """
+
+    encoder: GNN
+
+    def transform(self, graph: HeteroGraph, subgraph: Subgraph, rng: np.random.Generator) -> Any:
+        """A batch from a subgraph whose first nodes, the seeds, are the targets.
+
+        Runs in loader threads: NumPy and tensors on the CPU only, no parameters, and no randomness
+        but that of ``rng``. A batch is a dataclass, tuple or list of tensors, nested at will.
+        """
+
+    def __call__(self, data: Any) -> dict[str, Tensor]:
+        """``loss`` and whatever else is logged, scalars, of a batch on the model's device."""
+
+    def start_epoch(self, epoch: int, n_epoch: int) -> None:
+        """Called before each epoch, counted from 1: what grows with training grows here."""
+
+    def to(self, device: Any) -> Any:
+        """As ``nn.Module``'s."""

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 from tqdm import tqdm
 
 from GPT_GNN.batch.batch import to_device
 from GPT_GNN.config import OptimConfig, PretrainRunConfig, SamplerConfig
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.objectives.gpt_gnn import GPTGNN, GPTBatch
+from GPT_GNN.objectives import Objective
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.train.checkpoint import save_checkpoint
@@ -25,10 +26,10 @@ HELD_OUT_BATCHES = 4  # and at most so many batches of them
 
 
 class PretrainBatches:
-    """Masked batches of the pre-training nodes, each a function of the seed and its number.
+    """Batches of the pre-training nodes, each a function of the seed and its number.
 
     Args:
-        objective: masks the sampled subgraphs.
+        objective: makes its batches of the sampled subgraphs.
         graph: the store.
         dataset: has ``target`` and ``split``.
         sampler: size of the samples and of the batches; a batch is cut to the nodes there are, with
@@ -37,14 +38,20 @@ class PretrainBatches:
 
     Attributes:
         per_epoch: batches of an epoch: the whole batches of one permutation, at least one.
-        valid: held-out batches, the same at every validation, so that losses compare.
+        valid: held-out batches with their numbers of targets, the same at every validation, so
+            that losses compare.
 
     Raises:
         ValueError: no pre-training nodes.
     """
 
     def __init__(
-        self, objective: GPTGNN, graph: HeteroGraph, dataset: Any, sampler: SamplerConfig, seed: int
+        self,
+        objective: Objective,
+        graph: HeteroGraph,
+        dataset: Any,
+        sampler: SamplerConfig,
+        seed: int,
     ) -> None:
         self.objective, self.graph, self.seed = objective, graph, seed
         self.target = dataset.target
@@ -67,30 +74,34 @@ class PretrainBatches:
                 "there are"
             )
         self.per_epoch = max(1, len(self.nodes) // self.batch_size)
-        self.valid = [
-            self._masked(order[a : min(a + self.batch_size, held_out)], derive(seed, "valid", a))
+        chunks = [
+            order[a : min(a + self.batch_size, held_out)]
             for a in range(0, held_out, self.batch_size)
+        ]
+        self.valid = [
+            (len(ids), self._batch(ids, derive(seed, "valid", i * self.batch_size)))
+            for i, ids in enumerate(chunks)
         ]
         # Loader threads are at most in two epochs at once.
         self._shuffled = lru_cache(maxsize=2)(
             lambda epoch: derive(seed, "epoch", epoch).permutation(self.nodes)
         )
 
-    def train(self, step: int) -> GPTBatch:
+    def train(self, step: int) -> Any:
         """The batch of one training step."""
         epoch, position = divmod(step, self.per_epoch)
         start = position * self.batch_size
         ids = self._shuffled(epoch)[start : start + self.batch_size]
-        return self._masked(ids, derive(self.seed, "batch", step))
+        return self._batch(ids, derive(self.seed, "batch", step))
 
-    def _masked(self, ids: np.ndarray, rng: np.random.Generator) -> GPTBatch:
+    def _batch(self, ids: np.ndarray, rng: np.random.Generator) -> Any:
         seeds = {self.target: (ids, None if self.time is None else self.time[ids])}
         subgraph = self.hgs.sample(seeds, self.time_max, None, rng)
         return self.objective.transform(self.graph, subgraph, rng)
 
 
 def pretrain(
-    objective: GPTGNN,
+    objective: Objective,
     graph: HeteroGraph,
     dataset: Any,
     sampler: SamplerConfig,
@@ -111,17 +122,17 @@ def pretrain(
     Raises:
         ValueError: no pre-training nodes.
     """
+    assert isinstance(objective, nn.Module)
     batches = PretrainBatches(objective, graph, dataset, sampler, run.seed)
     device = pick_device(run.cuda)
     objective.to(device)
 
     def evaluate() -> dict[str, float]:
-        total = sum(len(batch.edge_nodes) for batch in batches.valid)
+        total = sum(targets for targets, _ in batches.valid)
         means: dict[str, float] = {}
-        for batch in batches.valid:
+        for targets, batch in batches.valid:
             for name, value in objective(to_device(batch, device)).items():
-                share = len(batch.edge_nodes) / total
-                means[name] = means.get(name, 0.0) + value.item() * share
+                means[name] = means.get(name, 0.0) + value.item() * targets / total
         return {**means, "score": -means["loss"]}
 
     config = {**config, "graph": {"fingerprint": graph.fingerprint}}

@@ -82,7 +82,7 @@ def test_the_pretrained_model_is_the_best_of_the_validations(toy, tmp_path):
 
 def test_nothing_to_pretrain_on(toy, tmp_path):
     class Early:
-        target, split = "paper", TimeSplit(pretrain_until=1900)
+        target, split = "paper", TimeSplit(1900, 2016, 2017)
 
     with pytest.raises(ValueError, match="expected at least 2 nodes of type 'paper' in the pre-tr"):
         pretrained(toy, tmp_path, dataset=Early)
