@@ -1,4 +1,4 @@
-"""Run the example scripts, many at a time, and know which runs are done."""
+"""Run the scripts, many at a time, and know which runs are done."""
 
 from __future__ import annotations
 
@@ -16,9 +16,20 @@ def run(folder: str, command: str) -> None:
     """Run a script of an example folder with one thread, quietly unless it fails."""
     print(f"$ python {folder}/{command}", flush=True)
     script, *flags = command.split()
+    _run([str(ROOT / folder / script), *flags], command)
+
+
+def run_module(command: str) -> None:
+    """The same for a module of the package: ``GPT_GNN.pretrain --flag ...``."""
+    print(f"$ python -m {command}", flush=True)
+    _run(["-m", *command.split()], command)
+
+
+def _run(arguments: list[str], command: str) -> None:
+    threads = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     result = subprocess.run(
-        [sys.executable, str(ROOT / folder / script), *flags],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **threads},
         capture_output=True,
         text=True,
     )

@@ -28,11 +28,11 @@ def test_result(folder: Path) -> dict[str, float]:
     return last
 
 
-def mean_std(values: Sequence[float]) -> str:
+def mean_std(values: Sequence[float], digits: int = 3) -> str:
     """``mean ± std`` over seeds (sample standard deviation), or the value alone for one seed."""
     if len(values) == 1:
-        return f"{values[0]:.3f}"
-    return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
+        return f"{values[0]:.{digits}f}"
+    return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
 
 
 def markdown_table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
