@@ -175,6 +175,34 @@ class FinetuneRunConfig:
 
 
 @dataclass(frozen=True)
+class EmbedSamplerConfig:
+    """HGSampling around the nodes, and the threads that run it."""
+
+    sample_depth: int = setting(0, "rounds of sampling; 0: as the model says, or else 6", low=0)
+    sample_width: int = setting(
+        0, "nodes drawn per round and node type; 0: as the model says, or else 128", low=0
+    )
+    batch_size: int = setting(256, "nodes of a batch", low=1)
+    n_pool: int = setting(2, "threads that sample ahead; 0 samples between the batches", low=0)
+
+
+@dataclass(frozen=True)
+class EmbedConfig:
+    """What is embedded, by which model, and where to."""
+
+    model: str = setting("runs/gpt_gnn.pt", "file of a pre-trained, fine-tuned or published model")
+    node_type: str = setting("", "type of the nodes; empty: the one that the store says is trained")
+    ids: str = setting(
+        "", "a .npy of ids, a text file with one a line, or FIRST:BEHIND_LAST; empty: all nodes"
+    )
+    out: str = setting("emb.npy", "file to write, [n, n_hid] float32")
+    view: str = setting("finetune", "features that are read, as known then")
+    time_max: int = setting(2**31 - 1, "latest time that is seen; the default is no bound")
+    seed: int = setting(0, "seed of the samples", low=0)
+    cuda: int = setting(-2, "GPU number; -1 for the CPU; default: a GPU if there is one", low=-2)
+
+
+@dataclass(frozen=True)
 class FieldTaskConfig:
     """What the paper-field task hides."""
 
@@ -222,6 +250,12 @@ FINETUNE_GROUPS: dict[str, type] = {
     "sampler": SamplerConfig,
     "optim": OptimConfig,
     "run": FinetuneRunConfig,
+}
+
+EMBED_GROUPS: dict[str, type] = {
+    "data": DataConfig,
+    "sampler": EmbedSamplerConfig,
+    "run": EmbedConfig,
 }
 
 # Where fine-tuning's usual settings are not those of pre-training, as published.

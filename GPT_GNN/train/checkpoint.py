@@ -105,13 +105,13 @@ def _not_whole(path: Path, error: Exception) -> str:
     return f"{path} is not a whole checkpoint: {reason}"
 
 
-def checked_record(path: str | os.PathLike[str], record: Any, kind: str) -> dict[str, Any]:
-    """What was read, if it is a checkpoint of ours and of a kind; else CheckpointError."""
+def checked_record(path: str | os.PathLike[str], record: Any, *kinds: str) -> dict[str, Any]:
+    """What was read, if it is a checkpoint of ours of one of the kinds; else CheckpointError."""
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise CheckpointError(f"{path}: expected a {FORMAT}, found another kind of file")
-    if record.get("version") != VERSION or record.get("kind") != kind:
+    if record.get("version") != VERSION or record.get("kind") not in kinds:
         raise CheckpointError(
-            f"{path}: expected a {kind} checkpoint of version {VERSION}, "
+            f"{path}: expected a {' or '.join(kinds)} checkpoint of version {VERSION}, "
             f"found a {record.get('kind')} one of version {record.get('version')}"
         )
     return record

@@ -56,13 +56,22 @@ def open_pretrained(path: str | os.PathLike[str]) -> dict[str, Any] | PublishedM
     Raises:
         CheckpointError: no such file, cut short, neither of the two.
     """
+    return _opened(path, "pretrain")
+
+
+def open_trained(path: str | os.PathLike[str]) -> dict[str, Any] | PublishedModel:
+    """The same, or a fine-tuned model of ours."""
+    return _opened(path, "pretrain", "finetune")
+
+
+def _opened(path: str | os.PathLike[str], *kinds: str) -> dict[str, Any] | PublishedModel:
     try:
-        content = read_plain(path, "pretrain")
+        content = read_plain(path, " or ".join(kinds))
     except NotPlainError:
         return by_part(path, *read_module(path))
     if _is_state_dict(content):
         return by_part(path, dict(content))
-    return checked_record(path, content, "pretrain")
+    return checked_record(path, content, *kinds)
 
 
 def _is_state_dict(content: Any) -> bool:

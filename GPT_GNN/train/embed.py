@@ -1,0 +1,129 @@
+"""Embeddings of any nodes of a graph, those that were not there in training included."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from GPT_GNN.batch.batch import Batch, make_batch, to_device
+from GPT_GNN.graph.split import NO_BOUND
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.model.gnn import GNN
+from GPT_GNN.rng import derive
+from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.sampler.loader import Loader
+from GPT_GNN.train.fit import batches_for
+
+
+@torch.no_grad()
+def embed(
+    encoder: GNN,
+    graph: HeteroGraph,
+    node_type: str,
+    ids: np.ndarray,
+    *,
+    sample_depth: int = 6,
+    sample_width: int = 128,
+    batch_size: int = 256,
+    n_pool: int = 2,
+    time_max: int | None = None,
+    view: str = "finetune",
+    seed: int = 0,
+    device: torch.device | None = None,
+    hidden: HiddenEdges | None = None,
+    progress: bool = False,
+) -> np.ndarray:
+    """Embed some nodes by an encoder in evaluation mode, whose own mode is restored afterwards.
+
+    A batch is a sample around some of the nodes, as in training. The result is a function of the
+    encoder, the graph, the distinct ids, the batch size and the seed: the ids' order and repeats
+    make no difference, as distinct ids are cut into batches in ascending order. How far the other
+    nodes of a batch matter:
+
+    - Where a sample holds but part of a neighbourhood, it shares its room among the batch.
+    - A row reads the node's in-neighbours up to ``n_layers`` hops. A sample of ``sample_depth`` >=
+      ``n_layers`` rounds (one more for ``gcn``, which reads the degrees of the last ones) and a
+      ``sample_width`` of at least the nodes of a type holds all of them. Without times it then is
+      the row of the whole graph, to rounding, in any batch.
+    - In a graph with times it is so for ``gcn``, ``gat`` and ``rgcn``, which read none. For ``hgt``
+      a node that is not embedded itself has in a sample the time of an edge that reached it, as in
+      training, and which one that is depends on the batch: ``batch_size=1`` makes each row a
+      function of its own node.
+
+    Args:
+        encoder: of the graph's schema and feature widths, see :func:`open_encoder`.
+        node_type: of the nodes.
+        ids: [n] int, in any order; repeated ones are computed once.
+        sample_depth, sample_width, n_pool: see :class:`GPT_GNN.config.SamplerConfig`.
+        batch_size: nodes that are embedded together, >= 1.
+        time_max: nothing later is sampled, and the nodes are no later; None: no bound, all of the
+            graph is known.
+        view: the feature view to read.
+        seed: of the samples.
+        device: where to compute; the encoder is moved there and stays. None: where it is.
+        hidden: edges that must not be seen.
+        progress: show a bar.
+
+    Returns:
+        [n, D] float32, row by row as in ``ids``.
+
+    Raises:
+        ValueError: an encoder of another schema or other widths, an unknown type or view, ids that
+            are no integers or out of range, a node later than ``time_max``, a setting out of range.
+    """
+    ids = _checked(encoder, graph, node_type, ids)
+    if batch_size < 1:
+        raise ValueError(f"expected batch_size >= 1, got {batch_size}")
+    distinct, row = np.unique(ids, return_inverse=True)
+    time, bound = graph.node_time(node_type), NO_BOUND if time_max is None else time_max
+    if time is not None and (time[distinct] > bound).any():
+        late = distinct[time[distinct] > bound]
+        raise ValueError(
+            f"{node_type} {late[0]} is of {time[late[0]]}, {len(late)} of {len(distinct)} nodes "
+            f"are later than time_max: expected times up to {bound}"
+        )
+    sampler = HGSampler(graph, sample_depth, sample_width)
+
+    def make(i: int) -> Batch:
+        nodes = distinct[i * batch_size : (i + 1) * batch_size]
+        seeds = {node_type: (nodes, None if time is None else time[nodes])}
+        rng = derive(seed, "embed", i)
+        return make_batch(graph, sampler.sample(seeds, bound, hidden, rng), view)
+
+    device = device or next(encoder.parameters()).device
+    encoder.to(device)
+    steps = range(-(-len(distinct) // batch_size))
+    batches = Loader(batches_for(device, make), steps, n_pool)
+    out = np.empty((len(distinct), encoder.n_hid), dtype=np.float32)
+    kind, done = graph.schema.node_type_id(node_type), 0
+    training = encoder.training
+    encoder.eval()
+    try:
+        for batch in tqdm(batches, unit="batch", disable=not progress or None):
+            h = encoder(to_device(batch, device))  # [N, D]
+            first = batch.graph.node_offsets[kind]  # seeds are the first of their type
+            count = min(batch_size, len(distinct) - done)
+            out[done : done + count] = h[first : first + count].cpu().numpy()
+            done += count
+    finally:
+        encoder.train(training)
+    return out if np.array_equal(ids, distinct) else out[row]  # it may be large
+
+
+def _checked(encoder: GNN, graph: HeteroGraph, node_type: str, ids: np.ndarray) -> np.ndarray:
+    """The ids as [n] int64, once encoder, type and ids fit the graph."""
+    if encoder.schema != graph.schema or encoder.feature_dims != graph.feature_dims:
+        raise ValueError(
+            f"{graph.path}: expected an encoder of its schema and widths {graph.feature_dims}, got "
+            f"one of widths {encoder.feature_dims} for the relations "
+            f"{[':'.join(edge_type) for edge_type in encoder.schema.edge_types]}"
+        )
+    n = graph.num_nodes(node_type)
+    ids = np.asarray(ids)
+    if ids.ndim != 1 or (len(ids) and ids.dtype.kind not in "iu"):
+        raise ValueError(f"expected ids [n] of integers, got {ids.shape} of {ids.dtype}")
+    if len(ids) and not (0 <= ids.min() and ids.max() < n):
+        raise ValueError(f"expected {node_type} ids in [0, {n}), got {ids.min()} .. {ids.max()}")
+    return ids.astype(np.int64)

@@ -1,0 +1,189 @@
+"""``python -m GPT_GNN.embed``: from a store and a model's file to emb.npy."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+
+from GPT_GNN.config import EMBED_GROUPS, EncoderConfig, SamplerConfig, parse_flags
+from GPT_GNN.graph.append import append_arrays
+from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.rng import derive
+from GPT_GNN.train.checkpoint import save_checkpoint
+from GPT_GNN.train.embed import embed
+from GPT_GNN.train.start import new_encoder
+
+ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)
+CITE, WRITES = ("paper", "cite", "paper"), ("author", "writes", "paper")
+
+
+def nodes(papers, authors, seed):
+    rng = derive(seed, "nodes")
+    x = [rng.normal(size=(n, 3)).astype(np.float32) for n in (papers, authors)]
+    time = rng.integers(2000, 2010, papers)
+    return {
+        "paper": NodeArrays(papers, {"x": x[0]}, time=time),
+        "author": NodeArrays(authors, {"x": x[1]}),
+    }
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    rng = derive(0, "edges")
+    edges = {
+        CITE: EdgeArrays(*rng.integers(0, 40, (2, 200)), None, "rev_cite"),
+        WRITES: EdgeArrays(rng.integers(0, 9, 80), rng.integers(0, 40, 80), None, "rev_writes"),
+    }
+    path = tmp_path_factory.mktemp("embed") / "store"
+    return write_graph(path, nodes(40, 9, 0), edges, task=GraphFacts("paper"))
+
+
+@pytest.fixture(scope="module")
+def model(store):
+    """A pre-trained model, of small samples."""
+    path, encoder = store.path.parent / "gpt.pt", new_encoder(store, ENCODER, 0).eval()
+    sampler = {"sample_depth": 2, "sample_width": 4, "batch_size": 3}
+    save_checkpoint(
+        path,
+        "pretrain",
+        config={"encoder": asdict(ENCODER), "sampler": sampler},
+        schema=store.schema.to_dict(),
+        feature_dims=store.feature_dims,
+        model={f"encoder.{name}": x for name, x in encoder.state_dict().items()},
+    )
+    return path, encoder
+
+
+@pytest.fixture
+def call(monkeypatch, capfd, store, model, tmp_path):
+    """Run the command in this process and folder: (exit status, output)."""
+    monkeypatch.chdir(tmp_path)
+
+    def go(*flags, data_dir=store.path):
+        argv = ["embed", f"--data_dir={data_dir}", f"--model={model[0]}", "--cuda=-1", *flags]
+        monkeypatch.setattr(sys, "argv", argv)
+        threads = torch.get_num_threads()
+        try:
+            with pytest.raises(SystemExit) as exit_:
+                runpy.run_module("GPT_GNN.embed", run_name="__main__")
+        finally:
+            torch.set_num_threads(threads)
+        captured = capfd.readouterr()
+        return exit_.value.code or 0, captured.out + captured.err
+
+    return go
+
+
+def test_all_nodes_of_the_trained_type_by_the_models_samples(call, store, model, tmp_path):
+    status, out = call()
+    assert status == 0, out
+    assert "emb.npy: 40 rows of 8 for nodes of type 'paper'" in out
+    assert [p.name for p in tmp_path.iterdir()] == ["emb.npy"]
+    sizes = {"sample_depth": 2, "sample_width": 4}
+    want = embed(model[1], store, "paper", np.arange(40), **sizes)
+    got = np.load("emb.npy")
+    assert got.dtype == np.float32 and np.array_equal(got, want)
+
+
+def test_flags_override_what_the_model_says(call, store, model):
+    flags = "--sample_depth 1 --sample_width 50 --batch_size 7 --n_pool 0 --seed 3 --view original"
+    bounds = "--node_type author --time_max 2005 --out deep/er/rows.npy --ids 2:6"
+    status, out = call(*flags.split(), *bounds.split())
+    assert status == 0, out
+    settings = {"sample_depth": 1, "sample_width": 50, "batch_size": 7, "seed": 3}
+    got = np.load("deep/er/rows.npy")
+    for time_max, same in ((2005, True), (None, False)):
+        want = embed(model[1], store, "author", np.arange(2, 6), time_max=time_max, **settings)
+        assert np.array_equal(got, want) == same
+
+
+def test_without_settings_in_the_file_the_usual_samples(call, store, model, tmp_path):
+    record = torch.load(model[0], weights_only=True)
+    del record["config"]["sampler"]
+    torch.save(record, tmp_path / "bare.pt")
+    assert call(f"--model={tmp_path}/bare.pt")[0] == 0
+    usual = {"sample_depth": SamplerConfig().sample_depth, "sample_width": 128}
+    want = embed(model[1], store, "paper", np.arange(40), **usual)
+    assert np.array_equal(np.load("emb.npy"), want)
+
+
+@pytest.mark.parametrize("kind", ["npy", "text"])
+def test_ids_in_a_file(call, store, model, tmp_path, kind):
+    ids = np.array([7, 3, 3, 39])
+    if kind == "npy":
+        np.save("ids.npy", ids)
+    else:
+        (tmp_path / "ids.txt").write_text("7\n3\n 3\n\n39\n")
+    status, out = call("--ids", "ids.npy" if kind == "npy" else "ids.txt")
+    assert status == 0, out
+    got, want = (
+        np.load("emb.npy"),
+        embed(model[1], store, "paper", ids, sample_depth=2, sample_width=4),
+    )
+    assert np.array_equal(got, want) and np.array_equal(got[1], got[2])
+
+
+def test_new_nodes_by_their_range(call, store, tmp_path):
+    edges = {CITE: EdgeArrays(np.array([40, 41]), np.array([1, 2]))}
+    grown = append_arrays(store, tmp_path / "grown", nodes(3, 0, 1), edges)
+    status, out = call("--ids", "40:", data_dir=grown.path)
+    assert status == 0, out
+    rows = np.load("emb.npy")
+    assert rows.shape == (3, 8) and len(np.unique(rows, axis=0)) == 3
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        ("--ids 3:50", "--ids 3:50: expected a range of 0:40"),
+        ("--ids 5:3", "--ids 5:3: expected a range of 0:40"),
+        ("--ids none.npy", "--ids none.npy: expected a file or FIRST:BEHIND_LAST, found neither"),
+        ("--ids bad.txt", "bad.txt:2: expected an id, got 'x'"),
+        ("--ids huge.txt", "huge.txt:1: expected an id, got '99999999999999999999'"),
+        ("--ids bad.npy", "expected ids [n] of integers, got (2,) of float64"),
+        ("--ids empty.npy", "empty.npy: expected a .npy of integers: "),
+        ("--node_type venue", "unknown node type 'venue'; available: ['paper', 'author']"),
+        ("--view late", "has no view 'late'; available: ['pretrain', 'finetune', 'original']"),
+        ("--model none.pt", "none.pt: no such file; expected a pretrain or finetune checkpoint"),
+        ("--time_max 1999", "are later than time_max: expected times up to 1999"),
+        ("--out .", "--out .: expected a file, found a folder"),
+        ("--data_dir nowhere", "nowhere is not a graph store"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_an_older_file_whole(call, tmp_path, flags, message):
+    (tmp_path / "emb.npy").write_bytes(b"older")
+    (tmp_path / "bad.txt").write_text("1\nx\n")
+    (tmp_path / "huge.txt").write_text("9" * 20)
+    (tmp_path / "empty.npy").touch()
+    np.save("bad.npy", np.array([0.5, 1]))
+    before = sorted(p.name for p in tmp_path.iterdir())
+    status, out = call(*flags.split())
+    assert status == 1
+    (line,) = [line for line in out.splitlines() if line.startswith("error: ")]
+    assert message in line and "Traceback" not in out
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+    assert (tmp_path / "emb.npy").read_bytes() == b"older"
+
+
+def test_a_store_that_names_no_type(call, tmp_path):
+    plain = write_graph(tmp_path / "plain", nodes(4, 2, 0), {})
+    status, out = call(data_dir=plain.path)
+    assert status == 1
+    assert "expected --node_type, one of ['paper', 'author']" in out
+
+
+def test_flags_and_their_defaults():
+    args = parse_flags(EMBED_GROUPS, "doc", [])
+    found = {name: value for group in asdict(args).values() for name, value in group.items()}
+    assert found == {
+        **{"data_dir": "toy", "domain": "", "model": "runs/gpt_gnn.pt", "node_type": ""},
+        **{"ids": "", "out": "emb.npy", "view": "finetune", "time_max": 2**31 - 1},
+        **{"sample_depth": 0, "sample_width": 0, "batch_size": 256, "n_pool": 2},
+        **{"seed": 0, "cuda": -2},
+    }
