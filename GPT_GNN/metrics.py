@@ -1,4 +1,4 @@
-"""Ranking metrics: NDCG and reciprocal rank; F1 of single labels.
+"""Ranking metrics: NDCG, reciprocal rank and hits; F1 of single labels and of several a node.
 
 Legend: n rows (queries), C candidates of a row, L relevant candidates of all rows together.
 """
@@ -52,26 +52,43 @@ def ranking_metrics(
 
 
 def f1_scores(true: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
-    """Micro-F1 and macro-F1 of one class an item.
+    """Micro-F1 and macro-F1 of one class an item, or of any number of classes an item.
 
-    Micro-F1 is then the share of right answers. Macro-F1 is the mean, over the classes that occur
-    in truth or prediction, of 2 right / (true + predicted).
+    F1 of a class is 2 right / (true + predicted). Micro-F1 takes the three counts over all classes
+    together; for one class an item it is the share of right answers. Macro-F1 is the mean over the
+    classes that occur in truth or prediction; where the columns say which classes there are, over
+    all of them, and one that occurs in neither counts 0.
 
     Args:
-        true, predicted: [n] int, at least 0.
+        true, predicted: [n] int, at least 0, the class of each item; or [n, C] bool, its classes.
 
     Raises:
-        ValueError: no item, or lengths that differ.
+        ValueError: no item, or shapes that differ.
 
     Source: as scikit-learn's ``f1_score`` with ``average="micro"`` and ``"macro"``.
     """
-    if len(true) != len(predicted) or not len(true):
-        raise ValueError(f"expected as many true as predicted, got {len(true)}, {len(predicted)}")
-    n = int(max(true.max(), predicted.max())) + 1
-    right = np.bincount(true[true == predicted], minlength=n)
-    named = np.bincount(true, minlength=n) + np.bincount(predicted, minlength=n)
-    occurs = named > 0
-    return float(right.sum() / len(true)), float((2 * right[occurs] / named[occurs]).mean())
+    if true.shape != predicted.shape or not len(true):
+        raise ValueError(f"expected as many true as predicted, got {true.shape}, {predicted.shape}")
+    if true.ndim == 2:
+        right = (true & predicted).sum(0)
+        named = true.sum(0) + predicted.sum(0)
+    else:
+        n = int(max(true.max(), predicted.max())) + 1
+        right = np.bincount(true[true == predicted], minlength=n)
+        named = np.bincount(true, minlength=n) + np.bincount(predicted, minlength=n)
+        right, named = right[named > 0], named[named > 0]
+    micro = _ratio(2 * right.sum(keepdims=True), named.sum(keepdims=True))
+    return float(micro[0]), float(_ratio(2 * right, named).mean())
+
+
+def hits(reciprocal: np.ndarray, k: int) -> np.ndarray:
+    """Whether the first relevant candidate is among the first ``k``: 1 / rank [n] -> [n], 0 or 1.
+
+    Args:
+        reciprocal: as :func:`ranking_metrics` and :func:`reciprocal_rank` give it.
+        k: at least 1.
+    """
+    return (reciprocal >= 1.0 / k).astype(np.float64)
 
 
 def ndcg(relevance_ranked: np.ndarray) -> np.ndarray:
@@ -164,5 +181,5 @@ def _per_row(values: np.ndarray, row: np.ndarray, n: int) -> np.ndarray:
     return np.bincount(row, weights=values, minlength=n)
 
 
-def _ratio(dcg: np.ndarray, ideal: np.ndarray) -> np.ndarray:
-    return np.divide(dcg, ideal, out=np.zeros(len(dcg)), where=ideal > 0)
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)

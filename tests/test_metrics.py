@@ -126,7 +126,39 @@ def test_f1_is_scikit_learns(seed):
     assert macro == pytest.approx(f1_score(true, predicted, average="macro"))
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_f1_of_several_classes_is_scikit_learns_and_the_literal_count(seed):
+    from sklearn.metrics import f1_score
+
+    rng = np.random.default_rng(seed)
+    true, predicted = rng.random((2, 30, 6)) < rng.random((2, 1, 6))
+    true[:, 2] = predicted[:, 2] = False  # a class that occurs in neither
+    true[:, 3] = False  # and one that is predicted only
+    got = metrics.f1_scores(true, predicted)
+    for value, average in zip(got, ("micro", "macro"), strict=True):
+        want = f1_score(true, predicted, average=average, zero_division=0)
+        assert value == pytest.approx(want)
+    sets = [[set(np.flatnonzero(row)) for row in part] for part in (true, predicted)]
+    assert got == pytest.approx(oracle.f1(*sets, classes=6))
+    assert metrics.f1_scores(true, np.zeros_like(true)) == (0, 0)
+
+
+def test_hits_are_the_literal_ones_also_at_the_very_rank():
+    rng = np.random.default_rng(0)
+    relevance = np.eye(40)[rng.permutation(40)]
+    reciprocal = metrics.reciprocal_rank(relevance)
+    for k in (1, 3, 10, 49):
+        want = [oracle.hit(row, k) for row in relevance]
+        assert metrics.hits(reciprocal, k).tolist() == want
+        assert sum(want) == min(k, 40)
+    assert metrics.hits(np.zeros(1), 10).tolist() == [0]  # nothing relevant
+
+
 def test_f1_needs_pairs():
-    for true, predicted in ((np.arange(3), np.arange(2)), (np.arange(0), np.arange(0))):
+    for true, predicted in (
+        (np.arange(3), np.arange(2)),
+        (np.arange(0), np.arange(0)),
+        (np.ones((2, 3), dtype=bool), np.ones((2, 2), dtype=bool)),
+    ):
         with pytest.raises(ValueError, match="expected as many true as predicted"):
             metrics.f1_scores(true, predicted)

@@ -1,4 +1,4 @@
-"""Node classification where a column holds each node's only class: a post's community."""
+"""Node classification where a column holds the classes: a post's community, a film's genres."""
 
 from __future__ import annotations
 
@@ -6,37 +6,41 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 
 from GPT_GNN.batch.batch import Batch
 from GPT_GNN.graph.split import Split
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.metrics import f1_scores
-from GPT_GNN.model.heads import Classifier
 from GPT_GNN.rng import derive
+from GPT_GNN.tasks.classes import read_classes
 from GPT_GNN.tasks.query import LabelBatch, Query, last_time, subset, view_of
 
 
 class LabelClassification:
-    """Predict the class that a column says. Nothing has to be hidden: no edge tells a label.
+    """Predict the class or the classes that a column says.
+
+    Nothing has to be hidden: no edge tells a label. Of one class a node it is trained with
+    cross-entropy and answers the likeliest; of several with binary cross-entropy, class by class,
+    and answers all that are more probable than not.
 
     Args:
         graph: the store.
         split: of the nodes.
         target: type of the nodes.
-        column: [N] int, the class; a negative number for a node without one.
+        column: [N] int, the class, a negative number for a node without one; or [N, C] of 0 and 1,
+            the classes, all 0 for a node without labels.
         fraction: share of the labelled training and validation nodes to use.
         seed: draws that share.
         train_view: feature view of training batches, see :func:`GPT_GNN.tasks.query.view_of`.
         original_protocol: as published, test on ten random batches.
 
     Attributes:
-        classes: [C] int64, every number that the column holds, ascending; also those that no
-            training node has.
+        classes: [C] int64, every number that the column holds, ascending, also those that no
+            training node has; or the column's positions.
 
     Raises:
-        ValueError: a fraction outside (0, 1], no such column, one that does not hold integers, or a
+        ValueError: a fraction outside (0, 1], no such column, one that holds something else, or a
             split without labelled nodes.
 
     Source: the published ``finetune_reddit.py``.
@@ -61,15 +65,8 @@ class LabelClassification:
         self.column = column
         self.train_view = train_view
         self.original_protocol = original_protocol
-        label = graph.column(target, column)
-        if label.dtype.kind not in "iu" or label.ndim != 1:
-            raise ValueError(
-                f"{graph.path}: expected an integer a node in column {column!r} of {target!r}, "
-                f"found {label.dtype} of shape {label.shape}"
-            )
-        self.classes, position = np.unique(label[label >= 0], return_inverse=True)
-        self._class_of = np.full(len(label), -1, dtype=np.int64)
-        self._class_of[label >= 0] = position
+        self._classes = read_classes(graph, target, column)
+        self.classes = self._classes.names
         self._time = graph.node_time(target)
         self._end = {s: last_time(graph, split, s, target) for s in ("train", "valid", "test")}
         self._items = self._labelled(fraction, seed)
@@ -78,7 +75,7 @@ class LabelClassification:
         items = {}
         for name in ("train", "valid", "test"):
             nodes = self.split.nodes(self.graph, self.target, name)
-            nodes = nodes[self._class_of[nodes] >= 0]
+            nodes = nodes[self._classes.labelled[nodes]]
             if not len(nodes):
                 raise ValueError(
                     f"{self.graph.path}: no {self.target!r} node of the {name} split has a label"
@@ -113,13 +110,11 @@ class LabelClassification:
         """Labels to go with a batch that was sampled around these items."""
         start = batch.graph.node_offsets[self.graph.schema.node_type_id(self.target)]
         nodes = torch.arange(len(items)) + start
-        return LabelBatch(batch, nodes, torch.from_numpy(self._class_of[items]))
+        return LabelBatch(batch, nodes, torch.from_numpy(self._classes.of(items)))
 
     def most_frequent(self, split: str) -> dict[str, np.ndarray]:
         """What :meth:`scores` gives when the answer is always training's most frequent class."""
-        counts = np.bincount(self._class_of[self._items["train"]], minlength=len(self.classes))
-        true = self._class_of[self._items[split]]
-        return _answers(true, np.full_like(true, counts.argmax()))
+        return self._classes.most_frequent(self._items["train"], self._items[split])
 
     def describe(self) -> dict[str, Any]:
         """What holds the labels, for the record of a run."""
@@ -134,20 +129,17 @@ class LabelClassification:
         micro, macro = f1_scores(values["true"], values["predicted"])
         return {"micro_f1": micro, "macro_f1": macro, "items": len(values["true"])}
 
-    def head(self, n_hid: int) -> Classifier:
+    def head(self, n_hid: int) -> nn.Module:
         """A linear classifier over the classes."""
-        return Classifier(n_hid, len(self.classes))
+        return self._classes.head(n_hid)
 
-    def loss(self, head: Classifier, h: Tensor, data: LabelBatch) -> Tensor:
-        """Cross-entropy, mean over nodes."""
-        return F.nll_loss(head(h[data.nodes]), data.y)
+    def loss(self, head: nn.Module, h: Tensor, data: LabelBatch) -> Tensor:
+        """Cross-entropy, mean over nodes; of several classes a node also over classes."""
+        return self._classes.loss(head(h[data.nodes]), data.y)
 
-    def scores(self, head: Classifier, h: Tensor, data: LabelBatch) -> dict[str, np.ndarray]:
-        """Per node ``true`` and ``predicted`` class, [B] int64, and ``micro_f1``: 1 or 0."""
-        return _answers(data.y.cpu().numpy(), head(h[data.nodes]).argmax(1).cpu().numpy())
+    def scores(self, head: nn.Module, h: Tensor, data: LabelBatch) -> dict[str, np.ndarray]:
+        """Per node ``true`` and ``predicted``: the class, [B] int64, or the classes, [B, C] bool.
 
-
-def _answers(true: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:
-    # Of one node micro-F1 says whether it was right; its mean is the micro-F1 of several.
-    right = (true == predicted).astype(np.float64)
-    return {"true": true, "predicted": predicted, "micro_f1": right}
+        F1 is not a mean over nodes, hence :meth:`metrics` counts anew for any set of them.
+        """
+        return self._classes.answers(head(h[data.nodes]), data.y)

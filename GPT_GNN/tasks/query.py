@@ -51,12 +51,12 @@ class ClassBatch:
 
 @dataclass(frozen=True)
 class LabelBatch:
-    """A batch of nodes with one class each.
+    """A batch of nodes with one class or several each.
 
     Attributes:
         batch: features and structure.
         nodes: [B] int64 node rows.
-        y: [B] int64 in [0, C).
+        y: [B] int64 in [0, C); or [B, C] float32 of 0 and 1.
     """
 
     batch: Batch
@@ -115,18 +115,18 @@ def subset(items: np.ndarray, fraction: float, rng: np.random.Generator) -> np.n
 
 
 def ranking_means(values: dict[str, np.ndarray]) -> dict[str, float]:
-    """``ndcg`` and ``mrr`` over items; also over those with a class seen in training, where told.
+    """Means of ranking metrics; also over items with a class seen in training, where told.
 
     Args:
-        values: per item ``ndcg`` and ``mrr``, [n] each, and ``seen``, [n] bool, or without it.
+        values: per item ``ndcg``, ``mrr`` and others, [n] each, and ``seen``, [n] bool, or without
+            it.
     """
-    result = {name: float(values[name].mean()) for name in ("ndcg", "mrr")}
+    names = [name for name in values if name != "seen"]
+    result = {name: float(values[name].mean()) for name in names}
     result["items"] = len(values["ndcg"])
     if "seen" in values and not values["seen"].all():
         seen = values["seen"]
-        result |= {
-            f"{n}_seen": float(values[n][seen].mean()) for n in ("ndcg", "mrr") if seen.any()
-        }
+        result |= {f"{n}_seen": float(values[n][seen].mean()) for n in names if seen.any()}
         result["items_seen"] = int(seen.sum())
     return result
 

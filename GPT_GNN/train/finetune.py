@@ -179,7 +179,7 @@ def finetune(
     test = task.metrics(values)
     times = task.times("test")
     if not task.original_protocol and times is not None:
-        log.record(split="test by time", **_by_time(times, main, values[main]))
+        log.record(split="test by time", **_by_time(task, times, values))
     known = task.metrics(task.most_frequent("test"))
     floor = {f"floor_{name}": known[name] for name in task.metric_names}
     log.record(split="test", best_step=record["step"], **floor, **test)
@@ -211,10 +211,16 @@ def _scores(
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def _by_time(times: np.ndarray, metric: str, values: np.ndarray) -> dict[str, dict[str, float]]:
-    """Mean of a metric and number of items per year."""
-    years = np.unique(times)
+def _by_time(
+    task: Task, times: np.ndarray, values: dict[str, np.ndarray]
+) -> dict[str, dict[str, float]]:
+    """The task's first metric and the number of items per year."""
+    years = {str(year): times == year for year in np.unique(times)}
+    main = task.metric_names[0]
     return {
-        metric: {str(year): float(values[times == year].mean()) for year in years},
-        "items": {str(year): int((times == year).sum()) for year in years},
+        main: {
+            year: task.metrics({name: v[of_year] for name, v in values.items()})[main]
+            for year, of_year in years.items()
+        },
+        "items": {year: int(of_year.sum()) for year, of_year in years.items()},
     }

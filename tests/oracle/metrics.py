@@ -1,4 +1,4 @@
-"""NDCG and MRR of one ranking at a time, from the published formulas."""
+"""NDCG, MRR and hits of one ranking at a time, F1 of one class at a time, from their formulas."""
 
 from __future__ import annotations
 
@@ -40,3 +40,24 @@ def row_metrics(scores: np.ndarray, relevance: np.ndarray) -> tuple[float, float
     """NDCG and reciprocal rank of one row: scores [C], relevance [C]."""
     order = ranked(scores, relevance)
     return ndcg(order), reciprocal_rank(order)
+
+
+def hit(relevance_ranked: Sequence[float], k: int) -> float:
+    """1 when one of the first k is relevant, else 0."""
+    return float(any(relevance_ranked[:k]))
+
+
+def f1(
+    true: Sequence[set[int]], predicted: Sequence[set[int]], classes: int
+) -> tuple[float, float]:
+    """Micro-F1 and macro-F1 of sets of classes, each class counted for itself."""
+
+    def score(right: int, wrong: int, missed: int) -> float:
+        return 2 * right / (2 * right + wrong + missed) if right else 0.0
+
+    counts = []
+    for c in range(classes):
+        pairs = [(c in t, c in p) for t, p in zip(true, predicted, strict=True)]
+        counts.append([pairs.count(pair) for pair in ((True, True), (False, True), (True, False))])
+    micro = score(*(sum(column) for column in zip(*counts, strict=True)))
+    return micro, sum(score(*count) for count in counts) / classes

@@ -16,6 +16,7 @@ from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks import LabelClassification
 from GPT_GNN.train.start import new_encoder
+from tests.oracle.metrics import f1
 
 SPLIT_NAMES = ("train", "valid", "test")
 # Post i: class and split. Class 9 has no training post, posts 0 and 7 have no class.
@@ -92,10 +93,10 @@ def test_loss_and_scores_by_literal_loops(toy):
         want, right = 0.0, []
         for row, y in zip(logits, label, strict=True):
             want += np.log(np.exp(row).sum()) - row[task.classes.tolist().index(y)]
-            right.append(float(task.classes[int(np.argmax(row))] == y))
+            right.append(bool(task.classes[int(np.argmax(row))] == y))
         assert float(task.loss(head, h, data)) == pytest.approx(want / 9, rel=1e-5)
         scores = task.scores(head, h, data)
-    assert scores["micro_f1"].tolist() == right
+    assert (scores["true"] == scores["predicted"]).tolist() == right
     assert task.classes[scores["true"]].tolist() == label
 
 
@@ -124,7 +125,7 @@ def test_mistakes(tmp_path, ten):
         of_posts(ten, column="z")
     floats = posts(tmp_path / "floats", label=np.array(LABEL, dtype=float))
     with pytest.raises(
-        ValueError, match="expected an integer a node in column 'y' of 'def', found"
+        ValueError, match="expected an integer a node, .* in column 'y' of 'def', found float64"
     ):
         of_posts(floats)
     for number, name in enumerate(SPLIT_NAMES, start=1):
@@ -141,6 +142,70 @@ def test_a_graph_with_times(tmp_path):
     assert task.items("train").tolist() == [1, 2, 3]
     assert task.times("test").tolist() == [2018, 2020]
     assert task.query("train", np.array([3])).time_max == 2016
+
+
+# Post i: its genres, of four; 0 and 7 have none, genre 3 has no training post.
+GENRES = np.array(
+    [
+        [0, 0, 0, 0],
+        [1, 0, 1, 0],
+        [0, 1, 1, 0],
+        [0, 0, 1, 0],
+        [1, 1, 1, 0],
+        [0, 1, 0, 1],
+        [0, 0, 1, 1],
+        [0, 0, 0, 0],
+        [1, 0, 0, 0],
+        [0, 1, 0, 0],
+    ]
+)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.bool_, np.float32])
+def test_several_classes_a_post_counted_on_paper(tmp_path, dtype):
+    task = of_posts(posts(tmp_path / "store", label=GENRES.astype(dtype)))
+    assert task.classes.tolist() == [0, 1, 2, 3]
+    assert [task.items(split).tolist() for split in SPLIT_NAMES] == [[1, 2, 3], [4, 5], [6, 8]]
+    data = collated(task, task.graph, "test", np.array([8, 6]))
+    assert data.y.tolist() == GENRES[[8, 6]].tolist() and data.y.dtype == torch.float32
+    floor = task.most_frequent("test")
+    assert floor["predicted"].tolist() == [[False, False, True, False]] * 2  # genre 2, always
+    # Post 6 has genres 2 and 3, post 8 genre 0: one right, one wrong, two missed.
+    assert task.metrics(floor) == {
+        "micro_f1": pytest.approx(2 / 5),
+        "macro_f1": pytest.approx((0 + 0 + 2 / 3 + 0) / 4),
+        "items": 2,
+    }
+
+
+def test_loss_and_scores_of_several_classes_by_literal_loops(tmp_path):
+    graph = posts(tmp_path / "store", label=GENRES)
+    task = of_posts(graph)
+    head = task.head(8)
+    values, losses, sets = [], [], ([], [])
+    for items in (np.array([1, 2]), np.array([3])):  # two batches, as over a split
+        data = collated(task, graph, "train", items)
+        h = torch.randn(data.batch.graph.num_nodes, 8)
+        with torch.no_grad():
+            p = torch.sigmoid(h[data.nodes] @ head.weight.T + head.bias).tolist()
+            loss = float(task.loss(head, h, data))
+            values.append(task.scores(head, h, data))
+        terms = []
+        for row, post in zip(p, items, strict=True):
+            terms += [-np.log(q if y else 1 - q) for q, y in zip(row, GENRES[post], strict=True)]
+            sets[0].append({c for c in range(4) if GENRES[post][c]})
+            sets[1].append({c for c in range(4) if row[c] > 0.5})
+        losses.append((loss, np.mean(terms)))
+    assert all(got == pytest.approx(want, rel=1e-5) for got, want in losses)
+    whole = {name: np.concatenate([v[name] for v in values]) for name in values[0]}
+    got = task.metrics(whole)
+    assert (got["micro_f1"], got["macro_f1"]) == pytest.approx(f1(*sets, classes=4))
+
+
+def test_a_column_that_is_neither_form(tmp_path):
+    for name, label in (("counts", 2 * GENRES), ("missing", np.where(GENRES, np.nan, 0))):
+        with pytest.raises(ValueError, match=r"a 0 or 1 for each class, .* of shape \(10, 4\)"):
+            of_posts(posts(tmp_path / name, label=label))
 
 
 @pytest.mark.parametrize("split", SPLIT_NAMES)
