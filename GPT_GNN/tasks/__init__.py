@@ -7,6 +7,7 @@ of its ``metric_names`` chooses the best model of a run, by its value in validat
 
 from GPT_GNN.tasks.disambiguation import AuthorDisambiguation
 from GPT_GNN.tasks.label_classification import LabelClassification
+from GPT_GNN.tasks.link_ranking import LinkRanking
 from GPT_GNN.tasks.node_classification import NodeClassification
 
-Task = AuthorDisambiguation | LabelClassification | NodeClassification
+Task = AuthorDisambiguation | LabelClassification | LinkRanking | NodeClassification

@@ -12,7 +12,6 @@ from torch import Tensor
 from GPT_GNN.batch.batch import Batch
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import HeteroGraph, row_positions
-from GPT_GNN.metrics import ranking_metrics
 from GPT_GNN.model.heads import Matcher
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hidden import HiddenEdges
@@ -26,6 +25,7 @@ from GPT_GNN.tasks.query import (
     subset,
     view_of,
 )
+from GPT_GNN.tasks.ranking import first_seen, pair_loss, pair_metrics, position_in, ranked
 
 MIN_NAMESAKES = 3
 
@@ -175,8 +175,8 @@ class AuthorDisambiguation:
         """What to sample around some queries: their papers, and candidates at the latest time."""
         queries = self._queries[split]
         row, candidate = queries.candidates(items)
-        papers = _first_seen(queries.paper[items])
-        authors = _first_seen(candidate)
+        papers = first_seen(queries.paper[items])
+        authors = first_seen(candidate)
         end = self._end[split]
         pairs = dict.fromkeys(self.relations, (candidate, queries.paper[items][row]))
         return Query(
@@ -194,11 +194,11 @@ class AuthorDisambiguation:
         queries = self._queries[split]
         row, candidate = queries.candidates(items)
         true = queries.is_true(items, row, candidate)
-        papers, authors = _first_seen(queries.paper[items]), _first_seen(candidate)
+        papers, authors = first_seen(queries.paper[items]), first_seen(candidate)
         offsets = batch.graph.node_offsets
         schema = self.graph.schema
-        left = _position(papers, queries.paper[items])[row]
-        right = _position(authors, candidate)
+        left = position_in(papers, queries.paper[items])[row]
+        right = position_in(authors, candidate)
         arrays = {
             "left": left + offsets[schema.node_type_id(self.target)],
             "right": right + offsets[schema.node_type_id(self.author)],
@@ -215,7 +215,7 @@ class AuthorDisambiguation:
         queries = self._queries[split]
         row, candidate = queries.candidates(self.items(split))
         true = queries.is_true(self.items(split), row, candidate)
-        return _ranked(papers[candidate], true, np.bincount(row))
+        return ranked(papers[candidate], true, np.bincount(row))
 
     def describe(self) -> dict[str, Any]:
         """What holds the labels, for the record of a run."""
@@ -231,30 +231,11 @@ class AuthorDisambiguation:
 
     def loss(self, head: Matcher, h: Tensor, data: PairBatch) -> Tensor:
         """Cross-entropy over the candidates / log(their number), mean over queries."""
-        score = head(h[data.right], h[data.left])
-        top = score.new_full((len(data.size),), -torch.inf)
-        top = top.scatter_reduce(0, data.query, score.detach(), "amax")
-        total = score.new_zeros(len(data.size))
-        total = total.index_add(0, data.query, (score - top[data.query]).exp()).log() + top
-        log_p = (score - total[data.query]) / data.size[data.query].log()
-        return -(data.true * log_p).sum() / len(data.size)
+        return pair_loss(head, h, data)
 
     def scores(self, head: Matcher, h: Tensor, data: PairBatch) -> dict[str, np.ndarray]:
         """Per query ``ndcg`` and ``mrr``."""
-        score = head(h[data.right], h[data.left]).cpu().numpy()
-        true = data.true.cpu().numpy()
-        return _ranked(score, true, data.size.cpu().numpy())
-
-
-def _ranked(score: np.ndarray, true: np.ndarray, size: np.ndarray) -> dict[str, np.ndarray]:
-    """Metrics of queries whose candidates lie one after the other."""
-    ends = np.cumsum(size)[:-1]
-    rows = [
-        ranking_metrics(s[None], t[None])
-        for s, t in zip(np.split(score, ends), np.split(true, ends), strict=True)
-    ]
-    ndcg, mrr = (np.concatenate([row[i] for row in rows]) for i in (0, 1))
-    return {"ndcg": ndcg, "mrr": mrr}
+        return pair_metrics(head, h, data)
 
 
 class _Blocks:
@@ -329,15 +310,3 @@ def _author_edges(
     authors = np.concatenate([csr.indices for csr in csrs])
     paper, author = np.unique(np.stack([papers, authors]), axis=1).astype(np.int64)
     return paper, author
-
-
-def _first_seen(ids: np.ndarray) -> np.ndarray:
-    """Distinct ids in the order in which they first occur."""
-    values, first = np.unique(ids, return_index=True)
-    return values[np.argsort(first)]
-
-
-def _position(distinct: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Where each id stands in a list of distinct ids."""
-    order = np.argsort(distinct)
-    return order[np.searchsorted(distinct, ids, sorter=order)]

@@ -38,7 +38,7 @@ class NodeClassification:
 
     Args:
         graph: the store.
-        split: by time.
+        split: of the target nodes.
         relations: label edges, as edge types (class type, relation, target type).
         classes: "linked": class nodes that have any label edge; "all": every node of the class
             type.
@@ -79,10 +79,7 @@ class NodeClassification:
         self.original_protocol = original_protocol
         self.relations = tuple(dict.fromkeys([*relations, *also_hidden]))
         self.class_type = relations[0][0]
-        time = graph.node_time(self.target)
-        if time is None:
-            raise ValueError(f"{graph.path}: nodes of type {self.target!r} have no times")
-        self._time = time
+        self._time = graph.node_time(self.target)
         self._end = {s: last_time(graph, split, s, self.target) for s in ("train", "valid", "test")}
         self._labels = _Labels(graph, relations)
         num_classes = graph.num_nodes(self.class_type)
@@ -123,9 +120,9 @@ class NodeClassification:
         """Labelled nodes of a split, [n] int64; of training and validation the share in use."""
         return self._items[split]
 
-    def times(self, split: str) -> np.ndarray:
-        """The time of each item of a split."""
-        return self._time[self._items[split]]
+    def times(self, split: str) -> np.ndarray | None:
+        """The time of each item of a split, or None for nodes without times."""
+        return None if self._time is None else self._time[self._items[split]]
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Up to ``n`` distinct training nodes."""
@@ -140,7 +137,7 @@ class NodeClassification:
             row, edge = csr.rows(items)
             pairs[relation] = (csr.indices[edge], items[row])
         return Query(
-            seeds={self.target: (items, self._time[items])},
+            seeds={self.target: (items, None if self._time is None else self._time[items])},
             time_max=self._end[split],
             hidden=self._hidden[split].with_pairs(pairs),
             view=view_of(split, self.train_view, self.original_protocol),

@@ -8,6 +8,8 @@ import torch
 
 from GPT_GNN.batch.batch import make_batch
 from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.graph.split import RandomSplit
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks import NodeClassification
@@ -183,3 +185,29 @@ def test_the_time_bound_of_each_split(toy):
     task = paper_field(toy)
     bounds = [task.query(split, task.items(split)[:1]).time_max for split in SPAN]
     assert bounds == [2016, 2017, int(toy.node_time("paper").max())]
+
+
+@pytest.mark.parametrize("timed", [False, True])
+def test_targets_without_times(tmp_path, timed):
+    """Films without years; in one of the graphs the genres have some, and so have the links."""
+    of_genre = ("genre", "of", "film")
+    genre, film = np.array([0, 1, 0, 1, 0, 1, 1, 0]), np.array([0, 1, 2, 3, 4, 5, 6, 6])
+    nodes = {
+        "film": NodeArrays(8, {"x": np.eye(8, dtype=np.float32)}),
+        "genre": NodeArrays(2, time=np.array([1990, 2000], dtype=np.int32) if timed else None),
+    }
+    edges = {of_genre: EdgeArrays(genre, film)}
+    graph = write_graph(tmp_path / "store", nodes, edges, times_declared=True)
+    task = NodeClassification(graph, RandomSplit((0.0, 0.5, 0.25, 0.25)), [of_genre])
+    assert task.times("test") is None
+    assert sorted(i for s in SPAN for i in task.items(s)) == [0, 1, 2, 3, 4, 5, 6]  # 7 has none
+    for split in SPAN:
+        items = task.items(split)
+        query = task.query(split, items)
+        subgraph = HGSampler(graph, 3, 9).sample(
+            query.seeds, query.time_max, query.hidden, derive(0)
+        )
+        data = task.collate(split, items, make_batch(graph, subgraph, query.view))
+        want = [[(g, f) in zip(genre, film, strict=True) for g in (0, 1)] for f in items]
+        assert (data.y.numpy() > 0).tolist() == want
+        assert not len(subgraph.src)  # the only edges there are tell the labels

@@ -1,0 +1,250 @@
+"""Link prediction as ranking: which source is this target linked to?"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from GPT_GNN.batch.batch import Batch
+from GPT_GNN.graph.split import NO_BOUND, Split
+from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.metrics import hits
+from GPT_GNN.model.heads import Matcher
+from GPT_GNN.rng import derive
+from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.schema import EdgeType
+from GPT_GNN.tasks.links import TEST, TRAIN, VALID, divide_links, draw_unlinked, is_divided_by_time
+from GPT_GNN.tasks.query import (
+    PairBatch,
+    Query,
+    labels_in_relations,
+    ranking_means,
+    subset,
+    view_of,
+)
+from GPT_GNN.tasks.ranking import first_seen, pair_loss, pair_metrics, position_in, ranked
+
+_SPLITS = {"train": TRAIN, "valid": VALID, "test": TEST}
+_HITS = 10
+
+
+class LinkRanking:
+    """Rank the true source of a link among sources that its target is not linked to.
+
+    A query is one link, so that each has as many candidates as the others, and a target's other
+    true sources are no candidates of it. The wrong ones are drawn at random: always the same for a
+    link of validation and test, others each time a link is trained on. Links of a node to itself
+    are no queries, nor are those of a target that is linked to every source.
+
+    Hidden, in both directions: the links of validation and test always, and a training batch's own.
+    The division is that of :func:`divide_links`, and depends on ``split`` only, so that runs of
+    several seeds are asked the same. By time, a source that is not there yet is no candidate.
+
+    A batch samples around all its candidates, up to ``batch_size * num_candidates`` of them.
+    Pre-training knows nothing of a random division: it has generated links that are asked here.
+
+    Args:
+        graph: the store.
+        split: a :class:`TimeSplit` divides a timed relation by time, a :class:`RandomSplit` at
+            random; any other is no division of links, which are then divided by chance.
+        relation: the edge type (source type, relation, target type).
+        num_candidates: of a query, the true source among them; fewer where there are not as many.
+        fraction: share of the training and validation links to use.
+        seed: draws that share.
+        train_view: feature view of training batches, see :func:`GPT_GNN.tasks.query.view_of`.
+        hide_train_labels: hide the links of all training queries in training batches.
+
+    Raises:
+        ValueError: unknown relation, a fraction outside (0, 1], fewer than 2 candidates, or a
+            split without queries.
+    """
+
+    metric_names: ClassVar = ("ndcg", "mrr", f"hits@{_HITS}")
+    original_protocol: ClassVar = False  # nothing of the kind was published
+
+    def __init__(
+        self,
+        graph: HeteroGraph,
+        split: Split,
+        relation: EdgeType,
+        num_candidates: int = 100,
+        fraction: float = 1.0,
+        seed: int = 0,
+        train_view: str = "pretrain",
+        hide_train_labels: bool = False,
+    ) -> None:
+        if num_candidates < 2:
+            raise ValueError(f"num_candidates: expected at least 2, got {num_candidates}")
+        self.graph = graph
+        self.relation = relation
+        self.source, _, self.target = relation
+        self.num_candidates = num_candidates
+        self.train_view = train_view
+        self._links = divide_links(graph, relation, split)
+        self._by_time = is_divided_by_time(graph, relation, split)
+        self._end = {name: self._last_time(split, name) for name in _SPLITS}
+        self._pool = {name: self._sources_until(self._end[name]) for name in _SPLITS}
+        self._queries = self._divided(fraction, seed)
+        self._hidden = {name: self._hidden_links(name, hide_train_labels) for name in _SPLITS}
+
+    def _last_time(self, split: Split, name: str) -> int:
+        if not self._by_time or self._links.time is None:
+            return NO_BOUND
+        return min(split.time_max(name), int(self._links.time.max(initial=NO_TIME)))
+
+    def _sources_until(self, end: int) -> np.ndarray:
+        """Sources that are there by a time, ascending; those without a time always are."""
+        time = self.graph.node_time(self.source)
+        if time is None or not self._by_time:
+            return np.arange(self.graph.num_nodes(self.source))
+        return np.flatnonzero(time <= end)
+
+    def _divided(self, fraction: float, seed: int) -> dict[str, np.ndarray]:
+        queries = {}
+        for name, number in _SPLITS.items():
+            asked = self._links.of_split(number)
+            if self.source == self.target:
+                asked = asked[self._links.source[asked] != self._links.target[asked]]
+            asked = asked[self._num_wrong(self._pool[name])[self._links.target[asked]] > 0]
+            if not len(asked):
+                raise ValueError(
+                    f"{self.graph.path}: the {name} split has no link {':'.join(self.relation)} "
+                    f"to ask for, of {len(self._links.source)}"
+                )
+            kept = fraction if name != "test" else 1.0
+            queries[name] = subset(asked, kept, derive(seed, "labels", name))
+        return queries
+
+    def _num_wrong(self, pool: np.ndarray) -> np.ndarray:
+        """How many of a pool's sources can be wrong candidates of each target, [N_target] int64."""
+        in_pool = np.zeros(self.graph.num_nodes(self.source), dtype=bool)
+        in_pool[pool] = True
+        source, target = self._links.source, self._links.target
+        excluded = in_pool[source]
+        if self.source == self.target:
+            excluded &= source != target  # the target itself counts below, linked or not
+        linked = np.bincount(target[excluded], minlength=len(self._links.indptr) - 1)
+        return len(pool) - linked - (in_pool if self.source == self.target else 0)
+
+    def _hidden_links(self, split: str, hide_train_labels: bool) -> HiddenEdges:
+        also_train = (TRAIN,) if split == "train" and hide_train_labels else ()
+        held_out = self._links.of_split(*also_train, VALID, TEST)
+        pairs = {self.relation: (self._links.source[held_out], self._links.target[held_out])}
+        return HiddenEdges(self.graph, pairs=pairs)
+
+    def items(self, split: str) -> np.ndarray:
+        """Queries of a split, [n, 2] int64: the link and the number of its draw of candidates."""
+        queries = self._queries[split]
+        return np.stack([queries, np.zeros_like(queries)], axis=1)
+
+    def times(self, split: str) -> np.ndarray | None:
+        """The time of each query of a split, or None for an untimed relation."""
+        return None if self._links.time is None else self._links.time[self._queries[split]]
+
+    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Up to ``n`` distinct training links, each with a fresh draw of candidates, [n, 2]."""
+        queries = self._queries["train"]
+        queries = rng.choice(queries, min(n, len(queries)), replace=False)
+        return np.stack([queries, rng.integers(1, 2**32, len(queries))], axis=1)
+
+    def _candidates(self, split: str, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(position in ``items``, source) of every candidate, [K] each, ascending a query.
+
+        In the order of their ids, so that no place tells the true one.
+        """
+        rows = [self._candidates_of(split, link, number) for link, number in items.tolist()]
+        row = np.repeat(np.arange(len(rows)), [len(candidates) for candidates in rows])
+        return row, np.concatenate([*rows, np.empty(0, dtype=np.int64)])
+
+    def _candidates_of(self, split: str, link: int, number: int) -> np.ndarray:
+        source, target = int(self._links.source[link]), int(self._links.target[link])
+        linked = self._links.source[self._links.indptr[target] : self._links.indptr[target + 1]]
+        if self.source == self.target:
+            linked = np.union1d(linked, target)
+        rng = derive(number, "candidates", target, source)
+        drawn = draw_unlinked(self._pool[split], linked, self.num_candidates - 1, rng)
+        return np.sort(np.append(drawn, source))
+
+    def _seeds(self, items: np.ndarray, candidate: np.ndarray) -> dict[str, np.ndarray]:
+        """Nodes to sample around by type: targets, then candidates; each once."""
+        seeds = {self.target: first_seen(self._links.target[items[:, 0]])}
+        others = seeds.get(self.source, np.empty(0, dtype=np.int64))
+        return seeds | {self.source: first_seen(np.concatenate([others, candidate]))}
+
+    def query(self, split: str, items: np.ndarray) -> Query:
+        """What to sample around some queries: their targets and candidates."""
+        _, candidate = self._candidates(split, items)
+        hidden = self._hidden[split]
+        if split == "train":
+            asked = items[:, 0]
+            own = (self._links.source[asked], self._links.target[asked])
+            hidden = hidden.with_pairs({self.relation: own})
+        return Query(
+            seeds={
+                node_type: (ids, self._times_of(node_type, ids, self._end[split]))
+                for node_type, ids in self._seeds(items, candidate).items()
+            },
+            time_max=self._end[split],
+            hidden=hidden,
+            view=view_of(split, self.train_view, self.original_protocol),
+        )
+
+    def _times_of(self, node_type: str, ids: np.ndarray, end: int) -> np.ndarray | None:
+        """When nodes are looked at: at their own time, or else at the end of the split, if any."""
+        time = self.graph.node_time(node_type)
+        if time is not None:
+            return np.minimum(time[ids], end)
+        return np.full(len(ids), end, dtype=np.int32) if self._by_time else None
+
+    def collate(self, split: str, items: np.ndarray, batch: Batch) -> PairBatch:
+        """Pairs and labels to go with a batch that was sampled around these queries."""
+        row, candidate = self._candidates(split, items)
+        seeds = self._seeds(items, candidate)
+        offsets, schema = batch.graph.node_offsets, self.graph.schema
+        left = position_in(seeds[self.target], self._links.target[items[:, 0]])[row]
+        right = position_in(seeds[self.source], candidate)
+        arrays = {
+            "left": left + offsets[schema.node_type_id(self.target)],
+            "right": right + offsets[schema.node_type_id(self.source)],
+            "query": row,
+            "size": np.bincount(row, minlength=len(items)),
+            "true": (candidate == self._links.source[items[:, 0]][row]).astype(np.float32),
+        }
+        return PairBatch(batch, **{name: torch.from_numpy(a) for name, a in arrays.items()})
+
+    def most_frequent(self, split: str) -> dict[str, np.ndarray]:
+        """What :meth:`scores` gives for ranking by the number of links that are never hidden."""
+        seen = ~np.isin(self._links.split, (VALID, TEST))
+        degree = np.bincount(self._links.source[seen], minlength=self.graph.num_nodes(self.source))
+        items = self.items(split)
+        row, candidate = self._candidates(split, items)
+        true = candidate == self._links.source[items[:, 0]][row]
+        return _with_hits(ranked(degree[candidate], true, np.bincount(row)))
+
+    def describe(self) -> dict[str, Any]:
+        """What holds the labels, for the record of a run."""
+        described = labels_in_relations(self, [self.relation])
+        return described | {"num_candidates": self.num_candidates}
+
+    def metrics(self, values: dict[str, np.ndarray]) -> dict[str, float]:
+        """Means of what :meth:`scores` gives for each item."""
+        return ranking_means(values)
+
+    def head(self, n_hid: int) -> Matcher:
+        """A cosine match between a source and a target."""
+        return Matcher(n_hid, n_hid)
+
+    def loss(self, head: Matcher, h: Tensor, data: PairBatch) -> Tensor:
+        """Cross-entropy over the candidates / log(their number), mean over queries."""
+        return pair_loss(head, h, data)
+
+    def scores(self, head: Matcher, h: Tensor, data: PairBatch) -> dict[str, np.ndarray]:
+        """Per query ``ndcg``, ``mrr`` and ``hits@10``."""
+        return _with_hits(pair_metrics(head, h, data))
+
+
+def _with_hits(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return values | {f"hits@{_HITS}": hits(values["mrr"], _HITS)}

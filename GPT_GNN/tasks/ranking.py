@@ -1,0 +1,60 @@
+"""Queries with candidates of their own: their loss, their metrics, their places in a batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from GPT_GNN.metrics import ranking_metrics
+from GPT_GNN.model.heads import Matcher
+from GPT_GNN.tasks.query import PairBatch
+
+
+def pair_scores(head: Matcher, h: Tensor, data: PairBatch) -> Tensor:
+    """How well each candidate matches its query, [K]."""
+    return head(h[data.right], h[data.left])
+
+
+def pair_loss(head: Matcher, h: Tensor, data: PairBatch) -> Tensor:
+    """Cross-entropy over the candidates / log(their number), mean over queries."""
+    score = pair_scores(head, h, data)
+    top = score.new_full((len(data.size),), -torch.inf)
+    top = top.scatter_reduce(0, data.query, score.detach(), "amax")
+    total = score.new_zeros(len(data.size))
+    total = total.index_add(0, data.query, (score - top[data.query]).exp()).log() + top
+    log_p = (score - total[data.query]) / data.size[data.query].log()
+    return -(data.true * log_p).sum() / len(data.size)
+
+
+def pair_metrics(head: Matcher, h: Tensor, data: PairBatch) -> dict[str, np.ndarray]:
+    """Per query ``ndcg`` and ``mrr``, [Q] each."""
+    score = pair_scores(head, h, data).cpu().numpy()
+    return ranked(score, data.true.cpu().numpy(), data.size.cpu().numpy())
+
+
+def ranked(score: np.ndarray, true: np.ndarray, size: np.ndarray) -> dict[str, np.ndarray]:
+    """``ndcg`` and ``mrr`` of queries whose candidates lie one after the other.
+
+    Args:
+        score: [K]; true: [K], 0 for a wrong candidate; size: [Q], candidates of each query.
+    """
+    ends = np.cumsum(size)[:-1]
+    rows = [
+        ranking_metrics(s[None], t[None])
+        for s, t in zip(np.split(score, ends), np.split(true, ends), strict=True)
+    ]
+    ndcg, mrr = (np.concatenate([row[i] for row in rows]) for i in (0, 1))
+    return {"ndcg": ndcg, "mrr": mrr}
+
+
+def first_seen(ids: np.ndarray) -> np.ndarray:
+    """Distinct ids in the order in which they first occur."""
+    values, first = np.unique(ids, return_index=True)
+    return values[np.argsort(first)]
+
+
+def position_in(distinct: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Where each id stands in a list of distinct ids."""
+    order = np.argsort(distinct)
+    return order[np.searchsorted(distinct, ids, sorter=order)]

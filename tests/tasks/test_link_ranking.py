@@ -1,0 +1,373 @@
+"""Link ranking: division, candidates, floor and scores by literal loops; no held-out link leaks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from GPT_GNN.batch.batch import make_batch
+from GPT_GNN.config import EncoderConfig
+from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit
+from GPT_GNN.rng import derive
+from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.tasks import LinkRanking
+from GPT_GNN.tasks.links import divide_links, draw_unlinked
+from GPT_GNN.train.runtime import seeded
+from GPT_GNN.train.start import new_encoder
+from tests.oracle.metrics import hit, ranked, row_metrics
+
+SPLIT_NAMES = ("train", "valid", "test")
+RATES = ("user", "rates", "film")
+FRIEND = ("user", "friend", "user")
+YEARS = TimeSplit(2013, 2016, 2017)
+
+
+def features(n, seed):
+    return {"x": np.random.default_rng(seed).normal(size=(n, 4)).astype(np.float32)}
+
+
+def ratings(path, src=None, dst=None, users=40, films=12):
+    """Users who rate films, without times."""
+    rng = np.random.default_rng(0)
+    if src is None:
+        links = np.unique(rng.integers(0, [users, films], (160, 2)), axis=0)
+        src, dst = links.T
+    nodes = {"user": NodeArrays(users, features(users, 1)), "film": NodeArrays(films)}
+    return write_graph(path, nodes, {RATES: EdgeArrays(np.asarray(src), np.asarray(dst))})
+
+
+def friends(path, users=60):
+    """A symmetric relation with links of nodes to themselves and a lone node, the last."""
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, users - 1, (2, 150))
+    a, b = np.append(a, [3, 4]), np.append(b, [3, 4])
+    edges = EdgeArrays(np.append(a, b), np.append(b, a), inverse="friend")
+    return write_graph(path, {"user": NodeArrays(users, features(users, 1))}, {FRIEND: edges})
+
+
+# (user, film, year): user 1 rates film 0 again later, users 6 and 7 come in 2017 and 2019.
+RATED = [
+    (0, 0, 2010),
+    (1, 0, 2014),
+    (1, 0, 2018),
+    (2, 1, 2012),
+    (3, 1, 2015),
+    (4, 0, 2017),
+    (6, 1, 2017),
+    (5, 1, 2018),
+    (7, 0, 2019),
+    (2, 0, 2016),
+]
+JOINED = [2009, 2010, 2010, 2011, 2012, 2013, 2017, 2019]
+
+
+def timed(path, rated=RATED):
+    src, dst, year = np.array(rated).T
+    nodes = {
+        "user": NodeArrays(8, features(8, 1), time=np.array(JOINED, dtype=np.int32)),
+        "film": NodeArrays(2, features(2, 2)),
+    }
+    edges = EdgeArrays(src, dst, year.astype(np.int32), multigraph=True)
+    return write_graph(path, nodes, {RATES: edges}, times_declared=True)
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    return ratings(tmp_path_factory.mktemp("films") / "store")
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    return friends(tmp_path_factory.mktemp("people") / "store")
+
+
+@pytest.fixture(scope="module")
+def years(tmp_path_factory):
+    return timed(tmp_path_factory.mktemp("years") / "store")
+
+
+CASES = {
+    "films": (RATES, RandomSplit()),
+    "people": (FRIEND, ColumnSplit()),
+    "years": (RATES, YEARS),
+}
+
+
+@pytest.fixture(params=list(CASES))
+def case(request):
+    """A graph, one of its relations and a split."""
+    return request.getfixturevalue(request.param), *CASES[request.param]
+
+
+def pairs_of(graph, relation):
+    """Every (source, target), one by one."""
+    csr = graph.csr(relation)
+    return {
+        (int(s), t)
+        for t in range(len(csr.indptr) - 1)
+        for s in csr.indices[csr.indptr[t] : csr.indptr[t + 1]]
+    }
+
+
+def collated(task, split, items, depth=2, width=8):
+    query = task.query(split, items)
+    sampler = HGSampler(task.graph, depth, width)
+    subgraph = sampler.sample(query.seeds, query.time_max, query.hidden, derive(0))
+    return subgraph, task.collate(split, items, make_batch(task.graph, subgraph, query.view))
+
+
+def asked(task, split, items=None):
+    """The queries of a collated batch, read back: [(target, true source, candidates)]."""
+    items = task.items(split) if items is None else items
+    subgraph, data = collated(task, split, items)
+    ids = {}
+    for i, node_type in enumerate(task.graph.node_types):
+        start = data.batch.graph.node_offsets[i]
+        ids |= {start + k: (node_type, int(n)) for k, n in enumerate(subgraph.node_ids[i])}
+    queries = []
+    for q in range(len(items)):
+        rows = [k for k in range(len(data.query)) if int(data.query[k]) == q]
+        (target,) = {ids[int(data.left[k])] for k in rows}
+        candidates = [ids[int(data.right[k])] for k in rows]
+        assert target[0] == task.relation[2] and {t for t, _ in candidates} == {task.relation[0]}
+        assert len(rows) == int(data.size[q])
+        (true,) = [ids[int(data.right[k])][1] for k in rows if data.true[k] == 1]
+        assert sum(float(data.true[k]) for k in rows) == 1
+        queries.append((target[1], true, [node for _, node in candidates]))
+    return queries
+
+
+def test_a_division_by_time_counted_on_paper(years):
+    task = LinkRanking(years, YEARS, RATES)
+    found = {split: {q[:2] for q in asked(task, split)} for split in SPLIT_NAMES}
+    assert found == {
+        "train": {(0, 1), (0, 2), (1, 3)},  # the second rating of film 0 by user 1 is no new link
+        "valid": {(0, 4), (1, 6)},
+        "test": {(1, 5), (0, 7)},
+    }
+    assert task.times("test").tolist() == [2019, 2018]
+    # Who joins in 2017 is no wrong candidate of training, who joins in 2019 one of test only.
+    candidates = {split: {c for q in asked(task, split) for c in q[2]} for split in SPLIT_NAMES}
+    assert 6 not in candidates["train"] and 7 not in candidates["train"] | candidates["valid"]
+    assert [task.query(split, task.items(split)).time_max for split in SPLIT_NAMES] == [
+        2016,
+        2017,
+        2019,
+    ]
+
+
+@pytest.mark.parametrize("which", ["films", "people"])
+def test_a_random_division(which, request):
+    graph, relation = request.getfixturevalue(which), CASES[which][0]
+    links = divide_links(graph, relation, RandomSplit())
+    assert set(zip(links.source.tolist(), links.target.tolist(), strict=True)) == pairs_of(
+        graph, relation
+    )
+    split = dict(
+        zip(
+            zip(links.source.tolist(), links.target.tolist(), strict=True), links.split, strict=True
+        )
+    )
+    if which == "people":
+        assert all(split[s, t] == split[t, s] for s, t in split)
+    share = np.bincount(links.split, minlength=4) / len(links.split)
+    assert share[1:] == pytest.approx([0.8, 0.1, 0.1], abs=0.03) and share[0] == 0
+    other = divide_links(graph, relation, RandomSplit((0.2, 0.2, 0.3, 0.3), seed=1))
+    assert np.bincount(other.split)[1:] / len(other.split) == pytest.approx(
+        [0.4, 0.3, 0.3], abs=0.05
+    )
+
+
+@pytest.mark.parametrize("num_candidates", [2, 7, 1000])
+def test_candidates_by_literal_loops(case, num_candidates):
+    graph, relation, split = case
+    task = LinkRanking(graph, split, relation, num_candidates)
+    linked = pairs_of(graph, relation)
+    for name in SPLIT_NAMES:
+        until = task.query(name, task.items(name)).time_max
+        time = graph.node_time(relation[0])
+        sources = range(graph.num_nodes(relation[0]))
+        there = {s for s in sources if time is None or time[s] <= until}
+        for target, true, candidates in asked(task, name):
+            wrong = {s for s in there if (s, target) not in linked}
+            wrong -= {target} if relation[0] == relation[2] else set()
+            assert (true, target) in linked and true != (target if relation == FRIEND else None)
+            assert set(candidates) - {true} <= wrong
+            assert len(set(candidates)) == len(candidates) == min(num_candidates, len(wrong) + 1)
+            assert candidates == sorted(candidates)  # no place tells the true one
+
+
+def test_only_trainings_candidates_change(people):
+    first, other = (LinkRanking(people, ColumnSplit(), FRIEND, 5, seed=s) for s in (0, 1))
+    for split in ("valid", "test"):
+        assert asked(first, split) == asked(other, split)  # runs of all seeds are asked the same
+    one, two = (first.draw(10**6, derive(step)) for step in (0, 1))
+    assert sorted(one[:, 0]) == sorted(two[:, 0]) == sorted(first.items("train")[:, 0])
+    drawn = [{q[:2]: q[2] for q in asked(first, "train", items)} for items in (one, two)]
+    assert drawn[0].keys() == drawn[1].keys() and drawn[0] != drawn[1]
+    assert len(first.draw(3, derive(0))) == 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_unlinked_nodes_are_drawn_evenly(seed):
+    rng = np.random.default_rng(seed)
+    pool = np.flatnonzero(rng.random(30) < rng.random())
+    linked = np.flatnonzero(rng.random(30) < rng.random())
+    left = sorted(set(pool.tolist()) - set(linked.tolist()))
+    assert sorted(draw_unlinked(pool, linked, 99, rng).tolist()) == left
+    if len(left) > 1:
+        counts = dict.fromkeys(left, 0)
+        for _ in range(400):
+            drawn = draw_unlinked(pool, linked, 2, rng).tolist()
+            assert len(set(drawn)) == 2
+            for node in drawn:
+                counts[node] += 1
+        expected = 800 / len(left)
+        assert max(abs(c - expected) for c in counts.values()) < 6 * np.sqrt(expected) + 1
+
+
+def in_sample(graph, subgraph, relation):
+    """The (source, target) of a relation that a sample holds."""
+    part = slice(*subgraph.edge_offsets[graph.edge_types.index(relation) :][:2])
+    ends = []
+    for node_type, local in ((relation[0], subgraph.src), (relation[2], subgraph.dst)):
+        ids = subgraph.node_ids[graph.node_types.index(node_type)]
+        ends.append(ids[local[part]].tolist())
+    return set(zip(*ends, strict=True))
+
+
+@pytest.mark.parametrize("hide_train_labels", [False, True])
+def test_held_out_links_are_in_no_sample(case, hide_train_labels):
+    graph, relation, split = case
+    task = LinkRanking(graph, split, relation, 6, hide_train_labels=hide_train_labels)
+    links = divide_links(graph, relation, split)
+    for name in SPLIT_NAMES:
+        items = task.items(name)[::2]
+        subgraph, _ = collated(task, name, items, depth=4, width=200)
+        never = set(links.of_split(2, 3))
+        if name == "train":
+            never |= set(items[:, 0] if not hide_train_labels else links.of_split(1))
+        never = {(int(links.source[k]), int(links.target[k])) for k in never}
+        assert never
+        seen = in_sample(graph, subgraph, relation)
+        seen |= {(s, t) for t, s in in_sample(graph, subgraph, graph.schema.inverse_of(relation))}
+        assert not seen & never
+        if not (name == "train" and hide_train_labels):
+            assert seen  # there was something to see
+
+
+def watched(path, changed=None):
+    """Twelve films, each with old links and one of every split; those of one split may change.
+
+    The users of the changed split are others, whom their film is not linked to otherwise.
+    """
+    rng = np.random.default_rng(0)
+    users, years = [], [2010, 2011, 2012, 2015, 2017, 2019]
+    for _ in range(12):
+        known = rng.choice(40, 7, replace=False)
+        users.append(known[:6].copy())
+        if changed is not None:
+            users[-1][3 + SPLIT_NAMES.index(changed)] = known[6]
+    edges = EdgeArrays(
+        np.concatenate(users), np.repeat(np.arange(12), 6), np.tile(years, 12).astype(np.int32)
+    )
+    nodes = {"user": NodeArrays(40, features(40, 1)), "film": NodeArrays(12, features(12, 2))}
+    return write_graph(path, nodes, {RATES: edges}, times_declared=True)
+
+
+def outcome(task, split, hide=True):
+    """Scores of all candidates of a split's queries, and which are true."""
+    items = task.items(split)
+    query = task.query(split, items)
+    hidden = query.hidden if hide else None
+    subgraph = HGSampler(task.graph, 3, 12).sample(query.seeds, query.time_max, hidden, derive(0))
+    data = task.collate(split, items, make_batch(task.graph, subgraph, query.view))
+    encoder = new_encoder(task.graph, EncoderConfig(n_hid=8, n_heads=2, n_layers=2), 0).eval()
+    with torch.no_grad(), seeded(0, "head"):
+        head = task.head(8).eval()
+        h = encoder(data.batch)
+        return head(h[data.right], h[data.left]), data.true
+
+
+@pytest.mark.parametrize("split", SPLIT_NAMES)
+def test_no_asked_link_moves_a_prediction(tmp_path, split):
+    """Whoever the true user is, all users that a film is not linked to otherwise are candidates."""
+    graphs = watched(tmp_path / "a"), watched(tmp_path / "b", changed=split)
+    tasks = [LinkRanking(graph, YEARS, RATES, num_candidates=1000) for graph in graphs]
+    (score, true), (again, other) = (outcome(task, split) for task in tasks)
+    assert torch.equal(score, again) and true.shape == other.shape
+    assert not torch.equal(true, other)
+    (score, _), (again, _) = (outcome(task, split, hide=False) for task in tasks)
+    assert not torch.equal(score, again)  # it is hiding that does it
+
+
+def test_scores_and_loss_by_literal_loops(case):
+    graph, relation, split = case
+    task = LinkRanking(graph, split, relation, 30)
+    _, data = collated(task, "test", task.items("test"))
+    torch.manual_seed(0)
+    head, h = task.head(6).eval(), torch.randn(data.batch.graph.num_nodes, 6)
+    with torch.no_grad():
+        got, loss = task.scores(head, h, data), float(task.loss(head, h, data))
+        scores = head(h[data.right], h[data.left]).numpy()
+    losses, true = [], data.true.numpy()
+    for q in range(len(data.size)):
+        part = data.query.numpy() == q
+        order = ranked(scores[part], true[part])
+        want = (*row_metrics(scores[part], true[part]), hit(order, 10))
+        assert [got[name][q] for name in task.metric_names] == pytest.approx(want)
+        p = np.exp(scores[part].astype(float))
+        losses.append(-np.log(p[true[part] > 0].sum() / p.sum()) / np.log(part.sum()))
+    assert loss == pytest.approx(np.mean(losses), rel=1e-4)
+    means = task.metrics(got)
+    assert means["hits@10"] == got["hits@10"].mean() and means["items"] == len(data.size)
+
+
+def test_the_floor_counts_the_links_that_are_never_hidden(case):
+    graph, relation, split = case
+    task = LinkRanking(graph, split, relation, 9)
+    links = divide_links(graph, relation, split)
+    degree = dict.fromkeys(range(graph.num_nodes(relation[0])), 0)
+    for s, number in zip(links.source.tolist(), links.split.tolist(), strict=True):
+        degree[s] += number not in (2, 3)
+    floor = task.most_frequent("test")
+    for q, (_, true, candidates) in enumerate(asked(task, "test")):
+        relevance = np.array([float(c == true) for c in candidates])
+        scores = np.array([degree[c] for c in candidates])
+        want = (*row_metrics(scores, relevance), hit(ranked(scores, relevance), 10))
+        assert [floor[name][q] for name in task.metric_names] == pytest.approx(want)
+
+
+def test_the_share_of_links(people):
+    whole, part, again, other = (
+        LinkRanking(people, ColumnSplit(), FRIEND, 5, f, s)
+        for f, s in ((1.0, 0), (0.5, 0), (0.5, 0), (0.5, 1))
+    )
+    for split in ("train", "valid"):
+        every, half = (set(task.items(split)[:, 0].tolist()) for task in (whole, part))
+        assert half < every and len(half) == len(every) // 2
+        assert np.array_equal(part.items(split), again.items(split))
+        assert not np.array_equal(part.items(split), other.items(split))
+    assert np.array_equal(part.items("test"), whole.items("test"))
+
+
+def test_the_record_of_a_run(films):
+    assert LinkRanking(films, RandomSplit(), RATES, 7).describe() == {
+        "task": "LinkRanking",
+        "relations": ["user -> rates -> film"],
+        "num_candidates": 7,
+    }
+
+
+def test_mistakes(tmp_path, films, years):
+    with pytest.raises(ValueError, match="unknown edge type .*'likes'.*available"):
+        LinkRanking(films, RandomSplit(), ("user", "likes", "film"))
+    with pytest.raises(ValueError, match="num_candidates: expected at least 2, got 1"):
+        LinkRanking(films, RandomSplit(), RATES, num_candidates=1)
+    with pytest.raises(ValueError, match="the test split has no link user:rates:film to ask for"):
+        LinkRanking(years, TimeSplit(2013, 2016, 2030), RATES)
+    everyone = ratings(tmp_path / "all", np.arange(40), np.zeros(40, dtype=int), films=1)
+    with pytest.raises(ValueError, match="the train split has no link user:rates:film to ask for"):
+        LinkRanking(everyone, RandomSplit(), RATES)  # nobody is left to be a wrong candidate
