@@ -59,20 +59,26 @@ class DataConfig(GraphConfig):
 
 
 @dataclass(frozen=True)
-class LabelledGraphConfig(GraphConfig):
+class LabelShareConfig(GraphConfig):
     """Which graph, and how much of its labels."""
 
     data_percentage: float = setting(
         0.1, "fraction of training and validation labels to use", low=0, high=1, low_open=True
     )
+
+
+@dataclass(frozen=True)
+class LabelledGraphConfig(LabelShareConfig):
+    """Which graph, and how much of its labels."""
+
     original_protocol: bool = setting(
         False, "the published protocol, leaks included (docs/ORIGINAL.md lists what it restores)"
     )
 
 
 @dataclass(frozen=True)
-class TaskDataConfig(LabelledGraphConfig, DataConfig):
-    """Which graph, and how much of its labels."""
+class TrainBatchConfig:
+    """What training batches of a task see."""
 
     train_view: str = setting(
         "pretrain",
@@ -82,6 +88,60 @@ class TaskDataConfig(LabelledGraphConfig, DataConfig):
     hide_train_labels: bool = setting(
         False, "training batches see no label of any training node, not of their own only"
     )
+
+
+@dataclass(frozen=True)
+class TaskDataConfig(TrainBatchConfig, LabelledGraphConfig, DataConfig):
+    """Which graph, and how much of its labels."""
+
+
+@dataclass(frozen=True)
+class AnyTaskDataConfig(TrainBatchConfig, LabelShareConfig):
+    """Which graph, and how much of its labels."""
+
+
+@dataclass(frozen=True)
+class TargetConfig:
+    """Facts of the graph; what is empty is the store's own."""
+
+    target_type: str = setting("", "node type that is pre-trained and predicted")
+    split: str = setting(
+        "",
+        "time:A,B,C (last times of pre-training, training, validation) or time (at quantiles); "
+        "random[:A,B,C,D] (shares of pre-training to test); column:NAME[,PRETRAIN_ON]",
+    )
+
+
+@dataclass(frozen=True)
+class FactsConfig(TargetConfig):
+    """Facts of the graph; what is empty is the store's own."""
+
+    rel_stop_list: str = setting(
+        "",
+        "relations into the target that are never masked, by commas, as relation or "
+        "source:relation:target; none for none",
+    )
+    text_column: str = setting("", "column of the target that attr_type text generates")
+    attr_part: str = setting("", "feature part of the target that attr_type vec generates")
+
+
+@dataclass(frozen=True)
+class AnyTaskConfig:
+    """What is predicted."""
+
+    task: str = setting(
+        "label",
+        "label: the classes that a column holds; class_node: the nodes of another type that a "
+        "target is linked to; link: which source a target is linked to, among others",
+        choices=("label", "class_node", "link"),
+    )
+    label: str = setting("", "column of label; empty: the store's own")
+    relation: str = setting(
+        "",
+        "of class_node and link, as relation or source:relation:target: sources are ranked for "
+        "targets; class_node takes several, by commas",
+    )
+    num_candidates: int = setting(100, "sources that link ranks, the true one among them", low=2)
 
 
 @dataclass(frozen=True)
@@ -268,12 +328,18 @@ FINETUNE_DEFAULTS: dict[str, Any] = {
 }
 
 
-def comparable(config: Any) -> dict[str, dict[str, Any]]:
-    """The settings that a run's numbers depend on, group by group, as plain values."""
-    return {
+def comparable(config: Any, **resolved: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The settings that a run's numbers depend on, group by group, as plain values.
+
+    Args:
+        config: what :func:`parse_flags` gives.
+        **resolved: groups whose flags leave something to the graph, with what they come to.
+    """
+    settings = {
         group: {name: value for name, value in settings.items() if name not in _PLACES}
         for group, settings in asdict(config).items()
     }
+    return settings | resolved
 
 
 class Parser(argparse.ArgumentParser):

@@ -21,7 +21,7 @@ FLOORS = [
     ("tasks",),
     ("objectives",),
     ("train",),
-    ("embed",),
+    ("pretrain", "finetune", "embed"),
     ("report",),
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

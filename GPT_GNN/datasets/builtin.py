@@ -1,11 +1,31 @@
-"""Graphs that are built at first use: where they are kept, and when they are built again."""
+"""Graphs by name: those that are built at first use, where they are kept, when built again."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+from GPT_GNN.datasets.legacy import open_store
 from GPT_GNN.graph.store import HeteroGraph, StoreError
+
+
+def open_graph(
+    data_dir: str | os.PathLike[str] | None, toy: Callable[[], HeteroGraph]
+) -> HeteroGraph:
+    """The graph that ``--data_dir`` names; nothing, or ``toy``, means the built-in one.
+
+    Args:
+        data_dir: a store; or a graph of the published code, a pickle, converted at first use.
+        toy: opens the built-in graph.
+
+    Raises:
+        StoreError: ``data_dir`` is not a whole store.
+        PickleError: it is a file, but not a graph of the published code.
+    """
+    if data_dir is None or os.fspath(data_dir) in ("", "toy"):
+        return toy()
+    return open_store(data_dir)
 
 
 def data_folder() -> Path:

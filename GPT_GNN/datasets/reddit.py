@@ -13,8 +13,7 @@ import numpy as np
 
 from GPT_GNN.config import setting
 from GPT_GNN.datasets import reddit_toy
-from GPT_GNN.datasets.builtin import built_in, data_folder
-from GPT_GNN.datasets.legacy import open_store
+from GPT_GNN.datasets.builtin import built_in, data_folder, open_graph
 from GPT_GNN.datasets.npz import Npz
 from GPT_GNN.datasets.raw import RawDataError
 from GPT_GNN.graph.build import GraphBuilder, build_graph
@@ -87,9 +86,7 @@ class Reddit:
             StoreError: ``data_dir`` is not a whole store.
             PickleError: it is a file, but not a graph of the published code.
         """
-        if data_dir is None or os.fspath(data_dir) in ("", "toy"):
-            return toy_store()
-        return open_store(data_dir)
+        return open_graph(data_dir, toy_store)
 
     @staticmethod
     def build(

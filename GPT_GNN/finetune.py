@@ -1,0 +1,52 @@
+"""Fine-tune on a task of any graph store: classes of a column, class nodes, or links.
+
+Examples:
+    python -m GPT_GNN.finetune                               # communities of the built-in posts
+    python -m GPT_GNN.finetune --use_pretrain                # from what GPT_GNN.pretrain wrote
+    python -m GPT_GNN.finetune --data_dir store --target_type movie --label genre
+    python -m GPT_GNN.finetune --data_dir store --task class_node --relation studio:made:movie
+    python -m GPT_GNN.finetune --data_dir store --task link --relation user:rates:movie
+"""
+
+import sys
+
+from tqdm import tqdm
+
+from GPT_GNN.config import (
+    FINETUNE_DEFAULTS,
+    FINETUNE_GROUPS,
+    AnyTaskConfig,
+    AnyTaskDataConfig,
+    TargetConfig,
+    comparable,
+    parse_flags,
+)
+from GPT_GNN.datasets.builtin import open_graph
+from GPT_GNN.datasets.reddit import toy_store
+from GPT_GNN.tasks.select import select_task
+from GPT_GNN.train.finetune import finetune
+from GPT_GNN.train.runtime import run_script
+from GPT_GNN.train.start import initial_encoder
+
+
+def main() -> None:
+    """Read the flags and fine-tune."""
+    args = parse_flags(
+        {**FINETUNE_GROUPS, "data": AnyTaskDataConfig, "facts": TargetConfig},
+        __doc__,
+        extra=AnyTaskConfig,
+        **FINETUNE_DEFAULTS,
+        data_percentage=1.0,
+        pretrain_model_dir="runs/gpt_graph.pt",
+        task_name="graph",
+    )
+    graph = open_graph(args.data.data_dir, toy_store)
+    task, resolved = select_task(graph, args.facts, args.task, args.data, args.run.seed)
+    tqdm.write(resolved.line())
+    encoder = initial_encoder(graph, args.encoder, args.run)
+    config = comparable(args, facts=resolved.facts.to_dict(), task=task.describe())
+    finetune(encoder, task, graph, args.sampler, args.optim, args.run, config)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

@@ -1,0 +1,189 @@
+"""The facts that a run goes by: flags, then what the store says, then what follows from both."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.split import ALL, SPLITS, ColumnSplit, RandomSplit, Split, TimeSplit
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.schema import EdgeType
+
+FLAG, STORE, DEFAULT = "flag", "store", "default"
+NONE = "none"  # a list without entries, where an empty text means the store's
+
+
+@dataclass(frozen=True)
+class ResolvedFacts:
+    """Facts, and where each comes from.
+
+    Attributes:
+        facts: what a run goes by.
+        origin: name of a fact -> flag, store or default.
+    """
+
+    facts: GraphFacts
+    origin: dict[str, str]
+
+    def line(self) -> str:
+        """One line for people."""
+        record = self.facts.to_dict()
+        split = {k: v for k, v in record["split"].items() if k != "by"}
+        bounds = ", ".join(f"{name} {value}" for name, value in split.items() if value != "")
+        shown = record | {
+            "rel_stop_list": ", ".join(record["rel_stop_list"]),
+            "split": f"by {record['split']['by']} ({bounds})",
+        }
+        parts = [f"{name} {shown[name]} [{self.origin[name]}]" for name in shown if shown[name]]
+        return "facts: " + "; ".join(parts)
+
+
+def resolve_facts(
+    graph: HeteroGraph,
+    target_type: str = "",
+    split: str = "",
+    rel_stop_list: str = "",
+    text_column: str = "",
+    attr_part: str = "",
+    label: str = "",
+    links: EdgeType | None = None,
+) -> ResolvedFacts:
+    """The facts of a graph for a run; every text that is empty leaves its fact to the store.
+
+    What a store says of its target type holds for that type only, but a split by time for all that
+    has times. Without a split, what has times is divided at their quantiles, all else at random.
+
+    Args:
+        target_type: the node type; where nobody says, the only one there is.
+        split: see :func:`parse_split`.
+        rel_stop_list: relations into the target that are never masked, by commas, each as
+            ``relation`` or ``source:relation:target``; ``none`` for none.
+        text_column: holds the texts that pre-training generates.
+        attr_part: the feature part that pre-training generates.
+        label: the column of the classes.
+        links: the relation whose links are divided, instead of the target's nodes.
+
+    Raises:
+        ValueError: something that the graph does not have, with what it has; or no target type.
+    """
+    stored = GraphFacts.stored(graph)
+    target, origin = _target(graph, stored, target_type)
+    own = stored if stored is not None and stored.target == target else None
+    given = {
+        "rel_stop_list": _relations(graph, target, rel_stop_list),
+        "text_part": _one_of(graph.feature_parts(target), attr_part, f"attr_part of {target!r}"),
+        "text_column": _one_of(_texts(graph, target), text_column, f"text_column of {target!r}"),
+        "label": _one_of(graph.columns(target), label, f"label of {target!r}"),
+    }
+    values: dict[str, Any] = {}
+    origins = {"target": origin}
+    for name, value in given.items():
+        origins[name] = FLAG if value else STORE if own else DEFAULT
+        values[name] = value or getattr(own or GraphFacts(target), name)
+    if rel_stop_list == NONE:
+        values["rel_stop_list"], origins["rel_stop_list"] = (), FLAG
+    values["split"], origins["split"] = _split(graph, target, stored, split, links)
+    return ResolvedFacts(GraphFacts(target, **values), origins)
+
+
+def parse_split(text: str, graph: HeteroGraph, node_type: str, times: np.ndarray | None) -> Split:
+    """A split from its short form.
+
+    Args:
+        text: ``time:2013,2016,2017`` (the last times of pre-training, training and validation, in
+            the store's unit), ``time`` (at quantiles), ``random:0.7,0.1,0.1,0.1`` (shares of the
+            four splits), ``random``, ``column:NAME`` or ``column:NAME,PRETRAIN_ON``.
+        node_type: has the column.
+        times: of what is divided, [n] int32; None where it has none.
+
+    Raises:
+        ValueError: another form, no times to divide by, no such column.
+    """
+    kind, _, rest = text.partition(":")
+    parts = rest.split(",") if rest else []
+    if kind == "column" and len(parts) in (1, 2):
+        _one_of(graph.columns(node_type), parts[0], f"split: column of {node_type!r}")
+        _one_of((*SPLITS, ALL), "".join(parts[1:]), "split: what pre-trains")
+        return ColumnSplit(*parts)
+    try:
+        if kind == "random" and len(parts) in (0, len(SPLITS)):
+            return RandomSplit(tuple(map(float, parts))) if parts else RandomSplit()
+        if kind == "time" and len(parts) in (0, len(SPLITS) - 1):
+            if times is None:
+                raise ValueError("there are no times to divide by")
+            return TimeSplit(*map(int, parts)) if parts else TimeSplit.at_quantiles(times)
+    except ValueError as error:
+        raise ValueError(f"--split {text}: {error}") from error
+    raise ValueError(
+        f"--split {text}: expected time, time:A,B,C with the last times of pre-training, training "
+        "and validation, random, random:A,B,C,D with four shares, or column:NAME[,PRETRAIN_ON]"
+    )
+
+
+def _target(graph: HeteroGraph, stored: GraphFacts | None, asked: str) -> tuple[str, str]:
+    """The target type and where it comes from."""
+    if asked:
+        graph.schema.node_type_id(asked)
+        return asked, FLAG
+    if stored is not None:
+        return stored.target, STORE
+    if len(graph.node_types) == 1:
+        return graph.node_types[0], DEFAULT
+    raise ValueError(
+        f"{graph.path} does not say which nodes are predicted: expected --target_type; available: "
+        f"{list(graph.node_types)}"
+    )
+
+
+def _split(
+    graph: HeteroGraph,
+    target: str,
+    stored: GraphFacts | None,
+    asked: str,
+    links: EdgeType | None,
+) -> tuple[Split, str]:
+    """The split and where it comes from."""
+    times = graph.node_time(target) if links is None else graph.csr(links).time
+    if asked:
+        split = parse_split(asked, graph, target, times)
+        if links is not None and isinstance(split, ColumnSplit):
+            raise ValueError(f"--split {asked}: a column divides nodes; links need time or random")
+        return split, FLAG
+    if stored is not None:
+        by_time, by_column = (isinstance(stored.split, cls) for cls in (TimeSplit, ColumnSplit))
+        divides = stored.target == target and not (by_column and links is not None)
+        if times is not None if by_time else divides:
+            return stored.split, STORE
+    if times is None:
+        return RandomSplit(), DEFAULT
+    try:
+        return TimeSplit.at_quantiles(times), DEFAULT
+    except ValueError as error:
+        raise ValueError(f"{graph.path}: {error}; give --split, e.g. --split random") from error
+
+
+def _relations(graph: HeteroGraph, target: str, names: str) -> tuple[str, ...]:
+    """The names of a list, each checked to mean a relation into the target."""
+    kept = tuple(name for name in names.split(",") if name and names != NONE)
+    for name in kept:
+        if target not in {into for _, _, into in graph.schema.named(name)}:
+            into = [":".join(graph.edge_types[i]) for i in graph.schema.edge_types_into(target)]
+            raise ValueError(
+                f"--rel_stop_list {name}: expected a relation into {target!r}; available: {into}"
+            )
+    return kept
+
+
+def _texts(graph: HeteroGraph, node_type: str) -> list[str]:
+    return [name for name in graph.columns(node_type) if graph.is_ragged(node_type, name)]
+
+
+def _one_of(available: Collection[str], name: str, flag: str) -> str:
+    """The name, which may be empty."""
+    if name and name not in available:
+        raise ValueError(f"--{flag}: got {name!r}, available: {sorted(available)}")
+    return name

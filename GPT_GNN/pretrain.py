@@ -1,0 +1,43 @@
+"""Pre-train an encoder on any graph store with GPT-GNN.
+
+Examples:
+    python -m GPT_GNN.pretrain                               # the built-in graph of posts
+    python -m GPT_GNN.pretrain --data_dir store              # facts as the store says
+    python -m GPT_GNN.pretrain --data_dir store --target_type movie --split random
+    python -m GPT_GNN.pretrain --data_dir store --rel_stop_list actor:in:movie --split time
+    python -m GPT_GNN.pretrain --resume                      # go on after an interruption
+"""
+
+import sys
+from dataclasses import asdict
+
+from tqdm import tqdm
+
+from GPT_GNN.config import PRETRAIN_GROUPS, FactsConfig, GraphConfig, comparable, parse_flags
+from GPT_GNN.datasets.builtin import open_graph
+from GPT_GNN.datasets.reddit import toy_store
+from GPT_GNN.graph.resolve import resolve_facts
+from GPT_GNN.train.pretrain import pretrain
+from GPT_GNN.train.runtime import run_script
+from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+
+
+def main() -> None:
+    """Read the flags and pre-train."""
+    args = parse_flags(
+        {**PRETRAIN_GROUPS, "data": GraphConfig, "facts": FactsConfig},
+        __doc__,
+        pretrain_model_dir="runs/gpt_graph.pt",
+    )
+    graph = open_graph(args.data.data_dir, toy_store)
+    resolved = resolve_facts(graph, **asdict(args.facts))
+    tqdm.write(resolved.line())
+    facts = resolved.facts
+    encoder = new_encoder(graph, args.encoder, args.run.seed)
+    objective = new_gpt_gnn(encoder, graph, facts, args.gpt, args.run.seed)
+    config = comparable(args, facts=facts.to_dict())
+    pretrain(objective, graph, facts, args.sampler, args.optim, args.run, config)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))
