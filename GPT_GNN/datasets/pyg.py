@@ -34,11 +34,16 @@ class Source:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+_FEATURELESS = {"ACM": "term", "DBLP": "venue", "IMDB": "keyword"}
+
 DATASETS = {
-    **{f"HGB-{name}": Source("HGBDataset", {"name": name}) for name in ("ACM", "DBLP", "IMDB")},
+    **{
+        f"HGB-{name}": Source("HGBDataset", {"name": name}, {"identities": (plain,)})
+        for name, plain in _FEATURELESS.items()
+    },
     **{name: Source("Planetoid", {"name": name}) for name in ("Cora", "CiteSeer", "PubMed")},
     "OGB_MAG": Source("OGB_MAG", settings={"time": {"paper": "year"}}),
-    "DBLP": Source("DBLP"),
+    "DBLP": Source("DBLP", settings={"identities": ("conference",)}),
     "IMDB": Source("IMDB"),
     "AMiner": Source(
         "AMiner", settings={"target": "author", "degrees": ("author", "paper", "venue")}

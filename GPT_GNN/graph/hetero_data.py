@@ -28,6 +28,7 @@ from GPT_GNN.rng import derive
 from GPT_GNN.schema import EdgeType
 
 NODE, LINK = "node", "to"  # the types of a graph that has one of each
+IDENTITY_DIM = 128
 VALID_SHARE = 0.2  # of the training nodes, where nothing says which validate; HGB's share
 MASKS = {
     "pretrain": "pretrain_mask",
@@ -49,6 +50,7 @@ def from_hetero_data(
     inverse: Mapping[EdgeType, str] | None = None,
     multigraph: Collection[EdgeType] = (),
     degrees: Collection[str] = (),
+    identities: Collection[str] = (),
     rel_stop_list: Collection[str] = (),
     split: Split | None = None,
     time_bins: TimeBins | None = None,
@@ -82,6 +84,9 @@ def from_hetero_data(
         degrees: node types that get the feature part ``degree``: log(1 + number of edges) in each
             relation that they are in, on their side of it, of the edges that pre-training may know.
             For types without other features, whose nodes would otherwise look all the same.
+        identities: node types that get the feature part ``identity``, which tells nodes apart: one
+            column a node, or of more than 128 nodes 128 normal numbers a node, whose vectors are
+            nearly orthogonal. As for ``degrees``; a node that is appended later is a stranger.
         rel_stop_list: relations that pre-training never masks, see :meth:`Schema.is_named`.
         split: of the target's nodes. By default ``train_mask``, ``val_mask`` and ``test_mask``
             (with ``pretrain_mask`` if there is one, else all nodes pre-train; without ``val_mask``
@@ -120,7 +125,10 @@ def from_hetero_data(
         nodes[node_type].features["text"] = _text_features(
             values, known_nodes(nodes[node_type], split), text_features, text_dim, seed
         )
-    _check_known("degrees", degrees, nodes)
+    _check_known("degrees or identities", {*degrees, *identities}, nodes)
+    for node_type in identities:
+        n = nodes[node_type].num_nodes
+        nodes[node_type].features["identity"] = _identities(n, derive(seed, "identity", node_type))
     for node_type in degrees:
         nodes[node_type].features["degree"] = _degrees(node_type, nodes, edges, split)
     if label not in nodes[target].columns:
@@ -319,6 +327,13 @@ def _degrees(
             if end == node_type:
                 counts.append(np.bincount(ids[known], minlength=n))
     return np.log1p(np.array(counts, dtype=np.float32).reshape(len(counts), n).T)
+
+
+def _identities(n: int, rng: np.random.Generator) -> np.ndarray:
+    """[n, min(n, IDENTITY_DIM)] float32; entries are of order one either way."""
+    if n <= IDENTITY_DIM:
+        return np.eye(n, dtype=np.float32)
+    return rng.normal(size=(n, IDENTITY_DIM)).astype(np.float32)
 
 
 def _only_target(nodes: Mapping[str, NodeArrays], label: str) -> str:

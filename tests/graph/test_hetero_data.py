@@ -137,6 +137,17 @@ def test_degrees_know_no_edge_of_later(tmp_path):
     np.testing.assert_allclose(found, np.log1p(np.bincount(author[early], minlength=25)), rtol=1e-6)
 
 
+def test_identities_tell_nodes_apart(tmp_path):
+    graph = HeteroGraph.from_hetero_data(
+        academic(papers=300), tmp_path / "g", target="paper", identities=["author", "paper"]
+    )
+    few = graph.gather_features("author", np.arange(25), "pretrain")
+    assert np.array_equal(few, np.eye(25))
+    many = graph.gather_features("paper", np.arange(300), "pretrain")[:, 6:]
+    cosine = many @ many.T / np.linalg.norm(many, axis=1) ** 2
+    assert many.shape == (300, 128) and np.abs(cosine - np.diag(np.diag(cosine))).max() < 0.6
+
+
 def test_classes_of_some_nodes_only(tmp_path):
     data = academic()
     data["author"].y, data["author"].y_index = torch.tensor([2, 0]), torch.tensor([7, 3])
@@ -247,7 +258,7 @@ def wrong_mask(data):
         (None, {"text": {"paper": "year"}}, "text of 'paper': expected 40 strings"),
         (None, {"text": {"paper": ["a"]}}, "text of 'paper': expected 40 strings, found 1"),
         (None, {"inverse": {("a", "b", "c"): "d"}}, "inverse or multigraph: unknown type"),
-        (None, {"degrees": ["venue"]}, "degrees: unknown type venue"),
+        (None, {"degrees": ["venue"]}, "degrees or identities: unknown type venue"),
         (wrong_mask, {}, r"train_mask of 'paper': expected \[40\] booleans, found int64"),
     ],
 )
