@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from GPT_GNN.encoders.text import title_ids
+from GPT_GNN.graph import append_nodes
 from GPT_GNN.graph.append import append_arrays
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.build import build_graph
@@ -82,7 +83,8 @@ def content(graph):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_appending_is_building_all(tmp_path, seed):
+def test_appending_is_building_all(tmp_path, monkeypatch, seed):
+    monkeypatch.setattr(append_nodes, "_CHUNK", 5)  # features are copied in three pieces
     edges, old = edges_of(seed)
     want = written(tmp_path / "all", nodes_of(dict.fromkeys(ALL, 0), ALL), edges)
     part = {e: taken(edges[e], old[e]) for e in edges}

@@ -120,6 +120,16 @@ def test_a_batch_of_one_makes_each_row_a_function_of_its_node(graph):
     np.testing.assert_array_equal(embed(encoder, graph, "paper", some, seed=9, **sizes), rows[some])
 
 
+def test_a_node_is_embedded_at_its_own_time(tmp_path):
+    rows = []
+    for year in (2005, 2006):
+        nodes = {"paper": NodeArrays(2, {"x": np.ones((2, 4))}, time=np.array([year, 2000]))}
+        edges = {CITE: EdgeArrays(np.array([1]), np.array([0]), np.array([2003]))}
+        graph = write_graph(tmp_path / str(year), nodes, edges)
+        rows.append(embed(encoder_of(graph), graph, "paper", np.array([0]), **WHOLE))
+    assert not np.allclose(*rows)
+
+
 def test_rows_are_in_the_order_of_the_ids_and_computed_once(graph, monkeypatch):
     encoder, sampled = encoder_of(graph), []
     sample = HGSampler.sample
