@@ -62,7 +62,7 @@ class AuthorDisambiguation:
     Two namesakes on one paper are one query with two true candidates here, two queries there.
     """
 
-    metric_names: ClassVar = ("ndcg", "mrr")
+    metric_names: ClassVar[tuple[str, ...]] = ("ndcg", "mrr")
 
     def __init__(
         self,

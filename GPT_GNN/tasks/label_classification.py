@@ -46,7 +46,7 @@ class LabelClassification:
     Source: the published ``finetune_reddit.py``.
     """
 
-    metric_names: ClassVar = ("micro_f1", "macro_f1")
+    metric_names: ClassVar[tuple[str, ...]] = ("micro_f1", "macro_f1")
 
     def __init__(
         self,

@@ -62,7 +62,7 @@ class LinkRanking:
             split without queries.
     """
 
-    metric_names: ClassVar = ("ndcg", "mrr", f"hits@{_HITS}")
+    metric_names: ClassVar[tuple[str, ...]] = ("ndcg", "mrr", f"hits@{_HITS}")
     original_protocol: ClassVar = False  # nothing of the kind was published
 
     def __init__(

@@ -55,7 +55,7 @@ class NodeClassification:
         ValueError: a fraction outside (0, 1], or a split without labelled nodes.
     """
 
-    metric_names: ClassVar = ("ndcg", "mrr")
+    metric_names: ClassVar[tuple[str, ...]] = ("ndcg", "mrr")
 
     def __init__(
         self,
