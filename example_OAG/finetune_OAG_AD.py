@@ -34,15 +34,7 @@ def main() -> None:
         hide_train_labels=args.data.hide_train_labels,
         original_protocol=args.data.original_protocol,
     )
-    finetune(
-        encoder,
-        task,
-        graph,
-        args.sampler,
-        args.optim,
-        args.run,
-        comparable(args),
-    )
+    finetune(encoder, task, graph, args.sampler, args.optim, args.run, comparable(args))
 
 
 if __name__ == "__main__":

@@ -38,15 +38,7 @@ def main() -> None:
         seed=args.run.seed,
         original_protocol=args.data.original_protocol,
     )
-    finetune(
-        encoder,
-        task,
-        graph,
-        args.sampler,
-        args.optim,
-        args.run,
-        comparable(args),
-    )
+    finetune(encoder, task, graph, args.sampler, args.optim, args.run, comparable(args))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,11 @@ import pytest
 from GPT_GNN.config import (
     FINETUNE_GROUPS,
     PRETRAIN_GROUPS,
+    AnyTaskConfig,
+    AnyTaskDataConfig,
+    FactsConfig,
     FieldTaskConfig,
+    TargetConfig,
     comparable,
     parse_finetune_flags,
     parse_flags,
@@ -23,7 +27,9 @@ from GPT_GNN.config import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
-EXAMPLES = {path.stem: path for path in ROOT.glob("example_*/*.py")}
+EXAMPLES = {path.stem: path for path in ROOT.glob("example_*/*.py")} | {
+    f"GPT_GNN.{name}": ROOT / "GPT_GNN" / f"{name}.py" for name in ("pretrain", "finetune")
+}
 TRAINING = (
     "pretrain_OAG",
     "finetune_OAG_PF",
@@ -58,6 +64,7 @@ PUBLISHED = {
 for _script in ("pretrain", "finetune"):
     _oag = PUBLISHED["pretrain_OAG" if _script == "pretrain" else "finetune"]
     PUBLISHED[f"{_script}_reddit"] = {n: kind for n, kind in _oag.items() if n != "domain"}
+    PUBLISHED[f"GPT_GNN.{_script}"] = PUBLISHED[f"{_script}_reddit"]
 
 SHARED = {
     "data_dir": "toy",
@@ -140,6 +147,30 @@ SNAPSHOT = {
     "finetune_reddit": SHARED
     | FINETUNE
     | {"task_name": "reddit", "n_epoch": 100, "pretrain_model_dir": "runs/gpt_reddit.pt"},
+    "GPT_GNN.pretrain": SHARED
+    | PRETRAIN
+    | {
+        "attr_type": "vec",
+        "pretrain_model_dir": "runs/gpt_graph.pt",
+        "target_type": "",
+        "split": "",
+        "rel_stop_list": "",
+        "text_column": "",
+        "attr_part": "",
+    },
+    "GPT_GNN.finetune": SHARED
+    | FINETUNE
+    | {
+        "task_name": "graph",
+        "data_percentage": 1.0,
+        "pretrain_model_dir": "runs/gpt_graph.pt",
+        "target_type": "",
+        "split": "",
+        "task": "label",
+        "label": "",
+        "relation": "",
+        "num_candidates": 100,
+    },
     "preprocess_reddit": {
         "input_dir": "",
         "output_dir": "",
@@ -152,6 +183,8 @@ SNAPSHOT = {
 for _script, _other in (
     ("pretrain_reddit", ("domain",)),
     ("finetune_reddit", ("domain", "train_view", "hide_train_labels")),
+    ("GPT_GNN.pretrain", ("domain",)),
+    ("GPT_GNN.finetune", ("domain", "original_protocol")),
 ):
     for _name in _other:
         del SNAPSHOT[_script][_name]
@@ -292,7 +325,12 @@ def test_help_shows_groups_types_defaults_and_commands(script):
 
 
 def test_a_setting_has_one_name_and_the_type_of_its_default():
-    for groups in (PRETRAIN_GROUPS, FINETUNE_GROUPS | {"task": FieldTaskConfig}):
+    for groups in (
+        PRETRAIN_GROUPS,
+        FINETUNE_GROUPS | {"task": FieldTaskConfig},
+        PRETRAIN_GROUPS | {"facts": FactsConfig},
+        FINETUNE_GROUPS | {"data": AnyTaskDataConfig, "facts": TargetConfig, "task": AnyTaskConfig},
+    ):
         names = [f.name for group in groups.values() for f in fields(group)]
         assert len(set(names)) == len(names)
         for group in groups.values():
@@ -318,6 +356,13 @@ def test_the_record_that_scripts_get():
 def test_a_default_that_is_no_flag():
     with pytest.raises(TypeError, match=r"defaults that are no flags: \['n_hiden'\]"):
         parse_flags(PRETRAIN_GROUPS, "doc", [], n_hiden=3)
+
+
+def test_what_a_run_records_of_groups_that_the_graph_completes():
+    args = parse_flags(FINETUNE_GROUPS, "doc", ["--seed", "3"], extra=FieldTaskConfig)
+    record = comparable(args, task={"column": "y"}, facts={"target": "film"})
+    assert (record["task"], record["facts"]) == ({"column": "y"}, {"target": "film"})
+    assert record["run"]["seed"] == 3
 
 
 def test_what_a_resumed_run_may_change():

@@ -1,0 +1,270 @@
+"""``python -m GPT_GNN.pretrain`` and ``GPT_GNN.finetune`` on graphs that no script knows."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from GPT_GNN.batch.mask import mask_links
+from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.graph.resolve import resolve_facts
+from GPT_GNN.rng import derive
+from GPT_GNN.sampler.hgsampling import HGSampler
+from tests import stores
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = "--n_hid 8 --n_heads 2 --n_layers 1 --sample_depth 2 --sample_width 8 --n_pool 0 --cuda -1"
+SHORT = "--batch_size 16 --n_epoch 2 --n_batch 2"
+CASTING, MADE = ("actor", "in", "film"), ("studio", "made", "film")
+FOLD = "--target_type film --split column:fold,train"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def call(monkeypatch, capfd, tmp_path):
+    """Run a module as ``python -m`` does, in this process and a fresh folder: (status, output)."""
+
+    def go(module, *flags):
+        argv = [module, *(word for flag in flags for word in str(flag).split())]
+        monkeypatch.setattr(sys, "argv", argv)
+        threads = torch.get_num_threads()
+        try:
+            with pytest.raises(SystemExit) as exit_:
+                runpy.run_module(f"GPT_GNN.{module}", run_name="__main__")
+        finally:
+            torch.set_num_threads(threads)
+        captured = capfd.readouterr()
+        return exit_.value.code or 0, captured.out + captured.err
+
+    monkeypatch.chdir(tmp_path)
+    return go
+
+
+@pytest.fixture
+def run(call):
+    """The same with small settings, of a run that must succeed: its output."""
+
+    def go(module, *flags):
+        status, out = call(module, *flags, TINY, SHORT)
+        assert status == 0, out
+        return out
+
+    return go
+
+
+@pytest.fixture
+def refused(call):
+    """A user's mistake: status 1 and one line, no traceback; returns the line."""
+
+    def go(module, *flags):
+        status, out = call(module, *flags, TINY, SHORT)
+        assert status == 1, out
+        (line,) = [line for line in out.splitlines() if line.startswith("error: ")]
+        assert "Traceback" not in out
+        return line
+
+    return go
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """The folders of the graphs of ``tests/stores.py``, by name."""
+    folder = tmp_path_factory.mktemp("stores")
+    for name in ("films", "pages", "ratings"):
+        getattr(stores, name)(folder / name)
+    return {name: f"--data_dir {folder / name}" for name in ("films", "pages", "ratings")} | {
+        "folder": folder
+    }
+
+
+def lines_of(folder):
+    return [json.loads(line) for line in (Path(folder) / "metrics.jsonl").read_text().splitlines()]
+
+
+def check_task(folder, names):
+    """The test line of a fine-tuning run."""
+    lines = lines_of(folder)
+    assert [x["split"] for x in lines].count("train") == 4
+    assert all(np.isfinite(x["loss"]) and x["loss"] > 0 for x in lines if x["split"] == "train")
+    test = lines[-1]
+    assert test["split"] == "test" and test["items"] > 0
+    for name in (*names, *(f"floor_{name}" for name in names)):
+        assert 0 <= test[name] <= 1
+    best = max((x for x in lines if x["split"] == "valid"), key=lambda x: x[names[0]])
+    assert test["best_step"] == best["step"]
+    return test
+
+
+F1, RANKED = ("micro_f1", "macro_f1"), ("ndcg", "mrr", "hits@10")
+TASKS = [
+    ("--label genre", "LabelClassification", F1),
+    ("--label genres", "LabelClassification", F1),
+    (f"--task class_node --relation {':'.join(MADE)}", "NodeClassification", RANKED[:2]),
+    (f"--task link --relation {':'.join(CASTING)} --num_candidates 9", "LinkRanking", RANKED),
+]
+
+
+def test_typed_nodes_without_times_or_features(store, run):
+    out = run("pretrain", store["films"], FOLD, "--rel_stop_list made --attr_part plot")
+    assert "rel_stop_list made [flag]; split by column (column fold, pretrain_on train)" in out
+    config = json.loads(Path("runs/gpt_graph.pt.run/config.json").read_text())
+    assert config["facts"]["rel_stop_list"] == ["made"]
+    assert config["facts"]["split"] == {"by": "column", "column": "fold", "pretrain_on": "train"}
+    scorers = torch.load("runs/gpt_graph.pt", weights_only=True)["model"]
+    assert "scorers.0.linear.weight" in scorers and "scorers.1.linear.weight" not in scorers
+    assert scorers["decoder.linear.weight"].shape == (5, 8)  # five of eight features
+    for number, (flags, name, metrics) in enumerate(TASKS):
+        target = FOLD if name == "LabelClassification" else ""
+        run("finetune", store["films"], target, flags, f"--use_pretrain --task_name {number}")
+        check_task(f"runs/{number}", metrics)
+        config = json.loads(Path(f"runs/{number}/config.json").read_text())
+        assert config["task"]["task"] == name and config["facts"]["target"] == "film"
+
+
+def test_one_type_one_relation_loops_and_lone_nodes(store, run):
+    out = run("pretrain", store["pages"])
+    assert "target page [default]; split by random" in out
+    run("finetune", store["pages"], "--use_pretrain --label y --task_name y")
+    check_task("runs/y", F1)
+    run("finetune", store["pages"], "--label y --split column:part --task_name part")
+    assert check_task("runs/part", F1)["items"] == 20
+    run("finetune", store["pages"], "--use_pretrain --task link --task_name link")
+    check_task("runs/link", RANKED)
+
+
+def test_a_graph_with_times(store, run):
+    out = run("pretrain", store["ratings"], "--target_type song")
+    assert "split by time (pretrain_until " in out and "[default]" in out
+    rates = f"{store['ratings']} --task link --relation rates"
+    out = run("finetune", rates, "--split time:5,7,8 --task_name bounds --use_pretrain")
+    assert "split by time (pretrain_until 5, train_until 7, valid_until 8) [flag]" in out
+    check_task("runs/bounds", RANKED)
+    (by_time,) = [x for x in lines_of("runs/bounds") if x["split"] == "test by time"]
+    assert set(by_time["items"]) == {"9", "10"} and set(by_time["ndcg"]) == {"9", "10"}
+    run("finetune", store["ratings"], "--target_type song --label style --task_name style")
+    by_time = [x for x in lines_of("runs/style") if x["split"] == "test by time"]
+    test = check_task("runs/style", F1)
+    (values,) = by_time
+    weighted = [values["micro_f1"][year] * n for year, n in values["items"].items()]
+    assert sum(weighted) / test["items"] == pytest.approx(test["micro_f1"])
+    # Users have no times: they are divided by chance, in a graph that has some.
+    run("finetune", store["ratings"], "--target_type user --label age --task_name age")
+    check_task("runs/age", F1)
+    run("pretrain", store["ratings"], "--target_type user --pretrain_model_dir user.pt")
+
+
+@pytest.mark.parametrize("module", ["pretrain", "finetune"])
+def test_resuming(store, run, refused, module):
+    flags = f"{store['films']} --target_type film"
+    flags += " --label genre" if module == "finetune" else ""
+    folder = Path("runs/graph" if module == "finetune" else "runs/gpt_graph.pt.run")
+    run(module, flags)
+    before = lines_of(folder)
+    run(module, flags, "--resume")
+    assert lines_of(folder) == before
+    # The same facts by other words are the same run; other facts are another one.
+    run(module, flags, "--resume --split random:0.7,0.1,0.1,0.1")
+    line = refused(module, flags, "--resume --split random:0.6,0.2,0.1,0.1")
+    assert "(facts settings): split is {" in line and "(0.6, 0.2, 0.1, 0.1)" in line
+    other, fact = {
+        "pretrain": ("--rel_stop_list made", "rel_stop_list is [] in the checkpoint and ['made']"),
+        "finetune": ("--label genres", "label is 'genre' in the checkpoint and 'genres' here"),
+    }[module]
+    assert fact in refused(module, flags, other, "--resume")
+
+
+MISTAKES = [
+    ("pretrain", "films", "", "expected --target_type; available: ['film', 'actor', 'studio']"),
+    ("pretrain", "films", "--target_type movie", "unknown node type 'movie'; available: ['film'"),
+    ("pretrain", "films", "--target_type actor", "'actor' has none; types with features: ['film']"),
+    ("pretrain", "films", f"{FOLD} --rel_stop_list acts", "unknown relation 'acts'; available: ["),
+    ("pretrain", "films", f"{FOLD} --attr_type text", "it was built without text"),
+    ("finetune", "films", "--target_type film", "expected --label, available: ['fold', 'genre'"),
+    ("finetune", "films", "--target_type film --label y", "got 'y', available: ['fold', 'genre'"),
+    ("finetune", "films", "--task link", "--task link expects --relation; available: ['actor:in"),
+    ("finetune", "films", "--task link --relation in,made", "expected one relation, got ['actor"),
+    (
+        "finetune",
+        "films",
+        "--task class_node --relation in,made",
+        "between the same types, got ['actor:in:film', 'studio:made:film']",
+    ),
+    ("finetune", "films", "--task link --relation in --label y", "--label is of --task label, got"),
+    ("finetune", "films", f"{FOLD} --relation in", "--relation is of --task class_node and --task"),
+    (
+        "finetune",
+        "films",
+        "--task link --relation in --target_type actor",
+        "expected 'film', the target of --relation actor:in:film",
+    ),
+    ("finetune", "ratings", "--task link --relation rates --split time:1,2,99", "the test split"),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "flags", "message"), MISTAKES)
+def test_mistakes(store, refused, module, name, flags, message):
+    assert message in refused(module, store[name], flags)
+    assert not Path("runs").exists()  # nothing was written
+
+
+def inverses(path, declared):
+    """Casting from both sides, as one link, said so or found in the edges."""
+    graph = stores.films(path / "films")
+    csr = graph.csr(CASTING)
+    src, dst = csr.indices, csr.targets()
+    names = ("has", "in") if declared else ("", "")
+    return write_graph(
+        path / "store",
+        {
+            "film": NodeArrays(stores.FILMS, {"x": np.ones((stores.FILMS, 1))}),
+            "actor": NodeArrays(25),
+        },
+        {
+            CASTING: EdgeArrays(src, dst, inverse=names[0]),
+            ("film", "has", "actor"): EdgeArrays(dst, src, inverse=names[1]),
+        },
+    )
+
+
+@pytest.mark.parametrize("declared", [False, True])
+def test_of_a_masked_link_neither_direction_is_seen(tmp_path, declared):
+    graph = inverses(tmp_path, declared)
+    facts = resolve_facts(graph, "film").facts
+    seeds = {"film": (facts.split.nodes(graph, "film", "pretrain"), None)}
+    sampler = HGSampler(graph, 3, 50)
+    subgraph = sampler.sample(seeds, facts.split.time_max("pretrain"), None, derive(0))
+    masked = mask_links(subgraph, facts.target, facts.rel_stop_list, 0.5, derive(1))
+
+    def links(which, edge_type):
+        part = subgraph.edges(edge_type)
+        kept = which[part]
+        return set(
+            zip(subgraph.src[part][kept].tolist(), subgraph.dst[part][kept].tolist(), strict=True)
+        )
+
+    generated = links(masked.generated, CASTING)
+    seen = links(masked.observed, CASTING)
+    turned = {(actor, film) for film, actor in links(masked.observed, ("film", "has", "actor"))}
+    assert generated and seen and turned
+    assert not generated & (seen | turned)
+
+
+def test_without_any_flags(tmp_path):
+    """The defaults of data and model: the built-in graph, and the model that pretrain wrote."""
+    env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    for flags in ("pretrain", "finetune --use_pretrain"):
+        command = [sys.executable, "-m", *f"GPT_GNN.{flags} {TINY} {SHORT} --n_epoch 1".split()]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=100
+        )
+        assert done.returncode == 0, done.stderr
+    assert lines_of(tmp_path / "runs" / "graph")[-1]["items"] == 300
