@@ -146,7 +146,8 @@ def test_a_graph_with_times(store, run):
     assert "split by time (pretrain_until " in out and "[default]" in out
     rates = f"{store['ratings']} --task link --relation rates"
     out = run("finetune", rates, "--split time:5,7,8 --task_name bounds --use_pretrain")
-    assert "split by time (pretrain_until 5, train_until 7, valid_until 8) [flag]" in out
+    assert "facts: target song [relation]; split by time" in out
+    assert "(pretrain_until 5, train_until 7, valid_until 8) [flag]" in out
     check_task("runs/bounds", RANKED)
     (by_time,) = [x for x in lines_of("runs/bounds") if x["split"] == "test by time"]
     assert set(by_time["items"]) == {"9", "10"} and set(by_time["ndcg"]) == {"9", "10"}

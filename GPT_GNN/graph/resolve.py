@@ -13,7 +13,7 @@ from GPT_GNN.graph.split import ALL, SPLITS, ColumnSplit, RandomSplit, Split, Ti
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType
 
-FLAG, STORE, DEFAULT = "flag", "store", "default"
+FLAG, STORE, RELATION, DEFAULT = "flag", "store", "relation", "default"
 NONE = "none"  # a list without entries, where an empty text means the store's
 
 
@@ -23,7 +23,7 @@ class ResolvedFacts:
 
     Attributes:
         facts: what a run goes by.
-        origin: name of a fact -> flag, store or default.
+        origin: name of a fact -> flag, store, default, or the relation of a task.
     """
 
     facts: GraphFacts
@@ -179,7 +179,9 @@ def _relations(graph: HeteroGraph, target: str, names: str) -> tuple[str, ...]:
 
 
 def _texts(graph: HeteroGraph, node_type: str) -> list[str]:
-    return [name for name in graph.columns(node_type) if graph.is_ragged(node_type, name)]
+    """Columns of strings; word ids lie beside their texts, see :func:`add_words`."""
+    ragged = (name for name in graph.columns(node_type) if graph.is_ragged(node_type, name))
+    return [name for name in ragged if not name.endswith("_tokens")]
 
 
 def _one_of(available: Collection[str], name: str, flag: str) -> str:

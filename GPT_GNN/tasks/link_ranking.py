@@ -44,7 +44,8 @@ class LinkRanking:
     several seeds are asked the same. By time, a source that is not there yet is no candidate.
 
     A batch samples around all its candidates, up to ``batch_size * num_candidates`` of them.
-    Pre-training knows nothing of a random division: it has generated links that are asked here.
+    Pre-training knows nothing of this division: unless both go by the same bounds in time, it has
+    generated links that are asked here.
 
     Args:
         graph: the store.

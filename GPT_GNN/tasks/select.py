@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from GPT_GNN.config import AnyTaskConfig, AnyTaskDataConfig, TargetConfig
-from GPT_GNN.graph.resolve import ResolvedFacts, resolve_facts
+from GPT_GNN.graph.resolve import RELATION, ResolvedFacts, resolve_facts
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType
 from GPT_GNN.tasks.label_classification import LabelClassification
@@ -49,13 +49,13 @@ def select_task(
         "train_view": data.train_view,
         "hide_train_labels": data.hide_train_labels,
     }
-    if task.task == "class_node":
-        resolved = resolve_facts(graph, target, facts.split)
-        split = resolved.facts.split
-        return NodeClassification(graph, split, relations, **settings), resolved
-    resolved = resolve_facts(graph, target, facts.split, links=relations[0])
+    links = relations[0] if task.task == "link" else None
+    resolved = resolve_facts(graph, target, facts.split, links=links)
+    resolved = replace(resolved, origin=resolved.origin | {"target": RELATION})
     split = resolved.facts.split
-    return LinkRanking(graph, split, relations[0], task.num_candidates, **settings), resolved
+    if links is None:
+        return NodeClassification(graph, split, relations, **settings), resolved
+    return LinkRanking(graph, split, links, task.num_candidates, **settings), resolved
 
 
 def _of_column(
