@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -64,12 +64,9 @@ class TfidfSvd:
 
     def fit(self, texts: Sequence[str]) -> None:
         """Learn weights and directions. Raises ValueError when the texts hold no word."""
-        from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.utils.extmath import randomized_svd
 
-        self._tfidf = TfidfVectorizer(
-            analyzer=tokenise, sublinear_tf=True, max_features=50_000, dtype=np.float32
-        )
+        self._tfidf = self._weights(max_features=50_000)
         matrix = self._tfidf.fit_transform(texts)  # [n, words] sparse, rows of length 1
         k = min(self.dim, *matrix.shape)
         _, _, directions = randomized_svd(matrix, k, n_iter=5, random_state=self.seed)
@@ -84,6 +81,31 @@ class TfidfSvd:
         out[:, : vectors.shape[1]] = vectors * scale
         return out
 
+    def state(self) -> dict[str, np.ndarray]:
+        """What :meth:`fit` learned: the words (UTF-8, one a line), their weights, directions."""
+        words = "\n".join(self._tfidf.get_feature_names_out())
+        return {
+            "words": np.frombuffer(words.encode("utf-8"), dtype=np.uint8),
+            "idf": self._tfidf.idf_,
+            "directions": self._directions,
+        }
+
+    @classmethod
+    def from_state(cls, dim: int, seed: int, state: Mapping[str, np.ndarray]) -> TfidfSvd:
+        """The encoder that had this state: its vectors are the same to the bit."""
+        encoder = cls(dim, seed)
+        words = state["words"].tobytes().decode("utf-8").split("\n")
+        encoder._tfidf = cls._weights(vocabulary=words)
+        encoder._tfidf.idf_ = np.asarray(state["idf"])
+        encoder._directions = np.asarray(state["directions"])
+        return encoder
+
+    @staticmethod
+    def _weights(**options: Any) -> Any:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        return TfidfVectorizer(analyzer=tokenise, sublinear_tf=True, dtype=np.float32, **options)
+
 
 class SentenceTransformerEncoder:
     """A sentence-transformers model by name or path; nothing is fitted.
@@ -97,7 +119,7 @@ class SentenceTransformerEncoder:
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise ValueError(
-                f"--text_encoder {name} needs sentence-transformers: pip install gpt-gnn[text] "
+                f"text encoder {name!r} needs sentence-transformers: pip install gpt-gnn[text] "
                 "(the default, tfidf, needs nothing)"
             ) from error
         self._model = SentenceTransformer(name)
