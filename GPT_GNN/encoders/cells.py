@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -117,9 +116,11 @@ def in_order(classes: set[str]) -> list[str]:
 
 
 def is_whole(name: str) -> bool:
-    """Whether a text is a whole number as Python writes it: '7' and '-7', not '07' or '+7'."""
+    """Whether a text is a whole number of up to 18 digits as it is written: -7, not 07 or +7."""
     digits = name.removeprefix("-")
-    return digits.isascii() and digits.isdigit() and str(int(digits)) == digits and name != "-0"
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+        return False
+    return digits[0] != "0" or name == "0"
 
 
 def _one_each(values: Any, expected: str) -> np.ndarray:
@@ -145,7 +146,9 @@ def _is_number(cell: Any) -> bool:
 
 
 def _name(row: int, cell: Any) -> str:
-    if isinstance(cell, Sequence | set | np.ndarray) and not isinstance(cell, str):
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, list | tuple | set | np.ndarray):
         raise CellError(row, f"expected one value, got {cell!r}")
     if isinstance(cell, float | np.floating) and float(cell).is_integer():
         return str(int(cell))

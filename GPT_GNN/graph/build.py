@@ -207,7 +207,11 @@ class GraphBuilder:
         return self._zeros(file, dtype, shape)
 
     def add_column(self, node_type: str, name: str, values: np.ndarray) -> None:
-        """One value a node: ``time`` (int32, NO_TIME for none), ``id``, labels. No objects."""
+        """One value a node: ``time`` (int32, NO_TIME for none), ``id``, labels. No objects.
+
+        Args:
+            values: [N], or [N, C] for labels of which a node may have several.
+        """
         if len(values) != self._num_nodes[node_type]:
             raise ValueError(
                 f"column {name!r} of {node_type!r}: expected {self._num_nodes[node_type]} "

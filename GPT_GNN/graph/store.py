@@ -249,6 +249,8 @@ class HeteroGraph:
     def column(self, node_type: str, name: str) -> np.ndarray:
         """One value a node, [N]: ``time`` (int32, NO_TIME for none), ``id``, labels ...
 
+        Labels of which a node may have several are [N, C] uint8, 1 for those that it has.
+
         Raises:
             ValueError: no such column.
         """

@@ -1,0 +1,53 @@
+"""A table of edges as the ids of their ends and their times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from tqdm import tqdm
+
+from GPT_GNN.datasets.description import EdgeTable
+from GPT_GNN.datasets.table_ids import Ids
+from GPT_GNN.datasets.table_source import Table
+from GPT_GNN.encoders.cells import names
+from GPT_GNN.graph.arrays import EdgeArrays
+from GPT_GNN.graph.times import TimeBins
+
+
+def edge_arrays(
+    spec: EdgeTable, table: Table, ids: Mapping[str, Ids], bins: TimeBins
+) -> EdgeArrays:
+    """The edges of a table.
+
+    Args:
+        ids: node type -> the ids that there are.
+
+    Raises:
+        ValueError: a column that is not there, an id of no node, a time that is none.
+    """
+    ends = ((spec.source, spec.type[0]), (spec.target, spec.type[2]))
+    src, dst = (_positions(spec, table, column, t, ids[t]) for column, t in ends)
+    time = table.times(spec.time, bins, spec.missing) if spec.time else None
+    known = (src >= 0) & (dst >= 0)
+    if not known.all():  # only where ``skip_unknown_ids`` allows it
+        tqdm.write(
+            f"{table.name}: {int((~known).sum())} of {table.num_rows} rows name no known node in "
+            f"{spec.source!r} or {spec.target!r} and are left out of {':'.join(spec.type)}"
+        )
+        src, dst, time = src[known], dst[known], None if time is None else time[known]
+    return EdgeArrays(src, dst, time, spec.inverse, spec.multigraph)
+
+
+def _positions(spec: EdgeTable, table: Table, column: str, node_type: str, ids: Ids) -> np.ndarray:
+    cells = table.cells(column, spec.missing)
+    found: np.ndarray = table.named_errors(column, ids.positions, cells)
+    if (found < 0).any() and not spec.skip_unknown_ids:
+        row = int(np.argmin(found))
+        (name,) = names(cells[row : row + 1])
+        raise ValueError(
+            f"{table.where(column)}, row {row + 1}: expected the id of a {node_type!r} node, got "
+            f"{'an empty cell' if name is None else repr(name)}"
+            "; skip_unknown_ids: true leaves such rows out"
+        )
+    return found

@@ -1,0 +1,110 @@
+"""A graph of your own from tables and one description of them (docs/DATA_FORMAT.md).
+
+    python -m GPT_GNN.datasets.tables description.yaml data/movies
+    python -m GPT_GNN.datasets.tables new/description.yaml data/movies --append_to data/movies
+
+Tables are CSV (.csv, .csv.gz, .tsv, .tsv.gz) or Parquet files beside the description. From Python
+they may also be pandas DataFrames, pyarrow Tables or dicts of arrays, see build_from_tables.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from GPT_GNN.config import Parser
+from GPT_GNN.datasets.description import SPLIT_COLUMN
+from GPT_GNN.datasets.description_reader import Source, read_description
+from GPT_GNN.datasets.table_append import append_tables
+from GPT_GNN.datasets.table_edges import edge_arrays
+from GPT_GNN.datasets.table_ids import Ids
+from GPT_GNN.datasets.table_nodes import FittedColumns, add_fitted, fitted_facts, node_times
+from GPT_GNN.datasets.table_reader import TableReader
+from GPT_GNN.datasets.table_split import target_split
+from GPT_GNN.graph.arrays import NodeArrays, known_nodes, write_graph
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.store import HeteroGraph
+
+
+def build_from_tables(
+    description: Source, path: str | os.PathLike[str], tables: Mapping[str, Any] | None = None
+) -> HeteroGraph:
+    """Write a store from tables, all or nothing, and open it.
+
+    Encoders are fitted on the nodes that pre-training may know and kept in the store.
+
+    Args:
+        description: a YAML file, or a dict of the same keys.
+        path: the folder to create or replace.
+        tables: name -> pandas DataFrame, pyarrow Table or mapping from names to columns; a table
+            that is not there is a file beside the description.
+
+    Raises:
+        ValueError: what is wrong, with the file, the key, or the table, column and row.
+    """
+    description = read_description(description)
+    reader = TableReader(description, tables)
+    ids, nodes, fitted = {}, {}, {}
+    node_tables = {t: reader.filled(spec.table) for t, spec in description.nodes.items()}
+    time = {
+        t: node_times(spec, node_tables[t], description.bins)
+        for t, spec in description.nodes.items()
+    }
+    target = description.target
+    split, split_numbers = target_split(description, node_tables[target], time[target])
+    for node_type, spec in description.nodes.items():
+        table = node_tables.pop(node_type)
+        ids[node_type] = Ids.read(table, spec.id, spec.missing)
+        known = known_nodes(NodeArrays(table.num_rows, time=time[node_type]), split)
+        fitted[node_type] = FittedColumns.fit(spec, table, known)
+        nodes[node_type] = fitted[node_type].columns(spec, table)
+        nodes[node_type].time = time[node_type]
+        nodes[node_type].columns["id"] = ids[node_type].values
+    if split_numbers is not None:
+        nodes[target].columns[SPLIT_COLUMN] = split_numbers
+    edges = {
+        spec.type: edge_arrays(spec, reader.filled(spec.table), ids, description.bins)
+        for spec in description.edges
+    }
+    task = GraphFacts(
+        target,
+        description.rel_stop_list,
+        split,
+        description.text_part,
+        description.nodes[target].text,
+        description.label,
+    )
+    facts = {"dataset": "tables", "description": dict(description.record), **fitted_facts(fitted)}
+    declared = description.time is not None
+    return write_graph(
+        path, nodes, edges, task, facts, declared, extend=partial(add_fitted, fitted=fitted)
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Build a store, or append to one, from the command line."""
+    parser = Parser(__doc__)
+    parser.prog = "python -m GPT_GNN.datasets.tables"
+    parser.add_argument("description", help="YAML file; its tables lie beside it")
+    parser.add_argument("output", help="folder of the store to write")
+    parser.add_argument(
+        "--append_to", default="", metavar="STORE", help="a store whose nodes and edges come first"
+    )
+    args = parser.parse_args(argv)
+    try:
+        if args.append_to:
+            graph = append_tables(args.append_to, args.description, args.output)
+        else:
+            graph = build_from_tables(args.description, args.output)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(graph.summary())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
