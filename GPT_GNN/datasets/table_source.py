@@ -150,7 +150,11 @@ def _csv(path: Path, separator: str, wanted: Collection[str]) -> Table:
                 skip_blank_lines=len(header) > 1,  # an empty line may be an empty cell
                 **options,
             )
-    except (ValueError, OSError, EOFError, zlib.error, pandas.errors.ParserWarning) as error:
+    except pandas.errors.ParserWarning as error:
+        raise ValueError(
+            f"{path}: expected rows of {len(header)} cells, got longer ones"
+        ) from error
+    except (ValueError, OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
     return _of_frame(str(path), frame[[c for c in header if c in wanted]], header)
 

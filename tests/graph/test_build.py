@@ -266,3 +266,14 @@ def test_a_name_too_long_for_a_file_is_an_error(tmp_path):
             builder.add_node_type("a", 1)
             builder.add_column("a", "x" * 101, np.arange(1))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_column_of_several_labels(tmp_path):
+    labels = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0], [1, 1, 1], [0, 0, 1]], dtype=np.uint8)
+    with build_graph(tmp_path / "g") as builder:
+        builder.add_node_type("a", 5)
+        builder.add_column("a", "topics", labels)
+        with pytest.raises(ValueError, match="expected 5 values, got 3"):
+            builder.add_column("a", "turned", labels.T)
+    found = HeteroGraph.open(tmp_path / "g").column("a", "topics")
+    assert found.dtype == np.uint8 and np.array_equal(found, labels)

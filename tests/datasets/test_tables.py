@@ -1,0 +1,451 @@
+"""Tables to stores: against the csv module and loops, every mistake, and rows that come later."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import re
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from GPT_GNN.datasets import tables
+from GPT_GNN.datasets.description_reader import read_description
+from GPT_GNN.datasets.table_append import arrays_to_append
+from GPT_GNN.datasets.table_nodes import stored_columns
+from GPT_GNN.datasets.tables import append_tables, build_from_tables
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit, TimeSplit
+from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.rng import derive
+from tests.datasets.tables import CAST, DESCRIPTION, FILES, MOVIES, NOTHING, PEOPLE, changed, write
+
+CAST_TYPE = ("person", "acts_in", "movie")
+NEW_MOVIES = """\
+movie_id,released,budget,genres,plot,title,genre,part,emb
+m8,2016-05-01,100,Action,the cat walks,New,drama,test,3 3
+m7,2017-05-01,,Western,unheard words,,,,
+"""
+NEW_CAST = "person_id,movie_id,year\n9,m8,2016-01-01\n7,m1,2009-02-01\n11,m7,2017-01-01\n"
+NEW_FILES = {
+    "movies.csv": NEW_MOVIES,
+    "people.csv": "person_id,birth_year\n11,1965\n",
+    "cast.csv": NEW_CAST,
+}
+
+
+def frames(files=FILES):
+    return {name: pd.read_csv(io.StringIO(text)) for name, text in files.items()}
+
+
+def built(tmp_path, changes=None, files=None):
+    return build_from_tables(write(tmp_path / "in", files, changed(changes or {})), tmp_path / "g")
+
+
+def refused(tmp_path, changes=None, files=None):
+    with pytest.raises(ValueError) as error:
+        built(tmp_path, changes, files)
+    assert not (tmp_path / "g").exists()  # all or nothing
+    return str(error.value)
+
+
+def edges_of(graph, edge_type):
+    csr = graph.csr(edge_type)
+    years = [None] * len(csr.indices) if csr.time is None else csr.time.tolist()
+    return sorted(zip(csr.indices.tolist(), csr.targets().tolist(), years, strict=True))
+
+
+def texts_of(graph, node_type, column):
+    rows = graph.ragged(node_type, column)
+    return [rows.text(i) for i in range(len(rows))]
+
+
+def test_a_graph_by_hand(tmp_path):
+    graph = built(tmp_path)
+    assert edges_of(graph, CAST_TYPE) == [(0, 0, 2009), (0, 5, 2015), (1, 1, 2010), (2, 2, 2011)]
+    assert graph.schema.inverse_of(CAST_TYPE) == ("movie", "has_actor", "person")
+    assert graph.column("person", "id").tolist() == [7, 8, 9]
+    assert texts_of(graph, "movie", "id") == ["m1", "m2", "m3", "m4", "m5", "m6"]
+    assert texts_of(graph, "movie", "title")[3:5] == ["The Walk", ""]
+    assert graph.node_time("movie").tolist() == [2009, 2010, 2011, 2012, 2014, 2015]
+    assert graph.column("movie", "genre").tolist() == [0, 1, 2, 2, -1, 0]
+    assert graph.facts["classes"] == {"movie": {"genre": ["action", "comedy", "drama"]}}
+    assert list(graph.feature_parts("movie")) == ["budget", "genres", "plot", "emb"]
+    task = GraphFacts.stored(graph)
+    assert task == GraphFacts("movie", (), TimeSplit(2010, 2012, 2014), "", "title", "genre")
+    assert [len(task.split.nodes(graph, "movie", s)) for s in SPLITS] == [2, 2, 1, 1]
+    graph.verify()
+
+
+def test_encoders_know_what_pre_training_may_know(tmp_path):
+    """Changing what comes after pre-training's bound moves no encoder, and no earlier feature."""
+    first = built(tmp_path / "a")
+    later = MOVIES.replace("m3,2011-05-01,300,Drama,a cat", "m3,2011-05-01,9,Comedy,an odd")
+    later = later.replace("400,,a man", "7,Western,some man")
+    second = built(tmp_path / "b", files={"movies.csv": later})
+    assert first.facts["encoders"] == second.facts["encoders"]
+    known = [g.gather_features("movie", np.array([0, 1]), "pretrain") for g in (first, second)]
+    assert np.array_equal(*known)
+    genres = next(e for e in first.facts["encoders"] if e["column"] == "genres")
+    assert genres["facts"]["categories"] == ["Comedy", "Action"]  # Drama is seen after 2010 only
+
+
+def test_features_are_those_of_the_encoders(tmp_path):
+    graph = built(tmp_path)
+    parts = graph.feature_parts("movie")
+    rows = graph.gather_features("movie", np.arange(6), "finetune")
+    assert rows[:, parts["emb"]].tolist() == [[1, 0], [0, 1], [1, 1], [0, 0], [0, 0], [2, 2]]
+    assert rows[:, parts["genres"]].tolist() == [[1, 1], [1, 0], [0, 0], [0, 0], [0, 1], [0, 1]]
+    birth = graph.gather_features("person", np.arange(3), "pretrain")
+    assert np.allclose(birth, [[-1, 0], [1, 0], [0, 1]])
+
+
+@pytest.mark.parametrize("form", ["frames", "arrow", "dicts", "parquet"])
+def test_every_form_of_table_gives_the_same_graph(tmp_path, form):
+    want = built(tmp_path / "csv")
+    given = frames()
+    if form == "parquet":
+        pytest.importorskip("pyarrow")
+        record = changed({})
+        for entry in (*record["nodes"].values(), *record["edges"]):
+            name = entry["table"]
+            entry["table"] = name.replace(".csv", ".parquet")
+            given[name].to_parquet(tmp_path / entry["table"])
+        source = write(tmp_path, {}, record)
+        for name in FILES:
+            (tmp_path / name).unlink()
+        graph = build_from_tables(source, tmp_path / "g")
+    else:
+        if form == "arrow":
+            pyarrow = pytest.importorskip("pyarrow")
+            given = {name: pyarrow.Table.from_pandas(frame) for name, frame in given.items()}
+        if form == "dicts":
+            given = {n: {c: f[c].to_list() for c in f.columns} for n, f in given.items()}
+        graph = build_from_tables(DESCRIPTION, tmp_path / "g", given)
+    same = {k: v for k, v in graph.meta["files"].items() if want.meta["files"][k] == v}
+    assert same.keys() == want.meta["files"].keys()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_tables_against_the_csv_module(tmp_path, seed):
+    rng = derive(seed, "tables")
+    names = [f"{'x' if seed % 2 else ''}{i}" for i in rng.permutation(1000)[:30]]
+    years = [str(y) if rng.random() < 0.8 else "" for y in rng.integers(1990, 2000, 30)]
+    nodes = "id,year\n" + "".join(f"{n},{y}\n" for n, y in zip(names, years, strict=True))
+    pairs = [(rng.choice(names), rng.choice(["gone", "", *names])) for _ in range(200)]
+    links = "a,b\n" + "".join(f"{a},{b}\n" for a, b in pairs)
+    (tmp_path / "n.csv").write_text(nodes)
+    (tmp_path / "e.csv").write_text(links)
+    relation = {"type": ["n", "to", "n"], "table": "e.csv", "source": "a", "target": "b"}
+    record = {
+        "nodes": {"n": {"table": "n.csv", "id": "id", "time": "year"}},
+        "edges": [relation | {"skip_unknown_ids": True}],
+        "split": {"by": "random"},
+    }
+    description = write(tmp_path, description=record)
+    graph = build_from_tables(description, tmp_path / "g")
+    rows = list(csv.DictReader(io.StringIO(nodes)))
+    place = {row["id"]: i for i, row in enumerate(rows)}
+    time_of = [int(row["year"]) if row["year"] else NO_TIME for row in rows]
+    want = set()
+    for row in csv.DictReader(io.StringIO(links)):
+        if row["b"] in place:
+            a, b = place[row["a"]], place[row["b"]]
+            want.add((a, b, max(time_of[a], time_of[b])))  # not before its ends
+    assert edges_of(graph, ("n", "to", "n")) == sorted(want)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("movies.csv", "m2,", "m1,", "column 'movie_id', row 2: expected each id once, got m1 aga"),
+        ("movies.csv", "\nm2,", "\n,", "'movie_id', row 2: expected an id, got an empty cell"),
+        ("movies.csv", "300", "much", "'budget', row 3: expected a number, got 'much'"),
+        ("movies.csv", "100", "inf", "'budget', row 1: expected a finite number, got inf"),
+        ("movies.csv", "0 1", "0 1 2", "'emb', row 2: expected 2 numbers, got 3"),
+        ("movies.csv", "1 1", "1 1 2", "'emb', row 3: expected 2 numbers, got 3"),
+        ("movies.csv", "2011-05-01", "11.5.11", "'released', row 3: expected dates like 2020-01"),
+        ("movies.csv", "plot,title", "story,title", "expected a column 'plot'; available: ['movie"),
+        ("people.csv", "person_id", "id", "expected a column 'person_id'; available: ['id', 'bi"),
+        ("people.csv", "\n8,", "\n7,", "'person_id', row 2: expected each id once, got 7 again"),
+        ("people.csv", PEOPLE[20:], "", "people.csv: expected at least one row"),
+        (
+            "cast.csv",
+            "8,m2",
+            "8,m9",
+            "'movie_id', row 2: expected the id of a 'movie' node, got 'm9'",
+        ),
+        ("cast.csv", "8,m2", "x,m2", "'person_id', row 2: expected the id of a 'person' node, got"),
+        ("cast.csv", "8,m2", "08,m2", "'person_id', row 2: expected the id of a 'person' node, go"),
+        (
+            "cast.csv",
+            "8,m2",
+            ",m2",
+            "row 2: expected the id of a 'person' node, got an empty cell;",
+        ),
+        ("cast.csv", "2011-01-01", "later", "'year', row 3: expected dates like"),
+        ("cast.csv", CAST[24:], "", "cast.csv: expected at least one row"),
+        ("cast.csv", "9,m3,2011-01-01", "9,m3,2011-01-01,", "Expected 3 fields in line 4, saw 4"),
+    ],
+)
+def test_tables_that_do_not_fit(tmp_path, name, old, new, message):
+    assert old in FILES[name]
+    found = refused(tmp_path, files={name: FILES[name].replace(old, new, 1)})
+    assert message in found and name in found
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    assert "films.csv: no such file" in refused(
+        tmp_path, {("nodes", "movie", "table"): "films.csv"}
+    )
+
+
+def test_ids_are_the_same_however_they_were_read(tmp_path):
+    given = frames()
+    given["cast.csv"]["person_id"] = given["cast.csv"]["person_id"].astype(float)
+    given["people.csv"]["person_id"] = given["people.csv"]["person_id"].astype(str)
+    graph = build_from_tables(DESCRIPTION, tmp_path / "g", given)
+    assert len(edges_of(graph, CAST_TYPE)) == 4
+
+
+def test_unknown_ids_are_counted(tmp_path, capsys):
+    cast = CAST + "8,gone,2010-01-01\n,m1,2010-01-01\n"
+    skip = {("edges", 0, "skip_unknown_ids"): True}
+    graph = built(tmp_path, skip, {"cast.csv": cast})
+    assert len(edges_of(graph, CAST_TYPE)) == 4
+    assert "cast.csv: 2 of 6 rows name no known node" in capsys.readouterr().out
+
+
+def test_a_multigraph_keeps_every_time(tmp_path):
+    cast = {"cast.csv": CAST + "7,m1,2010-01-01\n"}
+    assert len(edges_of(built(tmp_path / "a", files=cast), CAST_TYPE)) == 4
+    many = built(tmp_path / "b", {("edges", 0, "multigraph"): True}, cast)
+    assert edges_of(many, CAST_TYPE)[:2] == [(0, 0, 2009), (0, 0, 2010)]
+
+
+def test_several_labels_a_node(tmp_path):
+    changes = {
+        ("nodes", "movie", "labels"): {"genres": {"separator": "|"}, "genre": {}},
+        ("nodes", "movie", "features"): {"plot": "text"},
+        ("label",): "genres",
+    }
+    graph = built(tmp_path, changes)
+    labels = graph.column("movie", "genres")
+    assert labels.dtype == np.uint8
+    want = [[1, 1, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0], [1, 0, 0], [1, 0, 1]]
+    assert labels.tolist() == want
+    assert graph.facts["classes"]["movie"]["genres"] == ["Action", "Comedy", "Drama"]
+    assert GraphFacts.stored(graph).label == "genres"
+
+
+def test_classes_that_are_numbers_are_in_their_order(tmp_path):
+    given = frames()
+    given["movies.csv"]["genre"] = [10, 9, -1, None, 10, 100]
+    graph = build_from_tables(DESCRIPTION, tmp_path / "g", given)
+    assert graph.column("movie", "genre").tolist() == [1, 0, -1, -1, 1, 2]
+    assert graph.facts["classes"]["movie"]["genre"] == ["9", "10", "100"]
+
+
+def test_texts_that_mean_nothing(tmp_path):
+    files = {"movies.csv": MOVIES.replace("m2,2010-05-01,,", "m2,2010-05-01,\\N,")}
+    assert "'budget', row 2: expected a number, got '\\\\N'" in refused(tmp_path, files=files)
+    graph = built(tmp_path, {("nodes", "movie", "missing"): ["\\N"]}, files)
+    assert graph.feature_dim("movie") == built(tmp_path / "plain").feature_dim("movie")
+
+
+def test_splits(tmp_path):
+    by_column = {("split",): {"by": "column", "column": "part", "pretrain_on": "all"}}
+    graph = built(tmp_path / "a", by_column)
+    split = GraphFacts.stored(graph).split
+    assert split == ColumnSplit("split", "all")
+    assert [split.nodes(graph, "movie", s).tolist() for s in SPLITS] == [
+        [0, 1, 2, 3, 4, 5],
+        [2, 3],
+        [4],
+        [5],
+    ]
+    numbers = frames()
+    numbers["movies.csv"]["part"] = [0, 0, 1, 1, 2, None]
+    again = build_from_tables(changed(by_column), tmp_path / "b", numbers)
+    assert again.column("movie", "split").tolist() == [0, 0, 1, 1, 2, -1]
+    graph = built(tmp_path / "c", {("split",): {"by": "random", "seed": 4}})
+    want = RandomSplit(seed=4).numbers(6, "movie")
+    assert np.array_equal(graph.column("movie", "split"), want)
+    graph = built(tmp_path / "d", {("split",): NOTHING})
+    split = GraphFacts.stored(graph).split
+    assert all(len(split.nodes(graph, "movie", s)) for s in SPLITS)
+
+
+def test_splits_that_are_none(tmp_path):
+    found = refused(tmp_path, {("split",): {"by": "column", "column": "genre"}})
+    assert "'genre', row 1: expected one of ['pretrain', 'train', 'valid', 'test']" in found
+    found = refused(tmp_path, {("split", "bounds"): [2012, 2010, 2014]})
+    assert "films.yaml, split: a split by time: expected three ascending bounds" in found
+    found = refused(tmp_path, {("split", "bounds"): ["soon", 2010, 2014]})
+    assert "films.yaml, split: bounds: expected dates" in found
+
+
+def test_bounds_are_of_the_tables_unit(tmp_path):
+    given = frames()
+    seconds = pd.to_datetime(given["movies.csv"]["released"]).astype("int64").to_numpy()
+    unit = 10**9 if seconds.max() > 10**18 else 1  # pandas 2 and 3 count in other units
+    unit = 10**6 if 10**15 < seconds.max() < 10**17 else unit
+    given["movies.csv"]["released"] = seconds // unit
+    given["cast.csv"]["year"] = given["movies.csv"]["released"][0]
+    bounds = [(seconds[i] // unit).item() for i in (1, 3, 4)]
+    changes = {("time", "unit"): "seconds", ("split", "bounds"): bounds}
+    graph = build_from_tables(changed(changes), tmp_path / "g", given)
+    assert GraphFacts.stored(graph).split == TimeSplit(2010, 2012, 2014)
+
+
+def test_a_million_edges_take_seconds(tmp_path):
+    rng = derive(0, "many")
+    n, e = 50_000, 1_000_000
+    pd.DataFrame({"id": [f"n{i}" for i in range(n)]}).to_csv(tmp_path / "n.csv", index=False)
+    ends = rng.integers(n, size=(e, 2))
+    text = "\n".join(f"n{a},n{b}" for a, b in ends.tolist())
+    (tmp_path / "e.csv").write_text(f"a,b\n{text}\n")
+    record = {
+        "nodes": {"n": {"table": "n.csv", "id": "id"}},
+        "edges": [{"type": ["n", "to", "n"], "table": "e.csv", "source": "a", "target": "b"}],
+    }
+    description = write(tmp_path, description=record)
+    start = time.perf_counter()
+    graph = build_from_tables(description, tmp_path / "g")
+    assert time.perf_counter() - start < 30  # 2 seconds on two cores
+    distinct = len(np.unique(ends[:, 0] * n + ends[:, 1]))
+    assert graph.num_edges(("n", "to", "n")) == distinct
+
+
+def test_new_rows_are_encoded_as_the_stored_ones(tmp_path):
+    graph = built(tmp_path)
+    description = write(tmp_path / "new", NEW_FILES)
+    nodes, edges = arrays_to_append(graph, description)
+    movie = nodes["movie"]
+    assert movie.num_nodes == 2
+    assert list(movie.columns["id"]) == ["m8", "m7"]
+    assert movie.time.tolist() == [2016, 2017]
+    assert movie.columns["genre"].tolist() == [2, -1]
+    assert movie.columns["title"] == ["New", ""]
+    assert nodes["person"].columns["id"].tolist() == [11]
+    old = graph.gather_features("movie", np.arange(6), "pretrain")
+    parts = graph.feature_parts("movie")
+    assert np.array_equal(movie.features["budget"], old[[0, 1]][:, parts["budget"]])
+    assert movie.features["genres"].tolist() == [[0, 1], [0, 0]]
+    assert movie.features["emb"].tolist() == [[3, 3], [0, 0]]
+    assert np.allclose(nodes["person"].features["birth_year"], [[0, 0]], atol=1e-6)
+    found = edges[CAST_TYPE]
+    assert found.src.tolist() == [2, 0, 3] and found.dst.tolist() == [6, 0, 7]
+    assert found.time.tolist() == [2016, 2009, 2017] and found.inverse == "has_actor"
+
+
+def test_stored_encoders_give_the_stored_features(tmp_path):
+    graph = built(tmp_path)
+    rows = graph.gather_features("movie", np.arange(6), "pretrain")
+    spec = read_description(DESCRIPTION).nodes["movie"]
+    for column, encoder in stored_columns(graph, "movie").encoders.items():
+        again = encoder.encode(frames()["movies.csv"][column].to_list())
+        assert np.array_equal(again, rows[:, graph.feature_parts("movie")[column]])
+    assert spec.features.keys() == graph.feature_parts("movie").keys()
+
+
+def test_a_table_that_is_not_there_has_no_new_rows(tmp_path, capsys):
+    graph = built(tmp_path)
+    description = write(tmp_path / "new", NEW_FILES | {"cast.csv": CAST})
+    (tmp_path / "new" / "people.csv").unlink()
+    nodes, edges = arrays_to_append(graph, description)
+    assert list(nodes) == ["movie"] and edges[CAST_TYPE].src.tolist() == [0, 1, 2, 0]
+    assert "people.csv: not there, nothing to append" in capsys.readouterr().out
+    for name in ("movies.csv", "cast.csv"):
+        (tmp_path / "new" / name).unlink()
+    with pytest.raises(ValueError, match="none of its tables is in"):
+        arrays_to_append(graph, description)
+
+
+def test_new_nodes_leave_the_split_of_the_old_ones(tmp_path):
+    graph = built(tmp_path, {("split",): {"by": "random"}})
+    description = write(tmp_path / "new", NEW_FILES, changed({("split",): {"by": "random"}}))
+    nodes, _ = arrays_to_append(graph, description)
+    numbers = nodes["movie"].columns["split"]
+    assert isinstance(GraphFacts.stored(graph).split, ColumnSplit)
+    assert numbers.dtype == np.int8 and set(numbers.tolist()) <= {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("movies.csv", NEW_MOVIES.replace("m7", "m1"), "row 2: expected new nodes only"),
+        ("movies.csv", NEW_MOVIES.replace("drama", "noir"), "row 1: expected one of the classes ["),
+        ("movies.csv", NEW_MOVIES.replace("3 3", "3"), "'emb', row 1: expected 2 numbers, got 1"),
+        ("people.csv", "person_id,birth_year\np1,1965\n", "row 1: expected a whole number, as all"),
+        ("cast.csv", NEW_CAST.replace("m7", "m99"), "row 3: expected the id of a 'movie' node"),
+    ],
+)
+def test_rows_that_cannot_be_appended(tmp_path, name, text, message):
+    graph = built(tmp_path)
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
+        arrays_to_append(graph, write(tmp_path / "new", NEW_FILES | {name: text}))
+    assert name in str(error.value)
+
+
+def test_another_description_is_refused(tmp_path):
+    graph = built(tmp_path)
+    other = changed({("nodes", "movie", "features", "budget"): "numeric", ("label",): "genre"})
+    with pytest.raises(ValueError, match="another is nodes.movie$"):
+        arrays_to_append(graph, write(tmp_path / "new", NEW_FILES, other))
+    renamed = changed({("nodes", "movie", "table"): "new_movies.csv"})
+    files = NEW_FILES | {"new_movies.csv": NEW_MOVIES}
+    nodes, _ = arrays_to_append(graph, write(tmp_path / "renamed", files, renamed))
+    assert nodes["movie"].num_nodes == 2
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("GPT_GNN.graph.append") is None, reason="append_arrays is to come"
+)
+def test_appending_in_place(tmp_path):
+    graph = built(tmp_path)
+    old = graph.gather_features("movie", np.arange(6), "pretrain")
+    append_tables(graph, write(tmp_path / "new", NEW_FILES), graph.path)
+    graph = HeteroGraph.open(graph.path)
+    assert graph.num_nodes("movie") == 8 and graph.num_nodes("person") == 4
+    assert texts_of(graph, "movie", "id")[6:] == ["m8", "m7"]
+    rows = graph.gather_features("movie", np.arange(8), "pretrain")
+    assert np.array_equal(rows[:6], old)
+    assert np.array_equal(rows[6, graph.feature_parts("movie")["emb"]], [3, 3])
+    assert (3, 7, 2017) in edges_of(graph, CAST_TYPE) and len(edges_of(graph, CAST_TYPE)) == 6
+    assert graph.column("movie", "genre").tolist() == [0, 1, 2, 2, -1, 0, 2, -1]
+    # The encoders are still there, for rows that come later still.
+    more = {
+        "movies.csv": MOVIES.split("\n")[0] + "\n",  # no new film
+        "people.csv": "person_id,birth_year\n12,1970\n",
+        "cast.csv": "person_id,movie_id,year\n12,m8,2016-01-01\n",
+    }
+    graph = append_tables(graph, write(tmp_path / "more", more), graph.path)
+    assert graph.num_nodes("person") == 5 and (4, 6, 2016) in edges_of(graph, CAST_TYPE)
+    assert np.allclose(graph.gather_features("person", np.array([4]), "pretrain"), [[1, 0]])
+
+
+def test_an_empty_table_has_no_new_rows(tmp_path):
+    graph = built(tmp_path)
+    none = {name: text.split("\n")[0] + "\n" for name, text in FILES.items()}
+    nodes, edges = arrays_to_append(graph, write(tmp_path / "new", none))
+    for node_type, arrays in nodes.items():
+        width = graph.feature_dim(node_type)
+        assert arrays.num_nodes == 0 and sum(f.shape[1] for f in arrays.features.values()) == width
+    stored = graph.column("person", "id").dtype
+    assert nodes["person"].columns["id"].dtype == stored and len(edges[CAST_TYPE].src) == 0
+
+
+def test_the_command_line(tmp_path, capsys):
+    description = write(tmp_path / "in")
+    assert tables.main([str(description), str(tmp_path / "g")]) == 0
+    assert "person -> acts_in -> movie" in capsys.readouterr().out
+    (tmp_path / "in" / "cast.csv").write_text("person_id,movie_id,year\n1,m1,2009-01-01\n")
+    assert tables.main([str(description), str(tmp_path / "h")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1
+    assert "row 1: expected the id of a 'person' node, got '1'" in error
+    assert not (tmp_path / "h").exists()
