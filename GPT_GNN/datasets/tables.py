@@ -63,6 +63,11 @@ def build_from_tables(
         nodes[node_type] = fitted[node_type].columns(spec, table)
         nodes[node_type].time = time[node_type]
         nodes[node_type].columns["id"] = ids[node_type].values
+    if description.text_part and description.text_part not in nodes[target].features:
+        raise ValueError(
+            f"{description.name}, text_part: expected a feature with columns, got "
+            f"{description.text_part!r}, of which pre-training may know no cell"
+        )
     if split_numbers is not None:
         nodes[target].columns[SPLIT_COLUMN] = split_numbers
     edges = {

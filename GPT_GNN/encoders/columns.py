@@ -175,7 +175,8 @@ class Vector(ColumnEncoder):
         out = np.zeros((len(cells), width), dtype=np.float32)
         for i, row in rows.items():
             if len(row) != width:
-                raise CellError(i, f"expected {width} numbers, got {len(row)}")
+                seen = "" if width else " (fitting saw no vector; dim gives a width)"
+                raise CellError(i, f"expected {width} numbers{seen}, got {len(row)}")
             with np.errstate(over="ignore"):
                 out[i] = row
             if not np.isfinite(out[i]).all():

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
+import yaml
 
+from GPT_GNN.datasets.description import Description, EdgeTable, NodeTable
 from GPT_GNN.datasets.description_reader import read_description
+from GPT_GNN.encoders import ENCODERS
 from GPT_GNN.encoders.columns import Log, Multi
 from GPT_GNN.encoders.text_column import Text
 from GPT_GNN.graph.times import TimeBins
@@ -30,6 +35,20 @@ def test_everything_is_read(tmp_path):
     assert read_description(found) is found
     assert not found.differences(read_description(DESCRIPTION))
     assert read_description(found.record).differences(found) == []
+
+
+def test_the_documentation():
+    page = (Path(__file__).parents[2] / "docs" / "DATA_FORMAT.md").read_text(encoding="utf-8")
+    example = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0])
+    found = read_description(example)
+    shown = {
+        key for level in (example, *example["nodes"].values(), *example["edges"]) for key in level
+    }
+    for record in (Description, NodeTable, EdgeTable):
+        own = {"name", "folder", "record"}  # not keys
+        assert {f.name for f in fields(record)} - own <= shown
+    assert found.text_part == "plot"
+    assert set(re.findall(r"^\| `(\w+)` \| .*\|$", page, re.MULTILINE)) >= set(ENCODERS)
 
 
 def test_defaults():

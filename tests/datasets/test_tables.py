@@ -211,6 +211,15 @@ def test_ids_are_the_same_however_they_were_read(tmp_path):
     assert len(edges_of(graph, CAST_TYPE)) == 4
 
 
+def test_a_generated_feature_has_columns(tmp_path):
+    changes = {
+        ("nodes", "movie", "features"): {"part": "multi"},
+        ("text_part",): "part",
+        ("split", "bounds"): [2008, 2012, 2014],  # pre-training knows no film
+    }
+    assert "text_part: expected a feature with columns, got 'part'" in refused(tmp_path, changes)
+
+
 def test_unknown_ids_are_counted(tmp_path, capsys):
     cast = CAST + "8,gone,2010-01-01\n,m1,2010-01-01\n"
     skip = {("edges", 0, "skip_unknown_ids"): True}

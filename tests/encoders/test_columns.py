@@ -149,6 +149,9 @@ def test_vectors_of_every_form_are_the_same():
     block = np.arange(6.0).reshape(2, 3)
     for cells in (block, list(block), block.tolist(), ["0 1 2", " 3  4 5.0"]):
         assert fitted(Vector(), cells).encode(cells).tolist() == block.tolist()
+    with pytest.raises(CellError, match="expected 0 numbers .fitting saw no vector; dim gives"):
+        fitted(Vector(), [None]).encode(["1 2"])
+    assert fitted(Vector(dim=2), [None]).encode(["1 2"]).tolist() == [[1, 2]]
     assert fitted(Vector(), [None, "1 2"]).encode(["", "3 4"]).tolist() == [[0, 0], [3, 4]]
 
 
