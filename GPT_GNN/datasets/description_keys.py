@@ -138,7 +138,7 @@ class Keys:
         value = self._get(key, {})
         if shorthand and isinstance(value, str):
             value = {shorthand: value}
-        if list_allowed and isinstance(value, list | tuple):
+        if list_allowed and isinstance(value, list) and all(isinstance(v, str) for v in value):
             value = dict.fromkeys(value)
         return Keys(self.file, f"{self.path}.{key}" if self.path else key, value)
 

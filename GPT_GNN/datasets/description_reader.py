@@ -33,6 +33,8 @@ Source = Description | Mapping[str, Any] | str | os.PathLike[str]
 def read_description(source: Source) -> Description:
     """A description from a YAML file or a dict of the same keys; one that is there as it is.
 
+    Tables that are files lie beside the YAML file, those of a dict in the working directory.
+
     Raises:
         ValueError: what is wrong, with the file and the key.
     """
@@ -63,17 +65,17 @@ def _description(keys: Keys, folder: Path) -> Description:
     labels = tuple(nodes[target].labels)
     label = keys.choice("label", labels, labels[0] if len(labels) == 1 else "")
     return Description(
-        nodes,
-        edges,
-        target,
-        _split(keys, nodes[target], seed),
-        _time(keys.inner("time")) if "time" in keys else None,
-        label,
-        keys.choice("text_part", tuple(nodes[target].features), ""),
-        _stop_list(keys, edges),
-        keys.file,
-        folder,
-        keys.record(),
+        nodes=nodes,
+        edges=edges,
+        target=target,
+        split=_split(keys, nodes[target], seed),
+        time=_time(keys.inner("time", shorthand="unit")) if "time" in keys else None,
+        label=label,
+        text_part=keys.choice("text_part", tuple(nodes[target].features), ""),
+        rel_stop_list=_stop_list(keys, edges),
+        name=keys.file,
+        folder=folder,
+        record=keys.record(),
     )
 
 
@@ -81,13 +83,13 @@ def _nodes(keys: Keys, text_dim: int, seed: int) -> NodeTable:
     keys.only(*(f.name for f in fields(NodeTable)))
     labels = keys.inner("labels", list_allowed=True)
     table = NodeTable(
-        keys.text("table"),
-        keys.text("id"),
-        keys.text("time", ""),
-        _features(keys.inner("features"), text_dim, seed),
-        {column: _separator(labels, column) for column in labels},
-        keys.text("text", ""),
-        keys.texts("missing"),
+        table=keys.text("table"),
+        id=keys.text("id"),
+        time=keys.text("time", ""),
+        features=_features(keys.inner("features"), text_dim, seed),
+        labels={column: _separator(labels, column) for column in labels},
+        text=keys.text("text", ""),
+        missing=keys.texts("missing"),
     )
     for column in table.labels:
         if column in table.features:
@@ -135,15 +137,15 @@ def _edges(keys: Keys, nodes: Mapping[str, NodeTable]) -> EdgeTable:
     if keys.text("inverse", "") == edge_type[1] and edge_type[0] != edge_type[2]:
         raise keys.error("inverse", "another name: it joins two node types", repr(edge_type[1]))
     return EdgeTable(
-        (edge_type[0], edge_type[1], edge_type[2]),
-        keys.text("table"),
-        keys.text("source"),
-        keys.text("target"),
-        keys.text("time", ""),
-        keys.text("inverse", ""),
-        keys.boolean("multigraph"),
-        keys.boolean("skip_unknown_ids"),
-        keys.texts("missing"),
+        type=(edge_type[0], edge_type[1], edge_type[2]),
+        table=keys.text("table"),
+        source=keys.text("source"),
+        target=keys.text("target"),
+        time=keys.text("time", ""),
+        inverse=keys.text("inverse", ""),
+        multigraph=keys.boolean("multigraph"),
+        skip_unknown_ids=keys.boolean("skip_unknown_ids"),
+        missing=keys.texts("missing"),
     )
 
 
@@ -172,19 +174,20 @@ def _time(keys: Keys) -> TimeBins:
 def _split(keys: Keys, target: NodeTable, seed: int) -> SplitRule:
     if "split" not in keys:
         return SplitRule("time" if target.time else "random", seed=seed)
-    keys = keys.inner("split")
+    keys = keys.inner("split", shorthand="by")
     by = keys.choice("by", ("time", "random", "column"))
     options = {"time": ("bounds",), "random": ("fractions", "seed")}
     keys.only("by", *options.get(by, ("column", "pretrain_on")))
     if by == "time" and not target.time:
         raise keys.error("by", "a target with a time to split by", "one without")
+    bounds = keys.entries("bounds", [])
     rule = SplitRule(
-        by,
-        tuple(str(b) if isinstance(b, datetime.date) else b for b in keys.entries("bounds", [])),
-        tuple(keys.like("fractions", list(SHARES))),
-        keys.integer("seed", seed),
-        keys.text("column", SPLIT_COLUMN),
-        keys.choice("pretrain_on", (*SPLITS, ALL), ""),
+        by=by,
+        bounds=tuple(str(b) if isinstance(b, datetime.date) else b for b in bounds),
+        fractions=tuple(keys.like("fractions", list(SHARES))),
+        seed=keys.integer("seed", seed),
+        column=keys.text("column", SPLIT_COLUMN),
+        pretrain_on=keys.choice("pretrain_on", (*SPLITS, ALL), ""),
     )
     if len(rule.bounds) not in (0, 3) or None in rule.bounds:
         raise keys.error("bounds", "the last times of pretrain, train and valid", rule.bounds)

@@ -75,12 +75,12 @@ def build_from_tables(
         for spec in description.edges
     }
     task = GraphFacts(
-        target,
-        description.rel_stop_list,
-        split,
-        description.text_part,
-        description.nodes[target].text,
-        description.label,
+        target=target,
+        rel_stop_list=description.rel_stop_list,
+        split=split,
+        text_part=description.text_part,
+        text_column=description.nodes[target].text,
+        label=description.label,
     )
     facts = {"dataset": "tables", "description": dict(description.record), **fitted_facts(fitted)}
     declared = description.time is not None

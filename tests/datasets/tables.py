@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import copy
+import io
+
+import pandas as pd
+
+from GPT_GNN.datasets.tables import build_from_tables
 
 MOVIES = """\
 movie_id,released,budget,genres,plot,title,genre,part,emb
@@ -53,6 +58,7 @@ DESCRIPTION = {
     "target": "movie",
     "split": {"by": "time", "bounds": [2010, 2012, 2014]},
 }
+CAST_TYPE = ("person", "acts_in", "movie")
 NOTHING = object()  # as a value: leaves the key out
 
 
@@ -79,3 +85,22 @@ def write(folder, files=None, description=None):
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "films.yaml").write_text(yaml.safe_dump(description or DESCRIPTION, sort_keys=False))
     return folder / "films.yaml"
+
+
+def frames(files=FILES):
+    return {name: pd.read_csv(io.StringIO(text)) for name, text in files.items()}
+
+
+def built(tmp_path, changes=None, files=None):
+    return build_from_tables(write(tmp_path / "in", files, changed(changes or {})), tmp_path / "g")
+
+
+def edges_of(graph, edge_type):
+    csr = graph.csr(edge_type)
+    years = [None] * len(csr.indices) if csr.time is None else csr.time.tolist()
+    return sorted(zip(csr.indices.tolist(), csr.targets().tolist(), years, strict=True))
+
+
+def texts_of(graph, node_type, column):
+    rows = graph.ragged(node_type, column)
+    return [rows.text(i) for i in range(len(rows))]

@@ -57,6 +57,9 @@ def test_defaults():
     found = read_description(few)
     assert found.nodes["movie"].features["plot"] == Text(dim=9, seed=3)
     assert found.split.by == "time" and found.time is None
+    short = changed({("time",): "dates", ("split",): "time"})
+    assert read_description(short).time == TimeBins("dates", "years")
+    assert read_description(short).split.by == "time"
     del few["nodes"]["movie"]["time"]
     assert read_description(few).split.by == "random" and read_description(few).split.seed == 3
     only = {
@@ -89,6 +92,7 @@ def test_defaults():
         ((*MOVIE, "features", "plot", "dim"), "4", "plot.dim: expected a whole number from 0, got"),
         ((*MOVIE, "features", "plot", "dim"), True, "plot.dim: expected a whole number from 0"),
         ((*MOVIE, "features", "plot", "dim"), 0, "features.plot: dim: expected at least 1, got 0"),
+        ((*MOVIE, "labels"), [["genre"]], "labels: expected keys with values, got [['genre']]"),
         ((*MOVIE, "labels"), ["id"], "nodes.movie.labels: expected a column under a name of its"),
         ((*MOVIE, "labels"), ["title"], "nodes.movie.text: expected a column under a name of its"),
         ((*MOVIE, "labels"), ["budget"], "labels: expected columns that are not features too"),

@@ -1,11 +1,9 @@
-"""Tables to stores: against the csv module and loops, every mistake, and rows that come later."""
+"""Tables to stores: against the csv module and loops, and every mistake."""
 
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
-import re
 import time
 
 import numpy as np
@@ -13,36 +11,26 @@ import pandas as pd
 import pytest
 
 from GPT_GNN.datasets import tables
-from GPT_GNN.datasets.description_reader import read_description
-from GPT_GNN.datasets.table_append import arrays_to_append
-from GPT_GNN.datasets.table_nodes import stored_columns
-from GPT_GNN.datasets.tables import append_tables, build_from_tables
+from GPT_GNN.datasets.tables import build_from_tables
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit, TimeSplit
-from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.graph.store import NO_TIME
 from GPT_GNN.rng import derive
-from tests.datasets.tables import CAST, DESCRIPTION, FILES, MOVIES, NOTHING, PEOPLE, changed, write
-
-CAST_TYPE = ("person", "acts_in", "movie")
-NEW_MOVIES = """\
-movie_id,released,budget,genres,plot,title,genre,part,emb
-m8,2016-05-01,100,Action,the cat walks,New,drama,test,3 3
-m7,2017-05-01,,Western,unheard words,,,,
-"""
-NEW_CAST = "person_id,movie_id,year\n9,m8,2016-01-01\n7,m1,2009-02-01\n11,m7,2017-01-01\n"
-NEW_FILES = {
-    "movies.csv": NEW_MOVIES,
-    "people.csv": "person_id,birth_year\n11,1965\n",
-    "cast.csv": NEW_CAST,
-}
-
-
-def frames(files=FILES):
-    return {name: pd.read_csv(io.StringIO(text)) for name, text in files.items()}
-
-
-def built(tmp_path, changes=None, files=None):
-    return build_from_tables(write(tmp_path / "in", files, changed(changes or {})), tmp_path / "g")
+from tests.datasets.tables import (
+    CAST,
+    CAST_TYPE,
+    DESCRIPTION,
+    FILES,
+    MOVIES,
+    NOTHING,
+    PEOPLE,
+    built,
+    changed,
+    edges_of,
+    frames,
+    texts_of,
+    write,
+)
 
 
 def refused(tmp_path, changes=None, files=None):
@@ -50,17 +38,6 @@ def refused(tmp_path, changes=None, files=None):
         built(tmp_path, changes, files)
     assert not (tmp_path / "g").exists()  # all or nothing
     return str(error.value)
-
-
-def edges_of(graph, edge_type):
-    csr = graph.csr(edge_type)
-    years = [None] * len(csr.indices) if csr.time is None else csr.time.tolist()
-    return sorted(zip(csr.indices.tolist(), csr.targets().tolist(), years, strict=True))
-
-
-def texts_of(graph, node_type, column):
-    rows = graph.ragged(node_type, column)
-    return [rows.text(i) for i in range(len(rows))]
 
 
 def test_a_graph_by_hand(tmp_path):
@@ -299,12 +276,10 @@ def test_splits_that_are_none(tmp_path):
 
 def test_bounds_are_of_the_tables_unit(tmp_path):
     given = frames()
-    seconds = pd.to_datetime(given["movies.csv"]["released"]).astype("int64").to_numpy()
-    unit = 10**9 if seconds.max() > 10**18 else 1  # pandas 2 and 3 count in other units
-    unit = 10**6 if 10**15 < seconds.max() < 10**17 else unit
-    given["movies.csv"]["released"] = seconds // unit
-    given["cast.csv"]["year"] = given["movies.csv"]["released"][0]
-    bounds = [(seconds[i] // unit).item() for i in (1, 3, 4)]
+    seconds = given["movies.csv"]["released"].to_numpy().astype("M8[s]").astype(np.int64)
+    given["movies.csv"]["released"] = seconds
+    given["cast.csv"]["year"] = seconds[0]
+    bounds = [seconds[i] for i in (1, 3, 4)]  # of NumPy, as they come out of a table
     changes = {("time", "unit"): "seconds", ("split", "bounds"): bounds}
     graph = build_from_tables(changed(changes), tmp_path / "g", given)
     assert GraphFacts.stored(graph).split == TimeSplit(2010, 2012, 2014)
@@ -327,125 +302,6 @@ def test_a_million_edges_take_seconds(tmp_path):
     assert time.perf_counter() - start < 30  # 2 seconds on two cores
     distinct = len(np.unique(ends[:, 0] * n + ends[:, 1]))
     assert graph.num_edges(("n", "to", "n")) == distinct
-
-
-def test_new_rows_are_encoded_as_the_stored_ones(tmp_path):
-    graph = built(tmp_path)
-    description = write(tmp_path / "new", NEW_FILES)
-    nodes, edges = arrays_to_append(graph, description)
-    movie = nodes["movie"]
-    assert movie.num_nodes == 2
-    assert list(movie.columns["id"]) == ["m8", "m7"]
-    assert movie.time.tolist() == [2016, 2017]
-    assert movie.columns["genre"].tolist() == [2, -1]
-    assert movie.columns["title"] == ["New", ""]
-    assert nodes["person"].columns["id"].tolist() == [11]
-    old = graph.gather_features("movie", np.arange(6), "pretrain")
-    parts = graph.feature_parts("movie")
-    assert np.array_equal(movie.features["budget"], old[[0, 1]][:, parts["budget"]])
-    assert movie.features["genres"].tolist() == [[0, 1], [0, 0]]
-    assert movie.features["emb"].tolist() == [[3, 3], [0, 0]]
-    assert np.allclose(nodes["person"].features["birth_year"], [[0, 0]], atol=1e-6)
-    found = edges[CAST_TYPE]
-    assert found.src.tolist() == [2, 0, 3] and found.dst.tolist() == [6, 0, 7]
-    assert found.time.tolist() == [2016, 2009, 2017] and found.inverse == "has_actor"
-
-
-def test_stored_encoders_give_the_stored_features(tmp_path):
-    graph = built(tmp_path)
-    rows = graph.gather_features("movie", np.arange(6), "pretrain")
-    spec = read_description(DESCRIPTION).nodes["movie"]
-    for column, encoder in stored_columns(graph, "movie").encoders.items():
-        again = encoder.encode(frames()["movies.csv"][column].to_list())
-        assert np.array_equal(again, rows[:, graph.feature_parts("movie")[column]])
-    assert spec.features.keys() == graph.feature_parts("movie").keys()
-
-
-def test_a_table_that_is_not_there_has_no_new_rows(tmp_path, capsys):
-    graph = built(tmp_path)
-    description = write(tmp_path / "new", NEW_FILES | {"cast.csv": CAST})
-    (tmp_path / "new" / "people.csv").unlink()
-    nodes, edges = arrays_to_append(graph, description)
-    assert list(nodes) == ["movie"] and edges[CAST_TYPE].src.tolist() == [0, 1, 2, 0]
-    assert "people.csv: not there, nothing to append" in capsys.readouterr().out
-    for name in ("movies.csv", "cast.csv"):
-        (tmp_path / "new" / name).unlink()
-    with pytest.raises(ValueError, match="none of its tables is in"):
-        arrays_to_append(graph, description)
-
-
-def test_new_nodes_leave_the_split_of_the_old_ones(tmp_path):
-    graph = built(tmp_path, {("split",): {"by": "random"}})
-    description = write(tmp_path / "new", NEW_FILES, changed({("split",): {"by": "random"}}))
-    nodes, _ = arrays_to_append(graph, description)
-    numbers = nodes["movie"].columns["split"]
-    assert isinstance(GraphFacts.stored(graph).split, ColumnSplit)
-    assert numbers.dtype == np.int8 and set(numbers.tolist()) <= {0, 1, 2, 3}
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("movies.csv", NEW_MOVIES.replace("m7", "m1"), "row 2: expected new nodes only"),
-        ("movies.csv", NEW_MOVIES.replace("drama", "noir"), "row 1: expected one of the classes ["),
-        ("movies.csv", NEW_MOVIES.replace("3 3", "3"), "'emb', row 1: expected 2 numbers, got 1"),
-        ("people.csv", "person_id,birth_year\np1,1965\n", "row 1: expected a whole number, as all"),
-        ("cast.csv", NEW_CAST.replace("m7", "m99"), "row 3: expected the id of a 'movie' node"),
-    ],
-)
-def test_rows_that_cannot_be_appended(tmp_path, name, text, message):
-    graph = built(tmp_path)
-    with pytest.raises(ValueError, match=re.escape(message)) as error:
-        arrays_to_append(graph, write(tmp_path / "new", NEW_FILES | {name: text}))
-    assert name in str(error.value)
-
-
-def test_another_description_is_refused(tmp_path):
-    graph = built(tmp_path)
-    other = changed({("nodes", "movie", "features", "budget"): "numeric", ("label",): "genre"})
-    with pytest.raises(ValueError, match="another is nodes.movie$"):
-        arrays_to_append(graph, write(tmp_path / "new", NEW_FILES, other))
-    renamed = changed({("nodes", "movie", "table"): "new_movies.csv"})
-    files = NEW_FILES | {"new_movies.csv": NEW_MOVIES}
-    nodes, _ = arrays_to_append(graph, write(tmp_path / "renamed", files, renamed))
-    assert nodes["movie"].num_nodes == 2
-
-
-@pytest.mark.skipif(
-    importlib.util.find_spec("GPT_GNN.graph.append") is None, reason="append_arrays is to come"
-)
-def test_appending_in_place(tmp_path):
-    graph = built(tmp_path)
-    old = graph.gather_features("movie", np.arange(6), "pretrain")
-    append_tables(graph, write(tmp_path / "new", NEW_FILES), graph.path)
-    graph = HeteroGraph.open(graph.path)
-    assert graph.num_nodes("movie") == 8 and graph.num_nodes("person") == 4
-    assert texts_of(graph, "movie", "id")[6:] == ["m8", "m7"]
-    rows = graph.gather_features("movie", np.arange(8), "pretrain")
-    assert np.array_equal(rows[:6], old)
-    assert np.array_equal(rows[6, graph.feature_parts("movie")["emb"]], [3, 3])
-    assert (3, 7, 2017) in edges_of(graph, CAST_TYPE) and len(edges_of(graph, CAST_TYPE)) == 6
-    assert graph.column("movie", "genre").tolist() == [0, 1, 2, 2, -1, 0, 2, -1]
-    # The encoders are still there, for rows that come later still.
-    more = {
-        "movies.csv": MOVIES.split("\n")[0] + "\n",  # no new film
-        "people.csv": "person_id,birth_year\n12,1970\n",
-        "cast.csv": "person_id,movie_id,year\n12,m8,2016-01-01\n",
-    }
-    graph = append_tables(graph, write(tmp_path / "more", more), graph.path)
-    assert graph.num_nodes("person") == 5 and (4, 6, 2016) in edges_of(graph, CAST_TYPE)
-    assert np.allclose(graph.gather_features("person", np.array([4]), "pretrain"), [[1, 0]])
-
-
-def test_an_empty_table_has_no_new_rows(tmp_path):
-    graph = built(tmp_path)
-    none = {name: text.split("\n")[0] + "\n" for name, text in FILES.items()}
-    nodes, edges = arrays_to_append(graph, write(tmp_path / "new", none))
-    for node_type, arrays in nodes.items():
-        width = graph.feature_dim(node_type)
-        assert arrays.num_nodes == 0 and sum(f.shape[1] for f in arrays.features.values()) == width
-    stored = graph.column("person", "id").dtype
-    assert nodes["person"].columns["id"].dtype == stored and len(edges[CAST_TYPE].src) == 0
 
 
 def test_the_command_line(tmp_path, capsys):
