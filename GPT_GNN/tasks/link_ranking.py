@@ -16,7 +16,7 @@ from GPT_GNN.model.heads import Matcher
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType
-from GPT_GNN.tasks.links import TEST, TRAIN, VALID, divide_links, draw_unlinked, is_divided_by_time
+from GPT_GNN.tasks.links import TEST, TRAIN, VALID, WrongSources, divide_links, is_divided_by_time
 from GPT_GNN.tasks.query import (
     PairBatch,
     Query,
@@ -85,6 +85,7 @@ class LinkRanking:
         self.num_candidates = num_candidates
         self.train_view = train_view
         self._links = divide_links(graph, relation, split)
+        self._wrong = WrongSources(graph, relation, self._links)
         self._by_time = is_divided_by_time(graph, relation, split)
         self._end = {name: self._last_time(split, name) for name in _SPLITS}
         self._pool = {name: self._sources_until(self._end[name]) for name in _SPLITS}
@@ -109,7 +110,7 @@ class LinkRanking:
             asked = self._links.of_split(number)
             if self.source == self.target:
                 asked = asked[self._links.source[asked] != self._links.target[asked]]
-            asked = asked[self._num_wrong(self._pool[name])[self._links.target[asked]] > 0]
+            asked = asked[self._wrong.count(self._pool[name])[self._links.target[asked]] > 0]
             if not len(asked):
                 raise ValueError(
                     f"{self.graph.path}: the {name} split has no link {':'.join(self.relation)} "
@@ -118,17 +119,6 @@ class LinkRanking:
             kept = fraction if name != "test" else 1.0
             queries[name] = subset(asked, kept, derive(seed, "labels", name))
         return queries
-
-    def _num_wrong(self, pool: np.ndarray) -> np.ndarray:
-        """How many of a pool's sources can be wrong candidates of each target, [N_target] int64."""
-        in_pool = np.zeros(self.graph.num_nodes(self.source), dtype=bool)
-        in_pool[pool] = True
-        source, target = self._links.source, self._links.target
-        excluded = in_pool[source]
-        if self.source == self.target:
-            excluded &= source != target  # the target itself counts below, linked or not
-        linked = np.bincount(target[excluded], minlength=len(self._links.indptr) - 1)
-        return len(pool) - linked - (in_pool if self.source == self.target else 0)
 
     def _hidden_links(self, split: str, hide_train_labels: bool) -> HiddenEdges:
         also_train = (TRAIN,) if split == "train" and hide_train_labels else ()
@@ -162,11 +152,8 @@ class LinkRanking:
 
     def _candidates_of(self, split: str, link: int, number: int) -> np.ndarray:
         source, target = int(self._links.source[link]), int(self._links.target[link])
-        linked = self._links.source[self._links.indptr[target] : self._links.indptr[target + 1]]
-        if self.source == self.target:
-            linked = np.union1d(linked, target)
         rng = derive(number, "candidates", target, source)
-        drawn = draw_unlinked(self._pool[split], linked, self.num_candidates - 1, rng)
+        drawn = self._wrong.draw(target, self._pool[split], self.num_candidates - 1, rng)
         return np.sort(np.append(drawn, source))
 
     def _seeds(self, items: np.ndarray, candidate: np.ndarray) -> dict[str, np.ndarray]:

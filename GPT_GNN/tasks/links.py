@@ -1,4 +1,4 @@
-"""The links of a relation: which split each belongs to, and what a target is not linked to."""
+"""The links of a relation: which split each belongs to, and sources that a target lacks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 from GPT_GNN.graph.split import SPLITS, RandomSplit, Split, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.schema import EdgeType
+from GPT_GNN.tasks.ranking import first_seen
 
 TRAIN, VALID, TEST = (SPLITS.index(name) for name in ("train", "valid", "test"))
 _LATER = np.iinfo(np.int32).max
+_LOW = 2**32 - 1  # of two ids in one number, the mask of the second
 
 
 @dataclass(frozen=True)
@@ -22,14 +24,12 @@ class Links:
         source, target: [L] int64 node ids.
         time: [L] int32, the earliest of parallel edges; or None for an untimed relation.
         split: [L] int8, a position in ``SPLITS``, -1 for none.
-        indptr: [N_target + 1] int64; the links of target i are ``indptr[i]:indptr[i + 1]``.
     """
 
     source: np.ndarray
     target: np.ndarray
     time: np.ndarray | None
     split: np.ndarray
-    indptr: np.ndarray
 
     def of_split(self, *numbers: int) -> np.ndarray:
         """Positions of the links of some splits, ascending, [n] int64."""
@@ -70,36 +70,66 @@ def divide_links(graph: HeteroGraph, relation: EdgeType, split: Split) -> Links:
         drawn = split if isinstance(split, RandomSplit) else RandomSplit()
         number = np.maximum(drawn.numbers(count, ":".join(relation)), TRAIN)
     distinct, first_edge = np.unique((target << 32) | source, return_index=True)
-    target, link = distinct >> 32, link[first_edge]
-    counts = np.bincount(target, minlength=graph.num_nodes(relation[2]))
+    link = link[first_edge]
     return Links(
-        source=distinct & 0xFFFFFFFF,
-        target=target,
+        source=distinct & _LOW,
+        target=distinct >> 32,
         time=None if time is None else time[link],
         split=number[link],
-        indptr=np.concatenate([[0], np.cumsum(counts)]),
     )
 
 
-def draw_unlinked(
-    pool: np.ndarray, linked: np.ndarray, count: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Up to ``count`` distinct nodes of a pool that are not among the linked ones.
+class WrongSources:
+    """The sources that each target is not linked to, of which wrong candidates are drawn.
 
-    Draws among the places that are left and steps over the linked ones, so that a target with
-    nearly all sources takes no longer than one with a few.
+    Of a relation between nodes of one type, a target is none of its own either.
 
     Args:
-        pool: ascending ids; linked: ascending ids, each once, in the pool or not.
-
-    Returns:
-        Ids in no order, [min(count, what is left)].
+        graph: the store.
+        relation: the edge type of the links.
+        links: all of them, whatever their split.
     """
-    place = np.searchsorted(pool, linked)
-    inside = place < len(pool)
-    inside[inside] = pool[place[inside]] == linked[inside]
-    place = place[inside]
-    left = len(pool) - len(place)
-    drawn = rng.choice(left, min(count, left), replace=False, shuffle=False)
-    skipped = np.searchsorted(place - np.arange(len(place)), drawn, side="right")
-    return pool[drawn + skipped]
+
+    def __init__(self, graph: HeteroGraph, relation: EdgeType, links: Links) -> None:
+        num_targets = graph.num_nodes(relation[2])
+        right = (links.target << 32) | links.source
+        if relation[0] == relation[2]:
+            nodes = np.arange(num_targets)
+            right = np.union1d(right, (nodes << 32) | nodes)
+        self._target, self._source = right >> 32, right & _LOW
+        counts = np.bincount(self._target, minlength=num_targets)
+        self._indptr = np.concatenate([[0], np.cumsum(counts)])
+
+    def count(self, pool: np.ndarray) -> np.ndarray:
+        """How many sources of a pool are wrong for each target, [N_target] int64."""
+        right = self._target[np.isin(self._source, pool)]
+        return len(pool) - np.bincount(right, minlength=len(self._indptr) - 1)
+
+    def draw(
+        self, target: int, pool: np.ndarray, count: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Up to ``count`` distinct wrong sources of a pool (ascending ids), in no order, [n]."""
+        right = self._source[self._indptr[target] : self._indptr[target + 1]]
+        if 2 * (len(right) + count) < len(pool):
+            return _draw_sparse(pool, right, count, rng)
+        return _draw_dense(pool, right, count, rng)
+
+
+def _draw_sparse(
+    pool: np.ndarray, right: np.ndarray, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw, and drop what is right or drawn before: a hub's links are not walked through."""
+    kept = np.empty(0, dtype=np.int64)
+    while len(kept) < count:
+        drawn = pool[rng.integers(len(pool), size=2 * count)]
+        below, upto = (np.searchsorted(right, drawn, side) for side in ("left", "right"))
+        kept = first_seen(np.concatenate([kept, drawn[below == upto]]))
+    return kept[:count]
+
+
+def _draw_dense(
+    pool: np.ndarray, right: np.ndarray, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw among what is left of the pool, however little that is."""
+    left = pool[~np.isin(pool, right)]
+    return rng.choice(left, min(count, len(left)), replace=False)

@@ -13,7 +13,7 @@ from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks import LinkRanking
-from GPT_GNN.tasks.links import divide_links, draw_unlinked
+from GPT_GNN.tasks.links import WrongSources, divide_links
 from GPT_GNN.train.runtime import seeded
 from GPT_GNN.train.start import new_encoder
 from tests.oracle.metrics import hit, ranked, row_metrics
@@ -210,22 +210,31 @@ def test_only_trainings_candidates_change(people):
     assert len(first.draw(3, derive(0))) == 3
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_unlinked_nodes_are_drawn_evenly(seed):
+@pytest.mark.parametrize("loops", [False, True])
+@pytest.mark.parametrize("seed", range(8))
+def test_wrong_sources_are_drawn_evenly(tmp_path, seed, loops):
+    """From a few links of a target to all of them, whichever way they are drawn."""
     rng = np.random.default_rng(seed)
-    pool = np.flatnonzero(rng.random(30) < rng.random())
-    linked = np.flatnonzero(rng.random(30) < rng.random())
-    left = sorted(set(pool.tolist()) - set(linked.tolist()))
-    assert sorted(draw_unlinked(pool, linked, 99, rng).tolist()) == left
-    if len(left) > 1:
-        counts = dict.fromkeys(left, 0)
-        for _ in range(400):
-            drawn = draw_unlinked(pool, linked, 2, rng).tolist()
-            assert len(set(drawn)) == 2
-            for node in drawn:
-                counts[node] += 1
-        expected = 800 / len(left)
-        assert max(abs(c - expected) for c in counts.values()) < 6 * np.sqrt(expected) + 1
+    target_type = "user" if loops else "film"
+    relation = ("user", "likes", target_type)
+    likes = np.argwhere(rng.random((40, 30)) < rng.random(30) ** 3)  # (user, target)
+    nodes = {"user": NodeArrays(40), "film": NodeArrays(30)}
+    edges = EdgeArrays(*likes.T, inverse="rev_likes")
+    graph = write_graph(tmp_path / "store", nodes, {relation: edges})
+    wrong = WrongSources(graph, relation, divide_links(graph, relation, RandomSplit()))
+    pool = np.flatnonzero(rng.random(40) < 0.8)
+    counts = wrong.count(pool)
+    for target in range(30):
+        left = set(pool.tolist()) - set(likes[likes[:, 1] == target, 0].tolist())
+        left -= {target} if loops else set()
+        assert counts[target] == len(left)
+        assert set(wrong.draw(target, pool, 99, rng).tolist()) == left
+        if target < 3 and len(left) > 1:
+            drawn = [wrong.draw(target, pool, 2, rng).tolist() for _ in range(400)]
+            assert all(len(set(pair)) == 2 and set(pair) <= left for pair in drawn)
+            expected = 800 / len(left)
+            times = np.bincount(np.concatenate(drawn), minlength=40)[sorted(left)]
+            assert np.abs(times - expected).max() < 6 * np.sqrt(expected) + 1
 
 
 def in_sample(graph, subgraph, relation):

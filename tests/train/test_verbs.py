@@ -17,11 +17,12 @@ from GPT_GNN.config import (
     SamplerConfig,
 )
 from GPT_GNN.datasets.oag import OAG
-from GPT_GNN.graph.split import TimeSplit
+from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.graph.split import ColumnSplit, TimeSplit
 from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.tasks import AuthorDisambiguation, NodeClassification
+from GPT_GNN.tasks import AuthorDisambiguation, LabelClassification, NodeClassification
 from GPT_GNN.train.checkpoint import load_checkpoint
-from GPT_GNN.train.finetune import finetune
+from GPT_GNN.train.finetune import _by_time, finetune
 from GPT_GNN.train.pretrain import pretrain
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
 
@@ -178,3 +179,20 @@ def test_the_test_uses_the_best_model_not_the_last(toy, tmp_path, monkeypatch):
     tested = result["encoder"].adapt[0].weight
     assert torch.equal(tested, best["model"]["encoder.adapt.0.weight"])
     assert not torch.equal(tested, last["model"]["encoder.adapt.0.weight"])
+
+
+def test_by_time_f1_is_that_of_each_year_and_no_mean_over_nodes(tmp_path):
+    """Of several classes a node: three nodes in one year, one in the next."""
+    label = np.array([[1, 1, 0], [0, 1, 1], [1, 0, 0], [0, 0, 1]], dtype=np.uint8)
+    edges = EdgeArrays(np.array([0]), np.array([1]))
+    nodes = NodeArrays(4, {"x": np.eye(4)}, {"y": label, "split": np.array([1, 2, 3, 3])})
+    graph = write_graph(tmp_path / "store", {"film": nodes}, {("film", "like", "film"): edges})
+    task = LabelClassification(graph, ColumnSplit(), "film")
+    predicted = np.array([[1, 0, 0], [0, 1, 1], [0, 0, 1], [0, 0, 1]], dtype=bool)
+    values = {"true": label > 0, "predicted": predicted}
+    years = np.array([2001, 2001, 2001, 2002])
+    assert _by_time(task, years, values) == {
+        # Of 2001 three right, one wrong, two missed; the mean of the nodes' own F1 is 5 / 9.
+        "micro_f1": {"2001": pytest.approx(6 / (6 + 1 + 2)), "2002": 1.0},
+        "items": {"2001": 3, "2002": 1},
+    }
