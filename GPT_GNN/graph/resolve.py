@@ -153,17 +153,25 @@ def _split(
         if links is not None and isinstance(split, ColumnSplit):
             raise ValueError(f"--split {asked}: a column divides nodes; links need time or random")
         return split, FLAG
-    if stored is not None:
-        by_time, by_column = (isinstance(stored.split, cls) for cls in (TimeSplit, ColumnSplit))
-        divides = stored.target == target and not (by_column and links is not None)
-        if times is not None if by_time else divides:
-            return stored.split, STORE
+    if stored is not None and _divides(stored, target, times, links):
+        return stored.split, STORE
     if times is None:
         return RandomSplit(), DEFAULT
     try:
         return TimeSplit.at_quantiles(times), DEFAULT
     except ValueError as error:
         raise ValueError(f"{graph.path}: {error}; give --split, e.g. --split random") from error
+
+
+def _divides(
+    stored: GraphFacts, target: str, times: np.ndarray | None, links: EdgeType | None
+) -> bool:
+    """Whether a store's split is one of the target's nodes, or of the links."""
+    if isinstance(stored.split, TimeSplit):
+        return times is not None
+    if isinstance(stored.split, ColumnSplit) and links is not None:
+        return False
+    return stored.target == target
 
 
 def _relations(graph: HeteroGraph, target: str, names: str) -> tuple[str, ...]:
