@@ -175,15 +175,26 @@ def _divides(
 
 
 def _relations(graph: HeteroGraph, target: str, names: str) -> tuple[str, ...]:
-    """The names of a list, each checked to mean a relation into the target."""
-    kept = tuple(name for name in names.split(",") if name and names != NONE)
-    for name in kept:
-        if target not in {into for _, _, into in graph.schema.named(name)}:
+    """The names of a list, each checked to mean a relation into the target, and their inverses.
+
+    A link is masked in both directions: where both are into the target, one that is never masked
+    takes the other one with it.
+    """
+    kept = [name for name in names.split(",") if name and names != NONE]
+    for name in tuple(kept):
+        found = [edge_type for edge_type in graph.schema.named(name) if edge_type[2] == target]
+        if not found:
             into = [":".join(graph.edge_types[i]) for i in graph.schema.edge_types_into(target)]
             raise ValueError(
                 f"--rel_stop_list {name}: expected a relation into {target!r}; available: {into}"
             )
-    return kept
+        inverses = [graph.schema.inverse_of(edge_type) for edge_type in found]
+        kept += [
+            ":".join(inverse)
+            for edge_type, inverse in zip(found, inverses, strict=True)
+            if inverse[2] == target and inverse != edge_type and inverse[1] not in kept
+        ]
+    return tuple(dict.fromkeys(kept))
 
 
 def _texts(graph: HeteroGraph, node_type: str) -> list[str]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from GPT_GNN.batch.mask import mask_links
+from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import resolve_facts
 from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit
+from GPT_GNN.rng import derive
+from GPT_GNN.sampler.hgsampling import HGSampler
 from tests import stores
 
 TASK = GraphFacts("film", ("made",), ColumnSplit("fold", "train"), "plot", "name", "genre")
@@ -128,6 +132,23 @@ MISTAKES = [
 def test_mistakes(ratings, target, flags, message):
     with pytest.raises(ValueError, match=message):
         resolve_facts(ratings, **{"target_type": target} | flags)
+
+
+def test_a_relation_that_is_never_masked_takes_its_inverse_along(tmp_path):
+    """Both are into the target: masking one would hide the same links of the other."""
+    links = EdgeArrays(np.array([0, 1, 2]), np.array([1, 2, 3]))
+    cites = ("paper", "cites", "paper")
+    nodes = {"paper": NodeArrays(5, {"x": np.ones((5, 1))})}
+    graph = write_graph(tmp_path / "store", nodes, {cites: links})
+    both = ("cites", "paper:rev_cites:paper")
+    assert resolve_facts(graph, rel_stop_list="cites").facts.rel_stop_list == both
+    written = resolve_facts(graph, rel_stop_list="cites,rev_cites").facts.rel_stop_list
+    assert written == ("cites", "rev_cites")
+    seeds = {"paper": (np.arange(5), None)}
+    subgraph = HGSampler(graph, 2, 9).sample(seeds, 0, None, derive(0))
+    assert len(subgraph.src) == 6
+    assert mask_links(subgraph, "paper", both, 1.0, derive(0)).observed.all()
+    assert not mask_links(subgraph, "paper", ["cites"], 1.0, derive(0)).observed.all()
 
 
 def test_too_few_times_to_divide(tmp_path):
