@@ -155,9 +155,8 @@ class Keys:
         value = self._values.get(key)  # a key without a value is as if it were not there
         if value is None:
             if default is _REQUIRED:
-                raise ValueError(
-                    f"{self.where}: expected the key {key!r}, got {[*self._values] or 'none'}"
-                )
+                given = [name for name in self._values if name in self]
+                raise ValueError(f"{self.where}: expected the key {key!r}, got {given or 'none'}")
             return default
         return value
 

@@ -121,7 +121,8 @@ def _columns(graph: HeteroGraph, node_type: str) -> Iterator[tuple[str, Any]]:
         elif name == "level":
             yield "attr", [f"L{level}" for level in graph.column(node_type, name)]
         elif name not in ("split", "y"):
-            yield name, np.array(graph.column(node_type, name))
+            values = np.array(graph.column(node_type, name))
+            yield name, values if values.ndim == 1 else list(values)  # a row of labels a cell
 
 
 def _ids(graph: HeteroGraph, node_type: str) -> dict[Any, int]:

@@ -80,6 +80,7 @@ def test_defaults():
         (("edges",), {"a": 1}, "edges: expected a list, got {'a': 1}"),
         ((*MOVIE, "ids"), "x", "nodes.movie: unknown key 'ids'"),
         ((*MOVIE, "id"), NOTHING, "nodes.movie: expected the key 'id', got ['table'"),
+        ((*MOVIE, "id"), None, "nodes.movie: expected the key 'id', got ['table', 'time'"),
         ((*MOVIE, "id"), 3, "nodes.movie.id: expected text, got 3 (int)"),
         ((*MOVIE, "features"), ["a"], "nodes.movie.features: expected keys with values"),
         ((*MOVIE, "features", "budget"), "lgo", "features.budget.encoder: expected one of ['num"),

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from GPT_GNN.datasets import tables
+from GPT_GNN.datasets import legacy_export, tables
+from GPT_GNN.datasets.legacy import convert
 from GPT_GNN.datasets.tables import build_from_tables
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit, TimeSplit
@@ -225,6 +226,10 @@ def test_several_labels_a_node(tmp_path):
     assert labels.tolist() == want
     assert graph.facts["classes"]["movie"]["genres"] == ["Action", "Comedy", "Drama"]
     assert GraphFacts.stored(graph).label == "genres"
+    # The published format takes them along, a list a cell.
+    assert legacy_export.main([str(graph.path), str(tmp_path / "graph.pk")]) == 0
+    back = convert(tmp_path / "graph.pk", tmp_path / "back", word_vectors=False)
+    assert texts_of(back, "movie", "id") == texts_of(graph, "movie", "id")
 
 
 def test_classes_that_are_numbers_are_in_their_order(tmp_path):
