@@ -168,7 +168,8 @@ def _parquet(path: Path, wanted: Collection[str]) -> Table:
     try:
         with parquet.ParquetFile(path) as file:
             header = file.schema_arrow.names
-            frame = file.read([c for c in header if c in wanted]).to_pandas()
+            found = file.read([c for c in header if c in wanted])
+            frame = found.to_pandas(integer_object_nulls=True)
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{path}: {error}") from error
     return _of_frame(str(path), frame, header)
@@ -179,7 +180,8 @@ def _in_memory(name: str, table: Any, wanted: Collection[str]) -> Table:
 
     if hasattr(table, "column_names"):  # pyarrow
         names = [str(column) for column in table.column_names]
-        return _of_frame(name, table.select([c for c in names if c in wanted]).to_pandas(), names)
+        found = table.select([c for c in names if c in wanted])
+        return _of_frame(name, found.to_pandas(integer_object_nulls=True), names)
     if isinstance(table, pandas.DataFrame):
         return _of_frame(name, table[[c for c in table.columns if c in wanted]], table.columns)
     if not isinstance(table, Mapping):
@@ -213,7 +215,9 @@ def _cells(series: Any) -> np.ndarray:
         series = series.dt.tz_convert(None)
     elif isinstance(series.dtype, pandas.CategoricalDtype):
         series = series.astype(series.cat.categories.dtype)
-    if pandas.api.types.is_numeric_dtype(series.dtype) and series.hasnans:
+    if pandas.api.types.is_integer_dtype(series.dtype) and series.hasnans:
+        series = series.astype(object)  # as floats large ids would be rounded
+    elif pandas.api.types.is_numeric_dtype(series.dtype) and series.hasnans:
         return series.to_numpy(dtype=np.float64, na_value=np.nan)  # type: ignore[no-any-return]
     cells = series.to_numpy()
     if cells.dtype.kind in "biufM":

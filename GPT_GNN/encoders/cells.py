@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+_NO_LONGER_EXACT = 2**53  # floats from here on stand for several whole numbers each
+
 
 class CellError(ValueError):
     """A cell that does not hold what its column should.
@@ -76,7 +78,7 @@ def names(values: Any) -> list[str | None]:
     A whole number is the same name however a file's reader typed it: 1, 1.0 and '1' are '1'.
 
     Raises:
-        CellError: a cell of several values.
+        CellError: a cell of several values, or a float too large to say which whole number it is.
     """
     cells = _one_each(values, "one value")
     empty = missing(cells).tolist()
@@ -100,7 +102,8 @@ def name_lists(values: Any, separator: str) -> list[list[str]]:
         if empty:
             found.append([])
         elif isinstance(cell, list | tuple | set | np.ndarray):
-            found.append(list(dict.fromkeys(_name(row, one) for one in cell)))
+            named = (_name(row, one) for one in cell if not _is_missing(one))
+            found.append(list(dict.fromkeys(named)))
         else:
             parts = (part.strip() for part in _name(row, cell).split(separator))
             found.append([part for part in dict.fromkeys(parts) if part])
@@ -155,5 +158,7 @@ def _name(row: int, cell: Any) -> str:
     if isinstance(cell, list | tuple | set | np.ndarray):
         raise CellError(row, f"expected one value, got {cell!r}")
     if isinstance(cell, float | np.floating) and float(cell).is_integer():
+        if abs(float(cell)) >= _NO_LONGER_EXACT:
+            raise CellError(row, f"expected a whole number or a text, got {cell!r}, a rounded one")
         return str(int(cell))
     return str(cell)

@@ -100,6 +100,7 @@ def test_parquet_without_pyarrow(tmp_path, monkeypatch):
     [
         (pd.Series([1, None, 3], dtype="Int64"), [1.0, None, 3.0]),
         (pd.Series([2**62 + 1, 5], dtype="Int64"), [2**62 + 1, 5]),
+        (pd.Series([2**62 + 1, None], dtype="Int64"), [2**62 + 1, None]),
         (pd.Series(["x", None], dtype="string"), ["x", None]),
         (pd.Series(["x", np.nan, ""], dtype=object), ["x", None, None]),
         (pd.Series(["x", None], dtype="category"), ["x", None]),
@@ -136,6 +137,8 @@ def test_tables_that_are_none():
 
 def test_arrow_tables():
     pyarrow = pytest.importorskip("pyarrow")
+    large = in_memory(pyarrow.table({"a": [2**62 + 1, None]}))
+    assert large.cells("a").tolist() == [2**62 + 1, None]
     table = in_memory(pyarrow.table({"a": ["x", None], "c": [1, 2]}))
     assert table.cells("a").tolist() == ["x", None]
     with pytest.raises(ValueError, match=re.escape("available: ['a', 'c']")):

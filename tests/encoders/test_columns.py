@@ -115,6 +115,7 @@ def test_large_numbers_do_not_overflow():
         (Numeric(), np.ones((3, 2)), r"expected a number, got \[2\] values"),
         (Log(), [3, -2], "row 2: expected a number above -1 for its log1p, got -2"),
         (Categorical(), ["a", ["b", "c"]], "row 2: expected one value, got"),
+        (Categorical(), [1.0, 2.0**60], r"row 2: expected a whole number or a text, got 1\.15292"),
         (Vector(), ["1 2", "1 2 3"], "row 2: expected 2 numbers, got 3"),
         (Vector(), ["1 2", "1 x"], "row 2: expected a list of numbers, got '1 x'"),
         (Vector(), [[1, 2], 3.0], "row 2: expected a list of numbers, got 3.0"),
@@ -142,7 +143,11 @@ def test_categories_are_the_same_however_they_were_typed():
 def test_lists_are_several_categories():
     encoder = fitted(Multi(), [["b", "a", "b"], "a | c |", np.array(["a"], dtype=object)])
     assert encoder.categories == ["a", "b", "c"]
-    assert encoder.encode([["c", "a"], "x|b", None]).tolist() == [[1, 0, 1], [0, 1, 0], [0, 0, 0]]
+    assert encoder.encode([["c", "a", None], "x|b", None]).tolist() == [
+        [1, 0, 1],
+        [0, 1, 0],
+        [0, 0, 0],
+    ]
 
 
 def test_vectors_of_every_form_are_the_same():
