@@ -123,6 +123,16 @@ class FactsConfig(TargetConfig):
     )
     text_column: str = setting("", "column of the target that attr_type text generates")
     attr_part: str = setting("", "feature part of the target that attr_type vec generates")
+    hide_links: str = setting(
+        "",
+        "relations of which pre-training does not see the links that --task link validates and "
+        "tests with, by commas",
+    )
+    hide_classes: str = setting(
+        "",
+        "relations into the target that pre-training does not see at validation and test nodes, "
+        "as --task class_node asks for them, by commas",
+    )
 
 
 @dataclass(frozen=True)

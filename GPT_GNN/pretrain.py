@@ -5,6 +5,7 @@ Examples:
     python -m GPT_GNN.pretrain --data_dir store              # facts as the store says
     python -m GPT_GNN.pretrain --data_dir store --target_type movie --split random
     python -m GPT_GNN.pretrain --data_dir store --rel_stop_list actor:in:movie --split time
+    python -m GPT_GNN.pretrain --data_dir store --hide_links user:rates:movie
     python -m GPT_GNN.pretrain --resume                      # go on after an interruption
 """
 
@@ -17,6 +18,7 @@ from GPT_GNN.config import PRETRAIN_GROUPS, FactsConfig, GraphConfig, comparable
 from GPT_GNN.datasets.builtin import open_graph
 from GPT_GNN.datasets.reddit import toy_store
 from GPT_GNN.graph.resolve import resolve_facts
+from GPT_GNN.tasks.select import held_out_edges
 from GPT_GNN.train.pretrain import pretrain
 from GPT_GNN.train.runtime import run_script
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
@@ -30,13 +32,16 @@ def main() -> None:
         pretrain_model_dir="runs/gpt_graph.pt",
     )
     graph = open_graph(args.data.data_dir, toy_store)
-    resolved = resolve_facts(graph, **asdict(args.facts))
+    settings = asdict(args.facts)
+    hide = {name: settings.pop(name) for name in ("hide_links", "hide_classes")}
+    resolved = resolve_facts(graph, **settings)
     tqdm.write(resolved.line())
     facts = resolved.facts
     encoder = new_encoder(graph, args.encoder, args.run.seed)
     objective = new_gpt_gnn(encoder, graph, facts, args.gpt, args.run.seed)
-    config = comparable(args, facts=facts.to_dict())
-    pretrain(objective, graph, facts, args.sampler, args.optim, args.run, config)
+    config = comparable(args, facts=facts.to_dict() | hide)
+    hidden = held_out_edges(graph, facts, args.facts.split, **hide)
+    pretrain(objective, graph, facts, args.sampler, args.optim, args.run, config, hidden)
 
 
 if __name__ == "__main__":

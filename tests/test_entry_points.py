@@ -16,8 +16,11 @@ import torch
 from GPT_GNN.batch.mask import mask_links
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.resolve import resolve_facts
+from GPT_GNN.graph.split import RandomSplit
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.tasks.links import TEST, VALID, divide_links
+from GPT_GNN.train.checkpoint import load_checkpoint
 from tests import stores
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -257,6 +260,64 @@ def test_of_a_masked_link_neither_direction_is_seen(tmp_path, declared):
     turned = {(actor, film) for film, actor in links(masked.observed, ("film", "has", "actor"))}
     assert generated and seen and turned
     assert not generated & (seen | turned)
+
+
+@pytest.mark.parametrize(("task", "flag"), [("link", "hide_links"), ("class_node", "hide_classes")])
+def test_pretraining_does_not_see_what_a_task_will_ask(tmp_path, run, task, flag):
+    """Other held-out links, the same model; without the flag it is another one."""
+    films = stores.films(tmp_path / "films")
+    edge_type = CASTING if task == "link" else MADE
+    name = ":".join(edge_type)
+    if task == "link":
+        links = divide_links(films, edge_type, RandomSplit())
+        held_out = links.of_split(VALID, TEST)
+        asked = links.source[held_out], links.target[held_out]
+    else:
+        csr, fold = films.csr(edge_type), films.column("film", "fold")
+        late = fold[csr.targets()] > 1
+        asked = csr.indices[late].astype(np.int64), csr.targets()[late].astype(np.int64)
+    without = tmp_path / "without"
+    drop_links(films, without, edge_type, *asked)
+    models = {}
+    for store in (tmp_path / "films", without):
+        for hide in ("", f"--{flag} {name}"):
+            file = tmp_path / f"{store.name}{bool(hide)}.pt"
+            split = "" if task == "link" else "--split column:fold,train"
+            flags = f"--data_dir {store} --target_type film {split} {hide}"
+            run("pretrain", flags, "--queue_size 8", f"--pretrain_model_dir {file}")
+            models[store.name, bool(hide)] = load_checkpoint(file, "pretrain")["model"]
+    plain, hidden = models["films", False], models["films", True]
+    bare = models["without", False]
+    assert all(torch.equal(hidden[key], bare[key]) for key in hidden)
+    assert any(not torch.equal(hidden[key], plain[key]) for key in hidden)
+
+
+def drop_links(graph, path, edge_type, source, target):
+    """The same store without some links of a relation."""
+    nodes = {
+        "film": NodeArrays(
+            stores.FILMS,
+            {
+                part: graph.gather_features("film", np.arange(stores.FILMS), "pretrain")[:, columns]
+                for part, columns in graph.feature_parts("film").items()
+            },
+            {"fold": np.array(graph.column("film", "fold"))},
+        ),
+        "actor": NodeArrays(25),
+        "studio": NodeArrays(4),
+    }
+    edges = {}
+    for kept in (CASTING, ("film", "has", "actor"), MADE):
+        csr = graph.csr(kept)
+        ends = csr.indices.astype(np.int64), csr.targets().astype(np.int64)
+        gone = np.zeros(len(ends[0]), dtype=bool)
+        if kept == edge_type:
+            gone = np.isin(ends[1] << 32 | ends[0], target << 32 | source)
+        if kept == graph.schema.inverse_of(edge_type):
+            gone = np.isin(ends[0] << 32 | ends[1], target << 32 | source)
+        inverse = graph.schema.inverse_of(kept)[1]
+        edges[kept] = EdgeArrays(ends[0][~gone], ends[1][~gone], inverse=inverse)
+    write_graph(path, nodes, edges)
 
 
 def test_without_any_flags(tmp_path):

@@ -17,6 +17,7 @@ from GPT_GNN.datasets.table_reader import TableReader
 from GPT_GNN.datasets.table_source import Table
 from GPT_GNN.datasets.table_split import target_split
 from GPT_GNN.encoders.cells import is_whole
+from GPT_GNN.graph.append import append_arrays
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType
@@ -41,8 +42,6 @@ def append_tables(
         ValueError: as :func:`build_from_tables`; also an id that the store has already, a class
             that it does not know, or another description.
     """
-    from GPT_GNN.graph.append import append_arrays  # type: ignore[import-untyped]
-
     graph = store if isinstance(store, HeteroGraph) else HeteroGraph.open(store)
     return append_arrays(graph, path, *arrays_to_append(graph, description, tables))
 

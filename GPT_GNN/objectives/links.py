@@ -31,7 +31,7 @@ class LinkTask:
         candidates: [C] int64 node rows, sources of the relation in this subgraph.
         is_negative: [S, C] bool, the candidate is not linked to the target.
         linked_target, linked_id: [L] int64, sources linked to a target anywhere in the graph, by
-            id: they do not count as negatives when they come out of the queue.
+            id, hidden links apart: they do not count as negatives when they come out of the queue.
         entering: [K] int64 node rows and entering_id: [K] int64 ids, sources for the queue, at
             random.
     """
@@ -86,6 +86,11 @@ def link_tasks(
         entering = sources[:queue_size]
         csr, target_ids = graph.csr(schema.edge_types[i]), subgraph.node_ids[target_type][targets]
         linked_target, linked_id = _linked(csr.indptr, csr.indices, target_ids)
+        if subgraph.hidden is not None:  # that one of them is no negative would tell of it
+            hides = subgraph.hidden.hides(
+                schema.edge_types[i], linked_id, target_ids[linked_target]
+            )
+            linked_target, linked_id = linked_target[~hides], linked_id[~hides]
         arrays = {
             "targets": targets + node_offsets[target_type],
             "edge_target": edge_target,

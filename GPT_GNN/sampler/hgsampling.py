@@ -68,8 +68,8 @@ class HGSampler:
                 ``time_max``, ``hidden`` of another graph.
         """
         schema = self.graph.schema
-        hidden = hidden or self._nothing
-        if hidden.schema != schema or hidden.num_nodes != self._nothing.num_nodes:
+        unseen = hidden or self._nothing
+        if unseen.schema != schema or unseen.num_nodes != self._nothing.num_nodes:
             raise ValueError(
                 "hidden belongs to another graph: its types or numbers of nodes differ"
             )
@@ -78,7 +78,7 @@ class HGSampler:
             self._room.pool = kernels.new_pool(len(schema.node_types), 0)
         *arrays, self._room.pool = kernels.sample(
             self._arrays,
-            hidden.arrays,
+            unseen.arrays,
             nodes,
             kinds,
             times,
@@ -101,6 +101,7 @@ class HGSampler:
             link=link,
             num_links=int(num_links),
             edge_offsets=offsets,
+            hidden=hidden,
         )
 
     def _flat_seeds(self, seeds: Seeds, time_max: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

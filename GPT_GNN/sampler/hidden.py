@@ -52,6 +52,22 @@ class HiddenEdges:
         other.arrays = HiddenArrays(self.arrays.rules, self.arrays.masks, *_flat(other._keys))
         return other
 
+    def hides(self, edge_type: EdgeType, src: np.ndarray, dst: np.ndarray) -> np.ndarray:
+        """Which of some edges are hidden, [n] bool; as the kernel decides edge by edge.
+
+        Args:
+            src, dst: [n] ids of the source and the target type.
+        """
+        i = self.schema.edge_type_id(edge_type)
+        out = np.isin((dst.astype(np.int64) << 32) | src, self._keys[i])
+        for source_at, target_at in self.arrays.rules[i]:
+            if source_at == -2:  # no rule
+                continue
+            ends = ((source_at, src), (target_at, dst))
+            masked = [self.arrays.masks[at + ids] > 0 for at, ids in ends if at >= 0]
+            out |= np.logical_and.reduce([np.ones(len(src), dtype=bool), *masked])
+        return out
+
     def _rules(self, masks: Masks) -> tuple[np.ndarray, np.ndarray]:
         rules = np.full((len(self.schema.edge_types), 2, 2), -2, dtype=np.int64)
         parts: list[np.ndarray] = []

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType, Schema
 
 
@@ -23,6 +24,7 @@ class Subgraph:
         link: [E] int32: an edge and its inverse (the same link, read the other way) share a number.
         num_links: how many distinct numbers ``link`` holds: 0 .. num_links - 1.
         edge_offsets: [number of edge types + 1] int64, where each edge type begins.
+        hidden: edges that were treated as if they were not in the graph, or None.
 
     Self loops of the encoder (the ``self`` relation) are not edges here; the batch adds them.
     """
@@ -36,6 +38,7 @@ class Subgraph:
     link: np.ndarray
     num_links: int
     edge_offsets: np.ndarray
+    hidden: HiddenEdges | None = None
 
     def num_nodes(self, node_type: str) -> int:
         """Number of sampled nodes of a type."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
+
 from GPT_GNN.config import AnyTaskConfig, AnyTaskDataConfig, TargetConfig
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import RELATION, ResolvedFacts, resolve_facts
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType
 from GPT_GNN.tasks.label_classification import LabelClassification
 from GPT_GNN.tasks.link_ranking import LinkRanking
+from GPT_GNN.tasks.links import TEST, VALID, divide_links
 from GPT_GNN.tasks.node_classification import NodeClassification
 
 AnyTask = LabelClassification | LinkRanking | NodeClassification
@@ -56,6 +61,50 @@ def select_task(
     if links is None:
         return NodeClassification(graph, split, relations, **settings), resolved
     return LinkRanking(graph, split, links, task.num_candidates, **settings), resolved
+
+
+def held_out_edges(
+    graph: HeteroGraph, facts: GraphFacts, split: str, hide_links: str, hide_classes: str
+) -> HiddenEdges | None:
+    """What pre-training must not see, so that a task can ask for it later; None for nothing.
+
+    A division by time needs none of it: pre-training ends before the tasks' years.
+
+    Args:
+        facts: of the pre-training.
+        split: the flag, empty for the store's.
+        hide_links: relations whose links are validated and tested with, by commas.
+        hide_classes: relations into the target that are, at validation and test nodes.
+
+    Raises:
+        ValueError: a relation that the graph does not have, or does not lead to the target.
+    """
+    if not hide_links and not hide_classes:
+        return None
+    pairs, masks = {}, {}
+    for relation in _named(graph, hide_links):
+        resolved = resolve_facts(graph, relation[2], split, links=relation)
+        links = divide_links(graph, relation, resolved.facts.split)
+        asked = links.of_split(VALID, TEST)
+        pairs[relation] = (links.source[asked], links.target[asked])
+    held_out = np.zeros(graph.num_nodes(facts.target), dtype=bool)
+    for name in ("valid", "test"):
+        held_out[facts.split.nodes(graph, facts.target, name)] = True
+    for relation in _named(graph, hide_classes):
+        if relation[2] != facts.target:
+            raise ValueError(
+                f"--hide_classes {':'.join(relation)}: expected a relation into {facts.target!r}"
+            )
+        masks[relation] = (None, held_out)
+    return HiddenEdges(graph, masks, pairs)
+
+
+def _named(graph: HeteroGraph, names: str) -> list[EdgeType]:
+    return [
+        edge_type
+        for name in filter(None, names.split(","))
+        for edge_type in graph.schema.named(name)
+    ]
 
 
 def _of_column(

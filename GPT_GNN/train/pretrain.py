@@ -16,6 +16,7 @@ from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives import Objective
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.train.checkpoint import save_checkpoint
 from GPT_GNN.train.fit import Plan, Run, fit
 from GPT_GNN.train.runtime import pick_device
@@ -35,6 +36,7 @@ class PretrainBatches:
         sampler: size of the samples and of the batches; a batch is cut to the nodes there are, with
             a warning.
         seed: of the run.
+        hidden: edges that pre-training must not see.
 
     Attributes:
         per_epoch: batches of an epoch: the whole batches of one permutation, at least one.
@@ -52,7 +54,9 @@ class PretrainBatches:
         dataset: Any,
         sampler: SamplerConfig,
         seed: int,
+        hidden: HiddenEdges | None = None,
     ) -> None:
+        self.hidden = hidden
         self.objective, self.graph, self.seed = objective, graph, seed
         self.target = dataset.target
         self.hgs = HGSampler(graph, sampler.sample_depth, sampler.sample_width)
@@ -96,7 +100,7 @@ class PretrainBatches:
 
     def _batch(self, ids: np.ndarray, rng: np.random.Generator) -> Any:
         seeds = {self.target: (ids, None if self.time is None else self.time[ids])}
-        subgraph = self.hgs.sample(seeds, self.time_max, None, rng)
+        subgraph = self.hgs.sample(seeds, self.time_max, self.hidden, rng)
         return self.objective.transform(self.graph, subgraph, rng)
 
 
@@ -108,6 +112,7 @@ def pretrain(
     optim: OptimConfig,
     run: PretrainRunConfig,
     config: dict[str, Any],
+    hidden: HiddenEdges | None = None,
 ) -> None:
     """Pre-train an objective and write the best model to ``run.pretrain_model_dir``.
 
@@ -118,12 +123,13 @@ def pretrain(
     Args:
         dataset: has ``target`` and ``split``.
         config: all settings that the numbers depend on, group by group (``config.comparable``).
+        hidden: edges that pre-training must not see, e.g. those that a task will ask for.
 
     Raises:
         ValueError: no pre-training nodes.
     """
     assert isinstance(objective, nn.Module)
-    batches = PretrainBatches(objective, graph, dataset, sampler, run.seed)
+    batches = PretrainBatches(objective, graph, dataset, sampler, run.seed, hidden)
     device = pick_device(run.cuda)
     objective.to(device)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 
 import numpy as np
@@ -124,9 +123,6 @@ def test_another_description_is_refused(tmp_path):
     assert nodes["movie"].num_nodes == 2
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("GPT_GNN.graph.append") is None, reason="append_arrays is to come"
-)
 def test_appending_in_place(tmp_path):
     graph = built(tmp_path)
     old = graph.gather_features("movie", np.arange(6), "pretrain")

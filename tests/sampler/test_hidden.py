@@ -99,6 +99,18 @@ def test_hidden_edges_are_in_no_sample(timed_graph):
     assert not any(banned & oracle.as_sample(timed_graph, s).edges.keys() for s in runs)
 
 
+def test_hides_agrees_with_the_definition(timed_graph):
+    csr = timed_graph.csr(WRITES)
+    pairs = {WRITES: (csr.indices[::3], csr.targets()[::3])}
+    banned = oracle.hidden_set(timed_graph, MASKS, pairs)
+    hidden = HiddenEdges(timed_graph, MASKS, pairs)
+    for e, edge_type in enumerate(timed_graph.edge_types):
+        csr = timed_graph.csr(edge_type)
+        ends = zip(csr.indices.tolist(), csr.targets().tolist(), strict=True)
+        want = [(e, source, target) in banned for source, target in ends]
+        assert hidden.hides(edge_type, csr.indices, csr.targets()).tolist() == want
+
+
 def test_hidden_pairs_equal_a_graph_without_them(tmp_path):
     edges = random_edges(4)
     src, dst, time = edges[WRITES]
