@@ -2,8 +2,8 @@
 
     python benchmarks/hgb_results.py --root DATA --out runs/hgb_results --jobs 2
 
-DATA is PyG's folder of HGB (fetched where there is a network). HGB's own splits: a quarter of the
-labelled nodes trains, a fifth of which, drawn anew for each seed, validates; the rest tests. Runs
+DATA is PyG's folder of HGB (fetched where there is a network). HGB's own splits: 30 % of the
+labelled nodes train, a fifth of which, drawn anew for each seed, validates; the rest tests. Runs
 have one thread each, ``--jobs`` at a time; finished ones are kept.
 """
 
