@@ -12,6 +12,7 @@ from GPT_GNN.model.queue import AdaptiveQueue
 from GPT_GNN.objectives.links import MIN_MASKED, contrastive_loss, link_tasks
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.hidden import HiddenEdges
 from tests.oracle.edge_scorer import LiteralMatcher
 from tests.oracle.link_loss import LiteralLinks, link_loss
 from tests.sampler.graphs import random_graph
@@ -127,3 +128,25 @@ def test_the_queue_adds_negatives_and_may_be_empty(graph):
     assert with_queue > empty  # for each target the sources of the others are negatives
     queue = AdaptiveQueue(1, 4, D)
     assert torch.equal(contrastive_loss(scorer, h, task, *queue.read(0)), empty)
+
+
+def test_a_hidden_link_is_a_negative_like_any_other(graph):
+    """Were its source left out of the queue's negatives, the loss would tell of the link."""
+    relation = relations_of(graph)[0]
+    edge_type = graph.edge_types[relation]
+    csr = graph.csr(edge_type)
+    gone = derive(0, "hidden").random(len(csr.indices)) < 0.5
+    hidden = HiddenEdges(graph, pairs={edge_type: (csr.indices[gone], csr.targets()[gone])})
+    rng = derive(0, "test")
+    seeds = {"paper": (np.arange(30), np.full(30, 2011, dtype=np.int32))}
+    subgraph = HGSampler(graph, 2, 20).sample(seeds, 2011, hidden, rng)
+    offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in subgraph.node_ids])])
+    masked = mask_links(subgraph, "paper", (), 0.5, rng)
+    (task,) = link_tasks(graph, subgraph, masked, [relation], offsets, 255, 8, rng)
+    t = graph.schema.node_type_id("paper")
+    target = subgraph.node_ids[t][task.targets[task.linked_target].numpy() - offsets[t]]
+    linked = set(zip(task.linked_id.tolist(), target.tolist(), strict=True))
+    every = set(zip(csr.indices.tolist(), csr.targets().tolist(), strict=True))
+    banned = set(zip(csr.indices[gone].tolist(), csr.targets()[gone].tolist(), strict=True))
+    of_targets = {link for link in every if link[1] in set(target.tolist())}
+    assert linked == of_targets - banned and of_targets & banned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,6 +80,37 @@ def test_the_pretrained_model_is_the_best_of_the_validations(toy, tmp_path):
     last = load_checkpoint(tmp_path / "gpt.pt.run/checkpoint.pt", "pretrain")
     assert last["step"] == valid[-1]["step"]
     assert last["model"]["queue.count"].max() > 0  # the queue is part of it
+
+
+def test_the_validation_loss_is_the_mean_over_nodes_whatever_the_batches(toy, tmp_path):
+    """The last of the held-out batches is smaller: it must not count like the others."""
+
+    class ByNode(torch.nn.Module):
+        def __init__(self, encoder):
+            super().__init__()
+            self.encoder, self.weight = encoder, torch.nn.Parameter(torch.zeros(()))
+
+        def transform(self, graph, subgraph, rng):
+            ids = subgraph.node_ids[graph.schema.node_type_id("paper")]
+            return (torch.from_numpy(ids[: subgraph.num_seeds[0]].astype(np.float32)),)
+
+        def forward(self, data):
+            seen.append((self.training, data[0]))
+            return {"loss": data[0].mean() + 0 * self.weight}
+
+        def start_epoch(self, epoch, n_epoch):
+            pass
+
+    seen = []
+    run = PretrainRunConfig(str(tmp_path / "gpt.pt"), cuda=-1)
+    small = replace(SAMPLER, batch_size=8)
+    pretrain(ByNode(new_encoder(toy, ENCODER, 0)), toy, OAG, small, OPTIM, run, {})
+    lines = (tmp_path / "gpt.pt.run/metrics.jsonl").read_text().splitlines()
+    valid = [json.loads(line) for line in lines if json.loads(line)["split"] == "valid"]
+    batches = [ids for training, ids in seen if not training]
+    of_one = batches[: len(batches) // len(valid)]
+    assert len({len(ids) for ids in of_one}) > 1
+    assert valid[0]["loss"] == pytest.approx(torch.cat(of_one).mean().item(), rel=1e-5)
 
 
 def test_nothing_to_pretrain_on(toy, tmp_path):
