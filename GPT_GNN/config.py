@@ -260,7 +260,9 @@ class EmbedSamplerConfig:
 class EmbedConfig:
     """What is embedded, by which model, and where to."""
 
-    model: str = setting("runs/gpt_gnn.pt", "file of a pre-trained, fine-tuned or published model")
+    model: str = setting(
+        "runs/gpt_graph.pt", "file of a pre-trained, fine-tuned or published model"
+    )
     node_type: str = setting("", "type of the nodes; empty: the one that the store says is trained")
     ids: str = setting(
         "", "a .npy of ids, a text file with one a line, or FIRST:BEHIND_LAST; empty: all nodes"
@@ -323,7 +325,7 @@ FINETUNE_GROUPS: dict[str, type] = {
 }
 
 EMBED_GROUPS: dict[str, type] = {
-    "data": DataConfig,
+    "data": GraphConfig,
     "sampler": EmbedSamplerConfig,
     "run": EmbedConfig,
 }

@@ -1,5 +1,6 @@
 """Embed nodes of a graph with a trained model, new ones included, into a file.
 
+python -m GPT_GNN.embed                                  # all posts of the built-in graph
 python -m GPT_GNN.embed --data_dir data/oag_cs --model runs/gpt_gnn.pt --out emb.npy
 python -m GPT_GNN.embed --data_dir data/oag_cs --model runs/PF/best.pt --node_type author --ids 90:
 """
@@ -13,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from GPT_GNN.config import EMBED_GROUPS, EmbedConfig, SamplerConfig, parse_flags
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.builtin import open_graph
+from GPT_GNN.datasets.reddit import toy_store
 from GPT_GNN.files import atomic_file
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
@@ -28,7 +30,7 @@ def main() -> None:
     if Path(args.run.out).is_dir():
         raise ValueError(f"--out {args.run.out}: expected a file, found a folder")
     device = pick_device(args.run.cuda)
-    graph = OAG.open(args.data.data_dir, args.data.domain)
+    graph = open_graph(args.data.data_dir, toy_store)
     node_type = _node_type(graph, args.run)
     ids = read_ids(args.run.ids, graph.num_nodes(node_type))
     model = read_trained(args.run.model, graph)
@@ -100,11 +102,13 @@ def read_ids(text: str, num_nodes: int) -> np.ndarray:
         except (ValueError, EOFError) as error:
             raise ValueError(f"{path}: expected a .npy of integers: {error}") from error
     ids = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             ids += [np.int64(int(line))] if line.strip() else []
         except (ValueError, OverflowError) as error:
-            raise ValueError(f"{path}:{number}: expected an id, got {line!r}") from error
+            raise ValueError(
+                f"{path}:{number}: expected an id, got {line.decode(errors='replace')!r}"
+            ) from error
     return np.array(ids, dtype=np.int64)
 
 

@@ -182,7 +182,7 @@ def test_flags_and_their_defaults():
     args = parse_flags(EMBED_GROUPS, "doc", [])
     found = {name: value for group in asdict(args).values() for name, value in group.items()}
     assert found == {
-        **{"data_dir": "toy", "domain": "", "model": "runs/gpt_gnn.pt", "node_type": ""},
+        **{"data_dir": "toy", "model": "runs/gpt_graph.pt", "node_type": ""},
         **{"ids": "", "out": "emb.npy", "view": "finetune", "time_max": 2**31 - 1},
         **{"sample_depth": 0, "sample_width": 0, "batch_size": 256, "n_pool": 2},
         **{"seed": 0, "cuda": -2},

@@ -38,7 +38,8 @@ class TableReader:
         """A table that has to be there, with rows."""
         table = read_table(name, self._description.folder, self._tables, self._wanted[name])
         if table is None:
-            raise ValueError(f"{self._description.folder / name}: no such file")
+            given = f"; tables given: {list(self._tables)}" if self._tables else ""
+            raise ValueError(f"{self._description.folder / name}: no such file{given}")
         for column in sorted(self._wanted[name]):
             table.cells(column, wide=True)  # before its rows: a wrong separator finds neither
         if not table.num_rows:

@@ -124,8 +124,9 @@ def read_table(
     path = folder / name
     suffix = next((s for s in SUFFIXES if name.endswith(s)), None)
     if suffix is None and not name.endswith(".parquet"):
-        given = f"; given: {list(tables)}" if tables else ""
-        raise ValueError(f"{name}: expected a file {', '.join([*SUFFIXES, '.parquet'])}{given}")
+        if tables is not None:
+            return None
+        raise ValueError(f"{name}: expected a file {', '.join([*SUFFIXES, '.parquet'])}")
     if not path.is_file():
         return None
     return _parquet(path, wanted) if suffix is None else _csv(path, SUFFIXES[suffix], wanted)

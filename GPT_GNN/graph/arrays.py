@@ -85,15 +85,21 @@ def write_graph(
         ValueError: arrays that do not fit each other, ids out of range, features that are not
             finite, relations of which it is unclear whether they are inverses, times of no unit.
     """
-    timed = {edge_type: with_times(nodes, edge_type, e) for edge_type, e in edges.items()}
-    all_times = [n.time for n in nodes.values()] + [e.time for e in timed.values()]
-    warning = check_span([t for t in all_times if t is not None], times_declared)
-    if warning:
-        tqdm.write(f"warning: {warning}")
+    for edge_type, e in edges.items():
+        check_ids(nodes, edge_type, e)
     inverse = find_inverses(
         {edge_type: (e.src, e.dst) for edge_type, e in edges.items()},
         {edge_type: e.inverse for edge_type, e in edges.items() if e.inverse},
     )
+    timed = {edge_type: with_times(nodes, edge_type, e) for edge_type, e in edges.items()}
+    for edge_type, e in edges.items():
+        twin = edges.get((edge_type[2], inverse[edge_type], edge_type[0]))
+        if e.time is None and twin is not None and twin.time is not None:
+            timed[edge_type] = _without_those_of(timed[edge_type], twin)
+    all_times = [n.time for n in nodes.values()] + [e.time for e in timed.values()]
+    warning = check_span([t for t in all_times if t is not None], times_declared)
+    if warning:
+        tqdm.write(f"warning: {warning}")
     with build_graph(path, VIEWS) as builder:
         builder.facts = dict(facts or {}) | ({"task": task.to_dict()} if task else {})
         for node_type, arrays in nodes.items():
@@ -148,33 +154,58 @@ def split_numbers(masks: Mapping[str, np.ndarray | None]) -> np.ndarray:
     return numbers
 
 
-def with_times(
-    nodes: Mapping[str, NodeArrays], edge_type: EdgeType, edges: EdgeArrays
-) -> EdgeArrays:
-    """Edges with the times that a store has: their own, or else the later of their ends'.
-
-    Raises:
-        ValueError: an end of an unknown type, or an id out of range.
-    """
-    ends = [(edge_type[0], edges.src), (edge_type[2], edges.dst)]
-    unknown = sorted({node_type for node_type, _ in ends} - set(nodes))
-    if unknown:
-        raise ValueError(f"{edge_type}: no nodes of type {unknown[0]!r}; given: {list(nodes)}")
-    known = [(nodes[t].time, np.asarray(ids)) for t, ids in ends if nodes[t].time is not None]
-    if edges.time is not None or not known:
-        return edges
-    for node_type, ids in ends:
+def check_ids(nodes: Mapping[str, NodeArrays], edge_type: EdgeType, edges: EdgeArrays) -> None:
+    """Raise ValueError for an end of an unknown type, or an id out of range."""
+    for node_type, ids in ((edge_type[0], edges.src), (edge_type[2], edges.dst)):
+        if node_type not in nodes:
+            raise ValueError(f"{edge_type}: no nodes of type {node_type!r}; given: {list(nodes)}")
         n = nodes[node_type].num_nodes
         if len(ids) and not (0 <= np.min(ids) and np.max(ids) < n):
             raise ValueError(
                 f"{edge_type}: expected {node_type} ids in [0, {n}), got {np.min(ids)} .. "
                 f"{np.max(ids)}"
             )
-    time = np.full(len(edges.src), NO_TIME, dtype=np.int32)  # earlier than any time
-    for times, ids in known:
-        assert times is not None
-        time = np.maximum(time, times[ids])
+
+
+def with_times(
+    nodes: Mapping[str, NodeArrays], edge_type: EdgeType, edges: EdgeArrays
+) -> EdgeArrays:
+    """Edges with the times that a store has: none is earlier than its ends.
+
+    An edge without a time of its own takes the later of its ends' times, and so does one that is
+    said to be earlier, with a warning: it would lead from a sample up to a time to what is later.
+
+    Raises:
+        ValueError: an end of an unknown type, or an id out of range.
+    """
+    check_ids(nodes, edge_type, edges)
+    ends = [(nodes[edge_type[0]].time, edges.src), (nodes[edge_type[2]].time, edges.dst)]
+    known = [times[np.asarray(ids)] for times, ids in ends if times is not None]
+    if not known:
+        return edges
+    time = known[0]
+    for other in known[1:]:
+        time = np.maximum(time, other)  # NO_TIME is earlier than any time
+    if edges.time is not None:
+        early = int(((edges.time != NO_TIME) & (edges.time < time)).sum())
+        if early:
+            tqdm.write(
+                f"warning: {edge_type}: {early} of {len(time)} edges are earlier than a node that "
+                "they join, and take its time"
+            )
+        time = np.maximum(edges.time, time)
     return EdgeArrays(edges.src, edges.dst, time, edges.inverse, edges.multigraph)
+
+
+def _without_those_of(edges: EdgeArrays, twin: EdgeArrays) -> EdgeArrays:
+    """The edges that an inverse, which knows their times, does not hold the other way round."""
+    links = (np.asarray(edges.src, dtype=np.int64) << 32) | np.asarray(edges.dst)
+    known = (np.asarray(twin.dst, dtype=np.int64) << 32) | np.asarray(twin.src)
+    kept = ~np.isin(links, known)
+    time = None if edges.time is None else edges.time[kept]
+    if time is None and not kept.any():
+        time = np.empty(0, dtype=np.int32)
+    return EdgeArrays(edges.src[kept], edges.dst[kept], time, edges.inverse, edges.multigraph)
 
 
 def _write_nodes(builder: GraphBuilder, node_type: str, arrays: NodeArrays) -> None:
@@ -185,10 +216,16 @@ def _write_nodes(builder: GraphBuilder, node_type: str, arrays: NodeArrays) -> N
             raise ValueError(
                 f"features {name!r} of {node_type!r}: expected [{n}, width], got {values.shape}"
             )
+        if values.dtype.kind not in "biuf":
+            raise ValueError(
+                f"features {name!r} of {node_type!r}: expected real numbers, got {values.dtype}"
+            )
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float32)
         finite = np.isfinite(values).all(1)
         if not finite.all():
             raise ValueError(
-                f"features {name!r} of {node_type!r}: expected finite numbers, node "
+                f"features {name!r} of {node_type!r}: expected finite numbers of 32 bits, node "
                 f"{int(np.argmin(finite))} has others"
             )
         if values.shape[1]:
@@ -196,6 +233,8 @@ def _write_nodes(builder: GraphBuilder, node_type: str, arrays: NodeArrays) -> N
     if arrays.time is not None:
         builder.add_column(node_type, "time", arrays.time)
     for name, column in arrays.columns.items():
+        if name == "time":
+            raise ValueError(f"columns of {node_type!r}: times have a place of their own")
         if isinstance(column, np.ndarray) and column.dtype.kind in "biuf":
             builder.add_column(node_type, name, column)
         else:

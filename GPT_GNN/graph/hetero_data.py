@@ -11,10 +11,11 @@ import torch
 from torch_geometric.data import Data, HeteroData
 from tqdm import tqdm
 
-from GPT_GNN.encoders.text import sample_to_fit, text_encoder
+from GPT_GNN.encoders.text import sample_to_fit, text_encoder, tokenise
 from GPT_GNN.graph.arrays import (
     EdgeArrays,
     NodeArrays,
+    check_ids,
     known_nodes,
     split_numbers,
     with_times,
@@ -44,7 +45,7 @@ def from_hetero_data(
     data: HeteroData,
     path: str | os.PathLike[str],
     target: str = "",
-    label: str = "y",
+    label: str = "",
     time: Times = None,
     text: Mapping[str, str | Sequence[str]] | None = None,
     inverse: Mapping[EdgeType, str] | None = None,
@@ -69,8 +70,8 @@ def from_hetero_data(
         path: the folder to create or replace.
         target: the node type to pre-train and predict; by default the only one that has ``label``,
             or the only one.
-        label: attribute of the target's classes: [N] integers, negative for none, or [N, C] of 0
-            and 1 for several classes a node.
+        label: attribute of the target's classes: [N] whole numbers, negative or NaN for none, or
+            [N, C] of 0 and 1 for several classes a node. By default ``y``, if there is one.
         time: name of the attribute that holds times wherever a type has one, or per node type or
             edge type a name or [N] or [E] values; see ``time_bins``. Edges without one of their own
             take the later of their ends' times.
@@ -102,7 +103,7 @@ def from_hetero_data(
             relations of which it is unclear whether they are inverses, times of no unit.
     """
     bins = time_bins or TimeBins()
-    nodes = {t: _nodes(data, t) for t in data.node_types}
+    nodes = {t: _nodes(data, t, _is_timed(time, t)) for t in data.node_types}
     edges = {
         e: _edges(data, e, (inverse or {}).get(e, ""), e in multigraph) for e in data.edge_types
     }
@@ -114,9 +115,10 @@ def from_hetero_data(
             count = len(edges[key].src)
             edges[key].time = bins(_entries(values, count, f"{key} times"))
     texts = {t: _texts(data, t, value) for t, value in (text or {}).items()}
-    target = target or _only_target(nodes, label)
+    target = target or _only_target(nodes, label or "y")
     if target not in nodes:
         raise ValueError(f"target: no node type {target!r}; available: {list(nodes)}")
+    label = _label(nodes[target], target, label)
     split = split or _split(data, nodes[target], target, seed)
     for node_type, values in texts.items():
         if node_type not in nodes:
@@ -125,14 +127,14 @@ def from_hetero_data(
         nodes[node_type].features["text"] = _text_features(
             values, known_nodes(nodes[node_type], split), text_features, text_dim, seed
         )
+    for edge_type, arrays in edges.items():
+        check_ids(nodes, edge_type, arrays)
     _check_known("degrees or identities", {*degrees, *identities}, nodes)
     for node_type in identities:
         n = nodes[node_type].num_nodes
         nodes[node_type].features["identity"] = _identities(n, derive(seed, "identity", node_type))
     for node_type in degrees:
         nodes[node_type].features["degree"] = _degrees(node_type, nodes, edges, split)
-    if label not in nodes[target].columns:
-        label = ""
     task = GraphFacts(
         target=target,
         rel_stop_list=tuple(rel_stop_list),
@@ -208,25 +210,35 @@ def to_hetero_data(graph: HeteroGraph, view: str | None = None) -> HeteroData:
     return data
 
 
-def _nodes(data: HeteroData, node_type: str) -> NodeArrays:
+def _nodes(data: HeteroData, node_type: str, timed: bool) -> NodeArrays:
     store = data[node_type]
     n = store.num_nodes
     if n is None:
         raise ValueError(f"{node_type!r}: expected x or num_nodes, found {list(store.keys())}")
     arrays = NodeArrays(int(n))
+    left_out = []
     for name, value in store.items():
         if name == "y" and "y_index" in store:  # classes of some nodes only
-            value = _scattered(_array(value), _array(store["y_index"]), arrays.num_nodes)
+            value = _scattered(node_type, value, store["y_index"], arrays.num_nodes)
         if name == "x":
             x = _array(value)
             arrays.features["x"] = x[:, None] if x.ndim == 1 else x
-        elif name in ("num_nodes", *MASKS.values()):
+        elif name in ("num_nodes", "y_index", *MASKS.values()):
             continue
-        elif isinstance(value, (torch.Tensor, np.ndarray)) and len(value) == n:
+        elif name == "time":  # a store's own name for what the setting ``time`` gives
+            left_out += [] if timed else [name]
+        elif isinstance(value, (torch.Tensor, np.ndarray)) and np.shape(value)[:1] == (n,):
             column = _array(value)
             arrays.columns[name] = column[:, 0] if column.shape[1:] == (1,) else column
         elif isinstance(value, list) and len(value) == n and all(isinstance(v, str) for v in value):
             arrays.columns[name] = value
+        else:
+            left_out.append(name)
+    if left_out:
+        tqdm.write(
+            f"note: {node_type!r}: {', '.join(left_out)} left out: neither an array with an entry "
+            "a node nor a list of strings, or times that no setting asks for"
+        )
     return arrays
 
 
@@ -247,6 +259,12 @@ def _edges(data: HeteroData, edge_type: EdgeType, inverse: str, multigraph: bool
     if unused:
         tqdm.write(f"note: {edge_type}: {' and '.join(unused)} left out, no encoder reads it")
     return EdgeArrays(ends[0], ends[1], inverse=inverse, multigraph=multigraph)
+
+
+def _is_timed(time: Times, node_type: str) -> bool:
+    """Whether the attribute ``time`` of a node type is what gives its times."""
+    name = time.get(node_type) if isinstance(time, Mapping) else time
+    return isinstance(name, str) and name == "time"
 
 
 def _times(data: HeteroData, time: Times) -> dict[Any, Any]:
@@ -295,16 +313,42 @@ def _entries(values: Any, count: int, what: str) -> np.ndarray:
     return array
 
 
-def _scattered(values: np.ndarray, nodes: np.ndarray, n: int) -> np.ndarray:
+def _scattered(node_type: str, values: Any, nodes: Any, n: int) -> np.ndarray:
     """Classes of some nodes as a column of all, [n] int64, -1 for none."""
+    y, ids = _array(values), _array(nodes)
+    if y.shape != ids.shape or ids.ndim != 1 or (len(ids) and not 0 <= ids.min() <= ids.max() < n):
+        raise ValueError(
+            f"y_index of {node_type!r}: expected an id in [0, {n}) for each of y, found shapes "
+            f"{y.shape} and {ids.shape}"
+        )
     out = np.full(n, -1, dtype=np.int64)
-    out[nodes] = values
+    out[ids] = y
     return out
+
+
+def _label(nodes: NodeArrays, target: str, name: str) -> str:
+    """The label's column, as whole numbers; empty where nobody asks for one and there is no y."""
+    if not name and "y" not in nodes.columns:
+        return ""
+    name = name or "y"
+    column = nodes.columns.get(name)
+    if not isinstance(column, np.ndarray) or column.dtype.kind not in "biuf":
+        raise ValueError(
+            f"label of {target!r}: expected {name!r} to be numbers, available: "
+            f"{[n for n, c in nodes.columns.items() if isinstance(c, np.ndarray)]}"
+        )
+    if column.ndim == 1 and column.dtype.kind in "bf":
+        classes = np.where(np.isnan(column.astype(np.float64)), -1, column)
+        if (classes != np.floor(classes)).any():
+            raise ValueError(f"label of {target!r}: expected whole numbers in {name!r}")
+        nodes.columns[name] = classes.astype(np.int64)
+    return name
 
 
 def _array(values: Any) -> np.ndarray:
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
+        values = values.float() if values.dtype == torch.bfloat16 else values
         return values.to_dense().numpy() if values.layout != torch.strided else values.numpy()
     return np.asarray(values)
 
@@ -352,6 +396,9 @@ def _split(data: HeteroData, nodes: NodeArrays, target: str, seed: int) -> Split
     masks = {name: _mask(data, target, mask) for name, mask in MASKS.items()}
     train = masks["train"]
     if train is None:
+        alone = [MASKS[name] for name, mask in masks.items() if mask is not None]
+        if alone:
+            raise ValueError(f"{target!r} has {' and '.join(alone)}: expected train_mask too")
         if nodes.time is not None and (nodes.time != NO_TIME).any():
             return TimeSplit.at_quantiles(nodes.time)
         return RandomSplit(seed=seed)
@@ -382,5 +429,8 @@ def _text_features(
 ) -> np.ndarray:
     """[N, width] float32; the encoder learns from texts that pre-training may know."""
     encoder = text_encoder(name, dim, seed)
-    encoder.fit([texts[i] for i in sample_to_fit(known).tolist()])
+    fitted = [texts[i] for i in sample_to_fit(known).tolist()]
+    if not any(map(tokenise, fitted)):
+        raise ValueError(f"text: expected words, found none in {len(fitted)} texts")
+    encoder.fit(fitted)
     return encoder.encode(texts)

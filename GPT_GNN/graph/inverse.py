@@ -7,13 +7,15 @@ inverses without saying so would show in one what is masked in the other.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
 
 import numpy as np
+from tqdm import tqdm
 
 from GPT_GNN.schema import EdgeType
 
 Ends = tuple[np.ndarray, np.ndarray]
-_SUSPICIOUS = 0.5  # share of the smaller relation's links that the other one turned has too
+_SUSPICIOUS = 0.5  # share of the smaller relation's links that another one has too
 
 
 def find_inverses(
@@ -22,58 +24,116 @@ def find_inverses(
     """Name of each relation's inverse.
 
     Declared ones are taken. Of the others, two whose links are the same when one is turned are each
-    other's inverses, and a relation that is the same when turned is its own; one that has no such
-    partner gets ``rev_<relation>``, a relation that is yet to be made.
+    other's inverses, and a relation that is the same when turned is its own. So are ``r`` and
+    ``rev_r`` of which one is empty. One that has no such partner gets ``rev_<relation>``, a
+    relation that is yet to be made.
+
+    A warning names two relations that share most of their links without being inverses: what is
+    masked in one stays visible in the other.
 
     Args:
         edges: per edge type (sources, targets), [E] int each.
         declared: per edge type the name of its inverse; its own name for a symmetric one.
 
     Raises:
-        ValueError: two relations share most of their links, but not all: only their owner knows
-            whether one is the other's inverse.
+        ValueError: two relations, of which one is turned, share most of their links, but not all,
+            or are named like inverses and are none: only their owner knows; likewise a relation
+            most of whose links go both ways; declarations that contradict each other.
     """
-    found = dict(declared)
-    for (source, relation, target), inverse in declared.items():
-        if (target, inverse, source) in edges:
-            found[(target, inverse, source)] = relation
-    keys = {e: _keys(*ends) for e, ends in edges.items() if e not in found}
-    turned = {e: _keys(*edges[e][::-1]) for e in keys}
-    for edge_type in keys:
+    found = _declared(edges, declared)
+    keys = {e: _keys(*ends) for e, ends in edges.items()}
+    turned = {e: _keys(*ends[::-1]) for e, ends in edges.items()}
+    for edge_type in edges:
         if edge_type in found:
             continue
         source, relation, target = edge_type
-        partners = [e for e in keys if e[::2] == (target, source) and e not in found]
+        partners = [e for e in edges if e[::2] == (target, source) and e not in found]
         # Itself last: a symmetric relation whose twin is there is rather that one's inverse.
         partners.sort(key=lambda e: (e == edge_type, e[1] != f"rev_{relation}"))
         for partner in partners:
-            if len(keys[partner]) and np.array_equal(keys[partner], turned[edge_type]):
+            same = len(keys[partner]) and np.array_equal(keys[partner], turned[edge_type])
+            if same or _is_namesake(edge_type, partner, keys):
                 found[edge_type], found[partner] = partner[1], relation
                 break
         else:
-            _refuse_half_inverses(edge_type, partners, keys, turned)
+            for partner in partners:
+                _refuse_half_inverse(edge_type, partner, keys[partner], turned[edge_type])
             found[edge_type] = f"rev_{relation}"
+    _warn_of_others(keys, turned, found)
     return found
 
 
-def _refuse_half_inverses(
-    edge_type: EdgeType,
-    partners: list[EdgeType],
+def _declared(
+    edges: Mapping[EdgeType, Ends], declared: Mapping[EdgeType, str]
+) -> dict[EdgeType, str]:
+    found = dict(declared)
+    for (source, relation, target), inverse in declared.items():
+        partner = (target, inverse, source)
+        if found.get(partner, relation) != relation:
+            raise ValueError(
+                f"{(source, relation, target)} is declared the inverse of {partner}, whose inverse "
+                f"is declared to be {found[partner]!r}"
+            )
+        if partner in edges:
+            found[partner] = relation
+    return found
+
+
+def _is_namesake(
+    edge_type: EdgeType, partner: EdgeType, keys: Mapping[EdgeType, np.ndarray]
+) -> bool:
+    """Whether a relation and the one named ``rev_`` like it are inverses, one of them empty."""
+    empty = not len(keys[edge_type]) or not len(keys[partner])
+    return empty and _are_named_so(edge_type, partner)
+
+
+def _are_named_so(edge_type: EdgeType, partner: EdgeType) -> bool:
+    return partner[1] == f"rev_{edge_type[1]}" or edge_type[1] == f"rev_{partner[1]}"
+
+
+def _refuse_half_inverse(
+    edge_type: EdgeType, partner: EdgeType, other: np.ndarray, turned: np.ndarray
+) -> None:
+    if partner == edge_type:  # a link to itself says nothing
+        turned = turned[turned >> 32 != turned & 0xFFFFFFFF]
+        other = other[other >> 32 != other & 0xFFFFFFFF]
+    shared, smaller = _shared(other, turned), min(len(other), len(turned))
+    if partner == edge_type and shared > _SUSPICIOUS * smaller:
+        raise ValueError(
+            f"of the {smaller} links of {edge_type}, {shared} go both ways, but not all: declare "
+            f"its inverse, {edge_type[1]!r} if it has no direction (the other links are turned "
+            f"as well), or 'rev_{edge_type[1]}' if it has one"
+        )
+    if shared > _SUSPICIOUS * smaller or _are_named_so(edge_type, partner):
+        raise ValueError(
+            f"{edge_type} and {partner} turned share {shared} of {smaller} links, but not all: "
+            f"declare an inverse for each, e.g. {{{edge_type}: {partner[1]!r}}} if they hold "
+            f"the same links (their union is taken), or names of new relations if they do not"
+        )
+
+
+def _warn_of_others(
     keys: Mapping[EdgeType, np.ndarray],
     turned: Mapping[EdgeType, np.ndarray],
+    found: Mapping[EdgeType, str],
 ) -> None:
-    for partner in partners:
-        if partner == edge_type:
-            continue  # a directed relation may go both ways between many pairs: citations do not
-        shared = len(np.intersect1d(keys[partner], turned[edge_type], assume_unique=True))
-        smaller = min(len(keys[partner]), len(keys[edge_type]))
-        if shared > _SUSPICIOUS * smaller:
-            raise ValueError(
-                f"{edge_type} and {partner} turned share {shared} of {smaller} links, but not all: "
-                f"declare an inverse for each, e.g. {{{edge_type}: {partner[1]!r}}} if they hold "
-                f"the same links (their union is taken), or 'rev_{edge_type[1]}' and "
-                f"'rev_{partner[1]}' if they do not"
-            )
+    """Say which relations share most of their links and are not each other's inverses."""
+    for a, b in combinations(keys, 2):
+        for links, way in ((keys[a], ""), (turned[a], " turned")):
+            same_ends = b[::2] == (a[::2] if not way else a[::-2])
+            if not same_ends or (way and found[a] == b[1] and found[b] == a[1]):
+                continue
+            smaller = min(len(links), len(keys[b]))
+            shared = _shared(links, keys[b])
+            if shared > _SUSPICIOUS * smaller:
+                tqdm.write(
+                    f"warning: {a}{way} and {b} share {shared} of {smaller} links: what is masked "
+                    "in one stays visible in the other"
+                )
+
+
+def _shared(a: np.ndarray, b: np.ndarray) -> int:
+    return len(np.intersect1d(a, b, assume_unique=True))
 
 
 def _keys(src: np.ndarray, dst: np.ndarray) -> np.ndarray:

@@ -115,7 +115,11 @@ class RandomSplit:
 
     def __post_init__(self) -> None:
         shares = np.array(self.fractions, dtype=float)
-        if shares.shape != (len(SPLITS),) or (shares < 0).any() or abs(shares.sum() - 1) > 1e-6:
+        if (
+            shares.shape != (len(SPLITS),)
+            or not (shares >= 0).all()
+            or abs(shares.sum() - 1) > 1e-6
+        ):
             raise ValueError(
                 f"a random split: expected {len(SPLITS)} shares that sum to 1 "
                 f"({', '.join(SPLITS)}), got {list(self.fractions)}"

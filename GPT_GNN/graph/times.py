@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,8 @@ import numpy as np
 from GPT_GNN.graph.store import NO_TIME
 
 LONGEST_DIFFERENCE = 120  # of two times in a batch; HGT's temporal encoding knows no longer one
+_LARGEST = 2.0**53  # a float holds no larger one exactly
+_DATE = re.compile(r"[+-]?\d{4}(-\d\d.*)?")
 _NOT_YEARS = 1000  # no calendar has been observed for longer
 _EPOCH = {"seconds": "s", "milliseconds": "ms", "days": "D", "months": "M", "years": "Y"}
 UNITS = (*_EPOCH, "dates", "bins")
@@ -103,6 +107,8 @@ def check_span(times: list[np.ndarray], declared: bool) -> str | None:
 def _numbers(values: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
     """[n] float64, 0 where missing, and where that is."""
     values = np.asarray(values)
+    if values.dtype.kind in "Mm":
+        raise ValueError(f"{what}: expected numbers, got {values.dtype}; dates have the unit dates")
     if values.dtype.kind in "OUS":
         values = np.array([None if v is None or v == "" else v for v in values], dtype=object)
     try:
@@ -110,6 +116,8 @@ def _numbers(values: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
     except (TypeError, ValueError) as error:
         raise ValueError(f"{what}: expected numbers, got {error}") from error
     missing = np.isnan(numbers) | (numbers == NO_TIME)
+    if (np.abs(numbers[~missing]) > _LARGEST).any():
+        raise ValueError(f"{what}: expected numbers up to {_LARGEST:.0e}, got larger ones")
     return np.where(missing, 0, numbers), missing
 
 
@@ -129,10 +137,18 @@ def _dates(values: Any, what: str) -> np.ndarray:
     if array.dtype.kind == "M":
         return array
     texts = [None if v is None or v != v or v == "" else v for v in array.tolist()]
+    wrong = [v for v in texts if v is not None and not _is_date(v)]
+    if wrong:
+        raise ValueError(f"{what}: expected dates like 2020-01-31, got {wrong[0]!r}")
     try:
         return np.array(texts, dtype="M8[s]")
     except ValueError as error:
         raise ValueError(f"{what}: expected dates like 2020-01-31, got {error}") from error
+
+
+def _is_date(value: Any) -> bool:
+    """A datetime, or a text that NumPy reads as ISO 8601 (it takes 20200131 for a year)."""
+    return _DATE.fullmatch(value) is not None if isinstance(value, str) else isinstance(value, date)
 
 
 def _int32(bins: np.ndarray, missing: np.ndarray, what: str) -> np.ndarray:

@@ -156,3 +156,12 @@ def test_an_empty_table_has_no_new_rows(tmp_path):
         assert arrays.num_nodes == 0 and sum(f.shape[1] for f in arrays.features.values()) == width
     stored = graph.column("person", "id").dtype
     assert nodes["person"].columns["id"].dtype == stored and len(edges[CAST_TYPE].src) == 0
+
+
+def test_a_table_of_python_may_be_left_out(tmp_path):
+    """New films only, from tables whose names are no files'."""
+    names = {("nodes", "movie", "table"): "films", ("nodes", "person", "table"): "people"}
+    description = changed(names) | {"edges": [DESCRIPTION["edges"][0] | {"table": "cast"}]}
+    new = {"films": frames(NEW_FILES)["movies.csv"]}
+    nodes, edges = arrays_to_append(built(tmp_path), description, new)
+    assert list(nodes) == ["movie"] and not edges

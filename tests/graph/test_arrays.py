@@ -114,7 +114,7 @@ def test_split_numbers():
         (
             {"a": NodeArrays(2, {"x": np.array([[1.0], [np.nan]])})},
             {},
-            "'x' of 'a': expected finite numbers, node 1",
+            "'x' of 'a': expected finite numbers of 32 bits, node 1",
         ),
         (
             {"a": NodeArrays(2, columns={"y": np.arange(3)})},
@@ -128,3 +128,37 @@ def test_mistakes_leave_nothing(tmp_path, nodes, edges, message):
     with pytest.raises(ValueError, match=message):
         write_graph(tmp_path / "g", nodes, edges)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_edges_are_no_older_than_their_ends_whatever_is_said(tmp_path, capsys):
+    nodes = {"a": NodeArrays(2, time=ints(5, 9)), "b": NodeArrays(1)}
+    edges = {AB: EdgeArrays(ints(0, 1), ints(0, 0), ints(NO_TIME, 7))}
+    graph = write_graph(tmp_path / "g", nodes, edges)
+    csr = graph.csr(AB)
+    found = dict(zip(csr.indices.tolist(), csr.time.tolist(), strict=True))
+    assert found == {0: 5, 1: 9}
+    assert "1 of 2 edges are earlier than a node that they join" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("declared", ["to", ""])
+def test_a_relation_without_times_does_not_take_those_of_its_inverse(tmp_path, declared):
+    """The untimed direction would inherit the ends' times, and the earlier time would stay."""
+    nodes = {"a": NodeArrays(3, time=ints(1, 1, 1)), "b": NodeArrays(2, time=ints(2, 2))}
+    src, dst = ints(0, 1, 2), ints(0, 0, 1)
+    edges = {AB: EdgeArrays(src, dst, ints(7, 8, 9), declared), BA: EdgeArrays(dst, src)}
+    graph = write_graph(tmp_path / "g", nodes, edges)
+    assert graph.csr(AB).time.tolist() == [7, 8, 9]
+    more = {AB: EdgeArrays(src[:2], dst[:2], ints(7, 8), "to"), BA: EdgeArrays(dst, src)}
+    csr = write_graph(tmp_path / "h", nodes, more).csr(AB)
+    assert csr.time.tolist() == [7, 8, 2]  # the third is in the other direction only
+
+
+def test_times_are_no_column(tmp_path):
+    with pytest.raises(ValueError, match="columns of 'a': times have a place of their own"):
+        write_graph(tmp_path / "g", {"a": NodeArrays(1, columns={"time": ints(3)})}, {})
+
+
+@pytest.mark.parametrize("x", [np.array([[1e300]]), np.array([[1j]])])
+def test_features_that_do_not_fit(tmp_path, x):
+    with pytest.raises(ValueError, match="'x' of 'a': expected (finite numbers of 32|real)"):
+        write_graph(tmp_path / "g", {"a": NodeArrays(1, {"x": x})}, {})

@@ -277,3 +277,99 @@ def test_missing_times(tmp_path):
     data["paper"].year[1:5] = torch.tensor([2001.0, 2002, 2003, 2004])
     graph = HeteroGraph.from_hetero_data(data, tmp_path / "g", target="paper", time="year")
     assert graph.node_time("paper")[0] == NO_TIME
+
+
+def test_an_attribute_called_time(tmp_path):
+    """A store's own name: raw values must not take the place of the bins."""
+    data = academic()
+    data["paper"].time = torch.arange(40) * 40 * 86400
+    bins = TimeBins("seconds", "months")
+    graph = HeteroGraph.from_hetero_data(
+        data, tmp_path / "g", target="paper", time="time", time_bins=bins
+    )
+    assert np.array_equal(graph.node_time("paper"), bins(data["paper"].time.numpy()))
+    split = GraphFacts.stored(graph).split
+    assert all(len(split.nodes(graph, "paper", s)) for s in ("pretrain", "train", "valid", "test"))
+
+
+def test_times_that_no_setting_asks_for_are_left_out(tmp_path, capsys):
+    data = academic()
+    data["paper"].time = torch.arange(40) * 10**6
+    graph = HeteroGraph.from_hetero_data(data, tmp_path / "g", target="paper")
+    assert graph.node_time("paper") is None and not any(graph.schema.timed)
+    assert "'paper': time left out" in capsys.readouterr().out
+
+
+def test_a_timed_store_there_and_back(tmp_path):
+    graph = HeteroGraph.from_hetero_data(academic(), tmp_path / "g", target="paper", time="year")
+    back = graph.to_hetero_data()
+    again = HeteroGraph.from_hetero_data(back, tmp_path / "h", target="paper", time="time")
+    assert np.array_equal(again.edges, graph.edges) and again.schema == graph.schema
+    assert np.array_equal(again.node_time("paper"), graph.node_time("paper"))
+
+
+@pytest.mark.parametrize(
+    ("y", "expected"),
+    [
+        (torch.tensor([True, False] * 20), [1, 0]),
+        (torch.tensor([2.0, float("nan")] * 20), [2, -1]),
+        (torch.tensor([[1.0], [0.0]] * 20), [1, 0]),
+        (torch.tensor([3, 1] * 20, dtype=torch.int8), [3, 1]),
+    ],
+)
+def test_classes_of_any_kind_of_number(tmp_path, y, expected):
+    data = academic()
+    data["paper"].y = y
+    graph = HeteroGraph.from_hetero_data(data, tmp_path / "g")
+    column = graph.column("paper", "y")
+    assert column[:2].tolist() == expected and column.dtype.kind == "i"
+
+
+def half_classes(data):
+    data["paper"].y = torch.full((40,), 0.5)
+
+
+def only_test(data):
+    data["paper"].test_mask = torch.arange(40) < 3
+
+
+def far_index(data):
+    data["author"].y, data["author"].y_index = torch.tensor([1]), torch.tensor([99])
+
+
+def far_edge(data):
+    data[WRITES].edge_index[0, 0] = 99
+
+
+def wordless(data):
+    data["paper"].title = [""] * 40
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "message"),
+    [
+        (half_classes, {}, "label of 'paper': expected whole numbers in 'y'"),
+        (only_test, {}, "'paper' has test_mask: expected train_mask too"),
+        (far_index, {"target": "paper"}, r"y_index of 'author': expected an id in \[0, 25\)"),
+        (far_edge, {"degrees": ["author"]}, r"expected author ids in \[0, 25\), got .* 99"),
+        (wordless, {"text": {"paper": "title"}}, "text: expected words, found none in 40 texts"),
+        (None, {"label": "clas"}, "label of 'paper': expected 'clas' to be numbers, available: "),
+        (None, {"label": "title"}, "label of 'paper': expected 'title' to be numbers"),
+    ],
+)
+def test_more_mistakes_leave_nothing(tmp_path, change, settings, message):
+    data = academic()
+    if change:
+        change(data)
+    with pytest.raises(ValueError, match=message):
+        HeteroGraph.from_hetero_data(data, tmp_path / "g", **{"target": "paper"} | settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_odd_attributes_do_not_stop_it(tmp_path, capsys):
+    data = academic()
+    data["paper"].version, data["paper"].notes = torch.tensor(3), [1, "a"] * 20
+    data["author"].x = torch.ones(25, 2, dtype=torch.bfloat16)
+    graph = HeteroGraph.from_hetero_data(data, tmp_path / "g", target="paper")
+    assert graph.feature_dim("author") == 2
+    assert "version, notes left out" in capsys.readouterr().out

@@ -78,3 +78,36 @@ def test_most_links_but_not_all():
 
 def test_few_links_in_common_are_chance():
     assert find_inverses({AB: links(0), BA: links(9)[::-1]}, {}) == {AB: "rev_to", BA: "rev_to"}
+
+
+def test_a_relation_that_mostly_goes_both_ways_is_declared():
+    """Taken for directed, the masked half of its links would stay visible in the other half."""
+    src, dst = links(2, columns=12)
+    almost = np.concatenate([src, dst, [0]]), np.concatenate([dst, src, [11]])
+    with pytest.raises(ValueError, match="go both ways, but not all: declare its inverse, 'cite'"):
+        find_inverses({CITE: almost}, {})
+    assert find_inverses({CITE: almost}, {CITE: "cite"}) == {CITE: "cite"}
+    assert find_inverses({CITE: almost}, {CITE: "rev_cite"}) == {CITE: "rev_cite"}
+
+
+def test_names_that_say_inverse():
+    """``rev_to`` is what ``to`` would get: the same links, none, or a question."""
+    other, empty = ("b", "rev_to", "a"), (np.empty(0, int), np.empty(0, int))
+    assert find_inverses({AB: links(0), other: empty}, {}) == {AB: "rev_to", other: "to"}
+    assert find_inverses({AB: empty, other: empty}, {}) == {AB: "rev_to", other: "to"}
+    with pytest.raises(ValueError, match="declare an inverse for each"):
+        find_inverses({AB: links(0), other: links(9)[::-1]}, {})
+
+
+def test_declarations_that_contradict_each_other():
+    with pytest.raises(ValueError, match="whose inverse is declared to be 'other'"):
+        find_inverses({AB: links(0), BA: turned(links(0))}, {AB: "to", BA: "other"})
+
+
+def test_relations_that_share_links_are_said(capsys):
+    ends, third = links(3), ("a", "rates", "b")
+    find_inverses({AB: ends, BA: turned(ends), third: ends}, {})
+    said = capsys.readouterr().out
+    assert said.count("stays visible in the other") == 2  # with to, and with to turned
+    find_inverses({AB: ends, BA: turned(ends), third: links(8)}, {})
+    assert "visible" not in capsys.readouterr().out

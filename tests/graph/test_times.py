@@ -84,3 +84,23 @@ def test_span():
     with pytest.raises(ValueError, match="are no years: expected a rule"):
         check_span([years, seconds], declared=False)
     assert "count as 120" in (check_span([seconds], declared=True) or "")
+
+
+@pytest.mark.parametrize(
+    ("unit", "values", "message"),
+    [
+        ("dates", np.array([2005, 2006]), "expected dates like 2020-01-31, got 2005"),
+        ("dates", ["20200131"], "expected dates like 2020-01-31, got '20200131'"),
+        ("seconds", [float("inf")], "expected numbers up to"),
+        ("seconds", [1e30], "expected numbers up to"),
+        ("days", np.array(["2020-01-31"], dtype="M8[D]"), "dates have the unit dates"),
+    ],
+)
+def test_times_of_another_unit_than_said(unit, values, message):
+    with pytest.raises(ValueError, match=message):
+        TimeBins(unit)(values)
+
+
+def test_dates_of_every_length():
+    values = ["2020", "2020-03", "2020-03-04", "2020-03-04T05:06:07", "2020-03-04 05:06"]
+    assert TimeBins("dates")(values).tolist() == [2020] * 5
