@@ -158,9 +158,11 @@ class AnyTaskConfig:
 class EncoderConfig:
     """The graph neural network; a pre-trained one must have the same settings."""
 
-    conv_name: str = setting("hgt", "convolution", choices=("hgt", "gcn", "gat", "rgcn"))
+    conv_name: str = setting(
+        "hgt", "convolution", choices=("hgt", "gcn", "gat", "rgcn", "han", "hetgnn")
+    )
     n_hid: int = setting(400, "hidden width", low=1)
-    n_heads: int = setting(8, "attention heads of hgt and gat; divides n_hid", low=1)
+    n_heads: int = setting(8, "attention heads of hgt, gat and han; divides n_hid", low=1)
     n_layers: int = setting(3, "convolutions; 0 leaves an MLP on own features", low=0)
     dropout: float = setting(0.2, "dropout of the encoder", low=0, high=0.99)
     prev_norm: bool = setting(False, "LayerNorm after all layers but the last; hgt only")

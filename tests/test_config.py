@@ -291,7 +291,7 @@ def test_a_value_out_of_range_is_told_the_range(capsys, script, flag, value, all
         ("scheduler", ("cycle", "cosine", "none")),
         ("optimizer", ("adamw", "adam", "sgd", "adagrad")),
         ("loss_sum", ("ratio", "plain")),
-        ("conv_name", ("hgt", "gcn", "gat", "rgcn")),
+        ("conv_name", ("hgt", "gcn", "gat", "rgcn", "han", "hetgnn")),
     ],
 )
 def test_a_bad_choice_is_told_the_choices(capsys, flag, choices):

@@ -89,10 +89,31 @@ class BatchGraph:
         """N."""
         return self.node_offsets[-1]
 
+    @property
+    def node_type(self) -> Tensor:
+        """[N] int64, the type of each node."""
+        return _numbered(self.node_offsets, self.src.device)
+
+    @property
+    def relation_of_row(self) -> Tensor:
+        """[P] int64."""
+        return _numbered(self.relation_rows, self.src.device)
+
+    @property
+    def relation_of_edge(self) -> Tensor:
+        """[E] int64."""
+        return self.relation_of_row[self.row_of_edge]
+
     def by_type(self, x: Tensor) -> list[Tensor]:
         """Split [N, ...] into one view per node type."""
         ends = zip(self.node_offsets, self.node_offsets[1:], strict=False)
         return list(x.split([b - a for a, b in ends]))
+
+
+def _numbered(offsets: Sequence[int], device: torch.device) -> Tensor:
+    """[offsets[-1]] int64, the part that each position lies in."""
+    sizes = torch.tensor(offsets, device=device).diff()
+    return torch.arange(len(sizes), device=device).repeat_interleave(sizes, output_size=offsets[-1])
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,16 @@
 
 from GPT_GNN.conv.gat import GATConv
 from GPT_GNN.conv.gcn import GCNConv
+from GPT_GNN.conv.han import HANConv
+from GPT_GNN.conv.hetgnn import HetGNNConv
 from GPT_GNN.conv.hgt import HGTConv
 from GPT_GNN.conv.rgcn import RGCNConv
 
-CONVS = {"hgt": HGTConv, "gcn": GCNConv, "gat": GATConv, "rgcn": RGCNConv}
+CONVS = {
+    "hgt": HGTConv,
+    "gcn": GCNConv,
+    "gat": GATConv,
+    "rgcn": RGCNConv,
+    "han": HANConv,
+    "hetgnn": HetGNNConv,
+}

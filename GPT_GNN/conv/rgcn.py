@@ -52,11 +52,5 @@ class RGCNConv(nn.Module):
         """Update every node from its in-edges: [N, D] -> [N, D], float32 at least."""
         wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x  # for the means
         edge_index = torch.stack([graph.src, graph.dst])
-        out: Tensor = self.conv(wide, edge_index, _relation_of_edge(graph))
+        out: Tensor = self.conv(wide, edge_index, graph.relation_of_edge)
         return out
-
-
-def _relation_of_edge(graph: BatchGraph) -> Tensor:
-    """[E] int64."""
-    rows = torch.tensor(graph.relation_rows, device=graph.src.device).diff()
-    return torch.arange(len(rows), device=rows.device).repeat_interleave(rows)[graph.row_of_edge]

@@ -21,7 +21,7 @@ class GNN(nn.Module):
             learned vector, the same for all its nodes.
         conv_name: a key of ``CONVS``.
         n_hid: D.
-        n_heads: attention heads of ``hgt`` and ``gat``.
+        n_heads: attention heads of ``hgt``, ``gat`` and ``han``.
         n_layers: number of convolutions.
         dropout: of the input layer and of each ``hgt`` convolution.
         prev_norm: LayerNorm after all convolutions but the last; ``hgt`` only, as are the next two.

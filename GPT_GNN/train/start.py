@@ -31,7 +31,7 @@ from GPT_GNN.train.runtime import seeded
 
 # Settings that fine-tuning may change: no weight depends on them.
 _FREE = ("dropout", "train_time_table", "gradient_checkpointing")
-_WITH_HEADS = ("hgt", "gat")
+_WITH_HEADS = ("hgt", "gat", "han")
 
 
 def new_encoder(graph: HeteroGraph, encoder: EncoderConfig, seed: int) -> GNN:

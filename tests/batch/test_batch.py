@@ -29,6 +29,10 @@ def check_index(graph, edges, num_relations, node_time):
     for r in range(num_relations):
         inside = rows[graph.relation_rows[r] : graph.relation_rows[r + 1]]
         assert inside == [row for row in rows if row[0] == r]
+    assert graph.relation_of_row.tolist() == [r for r, _ in rows]
+    assert graph.relation_of_edge.tolist() == [r for r, _, _ in edges]
+    ends = zip(offsets, offsets[1:], strict=False)
+    assert graph.node_type.tolist() == [t for t, (a, b) in enumerate(ends) for _ in range(a, b)]
     assert len(graph.dst_ptr) == graph.num_nodes + 1
     for node in range(graph.num_nodes):
         mine = graph.dst_rows[graph.dst_ptr[node] : graph.dst_ptr[node + 1]].tolist()

@@ -1,0 +1,118 @@
+"""Heterogeneous graph attention: over the edges of a relation, then over the relations."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from GPT_GNN.batch.batch import BatchGraph
+from GPT_GNN.conv.options import refuse_options
+
+
+class HANConv(nn.Module):
+    """Attention of nodes within each relation, then of relations within each node type.
+
+    With h = W_t x of the node's type t, per head, for target i and its in-edges (j -> i) of r:
+    att = softmax over the in-edges of i of r of LeakyReLU(a_src_r . h_j + a_dst_r . h_i);
+    z_ir = relu(sum of att h_j), the heads side by side. Then, for the nodes V_t of a type,
+    w_tr = mean over V_t of q . tanh(W z_ir + b); beta_t = softmax over r of w_t;
+    out_i = sum over r of beta_tr z_ir.
+
+    - A *path* is a relation; those into a type are the relations with an edge into one of its nodes
+      in the batch. ``self`` is one of them: z of a loop is relu(h_i). In the paper each meta-path
+      holds the node itself.
+    - A node without an in-edge of a path has z = 0 there, which takes part in the mean and receives
+      its share of beta; a node without any in-edge becomes 0.
+    - V_t are the nodes *of the batch*: all weights beta_t of a type, R numbers, are the same for
+      its nodes and depend on all of them. So a node's result depends on the rest of its batch, in
+      evaluation too. In pre-training the copies of the targets are in the mean: they are nodes of
+      the type like others, which receive what their targets receive. A target's attributes can
+      thus reach its copy through these means, with a single layer too; ``--two_pass`` closes that.
+
+    Args:
+        n_hid: D, a multiple of ``n_heads``.
+        num_types: T.
+        num_relations: R, ``self`` included.
+        n_heads: H.
+        use_norm, train_time_table: must be false, the layer has neither.
+        dropout, timed: not read: the attention has no dropout and sees no times.
+
+    Raises:
+        ValueError: ``n_hid`` is no multiple of ``n_heads``; ``use_norm`` or ``train_time_table``.
+
+    Source: Wang et al., WWW 2019, as PyG's ``HANConv`` computes it, which it equals on the same
+    edges. PyG's own layer needs the types at a relation's ends when it is made, has no relation
+    that all types share, and makes a row for every node of every relation; here a row is made
+    where there is an edge.
+    Differs: paths are single relations, longer ones come from several layers; ReLU for ELU, as in
+    PyG; W, b and q are shared by all types, as in PyG (the paper has one type).
+    """
+
+    def __init__(
+        self,
+        n_hid: int,
+        num_types: int,
+        num_relations: int,
+        n_heads: int,
+        dropout: float = 0.2,
+        use_norm: bool = False,
+        timed: bool = True,
+        train_time_table: bool = False,
+    ) -> None:
+        super().__init__()
+        refuse_options("han", use_norm, train_time_table)
+        if n_hid % n_heads:
+            raise ValueError(f"n_hid must be a multiple of n_heads, got {n_hid} and {n_heads}")
+        d = n_hid // n_heads
+        self.project = nn.ModuleList(nn.Linear(n_hid, n_hid) for _ in range(num_types))
+        self.att_src = nn.Parameter(torch.empty(num_relations, n_heads, d))
+        self.att_dst = nn.Parameter(torch.empty(num_relations, n_heads, d))
+        self.semantic = nn.Linear(n_hid, n_hid)
+        self.semantic_query = nn.Parameter(torch.empty(n_hid))
+        bounds = {self.att_src: n_heads + d, self.att_dst: n_heads + d, self.semantic_query: n_hid}
+        for parameter, sides in bounds.items():  # PyG's (glorot) scale
+            nn.init.uniform_(parameter, -math.sqrt(6 / sides), math.sqrt(6 / sides))
+
+    def forward(self, x: Tensor, graph: BatchGraph) -> Tensor:
+        """Update every node from its in-edges: [N, D] -> [N, D], float32 at least."""
+        parts = zip(self.project, graph.by_type(x), strict=True)
+        h = torch.cat([project(part) for project, part in parts])
+        h = h.float() if h.dtype in (torch.bfloat16, torch.float16) else h  # for the sums
+        z = self._paths(h, graph)
+        beta = self._path_weights(z, graph)
+        return torch.zeros_like(h).index_add(0, graph.row_dst, beta[:, None] * z)
+
+    def _paths(self, h: Tensor, graph: BatchGraph) -> Tensor:
+        """z of every row, that is of every path into a node: [N, D] -> [P, D]."""
+        from torch_geometric.utils import softmax  # here, as the library takes seconds to import
+
+        num_relations, n_heads, _ = self.att_src.shape
+        heads = h.unflatten(1, (n_heads, -1))  # [N, H, d]
+        relation = graph.relation_of_edge
+        score = h.new_zeros(len(relation), n_heads)
+        for att, end in ((self.att_src, graph.src), (self.att_dst, graph.dst)):
+            of_node = torch.einsum("nhd,rhd->nrh", heads, att).flatten(0, 1)  # [N R, H]
+            score = score + of_node.index_select(0, end * num_relations + relation)
+        score = F.leaky_relu(score, 0.2)
+        weight = softmax(score, graph.row_of_edge, num_nodes=len(graph.row_dst))
+        message = weight[:, :, None] * heads.index_select(0, graph.src)  # [E, H, d]
+        z = h.new_zeros(len(graph.row_dst), h.shape[1])
+        return F.relu(z.index_add(0, graph.row_of_edge, message.flatten(1)))
+
+    def _path_weights(self, z: Tensor, graph: BatchGraph) -> Tensor:
+        """beta of every row's relation and target type: [P, D] -> [P]."""
+        from torch_geometric.utils import softmax
+
+        num_types = len(self.project)
+        score = (torch.tanh(self.semantic(z)) @ self.semantic_query).to(z.dtype)
+        of_zero = (torch.tanh(self.semantic.bias) @ self.semantic_query).to(z.dtype)
+        path = graph.relation_of_row * num_types + graph.node_type[graph.row_dst]
+        path, path_of_row, count = path.unique(return_inverse=True, return_counts=True)
+        node_type = path % num_types
+        size = torch.tensor(graph.node_offsets, device=z.device).diff()[node_type]
+        total = z.new_zeros(len(path)).index_add(0, path_of_row, score)
+        mean = (total + (size - count) * of_zero) / size
+        return softmax(mean, node_type, num_nodes=num_types)[path_of_row]
