@@ -104,7 +104,7 @@ def test_a_sample_of_all_neighbours_gives_the_row_of_the_whole_graph(
     assert np.abs(shallow - want[:20]).max() > 1e-3  # two layers need two rounds
 
 
-@pytest.mark.parametrize("conv_name, depth", [("gcn", 3), ("gat", 2), ("rgcn", 2)])
+@pytest.mark.parametrize("conv_name, depth", [("gcn", 3), ("gat", 2), ("rgcn", 2), ("hetgnn", 2)])
 def test_layers_that_read_no_times_do_so_in_a_graph_with_times_too(graph, conv_name, depth):
     encoder = encoder_of(graph, conv_name)
     sizes = {**WHOLE, "sample_depth": depth}

@@ -65,7 +65,7 @@ def test_bf16_stays_near_float32_and_keeps_losses_and_parameters_whole(toy, attr
         assert cosine > 0.98 or want_grads[name].norm() < 1e-3, name
 
 
-@pytest.mark.parametrize("conv_name", ["gcn", "gat", "rgcn"])
+@pytest.mark.parametrize("conv_name", ["gcn", "gat", "rgcn", "han", "hetgnn"])
 def test_bf16_and_checkpointing_with_the_other_convolutions(toy, conv_name):
     results = []
     for amp, checkpointing in (("off", False), ("off", True), ("bf16", True)):

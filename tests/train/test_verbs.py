@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from GPT_GNN.config import (
     PretrainRunConfig,
     SamplerConfig,
 )
+from GPT_GNN.conv import CONVS
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.split import ColumnSplit, TimeSplit
@@ -25,7 +26,7 @@ from GPT_GNN.tasks import AuthorDisambiguation, LabelClassification, NodeClassif
 from GPT_GNN.train.checkpoint import load_checkpoint
 from GPT_GNN.train.finetune import _by_time, finetune
 from GPT_GNN.train.pretrain import pretrain
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+from GPT_GNN.train.start import new_encoder, new_gpt_gnn, pretrained_encoder
 
 ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)
 SAMPLER = SamplerConfig(sample_depth=2, sample_width=8, batch_size=32, n_pool=0)
@@ -111,6 +112,27 @@ def test_the_validation_loss_is_the_mean_over_nodes_whatever_the_batches(toy, tm
     of_one = batches[: len(batches) // len(valid)]
     assert len({len(ids) for ids in of_one}) > 1
     assert valid[0]["loss"] == pytest.approx(torch.cat(of_one).mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("conv_name", CONVS)
+def test_every_convolution_is_pretrained_and_finetuned(toy, tmp_path, conv_name):
+    """Both verbs move its weights, and fine-tuning starts from those of pre-training."""
+    settings = EncoderConfig(conv_name, n_hid=8, n_heads=2, n_layers=2)
+    config = {"encoder": asdict(settings)}
+    fresh, optim = new_encoder(toy, settings, 0), OptimConfig(n_epoch=1, n_batch=3)
+    state = {name: value.clone() for name, value in fresh.state_dict().items()}
+    objective = new_gpt_gnn(fresh, toy, OAG, GPTConfig(queue_size=8), 0)
+    run = PretrainRunConfig(str(tmp_path / "gpt.pt"), cuda=-1)
+    pretrain(objective, toy, OAG, SAMPLER, optim, run, config)
+    encoder = pretrained_encoder(toy, settings, tmp_path / "gpt.pt")
+    saved = {name: value.clone() for name, value in encoder.state_dict().items()}
+    run = FinetuneRunConfig(model_dir=str(tmp_path), cuda=-1)
+    result = finetune(encoder, make_task(toy, "PF"), toy, SAMPLER, optim, run, config)
+    assert 0 < result["ndcg"] < 1
+    for before, after in ((state, saved), (saved, encoder.state_dict())):
+        moved = [name for name in before if not torch.equal(before[name], after[name])]
+        for layer in ("adapt", "convs.0", "convs.1"):
+            assert any(name.startswith(layer) for name in moved), layer
 
 
 def test_nothing_to_pretrain_on(toy, tmp_path):
