@@ -47,10 +47,11 @@ def embed(
       ``n_layers`` rounds (one more for ``gcn``, which reads the degrees of the last ones) and a
       ``sample_width`` of at least the nodes of a type holds all of them. Without times it then is
       the row of the whole graph, to rounding, in any batch.
-    - In a graph with times it is so for ``gcn``, ``gat`` and ``rgcn``, which read none. For ``hgt``
-      a node that is not embedded itself has in a sample the time of an edge that reached it, as in
-      training, and which one that is depends on the batch: ``batch_size=1`` makes each row a
-      function of its own node.
+    - For ``han`` it is not so: its weights of relations are means over the nodes of a batch.
+    - In a graph with times it is so for ``gcn``, ``gat``, ``rgcn`` and ``hetgnn``, which read none.
+      For ``hgt`` a node that is not embedded itself has in a sample the time of an edge that
+      reached it, as in training, and which one that is depends on the batch: ``batch_size=1`` makes
+      each row a function of its own node.
 
     Args:
         encoder: of the graph's schema and feature widths, see :func:`open_encoder`.
