@@ -72,9 +72,13 @@ class HANConv(nn.Module):
         self.att_dst = nn.Parameter(torch.empty(num_relations, n_heads, d))
         self.semantic = nn.Linear(n_hid, n_hid)
         self.semantic_query = nn.Parameter(torch.empty(n_hid))
-        bounds = {self.att_src: n_heads + d, self.att_dst: n_heads + d, self.semantic_query: n_hid}
-        for parameter, sides in bounds.items():  # PyG's (glorot) scale
-            nn.init.uniform_(parameter, -math.sqrt(6 / sides), math.sqrt(6 / sides))
+        sides = {
+            self.att_src: n_heads + d,
+            self.att_dst: n_heads + d,
+            self.semantic_query: n_hid + 1,
+        }
+        for parameter, n in sides.items():  # PyG's (glorot) scale
+            nn.init.uniform_(parameter, -math.sqrt(6 / n), math.sqrt(6 / n))
 
     def forward(self, x: Tensor, graph: BatchGraph) -> Tensor:
         """Update every node from its in-edges: [N, D] -> [N, D], float32 at least."""

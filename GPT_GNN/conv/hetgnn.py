@@ -48,8 +48,8 @@ class HetGNNConv(nn.Module):
     Source: Zhang et al., KDD 2019, section 3; u of each type, and the slope 0.01 of LeakyReLU, as
     in its published code.
     Differs: several layers can follow each other, the paper has one; neighbours as said above, and
-    K = 10 of each type (the paper: 10 or 3 by type, drawn again to fill K); the states of the
-    padding are not in the mean; no loss of its own, random walks included.
+    K = 10 of each type, fewer where there are fewer (its published code: 10 or 3 by type, the most
+    frequent of the walks, some of them again to fill K); no loss of its own.
     """
 
     def __init__(
