@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks import bench_reddit
+from benchmarks import bench_encoders, bench_reddit, published
 from benchmarks.bench_sampler import objective_of
 from benchmarks.floor import products
 from benchmarks.measure import interleaved, line, show
 from benchmarks.sampler_profile import COUNTS, LINES, show_profile
 from GPT_GNN.batch.batch import Batch, batch_graph
+from GPT_GNN.config import EncoderConfig
+from GPT_GNN.conv import CONVS
 from GPT_GNN.datasets.oag import toy_store
 from GPT_GNN.datasets.reddit import Reddit
 from GPT_GNN.graph.store import HeteroGraph
@@ -67,6 +70,30 @@ def test_the_profile_of_a_batch_adds_up(tmp_path, capsys):
     assert sum(ms.values()) == pytest.approx(batch, abs=0.1)  # what is printed is rounded
     for name in [*COUNTS.values(), *LINES.values()]:
         assert name in out
+
+
+@pytest.mark.slow
+def test_every_convolution_has_a_line_of_its_own(tmp_path, capsys, monkeypatch):
+    small = EncoderConfig(n_hid=HID, n_heads=HEADS, n_layers=2)
+    for module in (published, bench_encoders):
+        monkeypatch.setattr(module, "ENCODER", small)
+    store = str(toy_store(700, 0, tmp_path).path)
+    monkeypatch.setattr(sys, "argv", ["bench_encoders.py", "--data_dir", store, "--runs", "1"])
+
+    def timed(passes, runs, warm_up):
+        for run in passes.values():
+            run()
+        return {name: 2.0 if name == "hgt" else 3.0 for name in passes}
+
+    monkeypatch.setattr(bench_encoders, "interleaved", timed)
+    capsys.readouterr()  # what building the graph says
+    bench_encoders.main()
+    lines = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    assert [record["reference"] for record in lines] == list(CONVS)
+    assert [record["ratio"] for record in lines] == [1.0] + [1.5] * (len(CONVS) - 1)
+    gcn = lines[list(CONVS).index("gcn")]
+    assert gcn["layer_parameters"] == HID * HID + HID
+    assert gcn["parameters"] > 2 * gcn["layer_parameters"]
 
 
 def test_reddit_has_the_links_that_were_asked_for(tmp_path):
