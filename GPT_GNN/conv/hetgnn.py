@@ -32,7 +32,8 @@ class HetGNNConv(nn.Module):
     - *Which of more than K*: every (n / K)-th in the order of the sequence, from a random start in
       training, so that each has the same chance, in evaluation from the middle of the first n / K.
     - *Order of the sequence*: by the sum of a neighbour's content. It depends neither on how a
-      batch numbers its nodes nor on its other nodes, and so neither does the result.
+      batch numbers its nodes nor on its other nodes, and so neither does the result (but that
+      sums which are equal to rounding may change places).
     - A type without neighbours takes no part; without any, a node's result is its content.
 
     Args:
