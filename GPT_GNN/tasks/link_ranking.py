@@ -39,13 +39,14 @@ class LinkRanking:
     link of validation and test, others each time a link is trained on. Links of a node to itself
     are no queries, nor are those of a target that is linked to every source.
 
-    Hidden, in both directions: the links of validation and test always, and a training batch's own.
-    The division is that of :func:`divide_links`, and depends on ``split`` only, so that runs of
-    several seeds are asked the same. By time, a source that is not there yet is no candidate.
+    Hidden, in both directions: the links of validation and test always, and a training batch's own,
+    between nodes of one type with v -> u for u -> v. The division is that of :func:`divide_links`,
+    and depends on ``split`` only, so that runs of several seeds are asked the same. By time, a
+    source that is not there yet is no candidate.
 
     A batch samples around all its candidates, up to ``batch_size * num_candidates`` of them.
-    Pre-training knows nothing of this division: unless both go by the same bounds in time, it has
-    generated links that are asked here.
+    Pre-training must not have generated what is asked here: it goes by the same bounds in time, or
+    leaves out what a random division asks for with ``--hide_links``.
 
     Args:
         graph: the store.
@@ -167,9 +168,7 @@ class LinkRanking:
         _, candidate = self._candidates(split, items)
         hidden = self._hidden[split]
         if split == "train":
-            asked = items[:, 0]
-            own = (self._links.source[asked], self._links.target[asked])
-            hidden = hidden.with_pairs({self.relation: own})
+            hidden = hidden.with_pairs({self.relation: self._ends_of(items[:, 0])})
         return Query(
             seeds={
                 node_type: (ids, self._times_of(node_type, ids, self._end[split]))
@@ -179,6 +178,13 @@ class LinkRanking:
             hidden=hidden,
             view=view_of(split, self.train_view, self.original_protocol),
         )
+
+    def _ends_of(self, links: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sources and targets to hide; between nodes of one type also turned, if that is a link."""
+        source, target = self._links.source[links], self._links.target[links]
+        if self.source != self.target:
+            return source, target
+        return np.concatenate([source, target]), np.concatenate([target, source])
 
     def _times_of(self, node_type: str, ids: np.ndarray, end: int) -> np.ndarray | None:
         """When nodes are looked at: at their own time, or else at the end of the split, if any."""

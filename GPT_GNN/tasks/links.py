@@ -8,6 +8,7 @@ import numpy as np
 
 from GPT_GNN.graph.split import SPLITS, RandomSplit, Split, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.rng import uniform_of
 from GPT_GNN.schema import EdgeType
 from GPT_GNN.tasks.ranking import first_seen
 
@@ -47,36 +48,57 @@ def divide_links(graph: HeteroGraph, relation: EdgeType, split: Split) -> Links:
 
     By time a link belongs to the split in which it first appears; one without a time is in none.
     At random it is drawn: with the shares and the seed of a :class:`RandomSplit`, else with its
-    defaults, and pre-training's share trains, since nothing keeps its links from training. The two
-    directions of a symmetric relation are one link, or one would tell the other.
+    defaults, and pre-training's share trains, since nothing keeps its links from training.
+
+    A draw depends on the ends of its link and on nothing else, so that a link keeps its split when
+    others are appended, and is the same from either direction of a relation. The two directions of
+    a symmetric relation are one link, or one would tell the other. For that reason u -> v and
+    v -> u of any other relation between nodes of one type share a draw too; by time each has its
+    own split, since the earlier one is no secret when the later one is asked for.
     """
     csr = graph.csr(relation)
     source, target = csr.indices.astype(np.int64), csr.targets().astype(np.int64)
-    low, high = source, target
-    if graph.schema.inverse_of(relation) == tuple(relation):
-        low, high = np.minimum(source, target), np.maximum(source, target)
-    _, link = np.unique((high << 32) | low, return_inverse=True)
-    count = int(link.max(initial=-1)) + 1
-    time = None
-    if csr.time is not None:
-        time = np.full(count, _LATER, dtype=np.int32)
-        np.minimum.at(time, link, csr.time)
+    distinct, link = np.unique((target << 32) | source, return_inverse=True)
+    source, target = distinct & _LOW, distinct >> 32
+    time = None if csr.time is None else _first_times(csr.time, link, len(distinct))
+    if time is not None and graph.schema.inverse_of(relation) == tuple(relation):
+        turned = np.searchsorted(distinct, (source << 32) | target)  # it is there: symmetric
+        time = np.minimum(time, time[turned])
     if time is not None and isinstance(split, TimeSplit):
-        number = np.full(count, -1, dtype=np.int8)
+        number = np.full(len(distinct), -1, dtype=np.int8)
         for i, name in enumerate(SPLITS):
             first, last = split.range(name)
             number[(time != NO_TIME) & (time >= first) & (time <= last)] = i
     else:
         drawn = split if isinstance(split, RandomSplit) else RandomSplit()
-        number = np.maximum(drawn.numbers(count, ":".join(relation)), TRAIN)
-    distinct, first_edge = np.unique((target << 32) | source, return_index=True)
-    link = link[first_edge]
-    return Links(
-        source=distinct & _LOW,
-        target=distinct >> 32,
-        time=None if time is None else time[link],
-        split=number[link],
-    )
+        number = _drawn(graph, relation, drawn, source, target)
+    return Links(source, target, time, number)
+
+
+def _first_times(time: np.ndarray, link: np.ndarray, count: int) -> np.ndarray:
+    """The earliest time of the parallel edges of each of ``count`` links, [L] int32."""
+    first = np.full(count, _LATER, dtype=np.int32)
+    np.minimum.at(first, link, time)
+    return first
+
+
+def _drawn(
+    graph: HeteroGraph,
+    relation: EdgeType,
+    split: RandomSplit,
+    source: np.ndarray,
+    target: np.ndarray,
+) -> np.ndarray:
+    """The split of each link by chance, [L] int8; the same from both directions."""
+    relation = tuple(relation)
+    named = min(relation, graph.schema.inverse_of(relation))
+    if relation != named:
+        source, target = target, source
+    if relation[0] == relation[2]:
+        source, target = np.minimum(source, target), np.maximum(source, target)
+    chance = uniform_of(split.seed, f"links {':'.join(named)}", target, source)
+    number = np.searchsorted(np.cumsum(split.fractions)[:-1], chance, side="right")
+    return np.maximum(number, TRAIN).astype(np.int8)
 
 
 class WrongSources:

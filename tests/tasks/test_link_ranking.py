@@ -8,6 +8,7 @@ import torch
 
 from GPT_GNN.batch.batch import make_batch
 from GPT_GNN.config import EncoderConfig
+from GPT_GNN.graph.append import append_arrays
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.rng import derive
@@ -172,12 +173,64 @@ def test_a_random_division(which, request):
     )
     if which == "people":
         assert all(split[s, t] == split[t, s] for s, t in split)
-    share = np.bincount(links.split, minlength=4) / len(links.split)
-    assert share[1:] == pytest.approx([0.8, 0.1, 0.1], abs=0.03) and share[0] == 0
-    other = divide_links(graph, relation, RandomSplit((0.2, 0.2, 0.3, 0.3), seed=1))
-    assert np.bincount(other.split)[1:] / len(other.split) == pytest.approx(
-        [0.4, 0.3, 0.3], abs=0.05
-    )
+    back = divide_links(graph, graph.schema.inverse_of(relation), RandomSplit())
+    for s, t, number in zip(back.source, back.target, back.split, strict=True):
+        assert split[int(t), int(s)] == number  # whichever direction is named
+    other = divide_links(graph, relation, RandomSplit(seed=1))
+    assert (other.split != links.split).any()
+
+
+def test_the_shares_of_a_random_division(tmp_path):
+    rng = np.random.default_rng(0)
+    graph = ratings(tmp_path / "store", *rng.integers(0, [200, 500], (30000, 2)).T, 200, 500)
+    for split in (RandomSplit(), RandomSplit((0.2, 0.2, 0.3, 0.3), seed=1)):
+        number = divide_links(graph, RATES, split).split
+        pretrain, *shares = np.bincount(number, minlength=4) / len(number)
+        train, valid, test = split.fractions[0] + split.fractions[1], *split.fractions[2:]
+        assert pretrain == 0 and shares == pytest.approx([train, valid, test], abs=0.01)
+
+
+@pytest.mark.parametrize("which", ["films", "people"])
+def test_a_link_keeps_its_split_when_others_are_appended(which, request, tmp_path):
+    graph, relation = request.getfixturevalue(which), CASES[which][0]
+    rng = np.random.default_rng(5)
+    node_types = (relation[0], relation[2])
+    sizes = [graph.num_nodes(node_type) + 3 for node_type in node_types]
+    nodes = {t: NodeArrays(3, features(3, 2) if t == "user" else {}) for t in node_types}
+    more = EdgeArrays(*rng.integers(0, sizes, (90, 2)).T)
+    new = append_arrays(graph, tmp_path / "new", nodes, {relation: more})
+    old, new = (divide_links(g, relation, RandomSplit()) for g in (graph, new))
+    ends = [(x.target << 32) | x.source for x in (old, new)]
+    assert len(ends[1]) > len(ends[0])
+    assert np.array_equal(new.split[np.isin(ends[1], ends[0])], old.split)
+
+
+def follows(path):
+    """A directed relation in which nearly every link goes both ways."""
+    rng = np.random.default_rng(0)
+    a, b = np.unique(rng.integers(0, 60, (150, 2)), axis=0).T
+    src, dst = np.append(a, b[5:]), np.append(b, a[5:])
+    edges = EdgeArrays(src, dst, inverse="rev_follows")
+    nodes = {"user": NodeArrays(60, features(60, 1))}
+    return write_graph(path, nodes, {("user", "follows", "user"): edges})
+
+
+def test_the_way_back_of_an_asked_link_is_hidden_with_it(tmp_path):
+    """In a graph that is almost symmetric it would tell the answer."""
+    relation = ("user", "follows", "user")
+    graph = follows(tmp_path / "store")
+    links = divide_links(graph, relation, RandomSplit())
+    ends = zip(links.source.tolist(), links.target.tolist(), strict=True)
+    split = dict(zip(ends, links.split.tolist(), strict=True))
+    both = [(s, t) for s, t in split if (t, s) in split and s != t]
+    assert len(both) > 100 and all(split[s, t] == split[t, s] for s, t in both)
+    task = LinkRanking(graph, RandomSplit(), relation, 6)
+    for name in SPLIT_NAMES:
+        items = task.items(name)[::2]
+        subgraph, _ = collated(task, name, items, depth=4, width=200)
+        seen = in_sample(graph, subgraph, relation)
+        asked_links = {(int(links.source[k]), int(links.target[k])) for k in items[:, 0]}
+        assert seen and not seen & {(t, s) for s, t in asked_links}
 
 
 @pytest.mark.parametrize("num_candidates", [2, 7, 1000])
