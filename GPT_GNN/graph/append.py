@@ -15,7 +15,7 @@ from GPT_GNN.graph.append_nodes import append_nodes
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, with_times
 from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.graph.split import ColumnSplit, RandomSplit
+from GPT_GNN.graph.split import LINK_SPLIT, ColumnSplit, RandomSplit, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.graph.times import check_span
 from GPT_GNN.schema import EdgeType
@@ -49,9 +49,11 @@ def append_arrays(
     time, unless the relation is a multigraph, which is one with parallel edges in the old store or
     declared so for the new edges.
 
-    The store's split: a :class:`TimeSplit` takes new nodes by their time, a :class:`ColumnSplit`
-    leaves them out. A :class:`RandomSplit` would divide the larger number of nodes anew, test nodes
-    into training: the division is written down as a column, and new nodes are in no split.
+    The store's split: a :class:`TimeSplit` takes new nodes by their time. A :class:`ColumnSplit`
+    takes those whose column is given and leaves the others out, unless all nodes pre-train: then
+    new ones do too. A :class:`RandomSplit` would divide the larger number of nodes anew, test nodes
+    into training: the division is written down as a column, and new nodes are in no split. Links
+    go on being divided with its shares and seed (the fact ``link_split``): old ones keep theirs.
 
     Args:
         graph: the old store. Where ``path`` is its own folder, it must not be read any more.
@@ -173,6 +175,7 @@ def _keep_random_split(
     builder.add_column(facts.target, column, values)
     split = ColumnSplit(column, pretrain_on="pretrain")
     builder.facts["task"] = replace(facts, split=split).to_dict()
+    builder.facts[LINK_SPLIT] = split_to_dict(facts.split)
 
 
 def _facts(

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.graph.split import ALL, SPLITS, ColumnSplit, RandomSplit, Split, TimeSplit
+from GPT_GNN.graph.split import (
+    ALL,
+    LINK_SPLIT,
+    SPLITS,
+    ColumnSplit,
+    RandomSplit,
+    Split,
+    TimeSplit,
+    split_from_dict,
+)
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType
 
@@ -46,7 +55,7 @@ def resolve_facts(
     graph: HeteroGraph,
     target_type: str = "",
     split: str = "",
-    rel_stop_list: str = "",
+    rel_stop_list: str | None = None,
     text_column: str = "",
     attr_part: str = "",
     label: str = "",
@@ -55,13 +64,16 @@ def resolve_facts(
     """The facts of a graph for a run; every text that is empty leaves its fact to the store.
 
     What a store says of its target type holds for that type only, but a split by time for all that
-    has times. Without a split, what has times is divided at their quantiles, all else at random.
+    has times, and one at random for the links of all relations. Nodes without times are divided at
+    random in a store that is split by time, and pre-training keeps to its bound. Without a split,
+    what has times is divided at their quantiles, all else at random.
 
     Args:
         target_type: the node type; where nobody says, the only one there is.
         split: see :func:`parse_split`.
         rel_stop_list: relations into the target that are never masked, by commas, each as
-            ``relation`` or ``source:relation:target``; ``none`` for none.
+            ``relation`` or ``source:relation:target``; ``none`` for none. None where nothing will
+            be masked: the store's is then taken as it is.
         text_column: holds the texts that pre-training generates.
         attr_part: the feature part that pre-training generates.
         label: the column of the classes.
@@ -73,8 +85,9 @@ def resolve_facts(
     stored = GraphFacts.stored(graph)
     target, origin = _target(graph, stored, target_type)
     own = stored if stored is not None and stored.target == target else None
+    asked = [name for name in (rel_stop_list or "").split(",") if name and name != NONE]
     given = {
-        "rel_stop_list": _relations(graph, target, rel_stop_list),
+        "rel_stop_list": _relations(graph, target, asked),
         "text_part": _one_of(graph.feature_parts(target), attr_part, f"attr_part of {target!r}"),
         "text_column": _one_of(_texts(graph, target), text_column, f"text_column of {target!r}"),
         "label": _one_of(graph.columns(target), label, f"label of {target!r}"),
@@ -86,6 +99,8 @@ def resolve_facts(
         values[name] = value or getattr(own or GraphFacts(target), name)
     if rel_stop_list == NONE:
         values["rel_stop_list"], origins["rel_stop_list"] = (), FLAG
+    if rel_stop_list == "" and own:
+        values["rel_stop_list"] = _stored_relations(graph, own)
     values["split"], origins["split"] = _split(graph, target, stored, split, links)
     return ResolvedFacts(GraphFacts(target, **values), origins)
 
@@ -155,6 +170,11 @@ def _split(
         return split, FLAG
     if stored is not None and _divides(stored, target, times, links):
         return stored.split, STORE
+    if links is not None and LINK_SPLIT in graph.facts:
+        return split_from_dict(graph.facts[LINK_SPLIT]), STORE
+    if links is None and stored is not None and isinstance(stored.split, TimeSplit):
+        # The target has no times, its edges may: those of the later years are still to come.
+        return RandomSplit(pretrain_until=stored.split.pretrain_until), STORE
     if times is None:
         return RandomSplit(), DEFAULT
     try:
@@ -169,30 +189,44 @@ def _divides(
     """Whether a store's split is one of the target's nodes, or of the links."""
     if isinstance(stored.split, TimeSplit):
         return times is not None
-    if isinstance(stored.split, ColumnSplit) and links is not None:
-        return False
+    if links is not None:
+        return isinstance(stored.split, RandomSplit)
     return stored.target == target
 
 
-def _relations(graph: HeteroGraph, target: str, names: str) -> tuple[str, ...]:
+def _stored_relations(graph: HeteroGraph, own: GraphFacts) -> tuple[str, ...]:
+    """The same of a store's own list."""
+    try:
+        return _relations(graph, own.target, own.rel_stop_list, "rel_stop_list")
+    except ValueError as error:
+        raise ValueError(
+            f"{graph.path}: what it says of itself: {error}; give --rel_stop_list, e.g. {NONE}"
+        ) from error
+
+
+def _relations(
+    graph: HeteroGraph, target: str, names: Sequence[str], said: str = "--rel_stop_list"
+) -> tuple[str, ...]:
     """The names of a list, each checked to mean a relation into the target, and their inverses.
 
     A link is masked in both directions: where both are into the target, one that is never masked
     takes the other one with it.
     """
-    kept = [name for name in names.split(",") if name and names != NONE]
-    for name in tuple(kept):
+    kept = list(names)
+    for name in names:
         found = [edge_type for edge_type in graph.schema.named(name) if edge_type[2] == target]
         if not found:
             into = [":".join(graph.edge_types[i]) for i in graph.schema.edge_types_into(target)]
             raise ValueError(
-                f"--rel_stop_list {name}: expected a relation into {target!r}; available: {into}"
+                f"{said} {name}: expected a relation into {target!r}; available: {into}"
             )
         inverses = [graph.schema.inverse_of(edge_type) for edge_type in found]
         kept += [
             ":".join(inverse)
             for edge_type, inverse in zip(found, inverses, strict=True)
-            if inverse[2] == target and inverse != edge_type and inverse[1] not in kept
+            if inverse[2] == target
+            and inverse != edge_type
+            and not {inverse[1], ":".join(inverse)} & set(kept)
         ]
     return tuple(dict.fromkeys(kept))
 

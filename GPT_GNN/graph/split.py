@@ -14,6 +14,7 @@ from GPT_GNN.rng import derive
 SPLITS = ("pretrain", "train", "valid", "test")
 SHARES = (0.7, 0.1, 0.1, 0.1)
 ALL = "all"
+LINK_SPLIT = "link_split"  # the fact of a store that divides links, where its split divides nodes
 NO_BOUND = int(np.iinfo(np.int32).max)
 
 
@@ -108,10 +109,13 @@ class RandomSplit:
     Attributes:
         fractions: of pretrain, train, valid and test; they sum to 1.
         seed: of the permutation.
+        pretrain_until: latest time that pre-training may see, in a graph whose other nodes are
+            divided by time; None for no bound.
     """
 
     fractions: tuple[float, ...] = SHARES
     seed: int = 0
+    pretrain_until: int | None = None
 
     def __post_init__(self) -> None:
         shares = np.array(self.fractions, dtype=float)
@@ -139,7 +143,9 @@ class RandomSplit:
         return out
 
     def time_max(self, split: str) -> int:
-        """No bound: the graph's times, if any, do not separate the splits."""
+        """No bound, but of pre-training where one is set: times do not separate the splits."""
+        if split == "pretrain" and self.pretrain_until is not None:
+            return self.pretrain_until
         return NO_BOUND
 
 
@@ -187,7 +193,8 @@ _KINDS: dict[str, type] = {"time": TimeSplit, "random": RandomSplit, "column": C
 def split_to_dict(split: Split) -> dict[str, Any]:
     """A JSON-ready copy of one of the splits of this file."""
     kind = next(name for name, cls in _KINDS.items() if isinstance(split, cls))
-    return {"by": kind, **asdict(split)}  # type: ignore[call-overload]
+    settings = asdict(split)  # type: ignore[call-overload]
+    return {"by": kind, **{name: value for name, value in settings.items() if value is not None}}
 
 
 def split_from_dict(record: Mapping[str, Any]) -> Split:

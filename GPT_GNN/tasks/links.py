@@ -90,13 +90,13 @@ def _drawn(
     target: np.ndarray,
 ) -> np.ndarray:
     """The split of each link by chance, [L] int8; the same from both directions."""
-    relation = tuple(relation)
-    named = min(relation, graph.schema.inverse_of(relation))
-    if relation != named:
+    inverse = graph.schema.inverse_of(relation)
+    if inverse < tuple(relation):
         source, target = target, source
     if relation[0] == relation[2]:
         source, target = np.minimum(source, target), np.maximum(source, target)
-    chance = uniform_of(split.seed, f"links {':'.join(named)}", target, source)
+    name = ":".join(min(tuple(relation), inverse))
+    chance = uniform_of(split.seed, f"links {name}", target, source)
     number = np.searchsorted(np.cumsum(split.fractions)[:-1], chance, side="right")
     return np.maximum(number, TRAIN).astype(np.int8)
 

@@ -13,6 +13,7 @@ from GPT_GNN.graph.append import append_arrays
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.build import build_graph
 from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.resolve import resolve_facts
 from GPT_GNN.graph.split import ColumnSplit, RandomSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.rng import derive
@@ -167,6 +168,38 @@ def test_a_split_at_random_is_not_drawn_again(tmp_path):
     assert new.column("paper", "split")[40:].tolist() == [-1] * 20
     again = append_arrays(new, tmp_path / "again", {"paper": papers(range(60, 61))}, {})
     assert GraphFacts.stored(again) == facts and again.column("paper", "split")[60] == -1
+
+
+def test_appending_leaves_the_division_of_links(tmp_path):
+    drawn = RandomSplit((0.1, 0.3, 0.3, 0.3), seed=7)
+    nodes = {"author": NodeArrays(7), "paper": papers(range(40))}
+    rng = np.random.default_rng(0)
+    author, paper = np.unique(rng.integers(0, [7, 40], (150, 2)), axis=0).T
+    edges = {WRITES: EdgeArrays(author, paper, inverse="written_by")}
+    task = GraphFacts("paper", split=drawn)
+    graph = write_graph(tmp_path / "g", nodes, edges, task=task)
+    for name in ("first", "second"):
+        more = {"paper": papers([graph.num_nodes("paper")])}
+        graph = append_arrays(graph, tmp_path / name, more, {})
+        for links in (WRITES, WRITTEN):
+            resolved = resolve_facts(graph, links[2], links=links)
+            assert (resolved.facts.split, resolved.origin["split"]) == (drawn, "store")
+
+
+@pytest.mark.parametrize("pretrain_on", ["train", "all"])
+def test_a_column_leaves_new_nodes_out_unless_all_pretrain(tmp_path, pretrain_on):
+    split = ColumnSplit("part", pretrain_on)
+    old = papers(range(8))
+    old.columns["part"] = np.tile(np.arange(4), 2)
+    graph = write_graph(tmp_path / "g", {"paper": old}, {}, task=GraphFacts("paper", split=split))
+    given = papers([8, 9])
+    given.columns["part"] = np.array([1, 3])
+    new = append_arrays(graph, tmp_path / "new", {"paper": given}, {})
+    new = append_arrays(new, tmp_path / "more", {"paper": papers([10])}, {})
+    assert GraphFacts.stored(new).split == split
+    want = [1, 5, 8] if pretrain_on == "train" else list(range(11))
+    assert split.nodes(new, "paper", "pretrain").tolist() == want
+    assert split.nodes(new, "paper", "test").tolist() == [3, 7, 9]
 
 
 def test_what_is_not_given_is_filled(small, tmp_path):

@@ -9,7 +9,7 @@ from GPT_GNN.batch.mask import mask_links
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import resolve_facts
-from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit
+from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit, split_to_dict
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from tests import stores
@@ -86,9 +86,24 @@ def test_a_stored_split_by_time_holds_for_all_that_has_times(ratings, monkeypatc
     monkeypatch.setitem(ratings.meta, "facts", stored)
     assert resolve_facts(ratings).facts.split == years
     assert resolve_facts(ratings, links=RATES).origin["split"] == "store"
-    assert resolve_facts(ratings, "user").facts.split == RandomSplit()
+    # Users have no times, their ratings do: pre-training sees those of its years.
+    users = resolve_facts(ratings, "user")
+    assert (users.facts.split, users.origin["split"]) == (RandomSplit(pretrain_until=3), "store")
+    assert users.facts.split.time_max("pretrain") == 3 < users.facts.split.time_max("test")
+    assert GraphFacts.from_dict(users.facts.to_dict()) == users.facts
+    assert resolve_facts(ratings, "user", split="random").facts.split == RandomSplit()
+    assert set(split_to_dict(RandomSplit())) == {"by", "fractions", "seed"}
     backwards = ("song", "rev_rates", "user")
     assert resolve_facts(ratings, "user", links=backwards).facts.split == years
+
+
+def test_a_stored_split_at_random_holds_for_the_links_of_all_relations(films, monkeypatch):
+    drawn = RandomSplit((0.4, 0.2, 0.2, 0.2), seed=3)
+    monkeypatch.setitem(films.meta, "facts", {"task": GraphFacts("film", split=drawn).to_dict()})
+    for links in (IN, ("film", "has", "actor")):
+        resolved = resolve_facts(films, links[2], links=links)
+        assert (resolved.facts.split, resolved.origin["split"]) == (drawn, "store")
+    assert resolve_facts(films, "actor").facts.split == RandomSplit()
 
 
 @pytest.mark.parametrize(
@@ -149,6 +164,24 @@ def test_a_relation_that_is_never_masked_takes_its_inverse_along(tmp_path):
     assert len(subgraph.src) == 6
     assert mask_links(subgraph, "paper", both, 1.0, derive(0)).observed.all()
     assert not mask_links(subgraph, "paper", ["cites"], 1.0, derive(0)).observed.all()
+
+
+def test_a_stored_list_is_checked_and_completed(tmp_path):
+    links = EdgeArrays(np.array([0, 1, 2]), np.array([1, 2, 3]))
+    nodes = {"paper": NodeArrays(5, {"x": np.ones((5, 1))})}
+    graphs = {
+        name: write_graph(
+            tmp_path / name, nodes, {("paper", "cites", "paper"): links}, GraphFacts("paper", names)
+        )
+        for name, names in (("half", ("cites",)), ("wrong", ("cites", "sites")))
+    }
+    resolved = resolve_facts(graphs["half"], rel_stop_list="")
+    assert resolved.facts.rel_stop_list == ("cites", "paper:rev_cites:paper")
+    assert resolved.origin["rel_stop_list"] == "store"
+    with pytest.raises(ValueError, match="says of itself: unknown relation 'sites'; available: "):
+        resolve_facts(graphs["wrong"], rel_stop_list="")
+    assert resolve_facts(graphs["wrong"], rel_stop_list="none").facts.rel_stop_list == ()
+    assert resolve_facts(graphs["wrong"]).facts.rel_stop_list == ("cites", "sites")
 
 
 def test_too_few_times_to_divide(tmp_path):
