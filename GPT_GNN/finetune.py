@@ -26,6 +26,7 @@ from GPT_GNN.datasets.reddit import toy_store
 from GPT_GNN.tasks.select import select_task
 from GPT_GNN.train.finetune import finetune
 from GPT_GNN.train.runtime import run_script
+from GPT_GNN.train.seen import seen_in_pretraining
 from GPT_GNN.train.start import initial_encoder
 
 
@@ -43,8 +44,10 @@ def main() -> None:
     graph = open_graph(args.data.data_dir, toy_store)
     task, resolved = select_task(graph, args.facts, args.task, args.data, args.run.seed)
     tqdm.write(resolved.line())
+    seen = seen_in_pretraining(graph, task, resolved, args.facts.split, args.run)
     encoder = initial_encoder(graph, args.encoder, args.run)
-    config = comparable(args, facts=resolved.facts.to_dict(), task=task.describe())
+    facts = resolved.facts.to_dict() | {"seen_in_pretraining": seen}
+    config = comparable(args, facts=facts, task=task.describe())
     finetune(encoder, task, graph, args.sampler, args.optim, args.run, config)
 
 

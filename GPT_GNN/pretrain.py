@@ -18,7 +18,8 @@ from GPT_GNN.config import PRETRAIN_GROUPS, FactsConfig, GraphConfig, comparable
 from GPT_GNN.datasets.builtin import open_graph
 from GPT_GNN.datasets.reddit import toy_store
 from GPT_GNN.graph.resolve import resolve_facts
-from GPT_GNN.tasks.select import held_out_edges
+from GPT_GNN.graph.split import split_to_dict
+from GPT_GNN.tasks.select import held_out_edges, link_splits
 from GPT_GNN.train.pretrain import pretrain
 from GPT_GNN.train.runtime import run_script
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
@@ -39,7 +40,9 @@ def main() -> None:
     facts = resolved.facts
     encoder = new_encoder(graph, args.encoder, args.run.seed)
     objective = new_gpt_gnn(encoder, graph, facts, args.gpt, args.run.seed)
-    config = comparable(args, facts=facts.to_dict() | hide)
+    divided = link_splits(graph, args.facts.split, hide["hide_links"])
+    by_name = {":".join(edge_type): split_to_dict(split) for edge_type, split in divided.items()}
+    config = comparable(args, facts=facts.to_dict() | hide | {"link_splits": by_name})
     hidden = held_out_edges(graph, facts, args.facts.split, **hide)
     pretrain(objective, graph, facts, args.sampler, args.optim, args.run, config, hidden)
 

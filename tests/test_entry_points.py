@@ -292,6 +292,47 @@ def test_pretraining_does_not_see_what_a_task_will_ask(tmp_path, run, task, flag
     assert any(not torch.equal(hidden[key], plain[key]) for key in hidden)
 
 
+FRESH = "pre-training has seen the links"
+
+
+@pytest.mark.parametrize(
+    ("task", "hide"),
+    [
+        (f"--task link --relation {':'.join(CASTING)} --num_candidates 9", "--hide_links in"),
+        (f"--task class_node --relation {':'.join(MADE)}", "--hide_classes studio:made:film"),
+    ],
+)
+def test_a_warning_where_pretraining_has_seen_what_is_asked(store, run, task, hide):
+    films = f"{store['films']} --target_type film"
+    run("pretrain", films, "--pretrain_model_dir plain.pt")
+    run("pretrain", films, hide, "--pretrain_model_dir hidden.pt")
+    relation = task.split()[3]
+
+    def warned(flags):
+        out = run("finetune", films, task, flags, "--task_name task")
+        (line,) = [x for x in out.splitlines() if FRESH in x] or [""]
+        config = json.loads(Path("runs/task/config.json").read_text())
+        assert config["facts"]["seen_in_pretraining"] == ([relation] if line else [])
+        return line
+
+    flag = f"{hide.split()[0]} {relation}"
+    line = warned("--use_pretrain --pretrain_model_dir plain.pt")
+    assert line.startswith("warning: ") and f"{flag} and no other --split" in line
+    assert not warned("--use_pretrain --pretrain_model_dir hidden.pt") and not warned("")
+    other = "--split random:0.5,0.1,0.2,0.2"
+    line = warned(f"--use_pretrain --pretrain_model_dir hidden.pt {other}")
+    assert line.endswith(f"{flag} and {other}")
+
+
+def test_no_warning_where_the_years_divide(store, run):
+    run("pretrain", store["ratings"], "--target_type song --split time:5,7,8")
+    task = f"{store['ratings']} --use_pretrain --task link --relation"
+    for relation in ("rates", "rev_rates"):
+        assert FRESH not in run("finetune", task, relation, "--split time:5,7,8")
+    out = run("finetune", task, "rates --split time:2,4,8 --task_name early")
+    assert f"{FRESH} user:rates:song" in out and "and --split time:2,4,8" in out
+
+
 def drop_links(graph, path, edge_type, source, target):
     """The same store without some links of a relation."""
     nodes = {

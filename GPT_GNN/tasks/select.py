@@ -10,6 +10,7 @@ import numpy as np
 from GPT_GNN.config import AnyTaskConfig, AnyTaskDataConfig, TargetConfig
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import RELATION, ResolvedFacts, resolve_facts
+from GPT_GNN.graph.split import Split
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType
@@ -82,9 +83,8 @@ def held_out_edges(
     if not hide_links and not hide_classes:
         return None
     pairs, masks = {}, {}
-    for relation in _named(graph, hide_links):
-        resolved = resolve_facts(graph, relation[2], split, links=relation)
-        links = divide_links(graph, relation, resolved.facts.split)
+    for relation, division in link_splits(graph, split, hide_links).items():
+        links = divide_links(graph, relation, division)
         asked = links.of_split(VALID, TEST)
         pairs[relation] = (links.source[asked], links.target[asked])
     held_out = np.zeros(graph.num_nodes(facts.target), dtype=bool)
@@ -97,6 +97,19 @@ def held_out_edges(
             )
         masks[relation] = (None, held_out)
     return HiddenEdges(graph, masks, pairs)
+
+
+def link_splits(graph: HeteroGraph, split: str, names: str) -> dict[EdgeType, Split]:
+    """How the links of some relations are divided.
+
+    Args:
+        split: the flag, empty for the store's.
+        names: of the relations, by commas.
+    """
+    return {
+        relation: resolve_facts(graph, relation[2], split, links=relation).facts.split
+        for relation in _named(graph, names)
+    }
 
 
 def _named(graph: HeteroGraph, names: str) -> list[EdgeType]:
