@@ -59,7 +59,10 @@ class HiddenEdges:
             src, dst: [n] ids of the source and the target type.
         """
         i = self.schema.edge_type_id(edge_type)
-        out = np.isin((dst.astype(np.int64) << 32) | src, self._keys[i])
+        keys, asked = self._keys[i], (dst.astype(np.int64) << 32) | src
+        # The keys may be a whole task's and are ascending: np.isin would hash or sort all of them.
+        first, behind = (np.searchsorted(keys, asked, side) for side in ("left", "right"))
+        out = first < behind
         for source_at, target_at in self.arrays.rules[i]:
             if source_at == -2:  # no rule
                 continue

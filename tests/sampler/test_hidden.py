@@ -1,8 +1,11 @@
 """Hidden edges leave no trace: not in the sample, not in the budgets, not in the random stream."""
 
+from time import perf_counter
+
 import numpy as np
 import pytest
 
+from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.hidden import HiddenEdges
@@ -97,6 +100,24 @@ def test_hidden_edges_are_in_no_sample(timed_graph):
     open_runs, runs = samples(timed_graph, None), samples(timed_graph, hidden)
     assert any(banned & oracle.as_sample(timed_graph, s).edges.keys() for s in open_runs)
     assert not any(banned & oracle.as_sample(timed_graph, s).edges.keys() for s in runs)
+
+
+def test_hides_does_not_walk_through_all_pairs(tmp_path):
+    """A batch asks for a few edges, a task hides millions."""
+    n, edge_type = 2000, ("a", "to", "b")
+    none = EdgeArrays(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+    nodes = {"a": NodeArrays(n), "b": NodeArrays(n)}
+    graph = write_graph(tmp_path / "store", nodes, {edge_type: none})
+    src, dst = np.divmod(np.arange(n * n), n)
+    odd = (src + dst) % 2 == 1
+    hidden = HiddenEdges(graph, pairs={edge_type: (src[odd], dst[odd])})
+    took = []
+    for _ in range(5):
+        began = perf_counter()
+        got = hidden.hides(edge_type, src[:100], dst[:100])
+        took.append(perf_counter() - began)
+    assert np.array_equal(got, odd[:100])
+    assert min(took) < 1e-3
 
 
 def test_hides_agrees_with_the_definition(timed_graph):
