@@ -29,6 +29,7 @@ from GPT_GNN.tasks.ranking import first_seen, pair_loss, pair_metrics, position_
 
 _SPLITS = {"train": TRAIN, "valid": VALID, "test": TEST}
 _HITS = 10
+_CANDIDATES_AT_ONCE = 2**20  # of the floor, which ranks them by one number each
 
 
 class LinkRanking:
@@ -213,10 +214,16 @@ class LinkRanking:
         """What :meth:`scores` gives for ranking by the number of links that are never hidden."""
         seen = ~np.isin(self._links.split, (VALID, TEST))
         degree = np.bincount(self._links.source[seen], minlength=self.graph.num_nodes(self.source))
+        parts: dict[str, list[np.ndarray]] = {}
         items = self.items(split)
-        row, candidate = self._candidates(split, items)
-        true = candidate == self._links.source[items[:, 0]][row]
-        return _with_hits(ranked(degree[candidate], true, np.bincount(row)))
+        at_once = max(1, _CANDIDATES_AT_ONCE // self.num_candidates)
+        for start in range(0, len(items), at_once):
+            part = items[start : start + at_once]
+            row, candidate = self._candidates(split, part)
+            true = candidate == self._links.source[part[:, 0]][row]
+            for name, values in ranked(degree[candidate], true, np.bincount(row)).items():
+                parts.setdefault(name, []).append(values)
+        return _with_hits({name: np.concatenate(values) for name, values in parts.items()})
 
     def describe(self) -> dict[str, Any]:
         """What holds the labels, for the record of a run."""

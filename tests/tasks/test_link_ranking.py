@@ -13,7 +13,7 @@ from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.tasks import LinkRanking
+from GPT_GNN.tasks import LinkRanking, link_ranking
 from GPT_GNN.tasks.links import WrongSources, divide_links
 from GPT_GNN.train.runtime import seeded
 from GPT_GNN.train.start import new_encoder
@@ -400,6 +400,22 @@ def test_the_floor_counts_the_links_that_are_never_hidden(case):
         scores = np.array([degree[c] for c in candidates])
         want = (*row_metrics(scores, relevance), hit(ranked(scores, relevance), 10))
         assert [floor[name][q] for name in task.metric_names] == pytest.approx(want)
+
+
+def test_the_floor_holds_some_candidates_at_a_time(people, monkeypatch):
+    task = LinkRanking(people, ColumnSplit(), FRIEND, 9)
+    whole, candidates, held = task.most_frequent("test"), task._candidates, []
+
+    def watched_candidates(split, items):
+        row, candidate = candidates(split, items)
+        held.append(len(candidate))
+        return row, candidate
+
+    monkeypatch.setattr(link_ranking, "_CANDIDATES_AT_ONCE", 50)
+    monkeypatch.setattr(task, "_candidates", watched_candidates)
+    parts = task.most_frequent("test")
+    assert len(held) > 2 and max(held) <= 50
+    assert all(np.array_equal(parts[name], whole[name]) for name in whole)
 
 
 def test_the_share_of_links(people):
