@@ -204,6 +204,19 @@ MISTAKES = [
     ),
     ("finetune", "films", "--task link --relation in --label y", "--label is of --task label, got"),
     ("finetune", "films", f"{FOLD} --relation in", "--relation is of --task class_node and --task"),
+    ("finetune", "films", f"{FOLD} --label genre --num_candidates 9", "is of --task link, got lab"),
+    (
+        "finetune",
+        "films",
+        f"{FOLD} --label genre --hide_train_labels",
+        "is of --task class_node an",
+    ),
+    (
+        "finetune",
+        "films",
+        "--task class_node --relation made --num_candidates 9",
+        "--num_candidates is of --task link, got class_node",
+    ),
     (
         "finetune",
         "films",

@@ -123,6 +123,7 @@ def parse_split(text: str, graph: HeteroGraph, node_type: str, times: np.ndarray
     if kind == "column" and len(parts) in (1, 2):
         _one_of(graph.columns(node_type), parts[0], f"split: column of {node_type!r}")
         _one_of((*SPLITS, ALL), "".join(parts[1:]), "split: what pre-trains")
+        _check_numbers(graph, node_type, parts[0], text)
         return ColumnSplit(*parts)
     try:
         if kind == "random" and len(parts) in (0, len(SPLITS)):
@@ -137,6 +138,21 @@ def parse_split(text: str, graph: HeteroGraph, node_type: str, times: np.ndarray
         f"--split {text}: expected time, time:A,B,C with the last times of pre-training, training "
         "and validation, random, random:A,B,C,D with four shares, or column:NAME[,PRETRAIN_ON]"
     )
+
+
+def _check_numbers(graph: HeteroGraph, node_type: str, name: str, text: str) -> None:
+    """Raise ValueError for a column that holds no splits, such as one of classes."""
+    expected = f"0 to {len(SPLITS) - 1} for {', '.join(SPLITS)}, -1 for none"
+    found = "texts or rows"
+    if not graph.is_ragged(node_type, name):
+        column = graph.column(node_type, name)
+        found = f"{column.dtype} of shape {column.shape}"
+        if column.ndim == 1 and column.dtype.kind in "iu":
+            low, high = int(column.min(initial=0)), int(column.max(initial=0))
+            found = f"{low} to {high}"
+            if -1 <= low and high < len(SPLITS):
+                return
+    raise ValueError(f"--split {text}: expected {expected}; {name!r} of {node_type!r} has {found}")
 
 
 def _target(graph: HeteroGraph, stored: GraphFacts | None, asked: str) -> tuple[str, str]:

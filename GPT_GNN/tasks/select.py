@@ -35,9 +35,15 @@ def select_task(
         ValueError: flags of another task, relations or columns that the graph does not have, or
             see the task.
     """
+    if task.task != "link" and task.num_candidates != AnyTaskConfig().num_candidates:
+        raise ValueError(f"--num_candidates is of --task link, got {task.task}")
     if task.task == "label":
         if task.relation:
             raise ValueError("--relation is of --task class_node and --task link, got label")
+        if data.hide_train_labels:
+            raise ValueError(
+                "--hide_train_labels is of --task class_node and --task link, got label"
+            )
         resolved = resolve_facts(graph, **asdict(facts), label=task.label)
         return _of_column(graph, resolved, data, seed), resolved
     if task.label:

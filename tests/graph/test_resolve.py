@@ -149,6 +149,23 @@ def test_mistakes(ratings, target, flags, message):
         resolve_facts(ratings, **{"target_type": target} | flags)
 
 
+def test_a_column_that_divides_nothing(tmp_path):
+    classes = {
+        "five": np.arange(6) % 5,
+        "below": np.arange(6) - 2,
+        "share": np.ones(6),
+        "many": np.ones((6, 2), dtype=np.int64),
+        "name": ["a"] * 6,
+        "good": np.arange(6) % 5 - 1,
+    }
+    graph = write_graph(tmp_path / "store", {"a": NodeArrays(6, {}, classes)}, {})
+    found = ("0 to 4", "-2 to 3", r"float64 of shape \(6,\)", r"int64 of shape \(6, 2\)", "texts")
+    for name, message in zip(classes, found, strict=False):
+        with pytest.raises(ValueError, match=f"expected 0 to 3 for pretrain.*'{name}'.*{message}"):
+            resolve_facts(graph, "a", f"column:{name}")
+    assert resolve_facts(graph, "a", "column:good").facts.split == ColumnSplit("good")
+
+
 def test_a_relation_that_is_never_masked_takes_its_inverse_along(tmp_path):
     """Both are into the target: masking one would hide the same links of the other."""
     links = EdgeArrays(np.array([0, 1, 2]), np.array([1, 2, 3]))
