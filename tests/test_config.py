@@ -157,6 +157,8 @@ SNAPSHOT = {
         "rel_stop_list": "",
         "text_column": "",
         "attr_part": "",
+        "hide_links": "",
+        "hide_classes": "",
     },
     "GPT_GNN.finetune": SHARED
     | FINETUNE

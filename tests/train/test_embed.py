@@ -124,7 +124,7 @@ def test_a_node_is_embedded_at_its_own_time(tmp_path):
     rows = []
     for year in (2005, 2006):
         nodes = {"paper": NodeArrays(2, {"x": np.ones((2, 4))}, time=np.array([year, 2000]))}
-        edges = {CITE: EdgeArrays(np.array([1]), np.array([0]), np.array([2003]))}
+        edges = {CITE: EdgeArrays(np.array([1]), np.array([0]), np.array([2008]))}
         graph = write_graph(tmp_path / str(year), nodes, edges)
         rows.append(embed(encoder_of(graph), graph, "paper", np.array([0]), **WHOLE))
     assert not np.allclose(*rows)
