@@ -24,6 +24,12 @@ class Masked:
     observed: np.ndarray
     generated: np.ndarray
 
+    def edges(self, subgraph: Subgraph) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The observed edges: src [E'], dst [E'], edge_offsets, ordered as in the subgraph."""
+        before = np.concatenate([[0], np.cumsum(self.observed)])
+        src, dst = subgraph.src[self.observed], subgraph.dst[self.observed]
+        return src, dst, before[subgraph.edge_offsets]
+
 
 def mask_links(
     subgraph: Subgraph,

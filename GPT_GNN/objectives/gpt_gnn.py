@@ -3,47 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, fields
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from GPT_GNN.batch.batch import Batch, assemble, gather_features
-from GPT_GNN.batch.mask import Masked, mask_links
-from GPT_GNN.compiler import serial_kernel
-from GPT_GNN.graph.store import HeteroGraph, Ragged, row_positions
+from GPT_GNN.batch.mask import mask_links
+from GPT_GNN.batch.separate import separate_targets
+from GPT_GNN.config import GPTConfig
+from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import Matcher, TextDecoder, full_precision
 from GPT_GNN.model.queue import AdaptiveQueue
 from GPT_GNN.objectives.links import LinkTask, contrastive_loss, link_tasks
+from GPT_GNN.objectives.titles import TextBatch, Titles, load_titles
 from GPT_GNN.sampler.subgraph import Subgraph
 
 
 @dataclass(frozen=True)
-class TextBatch:
-    """Words to predict, time first. L words, B targets.
-
-    Attributes:
-        tokens: [L, B] int64, ``bos`` and the words; targets: [L, B], the words and ``eos``.
-        mask: [L, B] bool, false on padding.
-    """
-
-    tokens: Tensor
-    targets: Tensor
-    mask: Tensor
-
-
-@dataclass(frozen=True)
 class GPTBatch:
-    """A masked batch with node separation.
+    """A masked batch.
 
     Attributes:
-        batch: features and structure. The target type has B nodes more than it has feature rows:
-            the attribute generation nodes, whose input is ``init_emb``.
+        batch: features and structure. With node separation the target type has B nodes more than it
+            has feature rows: the attribute generation nodes, whose input is ``init_emb``.
         edge_nodes: [B] int64 node rows of the targets that keep their attributes.
-        attr_nodes: [B] int64 node rows of their copies.
+        attr_nodes: [B] int64 node rows of their copies; without separation of themselves.
         links: masked links, a record per relation.
         attributes: [B, W] float32, the feature columns to generate.
         text: the words to generate, or None.
@@ -74,7 +63,8 @@ class GPTGNN(nn.Module):
         attr_type: ``vec`` (cosine with the features) or ``text`` (LSTM over words).
         attr_ratio: weight of the attribute loss, see ``loss_sum``.
         loss_sum: ``ratio``: (1 - attr_ratio) edge + attr_ratio attribute (published Reddit script);
-            ``plain``: edge + attr_ratio attribute (published OAG script).
+            ``plain``: edge + attr_ratio attribute (published OAG script). A part that weighs
+            nothing is not computed.
         neg_samp_num: most in-batch negatives a target.
         queue_size: rows of the adaptive queue a relation, 0 for none.
         mask_ratio: probability that a link is masked.
@@ -82,12 +72,17 @@ class GPTGNN(nn.Module):
             loss. In one pass a target's attributes come back to its copy over two hops (target ->
             neighbour -> copy), as in the published code; this closes that way at the cost of a
             pass.
+        node_separation: without it, the targets that keep their attributes generate them too (the
+            paper's ablation "w/o node separation").
         titles: words to generate, for ``text``.
         view: the feature view to read.
 
     Raises:
-        ValueError: the target type has no features, or ``text`` without words.
+        ValueError: the target type has no features to generate, or no relations; ``text`` without
+            words; ``two_pass`` without attribute generation nodes.
     """
+
+    options = tuple(f.name for f in fields(GPTConfig))
 
     def __init__(
         self,
@@ -103,24 +98,32 @@ class GPTGNN(nn.Module):
         queue_size: int = 256,
         mask_ratio: float = 0.5,
         two_pass: bool = False,
+        node_separation: bool = True,
         titles: Titles | None = None,
         view: str = "pretrain",
     ) -> None:
         super().__init__()
         schema = encoder.schema
-        if encoder.feature_dims[target] == 0:
+        if attr_ratio > 0 and encoder.feature_dims[target] == 0:
             raise ValueError(
                 f"GPT-GNN generates the features of its target type, but {target!r} has none; "
-                f"types with features: {[t for t, n in encoder.feature_dims.items() if n]}"
+                f"types with features: {[t for t, n in encoder.feature_dims.items() if n]}; "
+                "attr_ratio 0 generates links alone"
             )
-        if attr_type == "text" and titles is None:
+        if attr_ratio > 0 and attr_type == "text" and titles is None:
             raise ValueError("attr_type 'text' needs titles and word vectors, got none")
+        self.separates = node_separation and attr_ratio > 0
+        if two_pass and not self.separates:
+            raise ValueError(
+                "two_pass keeps attributes from the nodes that generate them: expected "
+                f"node_separation and attr_ratio above 0, got {node_separation} and {attr_ratio}"
+            )
         self.encoder = encoder
         self.target = target
         self.rel_stop_list = tuple(rel_stop_list)
         self.attr_columns = attr_columns
         self.attr_ratio = attr_ratio
-        self.loss_sum = loss_sum
+        self.edge_weight = 1 - attr_ratio if loss_sum == "ratio" else 1.0
         self.neg_samp_num = neg_samp_num
         self.mask_ratio = mask_ratio
         self.two_pass = two_pass
@@ -129,36 +132,73 @@ class GPTGNN(nn.Module):
         self.relations = [
             i for i in schema.edge_types_into(target) if not schema.is_named(i, self.rel_stop_list)
         ]
+        if attr_ratio == 0 and not self.relations:
+            raise ValueError(
+                f"attr_ratio 0 generates links alone: expected relations into {target!r} outside "
+                "rel_stop_list, found none"
+            )
         n_hid = encoder.n_hid
         self.scorers = nn.ModuleList(Matcher(n_hid, n_hid) for _ in self.relations)
         self.queue = AdaptiveQueue(len(self.relations), queue_size, n_hid)
-        self.init_emb = nn.Parameter(init_emb.clone())
-        width = attr_columns.stop - attr_columns.start
-        self.decoder: Matcher | TextDecoder
-        if attr_type == "text":
-            assert titles is not None
+        self.init_emb = nn.Parameter(init_emb.clone()) if self.separates else None
+        self.decoder: Matcher | TextDecoder | None = None
+        if attr_ratio > 0 and titles is not None:
             self.decoder = TextDecoder(n_hid, titles.word_vectors)
-        else:
-            self.decoder = Matcher(n_hid, width)
+        elif attr_ratio > 0:
+            self.decoder = Matcher(n_hid, attr_columns.stop - attr_columns.start)
+
+    @classmethod
+    def build(
+        cls,
+        encoder: GNN,
+        graph: HeteroGraph,
+        dataset: Any,
+        *,
+        attr_columns: slice | None = None,
+        w2v_dir: str = "",
+        **options: Any,
+    ) -> GPTGNN:
+        """For a dataset, the learned input at the mean of the target's features.
+
+        Args:
+            dataset: a :class:`GraphFacts`, or a class with its attributes, e.g. ``OAG``.
+            attr_columns: the feature columns that ``vec`` generates; those of ``text_part`` by
+                default.
+            w2v_dir: word vectors for ``text``, empty for the store's.
+            **options: the other fields of :class:`GPTConfig`.
+        """
+        target = dataset.target
+        columns = attr_columns or graph.feature_parts(target).get(dataset.text_part)
+        columns = columns or slice(0, graph.feature_dim(target))
+        nodes = dataset.split.nodes(graph, target, "pretrain")
+        options["queue_size"] = _possible_queue(graph, target, options["queue_size"])
+        titles = None
+        if options["attr_type"] == "text" and options["attr_ratio"] > 0:
+            titles = load_titles(graph, target, dataset.text_column, w2v_dir)
+        mean = mean_features(graph, target, nodes, "pretrain")
+        return cls(encoder, target, dataset.rel_stop_list, mean, columns, titles=titles, **options)
 
     def transform(
         self, graph: HeteroGraph, subgraph: Subgraph, rng: np.random.Generator
     ) -> GPTBatch:
-        """Mask a subgraph and split its targets in two; NumPy only, runs in loader threads."""
+        """Mask a subgraph and split its targets in two."""
         t = graph.schema.node_type_id(self.target)
         n_targets, n_nodes = subgraph.num_seeds[t], len(subgraph.node_ids[t])
         masked = mask_links(subgraph, self.target, self.rel_stop_list, self.mask_ratio, rng)
-        src, dst, edge_offsets = separate_targets(subgraph, self.target, masked)
         x = gather_features(graph, subgraph, self.view)
         times = list(subgraph.node_times)
-        times[t] = np.concatenate([times[t], times[t][:n_targets]])
-        batch = assemble(graph.schema, x, times, src, dst, edge_offsets)
+        if self.separates:
+            edges = separate_targets(subgraph, self.target, masked)
+            times[t] = np.concatenate([times[t], times[t][:n_targets]])
+        else:
+            edges = masked.edges(subgraph)
+        batch = assemble(graph.schema, x, times, *edges)
         offsets = batch.graph.node_offsets
         links = link_tasks(
             graph,
             subgraph,
             masked,
-            self.relations if self.attr_ratio < 1 or self.loss_sum == "plain" else (),
+            self.relations if self.edge_weight > 0 else (),
             offsets,
             self.neg_samp_num,
             self.queue.queue_size,
@@ -167,10 +207,11 @@ class GPTGNN(nn.Module):
         text = None
         if self.titles is not None:
             text = self.titles.batch(subgraph.node_ids[t][:n_targets])
+        targets = torch.arange(n_targets) + offsets[t]
         return GPTBatch(
             batch=batch,
-            edge_nodes=torch.arange(n_targets) + offsets[t],
-            attr_nodes=torch.arange(n_targets) + offsets[t] + n_nodes,
+            edge_nodes=targets,
+            attr_nodes=targets + n_nodes if self.separates else targets,
             links=links,
             attributes=torch.from_numpy(x[t][:n_targets, self.attr_columns].copy()),
             text=text,
@@ -178,6 +219,8 @@ class GPTGNN(nn.Module):
 
     def embed(self, data: GPTBatch, hide_targets: bool = False) -> Tensor:
         """Encode a masked batch: [N, D]; with ``hide_targets`` no target shows its attributes."""
+        if self.init_emb is None:
+            return self.encoder(data.batch)
         t = self.encoder.schema.node_type_id(self.target)
         x = list(data.batch.x)
         copies = self.init_emb.expand(len(data.attr_nodes), -1)
@@ -186,21 +229,21 @@ class GPTGNN(nn.Module):
         return self.encoder(Batch(tuple(x), data.batch.graph))
 
     def forward(self, data: GPTBatch) -> dict[str, Tensor]:
-        """Losses of one batch: ``loss``, ``edge_loss``, ``attr_loss`` (scalars).
+        """``loss`` of one batch, and its parts ``edge_loss``, ``attr_loss`` where they weigh.
 
         In training mode the queue supplies negatives and takes in this batch's sources; in
         evaluation mode it does neither.
         """
         h = self.embed(data)
-        edge = self.edge_loss(h, data.links)
-        h = self.embed(data, hide_targets=True) if self.two_pass else h
-        attr = self.attr_loss(h[data.attr_nodes], data)
-        edge_weight = 1 - self.attr_ratio if self.loss_sum == "ratio" else 1.0
-        return {
-            "loss": edge_weight * edge + self.attr_ratio * attr,
-            "edge_loss": edge.detach(),
-            "attr_loss": attr.detach(),
-        }
+        weights = {"edge_loss": self.edge_weight, "attr_loss": self.attr_ratio}
+        parts = {}
+        if self.edge_weight > 0:
+            parts["edge_loss"] = self.edge_loss(h, data.links)
+        if self.attr_ratio > 0:
+            h = self.embed(data, hide_targets=True) if self.two_pass else h
+            parts["attr_loss"] = self.attr_loss(h[data.attr_nodes], data)
+        loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
+        return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
 
     def edge_loss(self, h: Tensor, links: list[LinkTask]) -> Tensor:
         """Mean over relations of the contrastive loss; 0 when none has enough masked edges."""
@@ -214,97 +257,21 @@ class GPTGNN(nn.Module):
                 losses.append(contrastive_loss(scorer, h, task, rows, ids))
             if self.training:
                 self.queue.push(task.relation, h[task.entering].detach(), task.entering_id)
-        return torch.stack(losses).mean() if losses else h.new_zeros(())
+        # A sum over no rows is 0 and still has a (zero) gradient.
+        return torch.stack(losses).mean() if losses else h[:0].sum()
 
     def attr_loss(self, h: Tensor, data: GPTBatch) -> Tensor:
         """-cos / 0.1 with the features (``vec``), or cross-entropy of the words (``text``)."""
         if isinstance(self.decoder, TextDecoder):
             assert data.text is not None
             return self.decoder.loss(data.text.tokens, data.text.targets, data.text.mask, h)
+        assert self.decoder is not None
         with full_precision(h):
             return -self.decoder(h, data.attributes).mean()
 
     def start_epoch(self, epoch: int, n_epoch: int) -> None:
         """Grow the queue; epochs count from 1."""
         self.queue.grow(epoch, n_epoch)
-
-
-def separate_targets(
-    subgraph: Subgraph, target: str, masked: Masked
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Observed edges, and a copy of those into targets for the attribute generation nodes.
-
-    The copy of target i is local node n + i. It receives what i receives, except from i itself, and
-    sends nothing.
-
-    Returns:
-        src [E'], dst [E'], edge_offsets: grouped and ordered as in the subgraph.
-    """
-    schema = subgraph.schema
-    t = schema.node_type_id(target)
-    into_target = np.array([into == target for _, _, into in schema.edge_types], dtype=np.bool_)
-    from_target = np.array([source == target for source, _, _ in schema.edge_types], dtype=np.bool_)
-    src, dst, offsets = _separated(
-        subgraph.src,
-        subgraph.dst,
-        subgraph.edge_offsets,
-        masked.observed,
-        into_target,
-        from_target,
-        subgraph.num_seeds[t],
-        len(subgraph.node_ids[t]),
-    )
-    return src, dst, offsets
-
-
-@serial_kernel
-def _separated(  # type: ignore[no-untyped-def]
-    src, dst, edge_offsets, observed, into_target, from_target, n_targets, n_nodes
-):
-    new_src, new_dst = np.empty(2 * len(src), np.int32), np.empty(2 * len(src), np.int32)
-    offsets, n = np.zeros_like(edge_offsets), 0
-    for edge_type in range(len(into_target)):
-        begin, end = edge_offsets[edge_type], edge_offsets[edge_type + 1]
-        for e in range(begin, end):
-            new_src[n], new_dst[n] = src[e], dst[e]
-            n += observed[e]  # else the next one overwrites it
-        if into_target[edge_type]:
-            loops = from_target[edge_type]
-            for e in range(begin, end):
-                new_src[n], new_dst[n] = src[e], dst[e] + n_nodes
-                n += observed[e] and dst[e] < n_targets and not (loops and src[e] == dst[e])
-        offsets[edge_type + 1] = n
-    return new_src[:n].copy(), new_dst[:n].copy(), offsets
-
-
-@dataclass(frozen=True)
-class Titles:
-    """Texts of the target type as word ids, with the vocabulary's vectors.
-
-    Attributes:
-        rows: word ids of each node's text, without bos and eos.
-        word_vectors: [V, W] float32.
-        bos, eos: ids of the first and the last word.
-    """
-
-    rows: Ragged
-    word_vectors: Tensor
-    bos: int
-    eos: int
-
-    def batch(self, ids: np.ndarray) -> TextBatch:
-        """Pad the texts of some nodes: ``bos title`` predicts ``title eos``."""
-        column, position = row_positions(self.rows.indptr, ids)
-        words = self.rows.values[position]
-        lengths = np.bincount(column, minlength=len(ids))
-        within = np.arange(len(words)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        tokens = np.full((int(lengths.max(initial=0)) + 1, len(ids)), self.eos, dtype=np.int64)
-        targets = tokens.copy()
-        tokens[:1] = self.bos
-        tokens[within + 1, column] = words
-        targets[within, column] = words
-        mask = np.arange(len(tokens))[:, None] <= lengths
-        return TextBatch(*(torch.from_numpy(a) for a in (tokens, targets, mask)))
 
 
 def mean_features(
@@ -316,3 +283,12 @@ def mean_features(
         rows = graph.gather_features(node_type, ids[start : start + chunk], view)
         total += rows.sum(axis=0, dtype=np.float64)
     return torch.from_numpy((total / max(len(ids), 1)).astype(np.float32))
+
+
+def _possible_queue(graph: HeteroGraph, target: str, queue_size: int) -> int:
+    """Cut a queue that is longer than any relation has sources, with a warning."""
+    sources = [graph.num_nodes(s) for s, _, into in graph.edge_types if into == target]
+    most = max(sources, default=0)
+    if queue_size > most:
+        tqdm.write(f"warning: queue_size {queue_size} is cut to the {most} sources there are")
+    return min(queue_size, most)

@@ -2,13 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from torch import Tensor
 
 from GPT_GNN.datasets.word2vec import read_word2vec
 from GPT_GNN.encoders.text import BOS, EOS, title_ids
-from GPT_GNN.graph.store import HeteroGraph, Ragged
-from GPT_GNN.objectives.gpt_gnn import Titles
+from GPT_GNN.graph.store import HeteroGraph, Ragged, row_positions
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Words to predict, time first. L words, B targets.
+
+    Attributes:
+        tokens: [L, B] int64, ``bos`` and the words; targets: [L, B], the words and ``eos``.
+        mask: [L, B] bool, false on padding.
+    """
+
+    tokens: Tensor
+    targets: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True)
+class Titles:
+    """Texts of the target type as word ids, with the vocabulary's vectors.
+
+    Attributes:
+        rows: word ids of each node's text, without bos and eos.
+        word_vectors: [V, W] float32.
+        bos, eos: ids of the first and the last word.
+    """
+
+    rows: Ragged
+    word_vectors: Tensor
+    bos: int
+    eos: int
+
+    def batch(self, ids: np.ndarray) -> TextBatch:
+        """Pad the texts of some nodes: ``bos title`` predicts ``title eos``."""
+        column, position = row_positions(self.rows.indptr, ids)
+        words = self.rows.values[position]
+        lengths = np.bincount(column, minlength=len(ids))
+        within = np.arange(len(words)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        tokens = np.full((int(lengths.max(initial=0)) + 1, len(ids)), self.eos, dtype=np.int64)
+        targets = tokens.copy()
+        tokens[:1] = self.bos
+        tokens[within + 1, column] = words
+        targets[within, column] = words
+        mask = np.arange(len(tokens))[:, None] <= lengths
+        return TextBatch(*(torch.from_numpy(a) for a in (tokens, targets, mask)))
 
 
 def load_titles(

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from GPT_GNN.batch.mask import mask_links
+from GPT_GNN.batch.separate import separate_targets
 from GPT_GNN.config import EncoderConfig, GPTConfig
 from GPT_GNN.conv import CONVS
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import NO_TIME
-from GPT_GNN.objectives.gpt_gnn import separate_targets
 from GPT_GNN.objectives.links import MIN_MASKED, link_tasks
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler

@@ -11,8 +11,8 @@ import torch
 
 from GPT_GNN.batch.batch import assemble
 from GPT_GNN.batch.mask import mask_links
+from GPT_GNN.batch.separate import separate_targets
 from GPT_GNN.model.gnn import GNN
-from GPT_GNN.objectives.gpt_gnn import separate_targets
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from tests.oracle import hgsampling, legacy
