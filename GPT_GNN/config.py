@@ -6,7 +6,7 @@ A field is a flag of the scripts, a keyword of the package and an entry of the c
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, make_dataclass
 from typing import Any, TypeVar
 
@@ -158,9 +158,7 @@ class AnyTaskConfig:
 class EncoderConfig:
     """The graph neural network; a pre-trained one must have the same settings."""
 
-    conv_name: str = setting(
-        "hgt", "convolution", choices=("hgt", "gcn", "gat", "rgcn", "han", "hetgnn")
-    )
+    conv_name: str = setting("hgt", "convolution")
     n_hid: int = setting(400, "hidden width", low=1)
     n_heads: int = setting(8, "attention heads of hgt, gat and han; divides n_hid", low=1)
     n_layers: int = setting(3, "convolutions; 0 leaves an MLP on own features", low=0)
@@ -184,8 +182,18 @@ class SamplerConfig:
 
 
 @dataclass(frozen=True)
+class ObjectiveConfig:
+    """What is pre-trained."""
+
+    objective: str = setting("gpt_gnn", "method; none writes a fresh encoder, untrained")
+    walk_length: int = setting(5, "steps of a random walk of graphsage", low=1)
+    n_walks: int = setting(50, "random walks of graphsage from each target", low=1)
+    n_walk_negatives: int = setting(20, "negatives of a pair of graphsage", low=1)
+
+
+@dataclass(frozen=True)
 class GPTConfig:
-    """The generative task."""
+    """Generation of attributes and links."""
 
     attr_type: str = setting("vec", "attribute decoder", choices=("vec", "text"))
     attr_ratio: float = setting(0.5, "weight of the attribute loss", low=0, high=1)
@@ -199,6 +207,9 @@ class GPTConfig:
     mask_ratio: float = setting(0.5, "probability that a link is masked", low=0, high=1)
     two_pass: bool = setting(
         False, "encode twice, so that no attribute reaches its own generation over two hops"
+    )
+    node_separation: bool = setting(
+        True, "generate a target's attributes by a copy that lacks them, not by itself"
     )
     w2v_dir: str = setting(
         "", "word vectors: a model of gensim, or word2vec text or binary; default: the store's own"
@@ -312,6 +323,7 @@ _PLACES = {
 
 PRETRAIN_GROUPS: dict[str, type] = {
     "data": DataConfig,
+    "objective": ObjectiveConfig,
     "gpt": GPTConfig,
     "encoder": EncoderConfig,
     "sampler": SamplerConfig,
@@ -367,32 +379,12 @@ class Parser(argparse.ArgumentParser):
         )
 
 
-def parse_pretrain_flags(
-    description: str | None,
-    argv: Sequence[str] | None = None,
-    data: type = DataConfig,
-    **defaults: Any,
-) -> Any:
-    """Flags of a pre-training script; see :func:`parse_flags`. ``data`` says which graph."""
-    return parse_flags({**PRETRAIN_GROUPS, "data": data}, description, argv, **defaults)
-
-
-def parse_finetune_flags(
-    description: str | None,
-    argv: Sequence[str] | None = None,
-    data: type = TaskDataConfig,
-    **defaults: Any,
-) -> Any:
-    """Flags of a fine-tuning script; see :func:`parse_flags`. ``data`` says which graph."""
-    defaults = {**FINETUNE_DEFAULTS, **defaults}
-    return parse_flags({**FINETUNE_GROUPS, "data": data}, description, argv, **defaults)
-
-
 def parse_flags(
     groups: dict[str, type],
     description: str | None,
     argv: Sequence[str] | None = None,
     extra: type | None = None,
+    choices: Mapping[str, Mapping[str, Any]] | None = None,
     **defaults: Any,
 ) -> Any:
     """Read the flags of a script into one record with an entry per group.
@@ -402,6 +394,8 @@ def parse_flags(
         description: the script's docstring.
         argv: the flags, by default the command line's.
         extra: a dataclass of flags that only this script has, as group ``task``.
+        choices: flag -> what may be chosen, by name. Where the chosen has ``options``, the flags
+            that it reads, those that only others read must stay at their defaults.
         **defaults: this script's own defaults, by field name.
 
     Raises:
@@ -409,17 +403,21 @@ def parse_flags(
         TypeError: a default names no flag.
     """
     groups = {**groups, "task": extra} if extra else groups
+    choices = choices or {}
     parser = Parser(description)
     owner: dict[str, str] = {}
     for group_name, group in groups.items():
         section = parser.add_argument_group(group_name, (group.__doc__ or "").strip())
         for f in fields(group):
             owner[f.name] = group_name
-            _add_flag(section, f, defaults.get(f.name, f.default))
+            allowed = choices.get(f.name, f.metadata["choices"])
+            _add_flag(section, f, defaults.get(f.name, f.default), allowed)
     unknown = set(defaults) - set(owner)
     if unknown:
         raise TypeError(f"defaults that are no flags: {sorted(unknown)}")
     values = vars(parser.parse_args(argv))
+    for flag, registry in choices.items():
+        _refuse_unread(parser, values, flag, registry)
     record = make_dataclass("Args", [(name, group) for name, group in groups.items()], frozen=True)
     return record(
         **{
@@ -429,7 +427,21 @@ def parse_flags(
     )
 
 
-def _add_flag(section: Any, f: Any, default: Any) -> None:
+def _refuse_unread(
+    parser: Parser, values: dict[str, Any], flag: str, registry: Mapping[str, Any]
+) -> None:
+    """An option that another choice reads and this one does not: an error, not without effect."""
+    options = {name: getattr(entry, "options", ()) for name, entry in registry.items()}
+    mine = options[values[flag]]
+    for name in sorted({n for names in options.values() for n in names} - set(mine)):
+        if values[name] != parser.get_default(name):
+            parser.error(
+                f"argument --{name}: --{flag} {values[flag]} does not read it; it reads "
+                f"{', '.join(f'--{n}' for n in mine) or 'no option of its own'}"
+            )
+
+
+def _add_flag(section: Any, f: Any, default: Any, choices: Collection[str] | None) -> None:
     assert default is not MISSING
     help_text = f"{f.metadata['help']} (default: {default!r})"
     kind = type(default)
@@ -444,8 +456,8 @@ def _add_flag(section: Any, f: Any, default: Any) -> None:
         f"--{f.name}",
         type=_checked(kind, f.metadata["low"], f.metadata["high"], f.metadata["low_open"]),
         default=default,
-        choices=f.metadata["choices"],
-        metavar=None if f.metadata["choices"] else kind.__name__.upper(),
+        choices=None if choices is None else list(choices),
+        metavar=None if choices else kind.__name__.upper(),
         help=help_text,
     )
 

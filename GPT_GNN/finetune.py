@@ -12,19 +12,12 @@ import sys
 
 from tqdm import tqdm
 
-from GPT_GNN.config import (
-    FINETUNE_DEFAULTS,
-    FINETUNE_GROUPS,
-    AnyTaskConfig,
-    AnyTaskDataConfig,
-    TargetConfig,
-    comparable,
-    parse_flags,
-)
+from GPT_GNN.config import AnyTaskConfig, AnyTaskDataConfig, TargetConfig, comparable
 from GPT_GNN.datasets.builtin import open_graph
 from GPT_GNN.datasets.reddit import toy_store
 from GPT_GNN.tasks.select import select_task
 from GPT_GNN.train.finetune import finetune
+from GPT_GNN.train.flags import parse_finetune_flags
 from GPT_GNN.train.runtime import run_script
 from GPT_GNN.train.seen import seen_in_pretraining
 from GPT_GNN.train.start import initial_encoder
@@ -32,11 +25,11 @@ from GPT_GNN.train.start import initial_encoder
 
 def main() -> None:
     """Read the flags and fine-tune."""
-    args = parse_flags(
-        {**FINETUNE_GROUPS, "data": AnyTaskDataConfig, "facts": TargetConfig},
+    args = parse_finetune_flags(
         __doc__,
+        data=AnyTaskDataConfig,
+        facts=TargetConfig,
         extra=AnyTaskConfig,
-        **FINETUNE_DEFAULTS,
         data_percentage=1.0,
         pretrain_model_dir="runs/gpt_graph.pt",
         task_name="graph",

@@ -1,4 +1,4 @@
-"""Pre-train an encoder on any graph store with GPT-GNN.
+"""Pre-train an encoder on any graph store, with GPT-GNN or another objective.
 
 Examples:
     python -m GPT_GNN.pretrain                               # the built-in graph of posts
@@ -6,6 +6,7 @@ Examples:
     python -m GPT_GNN.pretrain --data_dir store --target_type movie --split random
     python -m GPT_GNN.pretrain --data_dir store --rel_stop_list actor:in:movie --split time
     python -m GPT_GNN.pretrain --data_dir store --hide_links user:rates:movie
+    python -m GPT_GNN.pretrain --objective gae               # or graphsage, infomax, none
     python -m GPT_GNN.pretrain --resume                      # go on after an interruption
 """
 
@@ -14,23 +15,22 @@ from dataclasses import asdict
 
 from tqdm import tqdm
 
-from GPT_GNN.config import PRETRAIN_GROUPS, FactsConfig, GraphConfig, comparable, parse_flags
+from GPT_GNN.config import FactsConfig, GraphConfig, comparable
 from GPT_GNN.datasets.builtin import open_graph
 from GPT_GNN.datasets.reddit import toy_store
 from GPT_GNN.graph.resolve import resolve_facts
 from GPT_GNN.graph.split import split_to_dict
 from GPT_GNN.tasks.select import held_out_edges, link_splits
+from GPT_GNN.train.flags import parse_pretrain_flags
 from GPT_GNN.train.pretrain import pretrain
 from GPT_GNN.train.runtime import run_script
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+from GPT_GNN.train.start import new_encoder, new_objective
 
 
 def main() -> None:
     """Read the flags and pre-train."""
-    args = parse_flags(
-        {**PRETRAIN_GROUPS, "data": GraphConfig, "facts": FactsConfig},
-        __doc__,
-        pretrain_model_dir="runs/gpt_graph.pt",
+    args = parse_pretrain_flags(
+        __doc__, data=GraphConfig, facts=FactsConfig, pretrain_model_dir="runs/gpt_graph.pt"
     )
     graph = open_graph(args.data.data_dir, toy_store)
     settings = asdict(args.facts)
@@ -39,7 +39,7 @@ def main() -> None:
     tqdm.write(resolved.line())
     facts = resolved.facts
     encoder = new_encoder(graph, args.encoder, args.run.seed)
-    objective = new_gpt_gnn(encoder, graph, facts, args.gpt, args.run.seed)
+    objective = new_objective(encoder, graph, facts, args.objective, args.gpt, args.run.seed)
     divided = link_splits(graph, args.facts.split, hide["hide_links"])
     by_name = {":".join(edge_type): split_to_dict(split) for edge_type, split in divided.items()}
     config = comparable(args, facts=facts.to_dict() | hide | {"link_splits": by_name})

@@ -4,6 +4,7 @@ Examples:
     python pretrain_OAG.py                                   # the built-in graph
     python pretrain_OAG.py --data_dir ../data/oag_cs         # a store that preprocess_OAG.py wrote
     python pretrain_OAG.py --attr_type text --queue_size 512
+    python pretrain_OAG.py --objective gae
     python pretrain_OAG.py --resume                          # go on after an interruption
 """
 
@@ -12,18 +13,19 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from GPT_GNN.config import comparable, parse_pretrain_flags
+from GPT_GNN.config import comparable
 from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.train.flags import parse_pretrain_flags
 from GPT_GNN.train.pretrain import pretrain
 from GPT_GNN.train.runtime import run_script
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+from GPT_GNN.train.start import new_encoder, new_objective
 
 
 def main() -> None:
     args = parse_pretrain_flags(__doc__, attr_type="text", queue_size=256)
     graph = OAG.open(args.data.data_dir, args.data.domain)
     encoder = new_encoder(graph, args.encoder, args.run.seed)
-    objective = new_gpt_gnn(encoder, graph, OAG, args.gpt, args.run.seed)
+    objective = new_objective(encoder, graph, OAG, args.objective, args.gpt, args.run.seed)
     pretrain(objective, graph, OAG, args.sampler, args.optim, args.run, comparable(args))
 
 

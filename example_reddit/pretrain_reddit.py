@@ -4,6 +4,7 @@ Examples:
     python pretrain_reddit.py                                # the built-in graph
     python pretrain_reddit.py --data_dir ../data/reddit      # from preprocess_reddit.py
     python pretrain_reddit.py --data_dir graph_reddit.pk     # a graph of the published code
+    python pretrain_reddit.py --objective gae
     python pretrain_reddit.py --resume                       # go on after an interruption
 """
 
@@ -12,11 +13,12 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from GPT_GNN.config import GraphConfig, comparable, parse_pretrain_flags
+from GPT_GNN.config import GraphConfig, comparable
 from GPT_GNN.datasets.reddit import Reddit
+from GPT_GNN.train.flags import parse_pretrain_flags
 from GPT_GNN.train.pretrain import pretrain
 from GPT_GNN.train.runtime import run_script
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+from GPT_GNN.train.start import new_encoder, new_objective
 
 
 def main() -> None:
@@ -25,7 +27,7 @@ def main() -> None:
     )
     graph = Reddit.open(args.data.data_dir)
     encoder = new_encoder(graph, args.encoder, args.run.seed)
-    objective = new_gpt_gnn(encoder, graph, Reddit, args.gpt, args.run.seed)
+    objective = new_objective(encoder, graph, Reddit, args.objective, args.gpt, args.run.seed)
     pretrain(objective, graph, Reddit, args.sampler, args.optim, args.run, comparable(args))
 
 

@@ -21,10 +21,11 @@ from GPT_GNN.config import (
     FieldTaskConfig,
     TargetConfig,
     comparable,
-    parse_finetune_flags,
     parse_flags,
-    parse_pretrain_flags,
 )
+from GPT_GNN.conv import CONVS
+from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.train.flags import parse_finetune_flags, parse_pretrain_flags
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = {path.stem: path for path in ROOT.glob("example_*/*.py")} | {
@@ -91,6 +92,10 @@ SHARED = {
     "resume": False,
 }
 PRETRAIN = {
+    "objective": "gpt_gnn",
+    "walk_length": 5,
+    "n_walks": 50,
+    "n_walk_negatives": 20,
     "attr_type": "text",
     "attr_ratio": 0.5,
     "loss_sum": "ratio",
@@ -98,6 +103,7 @@ PRETRAIN = {
     "queue_size": 256,
     "mask_ratio": 0.5,
     "two_pass": False,
+    "node_separation": True,
     "w2v_dir": "",
     "scheduler": "cycle",
     "max_lr": 0.001,
@@ -293,13 +299,58 @@ def test_a_value_out_of_range_is_told_the_range(capsys, script, flag, value, all
         ("scheduler", ("cycle", "cosine", "none")),
         ("optimizer", ("adamw", "adam", "sgd", "adagrad")),
         ("loss_sum", ("ratio", "plain")),
-        ("conv_name", ("hgt", "gcn", "gat", "rgcn", "han", "hetgnn")),
+        ("conv_name", tuple(CONVS)),
+        ("objective", tuple(OBJECTIVES)),
     ],
 )
 def test_a_bad_choice_is_told_the_choices(capsys, flag, choices):
     message = refused(capsys, "pretrain_OAG", f"--{flag}", "other")
     assert f"argument --{flag}: invalid choice: 'other'" in message
     assert all(choice in message for choice in choices)
+
+
+@pytest.mark.parametrize("registry, flag", [(CONVS, "conv_name"), (OBJECTIVES, "objective")])
+def test_a_line_in_the_dict_is_a_choice_of_the_flag(registry, flag, monkeypatch, capsys):
+    class Mine:
+        options = ("mask_ratio",)
+
+    with pytest.raises(SystemExit):
+        parse_pretrain_flags("doc", [f"--{flag}", "mine"])
+    monkeypatch.setitem(registry, "mine", Mine)
+    group = {"conv_name": "encoder", "objective": "objective"}[flag]
+    args = parse_pretrain_flags("doc", [f"--{flag}", "mine"])
+    assert getattr(getattr(args, group), flag) == "mine"
+    with pytest.raises(SystemExit):
+        parse_pretrain_flags("doc", ["--help"])
+    assert ",mine}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "argv, told",
+    [
+        (["gae", "--queue_size", "7"], "--queue_size: --objective gae does not read it"),
+        (["gae", "--n_walks", "7"], "--n_walks: --objective gae does not read it; it reads --mask"),
+        (["gpt_gnn", "--n_walks", "7"], "--n_walks: --objective gpt_gnn does not read it"),
+        (["infomax", "--mask_ratio", "0.1"], "infomax does not read it; it reads no option of its"),
+        (["none", "--no-node_separation"], "--node_separation: --objective none does not read it"),
+    ],
+)
+def test_an_option_that_the_objective_does_not_read(argv, told, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        parse_pretrain_flags("doc", ["--objective", *argv], attr_type="text")
+    assert exit_.value.code == 2 and told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_scripts_own_defaults_go_with_every_objective(objective):
+    args = parse_pretrain_flags("doc", ["--objective", objective], attr_type="text", queue_size=8)
+    assert (args.objective.objective, args.gpt.queue_size) == (objective, 8)
+
+
+@pytest.mark.parametrize("objective, entry", OBJECTIVES.items())
+def test_the_options_of_an_objective_are_flags(objective, entry):
+    settings = [PRETRAIN_GROUPS[group] for group in ("objective", "gpt")]
+    assert set(entry.options) <= {f.name for group in settings for f in fields(group)}
 
 
 @pytest.mark.parametrize(

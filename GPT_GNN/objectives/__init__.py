@@ -9,11 +9,20 @@ from torch import Tensor
 
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
+from GPT_GNN.objectives.gae import GAE
+from GPT_GNN.objectives.gpt_gnn import GPTGNN
+from GPT_GNN.objectives.graphsage import GraphSAGE
+from GPT_GNN.objectives.infomax import Infomax
+from GPT_GNN.objectives.none import Untrained
 from GPT_GNN.sampler.subgraph import Subgraph
 
 
 class Objective(Protocol):
     """A task without labels that trains an encoder; an ``nn.Module``.
+
+    To be chosen by name, its class is in ``OBJECTIVES`` and has two things more: ``options``, the
+    settings that it reads (fields of ``ObjectiveConfig`` and ``GPTConfig``), and the class method
+    ``build(encoder, graph, dataset, **options)``.
 
     Attributes:
         encoder: what fine-tuning will start from; the rest is thrown away.
@@ -36,3 +45,12 @@ class Objective(Protocol):
 
     def to(self, device: Any) -> Any:
         """As ``nn.Module``'s."""
+
+
+OBJECTIVES: dict[str, Any] = {
+    "gpt_gnn": GPTGNN,
+    "gae": GAE,
+    "graphsage": GraphSAGE,
+    "infomax": Infomax,
+    "none": Untrained,
+}

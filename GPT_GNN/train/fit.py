@@ -51,6 +51,11 @@ class Run:
         """The file that ``--resume`` continues from."""
         return self.folder / "checkpoint.pt"
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """What config.json says."""
+        return {**self.config, "places": self.places, "versions": versions()}
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -112,8 +117,7 @@ def fit(
     )
     with seeded(run.seed, "fit"), StopSignal() as stop:
         done, best = _restore(run, model, stepper)
-        told = {**run.config, "places": run.places, "versions": versions()}
-        log = RunLog(run.folder, told, done if run.resume else None)
+        log = RunLog(run.folder, run.told, done if run.resume else None)
         batches = Loader(
             batches_for(run.device, make_batch), range(done, plan.total_steps), run.n_pool
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from GPT_GNN.batch.batch import to_device
 from GPT_GNN.config import OptimConfig, PretrainRunConfig, SamplerConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives import Objective
+from GPT_GNN.objectives.none import Untrained
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.train.checkpoint import save_checkpoint
 from GPT_GNN.train.fit import Plan, Run, fit
+from GPT_GNN.train.log import RunLog
 from GPT_GNN.train.runtime import pick_device
 from GPT_GNN.train.start import state_on_cpu
 
@@ -105,7 +108,7 @@ class PretrainBatches:
 
 
 def pretrain(
-    objective: Objective,
+    objective: Objective | Untrained,
     graph: HeteroGraph,
     dataset: Any,
     sampler: SamplerConfig,
@@ -121,6 +124,7 @@ def pretrain(
     metrics.jsonl and checkpoint.pt (the last state).
 
     Args:
+        objective: what is trained; of ``none`` the model is written as it is, at step 0.
         dataset: has ``target`` and ``split``.
         config: all settings that the numbers depend on, group by group (``config.comparable``).
         hidden: edges that pre-training must not see, e.g. those that a task will ask for.
@@ -129,20 +133,19 @@ def pretrain(
         ValueError: no pre-training nodes.
     """
     assert isinstance(objective, nn.Module)
-    batches = PretrainBatches(objective, graph, dataset, sampler, run.seed, hidden)
-    device = pick_device(run.cuda)
-    objective.to(device)
-
-    def evaluate() -> dict[str, float]:
-        total = sum(targets for targets, _ in batches.valid)
-        means: dict[str, float] = {}
-        for targets, batch in batches.valid:
-            for name, value in objective(to_device(batch, device)).items():
-                means[name] = means.get(name, 0.0) + value.item() * targets / total
-        return {**means, "score": -means["loss"]}
-
     config = {**config, "graph": {"fingerprint": graph.fingerprint}}
     file = Path(run.pretrain_model_dir)
+    run_record = Run(
+        kind="pretrain",
+        folder=file.with_name(file.name + ".run"),
+        config=config,
+        places={"data_dir": str(graph.path)},
+        schema=graph.schema,
+        device=pick_device(run.cuda),
+        seed=run.seed,
+        resume=run.resume,
+        n_pool=sampler.n_pool,
+    )
 
     def save_best(step: int, metrics: dict[str, float]) -> None:
         save_checkpoint(
@@ -156,23 +159,35 @@ def pretrain(
             metrics=metrics,
         )
 
-    fit(
-        objective,
-        batches.train,
-        evaluate,
-        save_best,
-        Plan(optim.n_epoch, batches.per_epoch, min(optim.n_batch, batches.per_epoch)),
-        optim,
-        Run(
-            kind="pretrain",
-            folder=file.with_name(file.name + ".run"),
-            config=config,
-            places={"data_dir": str(graph.path)},
-            schema=graph.schema,
-            device=device,
-            seed=run.seed,
-            resume=run.resume,
-            n_pool=sampler.n_pool,
-        ),
-    ).close()
+    if isinstance(objective, Untrained):
+        RunLog(run_record.folder, run_record.told, None).close()
+        save_best(0, {})
+    else:
+        _train(objective, graph, dataset, sampler, optim, run_record, save_best, hidden)
     tqdm.write(f"best model: {file}")
+
+
+def _train(
+    objective: Objective,
+    graph: HeteroGraph,
+    dataset: Any,
+    sampler: SamplerConfig,
+    optim: OptimConfig,
+    run: Run,
+    save_best: Callable[[int, dict[str, float]], None],
+    hidden: HiddenEdges | None,
+) -> None:
+    batches = PretrainBatches(objective, graph, dataset, sampler, run.seed, hidden)
+    objective.to(run.device)
+
+    def evaluate() -> dict[str, float]:
+        total = sum(targets for targets, _ in batches.valid)
+        means: dict[str, float] = {}
+        for targets, batch in batches.valid:
+            for name, value in objective(to_device(batch, run.device)).items():
+                means[name] = means.get(name, 0.0) + value.item() * targets / total
+        return {**means, "score": -means["loss"]}
+
+    assert isinstance(objective, nn.Module)
+    plan = Plan(optim.n_epoch, batches.per_epoch, min(optim.n_batch, batches.per_epoch))
+    fit(objective, batches.train, evaluate, save_best, plan, optim, run).close()

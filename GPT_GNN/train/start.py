@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from GPT_GNN.config import EncoderConfig, FinetuneRunConfig, GPTConfig
+from GPT_GNN.config import EncoderConfig, FinetuneRunConfig, GPTConfig, ObjectiveConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import TextDecoder
-from GPT_GNN.objectives.gpt_gnn import GPTGNN, mean_features
-from GPT_GNN.objectives.titles import load_titles
+from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.objectives.gpt_gnn import GPTGNN
 from GPT_GNN.schema import EdgeType
 from GPT_GNN.train.checkpoint import CheckpointError, check_same, check_schema
 from GPT_GNN.train.published.encoder import check_architecture, encoder_state, read_architecture
@@ -69,6 +69,31 @@ def initial_encoder(graph: HeteroGraph, encoder: EncoderConfig, run: FinetuneRun
     return new_encoder(graph, encoder, run.seed)
 
 
+def new_objective(
+    encoder: GNN,
+    graph: HeteroGraph,
+    dataset: Any,
+    objective: ObjectiveConfig,
+    gpt: GPTConfig,
+    seed: int,
+) -> Any:
+    """The objective of a name, an :class:`Objective` or ``none``, with the settings it reads.
+
+    Args:
+        dataset: a :class:`GraphFacts`, or a class with its attributes, e.g. ``OAG``.
+
+    Raises:
+        ValueError: an unknown name, or what the objective raises.
+    """
+    name = objective.objective
+    if name not in OBJECTIVES:
+        raise ValueError(f"unknown objective {name!r}; available: {sorted(OBJECTIVES)}")
+    settings = asdict(objective) | asdict(gpt)
+    options = {option: settings[option] for option in OBJECTIVES[name].options}
+    with seeded(seed, "objective"):
+        return OBJECTIVES[name].build(encoder, graph, dataset, **options)
+
+
 def new_gpt_gnn(
     encoder: GNN,
     graph: HeteroGraph,
@@ -77,44 +102,9 @@ def new_gpt_gnn(
     seed: int,
     attr_columns: slice | None = None,
 ) -> GPTGNN:
-    """The GPT-GNN objective for a dataset, its learned input at the mean of the target's features.
-
-    Args:
-        dataset: a :class:`GraphFacts`, or a class with its attributes, e.g. ``OAG``.
-        attr_columns: the feature columns that ``vec`` generates, by default those of ``text_part``.
-
-    Raises:
-        ValueError: the target type has no features, or ``text`` is asked of a graph without words.
-    """
-    columns = attr_columns or graph.feature_parts(dataset.target).get(dataset.text_part)
-    if columns is None:
-        columns = slice(0, graph.feature_dim(dataset.target))
-    nodes = dataset.split.nodes(graph, dataset.target, "pretrain")
-    gpt = _with_possible_queue(graph, dataset.target, gpt)
-    titles = None
-    if gpt.attr_type == "text":
-        titles = load_titles(graph, dataset.target, dataset.text_column, gpt.w2v_dir)
-    settings = {k: v for k, v in asdict(gpt).items() if k != "w2v_dir"}
+    """The GPT-GNN objective for a dataset, see :meth:`GPTGNN.build`."""
     with seeded(seed, "objective"):
-        return GPTGNN(
-            encoder,
-            dataset.target,
-            dataset.rel_stop_list,
-            mean_features(graph, dataset.target, nodes, "pretrain"),
-            columns,
-            titles=titles,
-            **settings,
-        )
-
-
-def _with_possible_queue(graph: HeteroGraph, target: str, gpt: GPTConfig) -> GPTConfig:
-    """Cut a queue that is longer than any relation has sources, with a warning."""
-    sources = [graph.num_nodes(s) for s, _, into in graph.edge_types if into == target]
-    most = max(sources, default=0)
-    if gpt.queue_size <= most:
-        return gpt
-    tqdm.write(f"warning: queue_size {gpt.queue_size} is cut to the {most} sources there are")
-    return replace(gpt, queue_size=most)
+        return GPTGNN.build(encoder, graph, dataset, attr_columns=attr_columns, **asdict(gpt))
 
 
 def pretrained_gpt_gnn(graph: HeteroGraph, dataset: Any, path: str | Path) -> GPTGNN:
@@ -127,6 +117,12 @@ def pretrained_gpt_gnn(graph: HeteroGraph, dataset: Any, path: str | Path) -> GP
     if isinstance(record, PublishedModel):
         return published_gpt_gnn(record, graph, dataset).objective
     check_schema(path, record["schema"], graph.schema)
+    name = record["config"].get("objective", {}).get("objective", "gpt_gnn")
+    if name != "gpt_gnn":
+        raise CheckpointError(
+            f"{path} was pre-trained with objective {name!r}, which generates nothing: expected a "
+            "model of 'gpt_gnn'"
+        )
     if "gpt" not in record["config"]:
         raise CheckpointError(f"{path} holds an encoder alone: expected scorers and a decoder too")
     encoder = GNN(graph.schema, graph.feature_dims, **record["config"]["encoder"])

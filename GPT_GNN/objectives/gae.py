@@ -1,0 +1,199 @@
+"""GAE: reconstruct the masked links of a batch's targets, each relation by its own score."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from GPT_GNN.batch.batch import Batch, assemble, gather_features
+from GPT_GNN.batch.mask import Masked, mask_links
+from GPT_GNN.compiler import serial_kernel
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.model.gnn import GNN
+from GPT_GNN.model.heads import full_precision
+from GPT_GNN.sampler.subgraph import Subgraph
+
+
+@dataclass(frozen=True)
+class LinkPairs:
+    """Masked links of one relation, and for each one pair that is not linked. M masked links.
+
+    Attributes:
+        relation: position in the objective's list of relations.
+        target, source: [M] int64 node rows, the ends of the masked links.
+        negative: [M] int64 node rows, sources of the relation that the target is not linked to.
+    """
+
+    relation: int
+    target: Tensor
+    source: Tensor
+    negative: Tensor
+
+
+@dataclass(frozen=True)
+class GAEBatch:
+    """A batch without its masked links, and those links, a record per relation."""
+
+    batch: Batch
+    links: list[LinkPairs]
+
+
+class GAE(nn.Module):
+    """Graph auto-encoder: p(link) = sigmoid(h_target^T W_r h_source / sqrt(D)), cross-entropy.
+
+    Args:
+        encoder: what is pre-trained.
+        target: node type whose links are reconstructed.
+        rel_stop_list: relations that are neither masked nor reconstructed.
+        mask_ratio: probability that a link is masked.
+        view: the feature view to read.
+
+    Source: Kipf & Welling, Variational Graph Auto-Encoders (2016), the non-probabilistic model.
+    Differs: its encoder sees the links that it reconstructs, and scores all pairs of nodes by the
+    inner product. Here reconstructed links are hidden in both directions, as GPT-GNN's authors
+    describe their baseline (a message over a link would tell of it); a score belongs to a relation,
+    since types are not alike, over sqrt(D) so that it starts where the sigmoid is not flat; and
+    negatives are one a link, sources of its relation in the subgraph, so that a pair's type tells
+    nothing. The loss is the mean over relations, as GPT-GNN's edge loss.
+
+    Raises:
+        ValueError: nothing is masked.
+    """
+
+    options = ("mask_ratio",)
+
+    def __init__(
+        self,
+        encoder: GNN,
+        target: str,
+        rel_stop_list: Collection[str] = (),
+        mask_ratio: float = 0.5,
+        view: str = "pretrain",
+    ) -> None:
+        super().__init__()
+        schema = encoder.schema
+        self.encoder, self.target, self.view = encoder, target, view
+        self.rel_stop_list, self.mask_ratio = tuple(rel_stop_list), mask_ratio
+        self.relations = [
+            i for i in schema.edge_types_into(target) if not schema.is_named(i, self.rel_stop_list)
+        ]
+        if mask_ratio == 0 or not self.relations:
+            raise ValueError(
+                f"gae reconstructs masked links: expected a mask_ratio above 0, got {mask_ratio}, "
+                f"and relations into {target!r} outside rel_stop_list, found {len(self.relations)}"
+            )
+        n_hid = encoder.n_hid
+        self.scorers = nn.ModuleList(nn.Linear(n_hid, n_hid, bias=False) for _ in self.relations)
+
+    @classmethod
+    def build(cls, encoder: GNN, graph: HeteroGraph, dataset: Any, mask_ratio: float) -> GAE:
+        """For a dataset's target type and relations."""
+        return cls(encoder, dataset.target, dataset.rel_stop_list, mask_ratio)
+
+    def transform(
+        self, graph: HeteroGraph, subgraph: Subgraph, rng: np.random.Generator
+    ) -> GAEBatch:
+        """Mask a subgraph's links and draw their negatives."""
+        masked = mask_links(subgraph, self.target, self.rel_stop_list, self.mask_ratio, rng)
+        x = gather_features(graph, subgraph, self.view)
+        batch = assemble(graph.schema, x, subgraph.node_times, *masked.edges(subgraph))
+        offsets = batch.graph.node_offsets
+        return GAEBatch(batch, link_pairs(subgraph, masked, self.relations, offsets, rng))
+
+    def forward(self, data: GAEBatch) -> dict[str, Tensor]:
+        """``loss``, the mean over relations; 0 where a batch has no masked link."""
+        h = self.encoder(data.batch)
+        with full_precision(h):
+            losses = [self.relation_loss(h, pairs) for pairs in data.links]
+        # A sum over no rows is 0 and still has a (zero) gradient.
+        return {"loss": torch.stack(losses).mean() if losses else h[:0].sum()}
+
+    def relation_loss(self, h: Tensor, pairs: LinkPairs) -> Tensor:
+        """Mean binary cross-entropy of one relation's masked links and negatives."""
+        projected = self.scorers[pairs.relation](h[pairs.target]) / sqrt(h.shape[1])
+        true = (projected * h[pairs.source]).sum(-1)
+        false = (projected * h[pairs.negative]).sum(-1)
+        return (F.softplus(-true).mean() + F.softplus(false).mean()) / 2
+
+    def start_epoch(self, epoch: int, n_epoch: int) -> None:
+        """Nothing grows."""
+
+
+def link_pairs(
+    subgraph: Subgraph,
+    masked: Masked,
+    relations: Sequence[int],
+    node_offsets: Sequence[int],
+    rng: np.random.Generator,
+) -> list[LinkPairs]:
+    """The masked links of each relation that has some, with a negative each.
+
+    A masked link whose target is linked to every source of the relation in the subgraph is left
+    out: without a negative beside it, it would teach that all pairs are linked.
+
+    Args:
+        relations: positions in ``schema.edge_types`` of the relations into the target type.
+        node_offsets: first node row of each type, in the batch.
+    """
+    schema = subgraph.schema
+    out = []
+    for position, i in enumerate(relations):
+        edges = subgraph.edges(schema.edge_types[i])
+        if not masked.generated[edges].any():
+            continue
+        source_type, _, target_type = schema.edge_types[i]
+        ends = _with_negatives(
+            subgraph.src[edges],
+            subgraph.dst[edges],
+            masked.generated[edges],
+            rng.random(edges.stop - edges.start),
+        )
+        if len(ends[0]):
+            first = [schema.node_type_id(t) for t in (target_type, source_type, source_type)]
+            rows = [a + node_offsets[t] for a, t in zip(ends, first, strict=True)]
+            out.append(LinkPairs(position, *(torch.from_numpy(a) for a in rows)))
+    return out
+
+
+@serial_kernel
+def _with_negatives(src, dst, generated, uniform):  # type: ignore[no-untyped-def]
+    """Target, source and negative of one relation's masked edges, [M] int64 each.
+
+    Args:
+        src, dst: [E] edges ascending by dst, then by src.
+        uniform: [E] numbers in [0, 1): which of the sources that are left is drawn.
+    """
+    is_source = np.zeros(src.max() + 1, np.bool_)
+    is_source[src] = True
+    sources = np.flatnonzero(is_source)
+    position = np.cumsum(is_source) - 1
+    n = generated.sum()
+    target, source, negative = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    linked, at, begin = np.empty(len(sources), np.int64), 0, 0
+    while begin < len(src):
+        end, n_linked = begin, 0
+        while end < len(src) and dst[end] == dst[begin]:
+            if end == begin or src[end] != src[end - 1]:  # parallel edges lie side by side
+                linked[n_linked] = position[src[end]]
+                n_linked += 1
+            end += 1
+        left = len(sources) - n_linked
+        for e in range(begin, end):
+            if not generated[e] or left == 0:
+                continue
+            drawn = int(uniform[e] * left)
+            for k in range(n_linked):  # the drawn-th source that is not linked
+                if linked[k] > drawn:
+                    break
+                drawn += 1
+            target[at], source[at], negative[at] = dst[e], src[e], sources[drawn]
+            at += 1
+        begin = end
+    return target[:at].copy(), source[:at].copy(), negative[:at].copy()

@@ -1,0 +1,209 @@
+"""GraphSAGE without labels: nodes of the same random walks are alike, drawn nodes are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from GPT_GNN.batch.batch import Batch, make_batch
+from GPT_GNN.compiler import serial_kernel
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.model.gnn import GNN
+from GPT_GNN.model.heads import full_precision, unit
+from GPT_GNN.sampler.subgraph import Subgraph
+
+DISTORTION = 0.75  # negatives are drawn by degree to this power, as published
+
+
+@dataclass(frozen=True)
+class WalkBatch:
+    """A batch and the pairs that walks over it made. B targets, U contexts, M pairs, C negatives.
+
+    Attributes:
+        batch: nothing masked.
+        targets: [B] int64 node rows, where the walks start.
+        contexts: [U] int64 node rows, nodes that walks reach.
+        pair_target, pair_context: [M] int64, distinct pairs as positions in these two.
+        pair_count: [M] float32, how often walks made the pair.
+        negatives: [C] int64 node rows, as many of each type that walks reach.
+        negative_weight: [B, C] float32, how much each counts as a target's negative.
+    """
+
+    batch: Batch
+    targets: Tensor
+    contexts: Tensor
+    pair_target: Tensor
+    pair_context: Tensor
+    pair_count: Tensor
+    negatives: Tensor
+    negative_weight: Tensor
+
+
+class GraphSAGE(nn.Module):
+    """-log sigmoid(z_u . z_v) - Q E log sigmoid(-z_u . z_n), the mean over pairs (u, v) of walks.
+
+    u is a target, v a node of a walk from it, n is drawn by degree^0.75, z = h / |h|. Walks go over
+    the subgraph, from a node to any of its neighbours alike. Nothing is masked.
+
+    Args:
+        encoder: what is pre-trained; nothing else has parameters.
+        target: node type whose nodes walks start from.
+        walk_length: steps of a walk.
+        n_walks: walks from each target.
+        n_walk_negatives: Q.
+        view: the feature view to read.
+
+    Source: Hamilton et al., Inductive Representation Learning on Large Graphs (2017), equation 1;
+    50 walks of length 5, 20 negatives that a batch shares.
+    Differs: Q negatives are drawn for each node type, and a pair's negatives are of the type of v
+    (Dong et al., metapath2vec++), else types would be told apart, not nodes; nodes that walks from
+    u reach are no negatives of u; and the walks of a target stay within its batch's subgraph.
+    """
+
+    options = ("walk_length", "n_walks", "n_walk_negatives")
+
+    def __init__(
+        self,
+        encoder: GNN,
+        target: str,
+        walk_length: int = 5,
+        n_walks: int = 50,
+        n_walk_negatives: int = 20,
+        view: str = "pretrain",
+    ) -> None:
+        super().__init__()
+        self.encoder, self.target, self.view = encoder, target, view
+        self.walk_length, self.n_walks = walk_length, n_walks
+        self.n_walk_negatives = n_walk_negatives
+
+    @classmethod
+    def build(cls, encoder: GNN, graph: HeteroGraph, dataset: Any, **options: Any) -> GraphSAGE:
+        """For a dataset's target type."""
+        return cls(encoder, dataset.target, **options)
+
+    def transform(
+        self, graph: HeteroGraph, subgraph: Subgraph, rng: np.random.Generator
+    ) -> WalkBatch:
+        """Walk over a subgraph and draw negatives."""
+        t = graph.schema.node_type_id(self.target)
+        batch = make_batch(graph, subgraph, self.view)
+        offsets = np.array(batch.graph.node_offsets)
+        targets = np.arange(subgraph.num_seeds[t]) + offsets[t]
+        indptr, neighbours = _neighbours(batch)
+        uniform = rng.random((len(targets), self.n_walks, self.walk_length))
+        start, node = _walk(indptr, neighbours, targets, uniform)
+        pair, count = np.unique(start * offsets[-1] + node, return_counts=True)
+        start, node = np.divmod(pair, offsets[-1])
+        contexts, context = np.unique(node, return_inverse=True)
+        negatives = draw_negatives(np.diff(indptr), offsets, contexts, self.n_walk_negatives, rng)
+        weight = negative_weights(
+            len(targets), offsets, start, node, count, negatives, self.n_walk_negatives
+        )
+        arrays = {
+            "targets": targets,
+            "contexts": contexts,
+            "pair_target": start,
+            "pair_context": context,
+            "pair_count": count.astype(np.float32),
+            "negatives": negatives,
+            "negative_weight": weight,
+        }
+        return WalkBatch(batch, **{k: torch.from_numpy(v) for k, v in arrays.items()})
+
+    def forward(self, data: WalkBatch) -> dict[str, Tensor]:
+        """``loss``, the mean over pairs; 0 where no target has a neighbour."""
+        h = self.encoder(data.batch)
+        with full_precision(h):
+            z = unit(h[data.targets])
+            scores = (z @ unit(h[data.contexts]).T)[data.pair_target, data.pair_context]
+            pairs = (data.pair_count * F.softplus(-scores)).sum()
+            drawn = F.softplus(z @ unit(h[data.negatives]).T)
+            loss = pairs + (data.negative_weight * drawn).sum()
+        return {"loss": loss / data.pair_count.sum().clamp(min=1)}
+
+    def start_epoch(self, epoch: int, n_epoch: int) -> None:
+        """Nothing grows."""
+
+
+def _neighbours(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+    """Every node's neighbours of all types but itself, as CSR: each link is there in both ways."""
+    src, dst = batch.graph.src.numpy(), batch.graph.dst.numpy()
+    src, dst = src[src != dst], dst[src != dst]
+    degrees = np.bincount(dst, minlength=batch.graph.num_nodes)
+    return np.concatenate([[0], np.cumsum(degrees)]), src[np.argsort(dst, kind="stable")]
+
+
+@serial_kernel
+def _walk(indptr, neighbours, targets, uniform):  # type: ignore[no-untyped-def]
+    """Walks from each target: pairs of its position and a node that is not itself, repeated.
+
+    Args:
+        uniform: [B, walks, steps] numbers in [0, 1): which neighbour each step goes to.
+    """
+    start, node = np.empty(uniform.size, np.int64), np.empty(uniform.size, np.int64)
+    n = 0
+    for i in range(len(targets)):
+        for walk in range(uniform.shape[1]):
+            at = targets[i]
+            for step in range(uniform.shape[2]):
+                degree = indptr[at + 1] - indptr[at]
+                if degree == 0:
+                    break  # only a target without neighbours: else there is the way back
+                at = neighbours[indptr[at] + int(uniform[i, walk, step] * degree)]
+                if at != targets[i]:
+                    start[n], node[n] = i, at
+                    n += 1
+    return start[:n].copy(), node[:n].copy()
+
+
+def draw_negatives(
+    degrees: np.ndarray,
+    offsets: np.ndarray,
+    contexts: np.ndarray,
+    number: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """``number`` nodes of each type among the contexts, with replacement, by degree^0.75."""
+    drawn = []
+    for a, b in zip(offsets, offsets[1:], strict=False):
+        if ((contexts >= a) & (contexts < b)).any():
+            weight = degrees[a:b] ** DISTORTION
+            drawn.append(a + rng.choice(b - a, number, p=weight / weight.sum()))
+    return np.concatenate([*drawn, np.empty(0, dtype=np.int64)])
+
+
+def negative_weights(
+    n_targets: int,
+    offsets: np.ndarray,
+    start: np.ndarray,
+    node: np.ndarray,
+    count: np.ndarray,
+    negatives: np.ndarray,
+    number: int,
+) -> np.ndarray:
+    """What a drawn node counts in the loss of a target: [B, C] float32.
+
+    A target's pairs with nodes of one type share ``number`` negatives each, spread evenly over the
+    drawn nodes of the type that no walk from it reached.
+
+    Args:
+        start, node, count: [M] distinct pairs (position of the target, node row) and how often.
+        negatives: [C] node rows, grouped by type.
+    """
+    n_types = len(offsets) - 1
+    type_of = np.searchsorted(offsets, negatives, side="right") - 1  # [C]
+    pairs = np.zeros((n_targets, n_types))
+    np.add.at(pairs, (start, np.searchsorted(offsets, node, side="right") - 1), count)
+    reached = np.zeros((n_targets, offsets[-1]), dtype=np.bool_)
+    reached[start, node] = True
+    free = ~reached[:, negatives]
+    own = np.arange(n_targets)[:, None]
+    left = np.zeros((n_targets, n_types))
+    np.add.at(left, (own, type_of[None]), free)
+    share = number * pairs / np.maximum(left, 1)
+    return (share[:, type_of] * free).astype(np.float32)

@@ -1,0 +1,93 @@
+"""Graph Infomax: tell true nodes from corrupted ones by a summary of the batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from GPT_GNN.batch.batch import Batch, make_batch
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.model.gnn import GNN
+from GPT_GNN.model.heads import full_precision
+from GPT_GNN.sampler.subgraph import Subgraph
+
+
+@dataclass(frozen=True)
+class InfomaxBatch:
+    """A batch and how its corruption shuffles it. B targets.
+
+    Attributes:
+        batch: nothing masked.
+        order: per node type, [N_t] int64: whose features each node has in the corrupted batch.
+        targets: [B] int64 node rows.
+    """
+
+    batch: Batch
+    order: list[Tensor]
+    targets: Tensor
+
+
+class Infomax(nn.Module):
+    """Mutual information between nodes and their batch.
+
+    summary = sigmoid(mean of h over targets); D(h) = h^T W summary; binary cross-entropy of D on
+    the targets of the batch (true) and of its corruption (false), in which the nodes of each type
+    have one another's features and all links stay.
+
+    Args:
+        encoder: what is pre-trained.
+        target: node type whose nodes are told apart.
+        view: the feature view to read.
+
+    Source: Velickovic et al., Deep Graph Infomax (2019), equation 1 and section 4.2 on large
+    graphs: a batch's samples are corrupted and summarised together; Ren et al., Heterogeneous Deep
+    Graph Infomax (2019).
+    Differs: features are shuffled within node types, which differ in width.
+
+    Raises:
+        ValueError: no node type has features, so that there is nothing to shuffle.
+    """
+
+    options = ()
+
+    def __init__(self, encoder: GNN, target: str, view: str = "pretrain") -> None:
+        super().__init__()
+        if not any(encoder.feature_dims.values()):
+            raise ValueError(
+                f"infomax shuffles features, but no node type has any: {encoder.feature_dims}"
+            )
+        self.encoder, self.target, self.view = encoder, target, view
+        self.discriminator = nn.Linear(encoder.n_hid, encoder.n_hid, bias=False)
+
+    @classmethod
+    def build(cls, encoder: GNN, graph: HeteroGraph, dataset: Any) -> Infomax:
+        """For a dataset's target type."""
+        return cls(encoder, dataset.target)
+
+    def transform(
+        self, graph: HeteroGraph, subgraph: Subgraph, rng: np.random.Generator
+    ) -> InfomaxBatch:
+        """Draw the corruption of a subgraph."""
+        t = graph.schema.node_type_id(self.target)
+        batch = make_batch(graph, subgraph, self.view)
+        order = [torch.from_numpy(rng.permutation(len(ids))) for ids in subgraph.node_ids]
+        targets = torch.arange(subgraph.num_seeds[t]) + batch.graph.node_offsets[t]
+        return InfomaxBatch(batch, order, targets)
+
+    def forward(self, data: InfomaxBatch) -> dict[str, Tensor]:
+        """``loss`` of a batch; two passes of the encoder."""
+        true = self.encoder(data.batch)[data.targets]
+        shuffled = tuple(x[rows] for x, rows in zip(data.batch.x, data.order, strict=True))
+        false = self.encoder(Batch(shuffled, data.batch.graph))[data.targets]
+        with full_precision(true):
+            direction = self.discriminator(torch.sigmoid(true.mean(0)))  # [D]
+            loss = F.softplus(-true @ direction).mean() + F.softplus(false @ direction).mean()
+        return {"loss": loss / 2}
+
+    def start_epoch(self, epoch: int, n_epoch: int) -> None:
+        """Nothing grows."""
