@@ -1,0 +1,37 @@
+"""Sampled subgraphs and encoders for the tests of objectives."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from GPT_GNN.rng import derive
+from GPT_GNN.sampler.hgsampling import HGSampler
+
+
+def sample(graph, target, ids, seed=0, depth=2, width=20, time=2011):
+    """A subgraph around some nodes of a type."""
+    when = np.full(len(ids), time, dtype=np.int32) if any(graph.schema.timed) else None
+    seeds = {target: (np.asarray(ids), when)}
+    return HGSampler(graph, depth, width).sample(seeds, time, None, derive(seed, "sample"))
+
+
+class Given(nn.Module):
+    """In an encoder's place: embeddings of every node, whatever the batch."""
+
+    def __init__(self, rows, n_hid=6):
+        super().__init__()
+        self.h = nn.Parameter(torch.randn(rows, n_hid, dtype=torch.float64))
+
+    def forward(self, batch):
+        assert batch.graph.num_nodes == len(self.h)
+        return self.h
+
+
+def edges_of(batch, relation):
+    """(source row, target row) of one relation's edges in a batch."""
+    graph = batch.graph
+    rows = torch.arange(*graph.relation_rows[relation : relation + 2])
+    part = torch.isin(graph.row_of_edge, rows)
+    return list(zip(graph.src[part].tolist(), graph.dst[part].tolist(), strict=True))

@@ -1,0 +1,82 @@
+"""The losses of the other objectives, one pair at a time, as their papers write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+Pair = tuple[int, int]  # (target row, other row)
+
+
+def log_sigmoid(x: Tensor) -> Tensor:
+    return torch.log(1 / (1 + torch.exp(-x)))
+
+
+def gae_loss(
+    h: Tensor, relations: Sequence[tuple[Tensor, Sequence[Pair], Sequence[Pair]]]
+) -> Tensor:
+    """Mean over relations of the mean cross-entropy of pairs.
+
+    Args:
+        relations: W of the score [D, D] (it acts on the target), linked pairs, pairs that are not.
+    """
+    means = []
+    for weight, linked, unlinked in relations:
+        losses = []
+        for sign, pairs in ((1, linked), (-1, unlinked)):
+            for t, s in pairs:
+                score = h[s] @ (weight @ h[t]) / len(h[t]) ** 0.5
+                losses.append(-log_sigmoid(sign * score))
+        means.append(torch.stack(losses).mean())
+    return torch.stack(means).mean()
+
+
+def random_walks(neighbours: dict[int, list[int]], start: int, draws: Sequence) -> list[Pair]:
+    """Pairs of a start and the nodes of its walks, itself left out; ``draws`` are in [0, 1)."""
+    pairs = []
+    for walk in draws:
+        at = start
+        for draw in walk:
+            if not neighbours.get(at):
+                break
+            at = neighbours[at][int(draw * len(neighbours[at]))]
+            if at != start:
+                pairs.append((start, at))
+    return pairs
+
+
+def graphsage_loss(
+    h: Tensor, pairs: Sequence[Pair], negatives: Sequence[int], kind: Sequence[int], q: int
+) -> Tensor:
+    """Equation 1 of the paper, mean over pairs.
+
+    Args:
+        pairs: of walks, as often as they occur.
+        negatives: drawn rows; those of the type of a pair's second node count, unless a walk from
+            its first node reached them.
+        kind: the type of each row.
+    """
+    z = [row / row.norm() for row in h]
+    losses = []
+    for u, v in pairs:
+        loss = -log_sigmoid(z[u] @ z[v])
+        mine = [n for n in negatives if kind[n] == kind[v] and (u, n) not in set(pairs)]
+        if mine:
+            loss = loss - q * torch.stack([log_sigmoid(-(z[u] @ z[n])) for n in mine]).mean()
+        losses.append(loss)
+    return torch.stack(losses).mean()
+
+
+def infomax_loss(true: Tensor, false: Tensor, weight: Tensor) -> Tensor:
+    """Equation 1 of the paper, its sign turned.
+
+    Args:
+        true, false: [B, D] targets of a batch and of its corruption.
+        weight: W of D(h, s) = h^T W s.
+    """
+    summary = 1 / (1 + torch.exp(-sum(true) / len(true)))
+    losses = [-log_sigmoid(h @ weight @ summary) for h in true]
+    losses += [-torch.log(1 - 1 / (1 + torch.exp(-(h @ weight @ summary)))) for h in false]
+    return torch.stack(losses).mean()

@@ -1,0 +1,148 @@
+"""Every objective as a run: with every layer, again, interrupted, and what its file says."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from GPT_GNN.config import (
+    EncoderConfig,
+    GPTConfig,
+    ObjectiveConfig,
+    OptimConfig,
+    PretrainRunConfig,
+    SamplerConfig,
+)
+from GPT_GNN.conv import CONVS
+from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
+from GPT_GNN.train.pretrain import pretrain
+from GPT_GNN.train.runtime import Interrupted
+from GPT_GNN.train.start import (
+    new_encoder,
+    new_objective,
+    pretrained_encoder,
+    pretrained_gpt_gnn,
+)
+from GPT_GNN.train.trained import open_encoder
+
+SAMPLER = SamplerConfig(sample_depth=2, sample_width=8, batch_size=64, n_pool=0)
+TRAINED = [name for name in OBJECTIVES if name != "none"]
+
+
+def run(toy, file, objective, conv_name="hgt", n_epoch=1, resume=False, seed=0):
+    """Pre-train for some steps; the lines of its log."""
+    encoder = EncoderConfig(conv_name=conv_name, n_hid=8, n_heads=2, n_layers=1)
+    method, gpt = ObjectiveConfig(objective), GPTConfig(queue_size=8)
+    model = new_objective(new_encoder(toy, encoder, seed), toy, OAG, method, gpt, seed)
+    config = {"encoder": vars(encoder), "objective": vars(method), "gpt": vars(gpt)}
+    place = PretrainRunConfig(str(file), seed=seed, cuda=-1, resume=resume)
+    optim = OptimConfig(n_epoch=n_epoch, n_batch=2)
+    pretrain(model, toy, OAG, SAMPLER, optim, place, config)
+    lines = file.with_name(file.name + ".run") / "metrics.jsonl"
+    return [json.loads(line) for line in lines.read_text().splitlines()]
+
+
+def same_state(a, b):
+    a, b = a.state_dict(), b.state_dict()
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("conv_name", CONVS)
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_with_every_layer(toy, tmp_path, objective, conv_name):
+    lines = run(toy, tmp_path / "model.pt", objective, conv_name)
+    config = EncoderConfig(conv_name=conv_name, n_hid=8, n_heads=2, n_layers=1)
+    encoder = pretrained_encoder(toy, config, tmp_path / "model.pt")
+    assert same_state(encoder, new_encoder(toy, config, 0)) == (objective == "none")
+    steps = [line for line in lines if line["split"] == "train"]
+    assert len(steps) == (0 if objective == "none" else 6)
+    assert all(math.isfinite(line["loss"]) for line in lines)
+
+
+@pytest.mark.parametrize("objective", ["gae", "graphsage", "infomax"])
+def test_a_run_repeats_and_another_seed_differs(toy, tmp_path, objective):
+    first = run(toy, tmp_path / "a.pt", objective)
+    assert run(toy, tmp_path / "b.pt", objective) == first
+    assert run(toy, tmp_path / "c.pt", objective, seed=1) != first
+
+
+@pytest.mark.parametrize("objective", ["gae", "graphsage"])
+def test_resumed_is_uninterrupted(toy, tmp_path, objective, monkeypatch):
+    whole = run(toy, tmp_path / "whole.pt", objective, n_epoch=3)
+    sample, calls = HGSampler.sample, []
+
+    def fail(self, *args):
+        calls.append(1)
+        if len(calls) == 9:  # one of validation, then seven steps
+            raise Interrupted
+        return sample(self, *args)
+
+    monkeypatch.setattr(HGSampler, "sample", fail)
+    with pytest.raises(Interrupted):
+        run(toy, tmp_path / "part.pt", objective, n_epoch=3)
+    monkeypatch.setattr(HGSampler, "sample", sample)
+    done = load_checkpoint(tmp_path / "part.pt.run" / "checkpoint.pt", "pretrain")["step"]
+    assert done == 6
+    assert run(toy, tmp_path / "part.pt", objective, n_epoch=3, resume=True) == whole
+    a, b = (load_checkpoint(tmp_path / f"{name}.pt", "pretrain") for name in ("whole", "part"))
+    assert all(torch.equal(a["model"][name], b["model"][name]) for name in a["model"])
+
+
+# The first five losses; a change says that an objective or what it draws has changed.
+GOLDEN = {
+    "gpt_gnn": [2.23516, 2.45225, 2.49659, 2.34113, 2.47867],
+    "gae": [0.69233, 0.69434, 0.69440, 0.69382, 0.69326],
+    "graphsage": [16.93975, 16.77483, 16.47987, 16.48083, 16.16953],
+    "infomax": [0.69710, 0.69926, 0.69753, 0.69245, 0.69262],
+}
+
+
+@pytest.mark.parametrize("objective", TRAINED)
+def test_golden_losses(toy, tmp_path, objective):
+    lines = run(toy, tmp_path / "model.pt", objective, n_epoch=2)
+    losses = [line["loss"] for line in lines if line["split"] == "train"][:5]
+    np.testing.assert_allclose(losses, GOLDEN[objective], rtol=1e-4)
+
+
+def test_an_unknown_objective(toy):
+    with pytest.raises(ValueError, match=r"unknown objective 'gan'; available: \['gae', 'gpt_gnn"):
+        run(toy, None, "gan")
+
+
+@pytest.mark.parametrize("objective", [name for name in OBJECTIVES if name != "gpt_gnn"])
+def test_the_file_says_the_objective(toy, tmp_path, objective):
+    path = tmp_path / "model.pt"
+    run(toy, path, objective)
+    record = load_checkpoint(path, "pretrain")
+    assert record["config"]["objective"]["objective"] == objective
+    told = json.loads((tmp_path / "model.pt.run" / "config.json").read_text())
+    assert told["objective"]["objective"] == objective and told["graph"]
+    assert open_encoder(path, toy).n_hid == 8
+    with pytest.raises(CheckpointError, match=f"pre-trained with objective '{objective}'"):
+        pretrained_gpt_gnn(toy, OAG, path)
+
+
+def test_none_is_fine_tuning_from_scratch(toy, tmp_path):
+    config = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)
+    run(toy, tmp_path / "model.pt", "none", seed=5)
+    written = pretrained_encoder(toy, config, tmp_path / "model.pt")
+    assert same_state(written, new_encoder(toy, config, 5))
+    assert load_checkpoint(tmp_path / "model.pt", "pretrain")["step"] == 0
+
+
+def test_only_what_an_objective_reads_reaches_it(toy):
+    encoder = new_encoder(toy, EncoderConfig(n_hid=8, n_heads=2, n_layers=1), 0)
+    method = ObjectiveConfig("graphsage", walk_length=2, n_walks=3, n_walk_negatives=4)
+    sage = new_objective(encoder, toy, OAG, method, GPTConfig("text"), 0)
+    assert (sage.walk_length, sage.n_walks, sage.n_walk_negatives) == (2, 3, 4)
+    gpt = GPTConfig(mask_ratio=0.3)
+    gae = new_objective(encoder, toy, OAG, ObjectiveConfig("gae"), gpt, 0)
+    assert gae.mask_ratio == 0.3 and gae.rel_stop_list == tuple(OAG.rel_stop_list)
+    assert len(gae.relations) < len(toy.schema.edge_types_into("paper"))
