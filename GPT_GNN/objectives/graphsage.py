@@ -14,7 +14,7 @@ from GPT_GNN.batch.batch import Batch, make_batch
 from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
-from GPT_GNN.model.heads import full_precision, unit
+from GPT_GNN.model.heads import TEMPERATURE, full_precision, unit
 from GPT_GNN.sampler.subgraph import Subgraph
 
 DISTORTION = 0.75  # negatives are drawn by degree to this power, as published
@@ -45,10 +45,10 @@ class WalkBatch:
 
 
 class GraphSAGE(nn.Module):
-    """-log sigmoid(z_u . z_v) - Q E log sigmoid(-z_u . z_n), the mean over pairs (u, v) of walks.
+    """-log sigmoid(s(u, v)) - Q E log sigmoid(-s(u, n)), the mean over pairs (u, v) of walks.
 
-    u is a target, v a node of a walk from it, n is drawn by degree^0.75, z = h / |h|. Walks go over
-    the subgraph, from a node to any of its neighbours alike. Nothing is masked.
+    u is a target, v a node of a walk from it, n is drawn by degree^0.75, s = cos(h, h) / 0.1. Walks
+    go over the subgraph, from a node to any of its neighbours alike. Nothing is masked.
 
     Args:
         encoder: what is pre-trained; nothing else has parameters.
@@ -60,9 +60,11 @@ class GraphSAGE(nn.Module):
 
     Source: Hamilton et al., Inductive Representation Learning on Large Graphs (2017), equation 1;
     50 walks of length 5, 20 negatives that a batch shares.
-    Differs: Q negatives are drawn for each node type, and a pair's negatives are of the type of v
-    (Dong et al., metapath2vec++), else types would be told apart, not nodes; nodes that walks from
-    u reach are no negatives of u; and the walks of a target stay within its batch's subgraph.
+    Differs: the cosine is divided by 0.1, as every other one here: within [-1, 1] it cannot tell
+    pairs from Q negatives, and all embeddings are merely driven apart. Q negatives are drawn for
+    each node type, and a pair's are of the type of v (Dong et al., metapath2vec++), else types
+    would be told apart, not nodes. Nodes that walks from u reach are no negatives of u. The walks
+    stay within the batch's subgraph.
     """
 
     options = ("walk_length", "n_walks", "n_walk_negatives")
@@ -119,7 +121,7 @@ class GraphSAGE(nn.Module):
         """``loss``, the mean over pairs; 0 where no target has a neighbour."""
         h = self.encoder(data.batch)
         with full_precision(h):
-            z = unit(h[data.targets])
+            z = unit(h[data.targets]) / TEMPERATURE
             scores = (z @ unit(h[data.contexts]).T)[data.pair_target, data.pair_context]
             pairs = (data.pair_count * F.softplus(-scores)).sum()
             drawn = F.softplus(z @ unit(h[data.negatives]).T)

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from tests.oracle.edge_scorer import TEMPERATURE
+from tests.oracle.link_loss import Score
+
 Pair = tuple[int, int]  # (target row, other row)
 
 
@@ -15,20 +18,17 @@ def log_sigmoid(x: Tensor) -> Tensor:
 
 
 def gae_loss(
-    h: Tensor, relations: Sequence[tuple[Tensor, Sequence[Pair], Sequence[Pair]]]
+    h: Tensor, relations: Sequence[tuple[Score, Sequence[Pair], Sequence[Pair]]]
 ) -> Tensor:
     """Mean over relations of the mean cross-entropy of pairs.
 
     Args:
-        relations: W of the score [D, D] (it acts on the target), linked pairs, pairs that are not.
+        relations: score of two embeddings, linked pairs, pairs that are not linked.
     """
     means = []
-    for weight, linked, unlinked in relations:
-        losses = []
-        for sign, pairs in ((1, linked), (-1, unlinked)):
-            for t, s in pairs:
-                score = h[s] @ (weight @ h[t]) / len(h[t]) ** 0.5
-                losses.append(-log_sigmoid(sign * score))
+    for score, linked, unlinked in relations:
+        losses = [-log_sigmoid(score(h[t], h[s])) for t, s in linked]
+        losses += [-log_sigmoid(-score(h[t], h[s])) for t, s in unlinked]
         means.append(torch.stack(losses).mean())
     return torch.stack(means).mean()
 
@@ -50,7 +50,7 @@ def random_walks(neighbours: dict[int, list[int]], start: int, draws: Sequence) 
 def graphsage_loss(
     h: Tensor, pairs: Sequence[Pair], negatives: Sequence[int], kind: Sequence[int], q: int
 ) -> Tensor:
-    """Equation 1 of the paper, mean over pairs.
+    """Equation 1 of the paper, of cosines / 0.1; mean over pairs.
 
     Args:
         pairs: of walks, as often as they occur.
@@ -61,10 +61,13 @@ def graphsage_loss(
     z = [row / row.norm() for row in h]
     losses = []
     for u, v in pairs:
-        loss = -log_sigmoid(z[u] @ z[v])
+        loss = -log_sigmoid(z[u] @ z[v] / TEMPERATURE)
         mine = [n for n in negatives if kind[n] == kind[v] and (u, n) not in set(pairs)]
         if mine:
-            loss = loss - q * torch.stack([log_sigmoid(-(z[u] @ z[n])) for n in mine]).mean()
+            loss = (
+                loss
+                - q * torch.stack([log_sigmoid(-(z[u] @ z[n]) / TEMPERATURE) for n in mine]).mean()
+            )
         losses.append(loss)
     return torch.stack(losses).mean()
 
