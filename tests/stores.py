@@ -56,8 +56,12 @@ def pages(path: Path) -> HeteroGraph:
     return write_graph(path, {"page": nodes}, {("page", "link", "page"): link})
 
 
-def ratings(path: Path) -> HeteroGraph:
-    """Users rate songs in the years 1 to 10; songs have the year they came out, users none."""
+def ratings(path: Path, task: GraphFacts | None = None, until: int = 10) -> HeteroGraph:
+    """Users rate songs in the years 1 to 10; songs have the year they came out, users none.
+
+    Args:
+        until: the last year of which there are ratings.
+    """
     rng = np.random.default_rng(2)
     out = np.sort(rng.integers(1, 9, 50)).astype(np.int32)
     user, song = np.unique(rng.integers(0, [30, 50], (260, 2)), axis=0).T
@@ -68,5 +72,6 @@ def ratings(path: Path) -> HeteroGraph:
         "user": NodeArrays(30, {"x": rng.normal(size=(30, 2))}, {"age": rng.integers(0, 3, 30)}),
     }
     year = rng.integers(out[song], 11).astype(np.int32)
-    edges = {("user", "rates", "song"): EdgeArrays(user, song, year)}
-    return write_graph(path, nodes, edges, times_declared=True)
+    kept = year <= until
+    edges = {("user", "rates", "song"): EdgeArrays(user[kept], song[kept], year[kept])}
+    return write_graph(path, nodes, edges, task, times_declared=True)

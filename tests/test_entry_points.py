@@ -15,8 +15,9 @@ import torch
 
 from GPT_GNN.batch.mask import mask_links
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import resolve_facts
-from GPT_GNN.graph.split import RandomSplit
+from GPT_GNN.graph.split import RandomSplit, TimeSplit
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks.links import TEST, VALID, divide_links
@@ -344,6 +345,20 @@ def test_no_warning_where_the_years_divide(store, run):
         assert FRESH not in run("finetune", task, relation, "--split time:5,7,8")
     out = run("finetune", task, "rates --split time:2,4,8 --task_name early")
     assert f"{FRESH} user:rates:song" in out and "and --split time:2,4,8" in out
+
+
+def test_nodes_without_times_pretrain_on_the_stores_years(tmp_path, run):
+    """Without the ratings of later years, the same model."""
+    task = GraphFacts("song", split=TimeSplit(5, 7, 8))
+    models = []
+    for until in (10, 5):
+        stores.ratings(tmp_path / f"{until}", task, until)
+        file = tmp_path / f"{until}.pt"
+        flags = f"--data_dir {tmp_path / str(until)} --pretrain_model_dir {file}"
+        out = run("pretrain", flags, "--target_type user")
+        assert "seed 0, pretrain_until 5) [store]" in out
+        models.append(load_checkpoint(file, "pretrain")["model"])
+    assert all(torch.equal(models[0][key], models[1][key]) for key in models[0])
 
 
 def drop_links(graph, path, edge_type, source, target):
