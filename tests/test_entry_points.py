@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from GPT_GNN.batch.mask import mask_links
+from GPT_GNN.graph.append import append_arrays
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import resolve_facts
@@ -336,6 +337,19 @@ def test_a_warning_where_pretraining_has_seen_what_is_asked(store, run, task, hi
     other = "--split random:0.5,0.1,0.2,0.2"
     line = warned(f"--use_pretrain --pretrain_model_dir hidden.pt {other}")
     assert line.endswith(f"{flag} and {other}")
+
+
+def test_no_warning_where_nodes_were_appended_since(tmp_path, run):
+    task = GraphFacts("film", split=RandomSplit((0.4, 0.2, 0.2, 0.2), seed=5))
+    films = stores.films(tmp_path / "films", task)
+    hide = "--hide_links in --hide_classes made"
+    run("pretrain", f"--data_dir {films.path} {hide}")
+    features = {part: np.zeros((1, width)) for part, width in (("plot", 5), ("cast", 3))}
+    more = {"film": NodeArrays(1, features, {"genres": np.zeros((1, 3), dtype=np.uint8)})}
+    new = append_arrays(films, tmp_path / "new", more, {CASTING: EdgeArrays(np.r_[0], np.r_[60])})
+    for task_flags in ("link --relation has", "class_node --relation made"):
+        flags = f"--data_dir {new.path} --use_pretrain --task {task_flags}"
+        assert FRESH not in run("finetune", flags)
 
 
 def test_no_warning_where_the_years_divide(store, run):

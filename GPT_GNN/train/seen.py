@@ -7,8 +7,9 @@ from typing import Any
 from tqdm import tqdm
 
 from GPT_GNN.config import FinetuneRunConfig
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import FLAG, ResolvedFacts
-from GPT_GNN.graph.split import Split, split_from_dict, split_to_dict
+from GPT_GNN.graph.split import LINK_SPLIT, Split, split_from_dict, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType
 from GPT_GNN.tasks.link_ranking import LinkRanking
@@ -73,10 +74,7 @@ def _seen_classes(
     if _ends_before(split, facts):
         return []
     hidden: list[EdgeType] = []
-    if facts and (facts["target"], _division(split_from_dict(facts["split"]))) == (
-        task.target,
-        _division(split),
-    ):
+    if facts.get("target") == task.target and _same_nodes(graph, split, facts):
         named = filter(None, facts.get("hide_classes", "").split(","))
         hidden = [edge_type for name in named for edge_type in graph.schema.named(name)]
     return [edge_type for edge_type in task.relations if edge_type not in hidden]
@@ -89,5 +87,15 @@ def _ends_before(split: Split, facts: dict[str, Any]) -> bool:
     return split_from_dict(facts["split"]).time_max("pretrain") <= split.time_max("train")
 
 
-def _division(split: Split) -> dict[str, Any]:
+def _same_nodes(graph: HeteroGraph, split: Split, facts: dict[str, Any]) -> bool:
+    """Whether pre-training held out the nodes that a split validates and tests with."""
+    divisions = [split_to_dict(split)]
+    stored = GraphFacts.stored(graph)
+    if LINK_SPLIT in graph.facts and stored is not None and stored.split == split:
+        divisions.append(graph.facts[LINK_SPLIT])  # the column is this one, written down
+    ours = [_without_pretraining(split_from_dict(record)) for record in divisions]
+    return _without_pretraining(split_from_dict(facts["split"])) in ours
+
+
+def _without_pretraining(split: Split) -> dict[str, Any]:
     return {k: v for k, v in split_to_dict(split).items() if k not in _ONLY_PRETRAINING}
