@@ -91,6 +91,8 @@ def write_graph(
         {edge_type: (e.src, e.dst) for edge_type, e in edges.items()},
         {edge_type: e.inverse for edge_type, e in edges.items() if e.inverse},
     )
+    if task:
+        _check_stop_list(task, inverse)
     timed = {edge_type: with_times(nodes, edge_type, e) for edge_type, e in edges.items()}
     for edge_type, e in edges.items():
         twin = edges.get((edge_type[2], inverse[edge_type], edge_type[0]))
@@ -206,6 +208,18 @@ def _without_those_of(edges: EdgeArrays, twin: EdgeArrays) -> EdgeArrays:
     if time is None and not kept.any():
         time = np.empty(0, dtype=np.int32)
     return EdgeArrays(edges.src[kept], edges.dst[kept], time, edges.inverse, edges.multigraph)
+
+
+def _check_stop_list(task: GraphFacts, inverse: Mapping[EdgeType, str]) -> None:
+    """Raise ValueError for a name that is no relation into the target."""
+    all_types = [*inverse, *((t, name, s) for (s, _, t), name in inverse.items())]
+    into = {e for e in all_types if e[2] == task.target}
+    unknown = set(task.rel_stop_list) - {e[1] for e in into} - {":".join(e) for e in into}
+    if unknown:
+        raise ValueError(
+            f"rel_stop_list: expected relations into {task.target!r}, got {sorted(unknown)[0]!r}; "
+            f"available: {sorted(':'.join(e) for e in into)}"
+        )
 
 
 def _write_nodes(builder: GraphBuilder, node_type: str, arrays: NodeArrays) -> None:

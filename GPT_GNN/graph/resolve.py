@@ -211,18 +211,17 @@ def _divides(
 
 
 def _stored_relations(graph: HeteroGraph, own: GraphFacts) -> tuple[str, ...]:
-    """The same of a store's own list."""
-    try:
-        return _relations(graph, own.target, own.rel_stop_list, "rel_stop_list")
-    except ValueError as error:
-        raise ValueError(
-            f"{graph.path}: what it says of itself: {error}; give --rel_stop_list, e.g. {NONE}"
-        ) from error
+    """The same of a store's own list, less the relations of its data set that it lacks."""
+    schema = graph.schema
+    here = [
+        name
+        for name in own.rel_stop_list
+        if any(schema.is_named(i, (name,)) for i in schema.edge_types_into(own.target))
+    ]
+    return _relations(graph, own.target, here)
 
 
-def _relations(
-    graph: HeteroGraph, target: str, names: Sequence[str], said: str = "--rel_stop_list"
-) -> tuple[str, ...]:
+def _relations(graph: HeteroGraph, target: str, names: Sequence[str]) -> tuple[str, ...]:
     """The names of a list, each checked to mean a relation into the target, and their inverses.
 
     A link is masked in both directions: where both are into the target, one that is never masked
@@ -234,7 +233,7 @@ def _relations(
         if not found:
             into = [":".join(graph.edge_types[i]) for i in graph.schema.edge_types_into(target)]
             raise ValueError(
-                f"{said} {name}: expected a relation into {target!r}; available: {into}"
+                f"--rel_stop_list {name}: expected a relation into {target!r}; available: {into}"
             )
         inverses = [graph.schema.inverse_of(edge_type) for edge_type in found]
         kept += [
