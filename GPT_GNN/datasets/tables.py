@@ -26,6 +26,7 @@ from GPT_GNN.datasets.table_reader import TableReader
 from GPT_GNN.datasets.table_split import target_split
 from GPT_GNN.graph.arrays import NodeArrays, known_nodes, write_graph
 from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.split import LINK_SPLIT, RandomSplit, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
 
 
@@ -83,6 +84,9 @@ def build_from_tables(
         label=description.label,
     )
     facts = {"dataset": "tables", "description": dict(description.record), **fitted_facts(fitted)}
+    if description.split.by == "random":  # its nodes have a column; links are divided alike
+        drawn = RandomSplit(description.split.fractions, description.split.seed)
+        facts[LINK_SPLIT] = split_to_dict(drawn)
     declared = description.time is not None
     return write_graph(
         path, nodes, edges, task, facts, declared, extend=partial(add_fitted, fitted=fitted)

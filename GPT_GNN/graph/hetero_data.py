@@ -1,4 +1,4 @@
-"""PyG's ``HeteroData`` and ``Data`` to a store, and a store to a ``HeteroData``."""
+"""PyG's ``HeteroData`` and ``Data`` to a store; :mod:`.to_hetero_data` is the way back."""
 
 from __future__ import annotations
 
@@ -11,25 +11,23 @@ import torch
 from torch_geometric.data import Data, HeteroData
 from tqdm import tqdm
 
-from GPT_GNN.encoders.text import sample_to_fit, text_encoder, tokenise
 from GPT_GNN.graph.arrays import (
     EdgeArrays,
     NodeArrays,
     check_ids,
     known_nodes,
     split_numbers,
-    with_times,
     write_graph,
 )
+from GPT_GNN.graph.derived import degree_features, identity_features, text_features_of
 from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.graph.split import ALL, SPLITS, ColumnSplit, RandomSplit, Split, TimeSplit
+from GPT_GNN.graph.split import ALL, ColumnSplit, RandomSplit, Split, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.graph.times import TimeBins
 from GPT_GNN.rng import derive
 from GPT_GNN.schema import EdgeType
 
 NODE, LINK = "node", "to"  # the types of a graph that has one of each
-IDENTITY_DIM = 128
 VALID_SHARE = 0.2  # of the training nodes, where nothing says which validate; HGB's share
 MASKS = {
     "pretrain": "pretrain_mask",
@@ -124,7 +122,7 @@ def from_hetero_data(
         if node_type not in nodes:
             raise ValueError(f"text: no node type {node_type!r}; available: {list(nodes)}")
         nodes[node_type].columns["text"] = values
-        nodes[node_type].features["text"] = _text_features(
+        nodes[node_type].features["text"] = text_features_of(
             values, known_nodes(nodes[node_type], split), text_features, text_dim, seed
         )
     for edge_type, arrays in edges.items():
@@ -132,9 +130,11 @@ def from_hetero_data(
     _check_known("degrees or identities", {*degrees, *identities}, nodes)
     for node_type in identities:
         n = nodes[node_type].num_nodes
-        nodes[node_type].features["identity"] = _identities(n, derive(seed, "identity", node_type))
+        nodes[node_type].features["identity"] = identity_features(
+            n, derive(seed, "identity", node_type)
+        )
     for node_type in degrees:
-        nodes[node_type].features["degree"] = _degrees(node_type, nodes, edges, split)
+        nodes[node_type].features["degree"] = degree_features(node_type, nodes, edges, split)
     task = GraphFacts(
         target=target,
         rel_stop_list=tuple(rel_stop_list),
@@ -169,45 +169,6 @@ def from_data(data: Data, path: str | os.PathLike[str], **settings: Any) -> Hete
         is_edge = name == "edge_index" or data.is_edge_attr(name)
         hetero[edge_type if is_edge else NODE][name] = value
     return from_hetero_data(hetero, path, **settings)
-
-
-def to_hetero_data(graph: HeteroGraph, view: str | None = None) -> HeteroData:
-    """A store as a ``HeteroData``, in memory: features ``x``, columns, ``time``, and all edges.
-
-    The node and edge types come in the store's order, inverses among them; edges are sorted by
-    (target, time, source). Strings are lists. A column of splits becomes ``train_mask`` and its
-    like.
-
-    Args:
-        view: the features to take; by default the first that the store has.
-    """
-    data = HeteroData()
-    view = view or graph.views[0]
-    task = GraphFacts.stored(graph)
-    for node_type in graph.node_types:
-        store, n = data[node_type], graph.num_nodes(node_type)
-        store.num_nodes = n
-        if graph.feature_dim(node_type):
-            store.x = torch.from_numpy(graph.gather_features(node_type, np.arange(n), view))
-        for name in graph.columns(node_type):
-            if not graph.is_ragged(node_type, name):
-                store[name] = torch.from_numpy(np.array(graph.column(node_type, name)))
-                continue
-            rows = graph.ragged(node_type, name)
-            is_text = rows.values.dtype == np.uint8
-            store[name] = [rows.text(i) if is_text else rows[i].tolist() for i in range(n)]
-        if task and node_type == task.target and isinstance(task.split, ColumnSplit):
-            numbers = graph.column(node_type, task.split.column)
-            for number, split in enumerate(SPLITS):
-                if (numbers == number).any():
-                    store[MASKS[split]] = torch.from_numpy(numbers == number)
-    for edge_type in graph.edge_types:
-        csr = graph.csr(edge_type)
-        ends = np.stack([csr.indices, csr.targets()]).astype(np.int64)
-        data[edge_type].edge_index = torch.from_numpy(ends)
-        if csr.time is not None:
-            data[edge_type].time = torch.from_numpy(csr.time.copy())
-    return data
 
 
 def _nodes(data: HeteroData, node_type: str, timed: bool) -> NodeArrays:
@@ -353,33 +314,6 @@ def _array(values: Any) -> np.ndarray:
     return np.asarray(values)
 
 
-def _degrees(
-    node_type: str,
-    nodes: Mapping[str, NodeArrays],
-    edges: Mapping[EdgeType, EdgeArrays],
-    split: Split,
-) -> np.ndarray:
-    """[N, number of sides of relations that the type is on] float32."""
-    n = nodes[node_type].num_nodes
-    counts = []
-    for edge_type, arrays in edges.items():
-        time = with_times(nodes, edge_type, arrays).time
-        known = np.ones(len(arrays.src), dtype=bool)
-        if time is not None and isinstance(split, TimeSplit):
-            known = time <= split.pretrain_until
-        for end, ids in ((edge_type[0], arrays.src), (edge_type[2], arrays.dst)):
-            if end == node_type:
-                counts.append(np.bincount(ids[known], minlength=n))
-    return np.log1p(np.array(counts, dtype=np.float32).reshape(len(counts), n).T)
-
-
-def _identities(n: int, rng: np.random.Generator) -> np.ndarray:
-    """[n, min(n, IDENTITY_DIM)] float32; entries are of order one either way."""
-    if n <= IDENTITY_DIM:
-        return np.eye(n, dtype=np.float32)
-    return rng.normal(size=(n, IDENTITY_DIM)).astype(np.float32)
-
-
 def _only_target(nodes: Mapping[str, NodeArrays], label: str) -> str:
     labelled = [t for t, arrays in nodes.items() if label in arrays.columns]
     for candidates in (labelled, list(nodes)):
@@ -422,15 +356,3 @@ def _mask(data: HeteroData, target: str, name: str) -> np.ndarray | None:
             f"{mask.shape}"
         )
     return mask
-
-
-def _text_features(
-    texts: list[str], known: np.ndarray, name: str, dim: int, seed: int
-) -> np.ndarray:
-    """[N, width] float32; the encoder learns from texts that pre-training may know."""
-    encoder = text_encoder(name, dim, seed)
-    fitted = [texts[i] for i in sample_to_fit(known).tolist()]
-    if not any(map(tokenise, fitted)):
-        raise ValueError(f"text: expected words, found none in {len(fitted)} texts")
-    encoder.fit(fitted)
-    return encoder.encode(texts)

@@ -188,7 +188,7 @@ class HeteroGraph:
 
     def to_hetero_data(self, view: str | None = None) -> Any:
         """The whole store in memory as a PyG ``HeteroData``."""
-        from GPT_GNN.graph.hetero_data import to_hetero_data  # needs PyG
+        from GPT_GNN.graph.to_hetero_data import to_hetero_data  # needs PyG
 
         return to_hetero_data(self, view)
 

@@ -14,6 +14,7 @@ from GPT_GNN.datasets import legacy_export, tables
 from GPT_GNN.datasets.legacy import convert
 from GPT_GNN.datasets.tables import build_from_tables
 from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.resolve import resolve_facts
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.graph.store import NO_TIME
 from GPT_GNN.rng import derive
@@ -319,3 +320,11 @@ def test_the_command_line(tmp_path, capsys):
     assert error.startswith("error: ") and error.count("\n") == 1
     assert "row 1: expected the id of a 'person' node, got '1'" in error
     assert not (tmp_path / "h").exists()
+
+
+def test_links_are_divided_at_random_as_nodes_are(tmp_path):
+    """The nodes' division is a column; that of links has the same shares and seed."""
+    rule = {"by": "random", "seed": 4, "fractions": [0.1, 0.5, 0.2, 0.2]}
+    graph = built(tmp_path / "c", {("split",): rule, ("nodes", "movie", "time"): NOTHING})
+    found = resolve_facts(graph, links=CAST_TYPE).facts.split
+    assert found == RandomSplit((0.1, 0.5, 0.2, 0.2), 4)
