@@ -19,6 +19,7 @@ from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import resolve_facts
 from GPT_GNN.graph.split import RandomSplit, TimeSplit
+from GPT_GNN.objectives import OBJECTIVES
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks.links import TEST, VALID, divide_links
@@ -413,3 +414,22 @@ def test_without_any_flags(tmp_path):
         )
         assert done.returncode == 0, done.stderr
     assert lines_of(tmp_path / "runs" / "graph")[-1]["items"] == 300
+
+
+@pytest.mark.parametrize("objective", [name for name in OBJECTIVES if name != "gpt_gnn"])
+def test_another_objective_from_flag_to_result(store, run, objective):
+    films = f"{store['films']} --target_type film"
+    out = run("pretrain", films, f"--objective {objective} --pretrain_model_dir model.pt")
+    assert "best model: model.pt" in out
+    task = f"--task link --relation {':'.join(CASTING)} --num_candidates 9"
+    use = "--use_pretrain --pretrain_model_dir model.pt"
+    out = run("finetune", films, task, use, "--task_name task")
+    assert (FRESH in out) == (objective != "none")  # which has seen nothing
+    run("finetune", films, task, "--task_name scratch")
+    assert (lines_of("runs/task") == lines_of("runs/scratch")) == (objective == "none")
+
+
+def test_links_alone_of_targets_without_features(store, run, refused):
+    actors = f"{store['films']} --target_type actor --split random"
+    run("pretrain", actors, "--attr_ratio 0 --queue_size 8")
+    assert "attr_ratio 0 generates links alone" in refused("pretrain", actors)

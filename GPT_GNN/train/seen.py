@@ -37,7 +37,10 @@ def seen_in_pretraining(
     if not run.use_pretrain or not isinstance(task, LinkRanking | NodeClassification):
         return []
     record = open_pretrained(run.pretrain_model_dir)
-    facts = {} if isinstance(record, PublishedModel) else record["config"].get("facts", {})
+    config = {} if isinstance(record, PublishedModel) else record["config"]
+    if config.get("objective", {}).get("objective") == "none":
+        return []
+    facts = config.get("facts", {})
     split = resolved.facts.split
     if isinstance(task, LinkRanking):
         hide, seen = "hide_links", _seen_links(graph, task.relation, split, facts)
