@@ -65,7 +65,11 @@ def golden_store(oag, path) -> HeteroGraph:
 def dataset(rel_stop_list=()):
     """A target with nothing but names, as ``new_gpt_gnn`` takes it."""
     return SimpleNamespace(
-        target="paper", rel_stop_list=rel_stop_list, split=OAG.split, text_part="text"
+        target="paper",
+        rel_stop_list=rel_stop_list,
+        split=OAG.split,
+        text_part="text",
+        text_column="title",
     )
 
 
