@@ -167,15 +167,23 @@ def test_a_batch_larger_than_the_data_warns_and_works(store, tmp_path, call, scr
         check_pretraining(tmp_path / "gpt.pt")
 
 
-@pytest.mark.parametrize("flags", ["--queue_size 0", "--attr_ratio 0", "--attr_ratio 1"])
-def test_ablations_run(store, tmp_path, call, flags):
-    """Without the queue; without attribute generation; without edge generation."""
+@pytest.mark.parametrize(
+    "flags, weights",
+    [
+        ("--queue_size 0", {"edge_loss": 0.5, "attr_loss": 0.5}),
+        ("--no-node_separation", {"edge_loss": 0.5, "attr_loss": 0.5}),
+        ("--attr_ratio 0", {"edge_loss": 1.0}),
+        ("--attr_ratio 1", {"attr_loss": 1.0}),
+    ],
+)
+def test_ablations_run(store, tmp_path, call, flags, weights):
+    """Without the queue, node separation, attribute generation, edge generation."""
     where = f"--data_dir {store} --attr_type vec --pretrain_model_dir {tmp_path}/gpt.pt"
     status, out = call("pretrain_OAG", where, TINY, SHORT, flags)
     assert status == 0, out
     valid = metrics(tmp_path / "gpt.pt.run")[-1]
-    weight = float(flags.split()[1]) if "ratio" in flags else 0.5
-    parts = (1 - weight) * valid["edge_loss"] + weight * valid["attr_loss"]
+    assert {name for name in valid if name.endswith("_loss")} == set(weights)
+    parts = sum(weight * valid[name] for name, weight in weights.items())
     assert valid["loss"] == pytest.approx(parts, rel=1e-5)
 
 
