@@ -23,6 +23,7 @@ from tqdm import tqdm
 from GPT_GNN.datasets.legacy_graph import Edges, PublishedGraph, read_graph
 from GPT_GNN.datasets.oag_build import SPLIT, Settings
 from GPT_GNN.datasets.oag_features import FOREVER
+from GPT_GNN.graph.arrays import VIEWS
 from GPT_GNN.graph.build import GraphBuilder, NotAStoreError, build_graph
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph, StoreError
 from GPT_GNN.graph.words import add_words
@@ -32,7 +33,6 @@ from GPT_GNN.pickles.frames import Column
 from GPT_GNN.schema import EdgeType
 
 VERSION = 1  # of the conversion: a store of another one is made again
-VIEWS = ("pretrain", "finetune", "original")
 _NODE_EMB = 400  # zeros that the published extractor has for a type without ``node_emb``
 _VECTORS = ("node_emb", "emb")
 SPLITS = {

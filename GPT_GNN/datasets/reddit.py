@@ -16,6 +16,7 @@ from GPT_GNN.datasets import reddit_toy
 from GPT_GNN.datasets.builtin import built_in, data_folder, open_graph
 from GPT_GNN.datasets.npz import Npz
 from GPT_GNN.datasets.raw import RawDataError
+from GPT_GNN.graph.arrays import VIEWS
 from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit
@@ -23,7 +24,6 @@ from GPT_GNN.graph.store import HeteroGraph
 
 VERSION = 2  # of what is written
 TOY_POSTS = 3000
-VIEWS = ("pretrain", "finetune", "original")  # all the same: nothing here has a time
 DATA_FILE, GRAPH_FILE = "reddit_data.npz", "reddit_graph.npz"
 _EDGES = 2**20  # read at a time
 _FEATURES = 2**22  # numbers read at a time

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from GPT_GNN.graph.build import GraphBuilder, build_graph
+from GPT_GNN.graph.derived import degree_features
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.inverse import find_inverses
 from GPT_GNN.graph.split import SPLITS, Split, TimeSplit
@@ -65,6 +66,8 @@ def write_graph(
     task: GraphFacts | None = None,
     facts: Mapping[str, Any] | None = None,
     times_declared: bool = False,
+    degrees: Collection[str] = (),
+    seed: int = 0,
     extend: Callable[[GraphBuilder], None] | None = None,
 ) -> HeteroGraph:
     """Write a store, all or nothing, and open it.
@@ -79,6 +82,9 @@ def write_graph(
         task: becomes the fact ``task``.
         facts: further facts.
         times_declared: whether someone said what the times' unit is, see :func:`check_span`.
+        degrees: node types that get the feature part ``degree``, see :func:`degree_features`; under
+            a split by time of the edges up to pre-training's bound.
+        seed: of the word vectors.
         extend: adds to the builder what has no place here.
 
     Raises:
@@ -98,6 +104,8 @@ def write_graph(
         twin = edges.get((edge_type[2], inverse[edge_type], edge_type[0]))
         if e.time is None and twin is not None and twin.time is not None:
             timed[edge_type] = _without_those_of(timed[edge_type], twin)
+    if degrees:
+        nodes = _with_degrees(nodes, timed, degrees, task)
     all_times = [n.time for n in nodes.values()] + [e.time for e in timed.values()]
     warning = check_span([t for t in all_times if t is not None], times_declared)
     if warning:
@@ -115,7 +123,7 @@ def write_graph(
         if task and task.text_column:
             texts = [str(text) for text in nodes[task.target].columns[task.text_column]]
             known = known_nodes(nodes[task.target], task.split)
-            add_words(builder, task.target, task.text_column, texts, known)
+            add_words(builder, task.target, task.text_column, texts, known, seed=seed)
         if extend:
             extend(builder)
     return HeteroGraph.open(path)
@@ -197,6 +205,23 @@ def with_times(
             )
         time = np.maximum(edges.time, time)
     return EdgeArrays(edges.src, edges.dst, time, edges.inverse, edges.multigraph)
+
+
+def _with_degrees(
+    nodes: Mapping[str, NodeArrays],
+    timed: Mapping[EdgeType, EdgeArrays],
+    degrees: Collection[str],
+    task: GraphFacts | None,
+) -> dict[str, NodeArrays]:
+    """The nodes, some types with a part more, of the edges and times that the store will have."""
+    ends = {edge_type: (e.src, e.dst, e.time) for edge_type, e in timed.items()}
+    until = task.split.pretrain_until if task and isinstance(task.split, TimeSplit) else None
+    out = dict(nodes)
+    for node_type in degrees:
+        part = degree_features(node_type, nodes[node_type].num_nodes, ends, until)
+        features = nodes[node_type].features | {"degree": part}
+        out[node_type] = replace(nodes[node_type], features=features)
+    return out
 
 
 def _without_those_of(edges: EdgeArrays, twin: EdgeArrays) -> EdgeArrays:

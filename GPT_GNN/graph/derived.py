@@ -7,28 +7,28 @@ from collections.abc import Mapping
 import numpy as np
 
 from GPT_GNN.encoders.text import sample_to_fit, text_encoder, tokenise
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, with_times
-from GPT_GNN.graph.split import Split, TimeSplit
 from GPT_GNN.schema import EdgeType
 
 IDENTITY_DIM = 128
 
+TimedEnds = tuple[np.ndarray, np.ndarray, np.ndarray | None]
+
 
 def degree_features(
-    node_type: str,
-    nodes: Mapping[str, NodeArrays],
-    edges: Mapping[EdgeType, EdgeArrays],
-    split: Split,
+    node_type: str, n: int, edges: Mapping[EdgeType, TimedEnds], until: int | None
 ) -> np.ndarray:
-    """[N, number of sides of relations that the type is on] float32."""
-    n = nodes[node_type].num_nodes
+    """log(1 + number of edges) on each side of a relation that a type is on, [n, sides] float32.
+
+    Args:
+        edges: per edge type sources, targets and times, [E] each, or None for no times.
+        until: edges with a later time are not counted; None counts all.
+    """
     counts = []
-    for edge_type, arrays in edges.items():
-        time = with_times(nodes, edge_type, arrays).time
-        known = np.ones(len(arrays.src), dtype=bool)
-        if time is not None and isinstance(split, TimeSplit):
-            known = time <= split.pretrain_until
-        for end, ids in ((edge_type[0], arrays.src), (edge_type[2], arrays.dst)):
+    for edge_type, (src, dst, time) in edges.items():
+        known = np.ones(len(src), dtype=bool)
+        if time is not None and until is not None:
+            known = time <= until
+        for end, ids in ((edge_type[0], src), (edge_type[2], dst)):
             if end == node_type:
                 counts.append(np.bincount(ids[known], minlength=n))
     return np.log1p(np.array(counts, dtype=np.float32).reshape(len(counts), n).T)

@@ -14,12 +14,11 @@ from tqdm import tqdm
 from GPT_GNN.graph.arrays import (
     EdgeArrays,
     NodeArrays,
-    check_ids,
     known_nodes,
     split_numbers,
     write_graph,
 )
-from GPT_GNN.graph.derived import degree_features, identity_features, text_features_of
+from GPT_GNN.graph.derived import identity_features, text_features_of
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import ALL, ColumnSplit, RandomSplit, Split, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
@@ -125,16 +124,12 @@ def from_hetero_data(
         nodes[node_type].features["text"] = text_features_of(
             values, known_nodes(nodes[node_type], split), text_features, text_dim, seed
         )
-    for edge_type, arrays in edges.items():
-        check_ids(nodes, edge_type, arrays)
     _check_known("degrees or identities", {*degrees, *identities}, nodes)
     for node_type in identities:
         n = nodes[node_type].num_nodes
         nodes[node_type].features["identity"] = identity_features(
             n, derive(seed, "identity", node_type)
         )
-    for node_type in degrees:
-        nodes[node_type].features["degree"] = degree_features(node_type, nodes, edges, split)
     task = GraphFacts(
         target=target,
         rel_stop_list=tuple(rel_stop_list),
@@ -144,7 +139,16 @@ def from_hetero_data(
         label=label,
     )
     facts = {"dataset": "hetero_data", "time_bins": {"unit": bins.unit, "bin": bins.bin}}
-    return write_graph(path, nodes, edges, task, facts, times_declared=time_bins is not None)
+    return write_graph(
+        path,
+        nodes,
+        edges,
+        task,
+        facts,
+        times_declared=time_bins is not None,
+        degrees=degrees,
+        seed=seed,
+    )
 
 
 def from_data(data: Data, path: str | os.PathLike[str], **settings: Any) -> HeteroGraph:

@@ -148,6 +148,33 @@ def test_identities_tell_nodes_apart(tmp_path):
     assert many.shape == (300, 128) and np.abs(cosine - np.diag(np.diag(cosine))).max() < 0.6
 
 
+def test_degrees_go_by_the_times_that_the_store_has(tmp_path):
+    """An untimed inverse is as late as its twin says, not as early as its ends."""
+    data = academic()
+    rated = torch.full((80,), 2009)
+    data["paper", "by", "author"].edge_index = data[WRITES].edge_index.flip(0)
+    graph = HeteroGraph.from_hetero_data(
+        data,
+        tmp_path / "g",
+        target="paper",
+        time={"paper": "year", WRITES: rated},
+        split=TimeSplit(2008, 2009, 2010),
+        degrees=["author"],
+    )
+    assert not graph.gather_features("author", np.arange(25), "pretrain").any()
+
+
+def test_word_vectors_are_of_the_seed(tmp_path):
+    vectors = [
+        HeteroGraph.from_hetero_data(
+            academic(), tmp_path / str(i), target="paper", text={"paper": "title"}, seed=seed
+        ).table("word_vectors")
+        for i, seed in enumerate((1, 1, 2))
+    ]
+    assert np.array_equal(vectors[0], vectors[1])
+    assert not np.array_equal(vectors[0], vectors[2])
+
+
 def test_classes_of_some_nodes_only(tmp_path):
     data = academic()
     data["author"].y, data["author"].y_index = torch.tensor([2, 0]), torch.tensor([7, 3])
