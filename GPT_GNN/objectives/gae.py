@@ -58,7 +58,7 @@ class GAE(nn.Module):
     Differs: its encoder sees the links that it reconstructs, and it scores all pairs of nodes by
     the inner product. Here reconstructed links are hidden in both directions, since a message over
     a link tells of it. The score is that of GPT-GNN's edge loss, :class:`Matcher`, so that the two
-    differ in the loss alone (and it learns faster than inner products, bilinear ones among them).
+    differ in the loss alone.
     Negatives are one a link, sources of its relation in the subgraph, so that a pair's types tell
     nothing. The loss is the mean over relations, as GPT-GNN's.
 
