@@ -38,7 +38,9 @@ class DumpConfig:
     """What is preprocessed, and where to."""
 
     input_dir: str = setting("", "folder of the raw dump; empty: the built-in graph's")
-    output_dir: str = setting("", "store to write; empty: data/oag<domain> or data/toy_*")
+    output_dir: str = setting(
+        "", "store to write; empty: data/oag<domain> or data/toy_*, with the name of a transfer"
+    )
     toy_papers: int = setting(4000, "papers of the built-in graph", low=100)
 
 

@@ -26,7 +26,7 @@ def main() -> None:
     encoder = initial_encoder(graph, args.encoder, args.run)
     task = AuthorDisambiguation(
         graph,
-        OAG.split,
+        OAG.facts(graph).split,
         relations=OAG.paper_author(graph),
         also_hidden=OAG.employment(graph),
         fraction=args.data.data_percentage,

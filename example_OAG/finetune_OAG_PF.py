@@ -26,7 +26,7 @@ def main() -> None:
     encoder = initial_encoder(graph, args.encoder, args.run)
     task = NodeClassification(
         graph,
-        OAG.split,
+        OAG.facts(graph).split,
         relations=[OAG.paper_field("L2")],
         fraction=args.data.data_percentage,
         seed=args.run.seed,

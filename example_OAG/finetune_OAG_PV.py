@@ -28,7 +28,7 @@ def main() -> None:
     also_hidden += OAG.paper_field_all(graph) * args.task.hide_fields
     task = NodeClassification(
         graph,
-        OAG.split,
+        OAG.facts(graph).split,
         relations=OAG.paper_venue(graph),
         classes="all",
         fraction=args.data.data_percentage,

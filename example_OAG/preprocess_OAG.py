@@ -5,6 +5,7 @@ Examples:
     python preprocess_OAG.py --input_dir ../data/oag_raw --output_dir ../data/oag_cs --domain _CS
     python preprocess_OAG.py --input_dir acl_full --output_dir ../data/acl --language any
     python preprocess_OAG.py --input_dir dump --domain _Med --citation_bar 1
+    python preprocess_OAG.py --input_dir dump --transfer field --finetune_fields "Machine learning"
 """
 
 import os

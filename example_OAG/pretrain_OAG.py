@@ -5,6 +5,7 @@ Examples:
     python pretrain_OAG.py --data_dir ../data/oag_cs         # a store that preprocess_OAG.py wrote
     python pretrain_OAG.py --attr_type text --queue_size 512
     python pretrain_OAG.py --objective gae
+    python pretrain_OAG.py --data_dir ../data/oag_cs_field/pretrain    # a transfer between fields
     python pretrain_OAG.py --resume                          # go on after an interruption
 """
 
@@ -24,9 +25,10 @@ from GPT_GNN.train.start import new_encoder, new_objective
 def main() -> None:
     args = parse_pretrain_flags(__doc__, attr_type="text", queue_size=256)
     graph = OAG.open(args.data.data_dir, args.data.domain)
+    facts = OAG.facts(graph)
     encoder = new_encoder(graph, args.encoder, args.run.seed)
-    objective = new_objective(encoder, graph, OAG, args.objective, args.gpt, args.run.seed)
-    pretrain(objective, graph, OAG, args.sampler, args.optim, args.run, comparable(args))
+    objective = new_objective(encoder, graph, facts, args.objective, args.gpt, args.run.seed)
+    pretrain(objective, graph, facts, args.sampler, args.optim, args.run, comparable(args))
 
 
 if __name__ == "__main__":

@@ -146,6 +146,9 @@ SNAPSHOT = {
         "skip_bad_rows": False,
         "toy_papers": 4000,
         "seed": 0,
+        "transfer": "time",
+        "finetune_fields": "",
+        "pretrain_fields": "",
     },
     "pretrain_reddit": SHARED
     | PRETRAIN

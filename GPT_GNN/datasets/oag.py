@@ -11,6 +11,7 @@ from GPT_GNN.datasets import oag_build, toy
 from GPT_GNN.datasets.builtin import built_in, data_folder
 from GPT_GNN.datasets.legacy import open_store
 from GPT_GNN.datasets.oag_build import SPLIT, Settings, build_store
+from GPT_GNN.datasets.oag_transfer import PARTS, TIME
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType
@@ -64,18 +65,23 @@ class OAG:
         output_dir: str | os.PathLike[str],
         **settings: Any,
     ) -> HeteroGraph:
-        """Preprocess a raw dump to a store and open it.
+        """Preprocess a raw dump to a store and open it; of a transfer's two the one to fine-tune.
 
         Args:
             settings: fields of :class:`GPT_GNN.datasets.oag_build.Settings`.
 
         Raises:
             RawDataError: the dump is incomplete, damaged or contradicts itself.
-            ValueError: a setting out of range.
+            ValueError: a setting out of range, or fields that do not divide the papers.
         """
-        facts = {"task": GraphFacts.of(OAG).to_dict()}
-        build_store(Path(input_dir), Path(output_dir), Settings(**settings), OAG.split, facts)
-        return HeteroGraph.open(output_dir)
+        checked = Settings(**settings)
+        build_store(Path(input_dir), Path(output_dir), checked, GraphFacts.of(OAG))
+        return HeteroGraph.open(_stores(Path(output_dir), checked.transfer)[-1])
+
+    @staticmethod
+    def facts(graph: HeteroGraph) -> GraphFacts:
+        """What pre-training and the tasks go by: the store's own facts, of an older one OAG's."""
+        return GraphFacts.stored(graph) or GraphFacts.of(OAG)
 
     @staticmethod
     def preprocess(
@@ -88,17 +94,21 @@ class OAG:
         """
         try:
             checked = Settings(**settings)
+            suffix = "" if checked.transfer == TIME else "_" + checked.transfer.replace("+", "_")
             if input_dir:
-                output = Path(output_dir or data_folder() / f"oag{checked.domain}")
-                graph = OAG.build(input_dir, output, **settings)
+                default = data_folder() / f"oag{checked.domain}{suffix}"
+                output = Path(output_dir or default)
+                OAG.build(input_dir, output, **settings)
             else:
-                output = Path(output_dir or _toy_path(data_folder(), toy_papers, checked.seed))
-                graph = _build_toy(output, toy_papers, checked)
+                default = _toy_path(data_folder(), toy_papers, checked.seed)
+                output = Path(output_dir or default.with_name(default.name + suffix))
+                _build_toy(output, toy_papers, checked)
         except ValueError as error:  # RawDataError is one
             raise SystemExit(f"error: {error}\nnothing was written") from error
         except OSError as error:
             raise SystemExit(f"error: {error}\nnothing was written: a full disk?") from error
-        print(f"\n{graph.summary()}")
+        for path in _stores(output, checked.transfer):
+            print(f"\n{HeteroGraph.open(path).summary()}")
 
     @staticmethod
     def paper_field(level: str = "L2") -> EdgeType:
@@ -131,6 +141,11 @@ class OAG:
         return [e for e in graph.edge_types if e == ("author", "in", "affiliation")]
 
 
+def _stores(path: Path, transfer: str) -> list[Path]:
+    """The stores that preprocessing writes to a folder; the last is the one to fine-tune on."""
+    return [path] if transfer == TIME else [path / part for part in PARTS]
+
+
 def _into_papers(graph: HeteroGraph, source: str, prefix: str) -> list[EdgeType]:
     return [
         edge_type
@@ -160,9 +175,8 @@ def _build_toy(path: Path, num_papers: int, settings: Settings) -> HeteroGraph:
     with tempfile.TemporaryDirectory() as folder:
         toy.write_toy_dump(Path(folder), num_papers, settings.seed)
         extra = {
-            "task": GraphFacts.of(OAG).to_dict(),
             "versions": [toy.VERSION, oag_build.VERSION],
             "toy_papers": num_papers,
         }
-        build_store(Path(folder), path, settings, OAG.split, extra)
-    return HeteroGraph.open(path)
+        build_store(Path(folder), path, settings, GraphFacts.of(OAG), extra)
+    return HeteroGraph.open(_stores(path, settings.transfer)[-1])

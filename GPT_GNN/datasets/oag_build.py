@@ -1,9 +1,9 @@
-"""An OAG-layout raw dump to a graph store, in one pass over each file."""
+"""An OAG-layout raw dump to a graph store, or to the two stores of a transfer between fields."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,30 @@ from GPT_GNN.datasets.oag_raw import (
     read_papers,
     require_pretraining_papers,
 )
+from GPT_GNN.datasets.oag_transfer import (
+    FIELD,
+    FINETUNE,
+    PARTS,
+    PRETRAIN,
+    TIME,
+    TRANSFERS,
+    Division,
+    divide_by_field,
+)
 from GPT_GNN.datasets.raw import NONE
-from GPT_GNN.encoders.text import Corpus, text_encoder, title_ids, train_word_vectors
-from GPT_GNN.graph.build import GraphBuilder, build_graph
-from GPT_GNN.graph.split import TimeSplit
+from GPT_GNN.encoders.text import (
+    Corpus,
+    sample_to_fit,
+    text_encoder,
+    title_ids,
+    train_word_vectors,
+)
+from GPT_GNN.files import atomic_folder
+from GPT_GNN.graph.build import GraphBuilder, NotAStoreError, build_graph
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.split import ALL, ColumnSplit, TimeSplit
 
-VERSION = 3  # of what a dump gives; a cached built-in graph of another version is built again
+VERSION = 4  # of what a dump gives; a cached built-in graph of another version is built again
 SPLIT = TimeSplit(pretrain_until=2013, train_until=2016, valid_until=2017)  # the published years
 CITATION_YEARS = (2020, 20)  # the citation bar counts years up to the first, at most the second
 
@@ -53,69 +71,131 @@ class Settings:
     word_epochs: int = setting(5, "passes of word2vec over the text; more over a small one", low=1)
     skip_bad_rows: bool = setting(False, "count wrong rows instead of stopping at the first")
     seed: int = setting(0, "of the built-in graph, tfidf and word2vec", low=0)
+    transfer: str = setting(
+        TIME,
+        "time: one store, whose papers before 2014 pre-train; field: a store of other fields' "
+        "papers of all years to pre-train on, and one of the held-out fields' to fine-tune on; "
+        "time+field: likewise, and the former ends before 2014",
+        choices=TRANSFERS,
+    )
+    finetune_fields: str = setting(
+        "", "held-out fields: names or ids of level-1 fields, by commas; with a transfer of fields"
+    )
+    pretrain_fields: str = setting(
+        "", "fields that pre-train, likewise; empty: all papers outside the held-out fields"
+    )
 
     def __post_init__(self) -> None:
         for f in fields(self):
             low, value = f.metadata["low"], getattr(self, f.name)
             if low is not None and value < low:
                 raise ValueError(f"--{f.name}: expected at least {low}, got {value}")
+        if self.transfer not in TRANSFERS:
+            raise ValueError(f"--transfer: expected one of {TRANSFERS}, got {self.transfer!r}")
+        given = [f"--{n}_fields" for n in PARTS if getattr(self, f"{n}_fields")]
+        if self.transfer == TIME and given:
+            raise ValueError(f"{given[0]}: --transfer time divides by no field")
+        if self.transfer != TIME and "--finetune_fields" not in given:
+            raise ValueError(f"--transfer {self.transfer}: expected --finetune_fields, got none")
 
 
 def build_store(
     input_dir: Path,
     output_dir: Path,
     settings: Settings,
-    split: TimeSplit,
+    task: GraphFacts,
     extra_facts: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> None:
     """Preprocess a dump; nothing is at ``output_dir`` until all of it is there.
 
-    Args:
-        extra_facts: kept in the store's facts as they are.
+    A transfer between fields gives two stores, ``output_dir/pretrain`` and
+    ``output_dir/finetune``. They have no paper in common and one schema, and what is fitted (text
+    encoder, word vectors) is fitted on the pre-training side for both. The former is a function of
+    the papers of its side and its years alone: it has one view and all its papers pre-train.
 
-    Returns:
-        The facts that the store keeps, the book of every file among them.
+    Args:
+        task: the facts of the dataset; its split is by time.
+        extra_facts: kept in the store's facts as they are.
 
     Raises:
         RawDataError: the dump is incomplete, damaged or contradicts itself, or has no paper in the
             pre-training years.
+        ValueError: fields that do not divide the papers.
         OSError: the store cannot be written.
 
     Differs: see docs/ORIGINAL.md; the main ones are that features know no future, that ids come
         from SeqName and PF instead of ``vfi_vector.tsv``, that author edges without a known
         affiliation stay, and that papers stay without an abstract, a venue or four title tokens.
     """
+    extra = extra_facts or {}
+    if settings.transfer == TIME:
+        _build(input_dir, output_dir, settings, None, task, extra)
+        return
+    if output_dir.exists() and any(
+        not (entry / "meta.json").is_file() for entry in output_dir.iterdir()
+    ):
+        raise NotAStoreError(f"{output_dir} is there already and holds other things; not replaced")
+    with atomic_folder(output_dir) as folder:
+        for part in PARTS:
+            _build(input_dir, folder / part, settings, part, task, extra)
+
+
+def _build(
+    input_dir: Path,
+    output_dir: Path,
+    settings: Settings,
+    part: str | None,
+    task: GraphFacts,
+    extra_facts: Mapping[str, Any],
+) -> None:
+    """One store: of all papers, or one of ``PARTS``."""
+    split = task.split
+    assert isinstance(split, TimeSplit)
+    until = FOREVER if settings.transfer == FIELD else split.pretrain_until
+    views = feature_views(split)
+    if part == PRETRAIN:
+        views = (View(PRETRAIN, until, until, until),)
+        task = replace(task, split=ColumnSplit(pretrain_on=ALL))
     domain = "" if settings.domain == "none" else settings.domain
     dump = RawDump(input_dir, domain, settings.skip_bad_rows)
     dump.check_files()
-    views = feature_views(split)
     with build_graph(output_dir, [view.name for view in views]) as builder:
         encoder = text_encoder(settings.text_encoder, settings.text_dim, settings.seed)
         names = read_names(dump)
-        papers, references = _kept_papers(dump, names["venue"], settings)
-        require_pretraining_papers(papers, split.pretrain_until)
-        graph = OAGraph(builder, dump, names, papers)
+        every, references, division = _kept_papers(dump, names, settings)
+        fit_on = every.year <= until
+        papers = every
+        if division is not None:
+            fit_on &= division.pretrain
+            kept = fit_on if part == PRETRAIN else division.finetune
+            papers = drop_papers(dump, every, ~kept, f"not of {part}")
+        if part != FINETUNE:
+            require_pretraining_papers(papers, until)
+        graph = OAGraph(builder, dump, names, papers, division)
         links = graph.add_links(references)
         graph.add_columns()
-        add_text_features(builder, papers, links, encoder, split.pretrain_until, views)
+        sample = sample_to_fit(np.flatnonzero(fit_on))
+        encoder.fit([every.title(node) for node in sample.tolist()])
+        add_text_features(builder, papers, links, encoder, views)
         graph.add_vectors()
         add_citation_features(builder, links, views)
-        words = _add_words(builder, dump, papers, settings, split.pretrain_until)
+        words = _add_words(builder, dump, papers, every, fit_on, settings)
         graph.count_names()
         builder.facts = {
             "dataset": "oag",
             **asdict(settings),
             "text_dim": encoder.dim,
             "vocabulary": words,
-            "pretrain_until": split.pretrain_until,
+            "pretrain_until": None if until == FOREVER else until,
             "train_until": split.train_until,
             "valid_until": split.valid_until,
             "views": {view.name: asdict(view) for view in views},
             "files": {stem: counts.to_dict() for stem, counts in dump.counts.items()},
-            **(extra_facts or {}),
+            "task": task.to_dict(),
+            **({} if part is None else {"part": part}),
+            **extra_facts,
         }
     print(counts_table(dump))
-    return builder.facts
 
 
 def feature_views(split: TimeSplit) -> tuple[View, ...]:
@@ -128,28 +208,51 @@ def feature_views(split: TimeSplit) -> tuple[View, ...]:
     )
 
 
-def _kept_papers(dump: RawDump, venues: Names, settings: Settings) -> tuple[Papers, np.ndarray]:
-    """The papers, and the references [2, E] between rows of the dump."""
-    papers, years = read_papers(dump, venues, settings.language)
+def _kept_papers(
+    dump: RawDump, names: dict[str, Names], settings: Settings
+) -> tuple[Papers, np.ndarray, Division | None]:
+    """The papers, the references [2, E] between rows of the dump, and the papers' sides."""
+    papers, years = read_papers(dump, names["venue"], settings.language)
     references = read_references(dump, papers)
+    division, counted = None, references
+    if settings.transfer != TIME:
+        wanted = settings.pretrain_fields, settings.finetune_fields
+        division = divide_by_field(dump, papers, names["field"], *wanted)
+        # What a paper of one side is cited by the other must not decide whether it stays.
+        inside = (papers.node[references] != NONE).all(axis=0)
+        counted = references[:, inside]
+        counted = counted[:, division.same_side(*papers.node[counted])]
     last_year, most_years = CITATION_YEARS
     bar = np.minimum(last_year - years, most_years) * settings.citation_bar
-    too_few = np.bincount(references[1], minlength=len(years)) < bar
-    return drop_papers(dump, papers, too_few[papers.node != NONE], "too few citations"), references
+    too_few = np.bincount(counted[1], minlength=len(years)) < bar
+    drop = too_few[papers.node != NONE]
+    if division is not None:
+        division = division._replace(
+            pretrain=division.pretrain[~drop], finetune=division.finetune[~drop]
+        )
+    return drop_papers(dump, papers, drop, "too few citations"), references, division
 
 
 def _add_words(
-    builder: GraphBuilder, dump: RawDump, papers: Papers, settings: Settings, until: int
+    builder: GraphBuilder,
+    dump: RawDump,
+    papers: Papers,
+    every: Papers,
+    fit_on: np.ndarray,
+    settings: Settings,
 ) -> int:
-    """Word vectors from titles and abstracts up to a year, and all titles as word ids.
+    """Word vectors from titles and abstracts of some papers, and all titles as word ids.
+
+    Args:
+        papers: those of the store.
+        every: those that may be fitted on, and ``fit_on`` [N] bool, which are.
 
     Returns:
         The size of the vocabulary.
     """
     corpus = Corpus(builder.folder / "spool" / "corpus")
-    known = np.flatnonzero(papers.year <= until).tolist()
-    corpus.add((papers.title(node) for node in known), marked=True)
-    corpus.add(_abstracts(dump, papers, until), marked=False)
+    corpus.add((every.title(node) for node in np.flatnonzero(fit_on).tolist()), marked=True)
+    corpus.add(_abstracts(dump, every, fit_on), marked=False)
     words, vectors = train_word_vectors(
         corpus, settings.word_dim, settings.word_min_count, settings.word_epochs, settings.seed
     )
@@ -160,8 +263,8 @@ def _add_words(
     return len(words)
 
 
-def _abstracts(dump: RawDump, papers: Papers, until: int) -> Iterator[str]:
-    """PAb: abstracts of kept papers up to a year, in one pass; each paper's first one."""
+def _abstracts(dump: RawDump, papers: Papers, wanted: np.ndarray) -> Iterator[str]:
+    """PAb: abstracts of some kept papers [N] bool, in one pass; each paper's first one."""
     seen = np.zeros(len(papers.ids), dtype=bool)
     table = dump.table("PAb")
     for chunk in table.chunks():
@@ -178,7 +281,7 @@ def _abstracts(dump: RawDump, papers: Papers, until: int) -> Iterator[str]:
         node = node[new]
         empty = np.array([not text.strip() for text in chunk["AbstractText"]], dtype=bool)
         chunk.leave_out(empty, "empty")
-        yield from chunk["AbstractText"][papers.year[node[~empty]] <= until]
+        yield from chunk["AbstractText"][wanted[node[~empty]]]
 
 
 def counts_table(dump: RawDump) -> str:

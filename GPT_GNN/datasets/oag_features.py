@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from GPT_GNN.datasets.oag_raw import Papers
-from GPT_GNN.encoders.text import CHUNK_TEXTS, TextEncoder, sample_to_fit
+from GPT_GNN.encoders.text import CHUNK_TEXTS, TextEncoder
 from GPT_GNN.graph.build import GraphBuilder
 
 FOREVER = int(np.iinfo(np.int32).max)
@@ -54,7 +54,6 @@ def add_text_features(
     papers: Papers,
     links: Links,
     encoder: TextEncoder,
-    fit_until: int,
     views: Sequence[View],
 ) -> None:
     """The part ``text``: papers' encoded titles, and means of them over papers for the others.
@@ -64,10 +63,8 @@ def add_text_features(
     papers by then (one who has an edge by the bound does). Nothing before the bound gives zeros.
 
     Args:
-        fit_until: last year of the titles that the encoder is fitted on.
+        encoder: fitted.
     """
-    fit_on = sample_to_fit(np.flatnonzero(papers.year <= fit_until))
-    encoder.fit([papers.title(node) for node in fit_on])
     text = builder.create_feature("paper", "text", encoder.dim)
     for start in range(0, len(text), CHUNK_TEXTS):
         nodes = range(start, min(start + CHUNK_TEXTS, len(text)))

@@ -7,6 +7,7 @@ import numpy as np
 from GPT_GNN.datasets.oag_features import Links
 from GPT_GNN.datasets.oag_links import read_authors, read_fields
 from GPT_GNN.datasets.oag_raw import Names, Papers, RawDump, read_hierarchy
+from GPT_GNN.datasets.oag_transfer import Division
 from GPT_GNN.datasets.raw import NONE, lookup
 from GPT_GNN.datasets.vfi import add_node_vectors, find_vectors
 from GPT_GNN.graph.build import GraphBuilder
@@ -14,12 +15,24 @@ from GPT_GNN.schema import EdgeType
 
 
 class OAGraph:
-    """Numbers the nodes of a dump and adds its relations and columns to a store."""
+    """Numbers the nodes of a dump and adds its relations and columns to a store.
+
+    Args:
+        papers: those of the store.
+        division: where they are one side of a dump's; the store then has the relations that the
+            whole dump has, so that both sides have one schema.
+    """
 
     def __init__(
-        self, builder: GraphBuilder, dump: RawDump, names: dict[str, Names], papers: Papers
+        self,
+        builder: GraphBuilder,
+        dump: RawDump,
+        names: dict[str, Names],
+        papers: Papers,
+        division: Division | None = None,
     ) -> None:
         self.builder, self.dump, self.names, self.papers = builder, dump, names, papers
+        self.division = division
         self.positions: dict[str, np.ndarray] = {}  # node type -> [nodes] position in its names
         self.level = np.empty(0, dtype=np.int8)
 
@@ -70,14 +83,15 @@ class OAGraph:
         dst: np.ndarray,
         time: np.ndarray | None,
     ) -> None:
-        """A relation with its edges; one without edges is not declared."""
-        if len(src):
+        """A relation with its edges; one without edges is not declared but by a division."""
+        if len(src) or self.division:
             self.builder.add_relation(edge_type)
             self.builder.add_edges(edge_type, src, dst, time)
 
     def _add_venues(self, venue: np.ndarray) -> None:
         doc_type = self.papers.doc_type
-        for name in np.unique(doc_type[venue != NONE]):
+        own = np.unique(doc_type[venue != NONE]).tolist()
+        for name in self.division.doc_types if self.division else own:
             of_type = np.flatnonzero((doc_type == name) & (venue != NONE))
             relation = f"PV_{name or 'Unknown'}"
             time = self.papers.year[of_type]
@@ -96,7 +110,8 @@ class OAGraph:
         return citing, cited
 
     def _add_fields(self, paper: np.ndarray, field: np.ndarray) -> None:
-        for level in np.unique(self.level[field]):
+        own = np.unique(self.level[field]).tolist()
+        for level in self.division.levels if self.division else own:
             at = self.level[field] == level
             time = self.papers.year[paper[at]]
             self._add(("paper", f"PF_in_L{level}", "field"), paper[at], field[at], time)

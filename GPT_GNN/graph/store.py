@@ -149,6 +149,8 @@ class HeteroGraph:
         meta_file = path / "meta.json"
         if not meta_file.is_file():
             found = "no such folder" if not path.exists() else "no meta.json in it"
+            inside = sorted(file.parent.name for file in path.glob("*/meta.json"))
+            found += f"; stores in it: {', '.join(inside)}" if inside else ""
             raise StoreError(f"{path} is not a graph store: {found}")
         try:
             record = json.loads(meta_file.read_text(encoding="utf-8"))

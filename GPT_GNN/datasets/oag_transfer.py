@@ -1,0 +1,105 @@
+"""Transfer settings: which papers pre-train and which fine-tune, by their fields of level 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from GPT_GNN.datasets.oag_links import read_fields
+from GPT_GNN.datasets.oag_raw import Names, Papers, RawDump, read_hierarchy
+from GPT_GNN.datasets.raw import NONE, lookup
+
+TIME, FIELD, TIME_FIELD = TRANSFERS = ("time", "field", "time+field")
+PRETRAIN, FINETUNE = PARTS = ("pretrain", "finetune")  # the stores of a transfer between fields
+LEVEL = 1  # of the fields that divide
+_SHOWN = 20  # fields that an error names
+
+
+class Division(NamedTuple):
+    """The papers of a dump by side, and what both sides' schemas must have in common.
+
+    Attributes:
+        pretrain, finetune: [N] bool, of papers; no paper is on both sides.
+        doc_types: of all papers with a venue, sorted.
+        levels: of all papers' fields, ascending.
+    """
+
+    pretrain: np.ndarray
+    finetune: np.ndarray
+    doc_types: Sequence[str]
+    levels: Sequence[int]
+
+    def same_side(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Whether two papers, by node, are on one side, [n] bool."""
+        return (self.pretrain[a] == self.pretrain[b]) & (self.finetune[a] == self.finetune[b])
+
+
+def divide_by_field(
+    dump: RawDump, papers: Papers, fields: Names, pretrain_fields: str, finetune_fields: str
+) -> Division:
+    """The sides of all papers.
+
+    A paper with any of the fine-tuning fields is on the fine-tuning side, whatever else it has. Of
+    the others those with one of the pre-training fields are on the pre-training side; where none is
+    named all are, those without any field too.
+
+    Args:
+        fields: names of the fields.
+        pretrain_fields, finetune_fields: names (in any case) or ids of fields of level 1, by
+            commas.
+
+    Raises:
+        ValueError: what is no field of level 1 of these papers, a field on both sides, or a side
+            without papers.
+        RawDataError: see :func:`read_fields`.
+    """
+    # A dump of its own: these files are read again for the store, which keeps the book of them.
+    again = RawDump(dump.folder, dump.domain, dump.skip_bad_rows)
+    hierarchy = read_hierarchy(again)
+    paper, field = read_fields(again, papers, fields, hierarchy)
+    level = hierarchy.level[lookup(hierarchy.ids, fields.ids[field])]
+    sizes = np.bincount(field[level == LEVEL], minlength=len(fields.ids))
+    asked = {
+        flag: _find(fields, sizes, flag, names)
+        for flag, names in (
+            ("pretrain_fields", pretrain_fields),
+            ("finetune_fields", finetune_fields),
+        )
+    }
+    both = np.intersect1d(asked["pretrain_fields"], asked["finetune_fields"]).tolist()
+    if both:
+        raise ValueError(f"{_name(fields, both[0])} is in --pretrain_fields and --finetune_fields")
+    n = len(papers.ids)
+    finetune, pretrain = np.zeros(n, dtype=bool), np.full(n, not pretrain_fields)
+    finetune[paper[np.isin(field, asked["finetune_fields"])]] = True
+    pretrain[paper[np.isin(field, asked["pretrain_fields"])]] = True
+    pretrain &= ~finetune
+    for flag, side in (("pretrain", pretrain), ("finetune", finetune)):
+        if not side.any():
+            raise ValueError(f"--{flag}_fields: no paper is on the {flag} side")
+    doc_types = np.unique(papers.doc_type[papers.venue != NONE]).tolist()
+    return Division(pretrain, finetune, doc_types, np.unique(level).tolist())
+
+
+def _find(fields: Names, sizes: np.ndarray, flag: str, names: str) -> np.ndarray:
+    """Positions of the named fields."""
+    known = np.flatnonzero(sizes).tolist()
+    by_name = {_name(fields, i).casefold(): i for i in known}
+    by_name |= {str(fields.ids[i]): i for i in known}
+    found = []
+    for name in filter(None, (name.strip() for name in names.split(","))):
+        if name.casefold() not in by_name:
+            largest = sorted(known, key=lambda i: -sizes[i])[:_SHOWN]
+            shown = ", ".join(f"{_name(fields, i)} ({sizes[i]:,})" for i in largest)
+            raise ValueError(
+                f"--{flag} {name!r}: expected the name or the id of a level-{LEVEL} field of these "
+                f"papers, one of {len(known)}: {shown}{', ...' * (len(known) > _SHOWN)}"
+            )
+        found.append(by_name[name.casefold()])
+    return np.array(found, dtype=np.int64)
+
+
+def _name(fields: Names, position: int) -> str:
+    return fields.text.text(int(fields.rows[position]))
