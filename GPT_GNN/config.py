@@ -206,6 +206,12 @@ class GPTConfig:
     )
     neg_samp_num: int = setting(255, "most negatives of a target from its own batch", low=1)
     queue_size: int = setting(256, "rows of the adaptive queue per relation; 0 for none", low=0)
+    queue_gradient: str = setting(
+        "balanced",
+        "published: queued rows push nothing back, so that embeddings may collapse; balanced: "
+        "a true source is pulled no more than the batch's negatives are pushed",
+        choices=("balanced", "published"),
+    )
     mask_ratio: float = setting(0.5, "probability that a link is masked", low=0, high=1)
     two_pass: bool = setting(
         False, "encode twice, so that no attribute reaches its own generation over two hops"

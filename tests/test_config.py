@@ -101,6 +101,7 @@ PRETRAIN = {
     "loss_sum": "ratio",
     "neg_samp_num": 255,
     "queue_size": 256,
+    "queue_gradient": "balanced",
     "mask_ratio": 0.5,
     "two_pass": False,
     "node_separation": True,

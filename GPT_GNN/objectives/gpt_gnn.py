@@ -67,6 +67,7 @@ class GPTGNN(nn.Module):
             nothing is not computed.
         neg_samp_num: most in-batch negatives a target.
         queue_size: rows of the adaptive queue a relation, 0 for none.
+        queue_gradient: ``balanced`` or ``published``, see :func:`contrastive_loss`.
         mask_ratio: probability that a link is masked.
         two_pass: encode a second time, every target's input being ``init_emb``, for the attribute
             loss. In one pass a target's attributes come back to its copy over two hops (target ->
@@ -96,6 +97,7 @@ class GPTGNN(nn.Module):
         loss_sum: str = "ratio",
         neg_samp_num: int = 255,
         queue_size: int = 256,
+        queue_gradient: str = "balanced",
         mask_ratio: float = 0.5,
         two_pass: bool = False,
         node_separation: bool = True,
@@ -125,6 +127,7 @@ class GPTGNN(nn.Module):
         self.attr_ratio = attr_ratio
         self.edge_weight = 1 - attr_ratio if loss_sum == "ratio" else 1.0
         self.neg_samp_num = neg_samp_num
+        self.balanced = queue_gradient == "balanced"
         self.mask_ratio = mask_ratio
         self.two_pass = two_pass
         self.titles = titles
@@ -254,7 +257,7 @@ class GPTGNN(nn.Module):
                 rows, ids = rows[:0], ids[:0]
             scorer = cast(Matcher, self.scorers[task.relation])
             with full_precision(h):
-                losses.append(contrastive_loss(scorer, h, task, rows, ids))
+                losses.append(contrastive_loss(scorer, h, task, rows, ids, self.balanced))
             if self.training:
                 self.queue.push(task.relation, h[task.entering].detach(), task.entering_id)
         # A sum over no rows is 0 and still has a (zero) gradient.

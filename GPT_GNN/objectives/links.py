@@ -164,7 +164,12 @@ def _linked(indptr, indices, target_ids):  # type: ignore[no-untyped-def]
 
 
 def contrastive_loss(
-    scorer: Matcher, h: Tensor, task: LinkTask, queue_rows: Tensor, queue_ids: Tensor
+    scorer: Matcher,
+    h: Tensor,
+    task: LinkTask,
+    queue_rows: Tensor,
+    queue_ids: Tensor,
+    balanced: bool = True,
 ) -> Tensor:
     """Mean over masked edges of -log softmax(true source against candidates and queue).
 
@@ -174,8 +179,16 @@ def contrastive_loss(
     Args:
         h: [N, D] embeddings of the batch.
         queue_rows: [Q, D], queue_ids: [Q]; Q may be 0.
+        balanced: pull true sources as much as candidates are pushed, see below; the value is the
+            same without.
 
     Source: equation 9 of the paper.
+
+    Differs: rows of the queue are constants. A true source is pulled to its target with the weight
+        of all negatives, but only the candidates are there to be pushed away, with theirs. What is
+        left over pulls all sources of a batch to where its targets point, until all embeddings
+        point the same way (docs/RESULTS.md measures it). So a true source gets the candidates'
+        share of its gradient. The published code does not do so.
     """
     projected = scorer.project(h[task.targets])  # [S, D]
     logits = projected @ unit(h[task.candidates]).T
@@ -187,6 +200,13 @@ def contrastive_loss(
         fresh[task.linked_target[known], column] = False
         negative = torch.cat([negative, fresh], dim=1)
     floor = torch.finfo(logits.dtype).min / 2  # finite: a target without negatives has loss 0
-    total = logits.masked_fill(~negative, floor).logsumexp(1)  # [S]
-    true = (projected[task.edge_target] * unit(h[task.edge_source])).sum(-1)  # [M]
+    logits = logits.masked_fill(~negative, floor)
+    total = logits.logsumexp(1)  # [S]
+    source = unit(h[task.edge_source])
+    if balanced and len(queue_ids):
+        with torch.no_grad():
+            of_candidates = logits[:, : len(task.candidates)].logsumexp(1)
+            share = (of_candidates - total).exp()[task.edge_target, None]
+        source = share * source + (1 - share) * source.detach()
+    true = (projected[task.edge_target] * source).sum(-1)  # [M]
     return F.softplus(total[task.edge_target] - true).mean()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -59,8 +61,8 @@ def literal_links(graph, subgraph, masked, offsets, relation, candidates, score,
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("neg_samp_num", [1, 5, 255])
-@pytest.mark.parametrize("queued", [0, 12])
-def test_loss_and_gradients(graph, seed, neg_samp_num, queued):
+@pytest.mark.parametrize(("queued", "balanced"), [(0, True), (12, True), (12, False)])
+def test_loss_and_gradients(graph, seed, neg_samp_num, queued, balanced):
     torch.manual_seed(seed)
     subgraph, offsets, masked, rng = sampled(graph, seed)
     relations = relations_of(graph)
@@ -75,13 +77,12 @@ def test_loss_and_gradients(graph, seed, neg_samp_num, queued):
         slow.load_state_dict(ours.state_dict())
         rows = torch.randn(queued, D, dtype=torch.float64)
         ids = torch.from_numpy(rng.integers(0, 40, queued))
-        losses.append(contrastive_loss(ours, mine, task, rows, ids))
+        losses.append(contrastive_loss(ours, mine, task, rows, ids, balanced))
         queue = list(zip(ids.tolist(), rows, strict=True))
         candidates = task.candidates.tolist()
         assert len(candidates) <= neg_samp_num
-        literal.append(
-            literal_links(graph, subgraph, masked, offsets, relation, candidates, slow, queue)
-        )
+        links = literal_links(graph, subgraph, masked, offsets, relation, candidates, slow, queue)
+        literal.append(replace(links, balanced=balanced))
     got, want = torch.stack(losses).mean(), link_loss(theirs, literal)
     torch.testing.assert_close(got, want)
     got.backward()
@@ -150,3 +151,24 @@ def test_a_hidden_link_is_a_negative_like_any_other(graph):
     banned = set(zip(csr.indices[gone].tolist(), csr.targets()[gone].tolist(), strict=True))
     of_targets = {link for link in every if link[1] in set(target.tolist())}
     assert linked == of_targets - banned and of_targets & banned
+
+
+def test_queued_rows_do_not_turn_all_embeddings_one_way(graph, monkeypatch):
+    """Sources are pulled as much as pushed: no step moves them all along their targets."""
+    monkeypatch.setattr("GPT_GNN.objectives.links.unit", lambda rows: rows)
+    subgraph, offsets, masked, rng = sampled(graph, 0)
+    relations = [i for i in relations_of(graph) if graph.edge_types[i][0] == "author"]
+    task = link_tasks(graph, subgraph, masked, relations, offsets, 255, 64, rng)[0]
+    torch.manual_seed(0)
+    scorer = Matcher(D, D).eval().double()
+    queue, ids = torch.randn(64, D, dtype=torch.float64), torch.full((64,), -1)
+
+    def moved(rows, balanced):
+        h = torch.randn(int(offsets[-1]), D, dtype=torch.float64)
+        h /= h.norm(dim=1, keepdim=True)
+        h.requires_grad_()
+        contrastive_loss(scorer, h, task, rows, ids[: len(rows)], balanced).backward()
+        return float(h.grad[torch.cat([task.candidates, task.edge_source]).unique()].sum(0).norm())
+
+    assert moved(queue[:0], True) < 1e-12 and moved(queue, True) < 1e-12
+    assert moved(queue, False) > 0.1

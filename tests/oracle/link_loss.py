@@ -24,6 +24,8 @@ class LiteralLinks:
         linked: per target row, the source rows linked to it in this subgraph, masked or not.
         linked_ids: per target row, ids of all sources linked to it, wherever they are.
         queue: (id, embedding) of the queue's rows.
+        balanced: the true source's gradient is cut to the share that the candidates have among
+            the negatives' exponentiated scores.
     """
 
     score: Score
@@ -32,19 +34,26 @@ class LiteralLinks:
     linked: dict[int, Collection[int]]
     linked_ids: dict[int, Collection[int]] = field(default_factory=dict)
     queue: Sequence[tuple[int, Tensor]] = ()
+    balanced: bool = True
 
 
 def relation_loss(h: Tensor, links: LiteralLinks) -> Tensor:
     """Mean over the masked edges of -log softmax of the true source."""
     losses = []
     for t, u in links.masked:
-        logits = [links.score(h[t], h[u])]
+        near, far = [], []
         for c in links.candidates:
             if c != u and c not in links.linked.get(t, ()):
-                logits.append(links.score(h[t], h[c]))
+                near.append(links.score(h[t], h[c]))
         for source_id, vector in links.queue:
             if source_id not in links.linked_ids.get(t, ()):
-                logits.append(links.score(h[t], vector))
+                far.append(links.score(h[t], vector))
+        source = h[u].clone()
+        if links.balanced and links.queue:
+            pushed = sum(float(x.detach().exp()) for x in near)
+            share = pushed / max(pushed + sum(float(x.detach().exp()) for x in far), 1e-300)
+            source.register_hook(lambda gradient, share=share: gradient * share)
+        logits = [links.score(h[t], source), *near, *far]
         losses.append(-torch.log_softmax(torch.stack(logits), dim=0)[0])
     return torch.stack(losses).mean()
 
