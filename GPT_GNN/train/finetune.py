@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from GPT_GNN.batch.batch import make_batch, to_device
 from GPT_GNN.config import FinetuneRunConfig, OptimConfig, SamplerConfig
+from GPT_GNN.files import atomic_file
 from GPT_GNN.graph.store import HeteroGraph, file_checksum
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import full_precision
@@ -27,6 +28,7 @@ from GPT_GNN.train.runtime import pick_device, seeded
 from GPT_GNN.train.start import state_on_cpu
 
 ORIGINAL_TEST_BATCHES = 10
+SCORES_FILE = "test_scores.npz"
 TaskBatch = ClassBatch | LabelBatch | PairBatch
 
 
@@ -85,13 +87,17 @@ class TaskBatches:
         rng = derive(self.seed, "batch", step)
         return self._sampled("train", self.task.draw(self.batch_size, rng), rng)
 
-    def evaluate(self, split: str) -> Loader[TaskBatch]:
+    def chunks(self, split: str) -> list[np.ndarray]:
         """The whole split in order; under the original protocol, ten random test batches."""
         items = self.task.items(split)
-        chunks = [items[i : i + self.batch_size] for i in range(0, len(items), self.batch_size)]
         if self.task.original_protocol and split == "test":
             rng, size = derive(self.seed, "original test"), min(self.batch_size, len(items))
-            chunks = [rng.choice(items, size, replace=False) for _ in range(ORIGINAL_TEST_BATCHES)]
+            return [rng.choice(items, size, replace=False) for _ in range(ORIGINAL_TEST_BATCHES)]
+        return [items[i : i + self.batch_size] for i in range(0, len(items), self.batch_size)]
+
+    def evaluate(self, split: str) -> Loader[TaskBatch]:
+        """The batches of :meth:`chunks`."""
+        chunks = self.chunks(split)
 
         def make(i: int) -> TaskBatch:
             return self._sampled(split, chunks[i], derive(self.seed, split, i))
@@ -117,8 +123,9 @@ def finetune(
 
     An epoch is ``n_batch`` batches. Validation and test cover their whole splits. The folder
     ``<model_dir>/<task_name>/`` gets config.json, metrics.jsonl (its last line is the test result),
-    checkpoint.pt (the last state) and best.pt. The test line holds, as ``floor_*``, the result of
-    always answering the most frequent labels.
+    checkpoint.pt (the last state), best.pt and test_scores.npz: ``items`` [n] or [n, 2], as
+    ``task.items`` names them, and what ``task.scores`` gave for each, by its name, [n] or [n, C].
+    The test line holds, as ``floor_*``, the result of always answering the most frequent labels.
 
     Args:
         config: all settings that the numbers depend on, group by group (``config.comparable``).
@@ -180,6 +187,9 @@ def finetune(
     times = task.times("test")
     if not task.original_protocol and times is not None:
         log.record(split="test by time", **_by_time(task, times, values))
+    # Before the test line, which says that the run is finished.
+    with atomic_file(folder / SCORES_FILE) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, items=np.concatenate(batches.chunks("test")), **values)
     known = task.metrics(task.most_frequent("test"))
     floor = {f"floor_{name}": known[name] for name in task.metric_names}
     log.record(split="test", best_step=record["step"], **floor, **test)

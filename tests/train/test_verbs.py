@@ -25,6 +25,7 @@ from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks import AuthorDisambiguation, LabelClassification, NodeClassification
 from GPT_GNN.train.checkpoint import load_checkpoint
 from GPT_GNN.train.finetune import _by_time, finetune
+from GPT_GNN.train.log import RunLog
 from GPT_GNN.train.pretrain import pretrain
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn, pretrained_encoder
 
@@ -187,6 +188,28 @@ def test_validation_and_test_cover_their_splits_once(toy, tmp_path, monkeypatch,
     for metric in ("ndcg", "mrr"):
         assert lines[-1][metric] == result[metric]
         assert lines[-1][f"floor_{metric}"] == pytest.approx(floor[metric].mean())
+
+
+@pytest.mark.parametrize("original", [False, True])
+@pytest.mark.parametrize("name", ["PF", "AD"])
+def test_the_scores_of_the_test_items_are_kept(toy, tmp_path, monkeypatch, name, original):
+    """They are there before the test line, and the test line is their metrics."""
+    record = RunLog.record
+
+    def spy(self, split, **values):
+        assert split != "test" or (tmp_path / "task" / "test_scores.npz").is_file()
+        record(self, split=split, **values)
+
+    monkeypatch.setattr(RunLog, "record", spy)
+    task, result, lines = finetuned(toy, tmp_path, name, original_protocol=original)
+    assert lines[-1]["split"] == "test"
+    with np.load(tmp_path / "task" / "test_scores.npz") as file:
+        kept = dict(file)
+    items = kept.pop("items")
+    assert np.isin(items, task.items("test")).all()
+    assert original or np.array_equal(items, task.items("test"))
+    assert {len(values) for values in kept.values()} == {len(items)} == {result["items"]}
+    assert task.metrics(kept).items() <= result.items()
 
 
 def test_the_published_protocol_tests_on_ten_random_batches(toy, tmp_path, drawn):
