@@ -188,8 +188,9 @@ def finetune(
     if not task.original_protocol and times is not None:
         log.record(split="test by time", **_by_time(task, times, values))
     # Before the test line, which says that the run is finished.
+    scores: dict[str, Any] = {"items": np.concatenate(batches.chunks("test")), **values}
     with atomic_file(folder / SCORES_FILE) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, items=np.concatenate(batches.chunks("test")), **values)
+        np.savez_compressed(file, **scores)
     known = task.metrics(task.most_frequent("test"))
     floor = {f"floor_{name}": known[name] for name in task.metric_names}
     log.record(split="test", best_step=record["step"], **floor, **test)
