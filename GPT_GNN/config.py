@@ -316,6 +316,35 @@ class VenueTaskConfig:
     )
 
 
+@dataclass(frozen=True)
+class GridConfig:
+    """Which runs, where to, how many at a time."""
+
+    out: str = setting("", "folder of all runs and the report; empty: runs/<data>_<preset>")
+    preset: str = setting("small", "sizes and lengths of all runs")
+    table: str = setting("all", "what is compared")
+    jobs: int = setting(0, "runs at a time, one thread each; 0: one a processor", low=0)
+    seeds: int = setting(0, "number of seeds, from 0; 0: the preset's", low=0)
+    report_only: bool = setting(False, "run nothing, report what is finished")
+
+
+@dataclass(frozen=True)
+class GridDataConfig:
+    """Which data; the folder of the runs remembers it."""
+
+    input_dir: str = setting("", "folder of the raw data; empty: the built-in graph's")
+
+
+@dataclass(frozen=True)
+class OAGGridDataConfig(GridDataConfig):
+    """Which data; the folder of the runs remembers it."""
+
+    domain: str = setting("_CS", "suffix of the dump's file names: _CS, _Med ...; none for none")
+    finetune_fields: str = setting(
+        "", "level-1 fields, by commas, to fine-tune on where fields are transferred"
+    )
+
+
 # Settings that say where a run happens, not what it computes: a resumed run may change them.
 _PLACES = {
     "data_dir",

@@ -48,8 +48,8 @@ def test_has_a_docstring_with_a_command_and_a_guard(path):
 
 
 def test_the_scripts_are_there():
-    assert len([path for path in SCRIPTS if path.parent.name == "example_OAG"]) == 5
-    assert len([path for path in SCRIPTS if path.parent.name == "example_reddit"]) == 3
+    assert len([path for path in SCRIPTS if path.parent.name == "example_OAG"]) == 6
+    assert len([path for path in SCRIPTS if path.parent.name == "example_reddit"]) == 4
 
 
 @pytest.mark.parametrize(

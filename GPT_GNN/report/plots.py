@@ -1,44 +1,123 @@
-"""Figures of runs."""
+"""Figures of runs, as PNG files: the same numbers give the same bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from GPT_GNN.files import atomic_file
 
-Curve = Sequence[tuple[int, float]]  # (step, value)
+Curve = Sequence[tuple[float, float]]  # (x, value)
+_COLUMNS = 4  # panels side by side
 
 
-def plot_curves(path: Path, panels: Mapping[str, Mapping[str, Sequence[Curve]]]) -> None:
+def plot_curves(
+    path: Path,
+    panels: Mapping[str, Mapping[str, Sequence[Curve]]],
+    xlabel: str = "step",
+    dpi: int = 130,
+) -> None:
     """Draw one panel per title with one line per label: the mean over runs, a band of one std.
 
     Args:
         path: a PNG file.
-        panels: title -> label -> curves of that label's runs (all with the same steps).
+        panels: title -> label -> curves of that label's runs (all with the same x).
     """
+    with _figure(path, panels, dpi) as axes:
+        for axis, lines in zip(axes, panels.values(), strict=True):
+            for label, curves in lines.items():
+                x = np.array([x for x, _ in curves[0]])
+                values = np.array([[value for _, value in curve] for curve in curves])
+                _line(axis, label, x, values.mean(0), values.std(0))
+            axis.set_xlabel(xlabel)
+            if len(lines) > 1:
+                axis.legend(fontsize="small")
+
+
+def plot_fractions(
+    path: Path, panels: Mapping[str, Mapping[str, Mapping[float, Sequence[float]]]]
+) -> None:
+    """Draw one panel per title with a line per label over shares of the labels.
+
+    Args:
+        path: a PNG file.
+        panels: title -> label -> share in (0, 1] -> values of its runs, at least one. The line is
+            their mean, the band one std; the number of runs may differ.
+    """
+    with _figure(path, panels, dpi=100) as axes:
+        for axis, lines in zip(axes, panels.values(), strict=True):
+            shares = sorted({100 * share for line in lines.values() for share in line})
+            for label, line in lines.items():
+                mean, std = (
+                    np.array([f(line[x]) for x in sorted(line)]) for f in (np.mean, np.std)
+                )
+                _line(axis, label, 100 * np.array(sorted(line)), mean, std, marker="o")
+            axis.set_xscale("log")
+            axis.set_xticks(shares, [f"{share:.0f}" for share in shares])
+            axis.minorticks_off()
+            axis.set_xlabel("% of the labels")
+            axis.legend(fontsize="small")
+
+
+def plot_bars(
+    path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]], baseline: str
+) -> None:
+    """Draw one panel per title with a bar per label: the mean over runs and one std.
+
+    Args:
+        path: a PNG file.
+        panels: title -> label -> values of that label's runs, at least one.
+        baseline: the label that becomes a horizontal line, where it is there.
+    """
+    with _figure(path, panels, dpi=100) as axes:
+        for axis, values in zip(axes, panels.values(), strict=True):
+            bars = {label: runs for label, runs in values.items() if label != baseline}
+            mean = np.array([np.mean(runs) for runs in bars.values()])
+            std = np.array([np.std(runs) for runs in bars.values()])
+            axis.bar(range(len(bars)), mean, yerr=std, capsize=3, color="tab:blue", alpha=0.8)
+            axis.set_xticks(range(len(bars)), list(bars), rotation=30, ha="right", fontsize="small")
+            ends = [*(mean - std), *(mean + std)]
+            if baseline in values:
+                level = float(np.mean(values[baseline]))
+                axis.axhline(level, color="black", linestyle="--", label=baseline)
+                axis.legend(fontsize="small")
+                ends.append(level)
+            # Differences are small: the axis shows them, and not the way from 0.
+            margin = 0.15 * (max(ends) - min(ends)) or 0.01
+            axis.set_ylim(min(ends) - margin, max(ends) + margin)
+
+
+@contextmanager
+def _figure(path: Path, titles: Mapping[str, Any], dpi: int) -> Iterator[list[Any]]:
+    """Axes with these titles, written to the file when the block is left."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
+    columns = min(len(titles), _COLUMNS)
+    rows = -(-len(titles) // _COLUMNS)
     figure, axes = plt.subplots(
-        1, len(panels), figsize=(4.6 * len(panels), 3.4), squeeze=False, layout="constrained"
+        rows, columns, figsize=(4.6 * columns, 3.4 * rows), squeeze=False, layout="constrained"
     )
-    for axis, (title, lines) in zip(axes[0], panels.items(), strict=True):
-        for label, curves in lines.items():
-            steps = np.array([step for step, _ in curves[0]])
-            values = np.array([[value for _, value in curve] for curve in curves])
-            mean, std = values.mean(0), values.std(0)
-            (line,) = axis.plot(steps, mean, label=label)
-            axis.fill_between(steps, mean - std, mean + std, alpha=0.2, color=line.get_color())
+    used, unused = axes.ravel()[: len(titles)], axes.ravel()[len(titles) :]
+    for axis, title in zip(used, titles, strict=True):
         axis.set_title(title)
-        axis.set_xlabel("step")
         axis.grid(alpha=0.3)
-        if len(lines) > 1:
-            axis.legend()
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130)
-    plt.close(figure)
+    for axis in unused:
+        axis.set_visible(False)
+    try:
+        yield list(used)
+        with atomic_file(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=dpi)
+    finally:
+        plt.close(figure)
+
+
+def _line(axis: Any, label: str, x: Any, mean: Any, std: Any, **style: Any) -> None:
+    (line,) = axis.plot(x, mean, label=label, **style)
+    axis.fill_between(x, mean - std, mean + std, alpha=0.2, color=line.get_color())

@@ -1,0 +1,95 @@
+"""What is in the rows and columns of a study's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from GPT_GNN.report.study import FULL, MLP, SCRATCH, Cells, Study, labels_of
+from GPT_GNN.report.tables import FLOOR, Labels, Results, Table, results_table
+
+_AGAINST = {"method": SCRATCH}
+
+
+def methods(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:
+    """A table a setting: methods by tasks."""
+    (conv,), (fraction,) = spec.convs, spec.fractions
+    rows: dict[str, Labels] = {"most frequent": FLOOR} if MLP in spec.methods else {}
+    rows |= {method: {"method": method} for method in spec.methods}
+    return [
+        results_table(
+            f"{study.name}, {name}, setting {setting}, {_percent(fraction)} of the labels",
+            rows,
+            {t: labels_of(setting, SCRATCH, conv, t, fraction) for t in spec.tasks},
+            results,
+            _AGAINST,
+            _paper(study),
+        )
+        for setting in spec.settings
+    ]
+
+
+def encoders(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:
+    """A table a setting: encoders by tasks, each from scratch and pre-trained."""
+    (fraction,) = spec.fractions
+    return [
+        results_table(
+            f"{study.name}, {name}, setting {setting}, {_percent(fraction)} of the labels",
+            {conv: {"conv": conv} for conv in spec.convs},
+            {
+                f"{task}, {method}": labels_of(setting, method, spec.convs[0], task, fraction)
+                for task in spec.tasks
+                for method in spec.methods
+            },
+            results,
+            _AGAINST,
+            _paper(study),
+        )
+        for setting in spec.settings
+    ]
+
+
+def labels(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:
+    """A table a task: methods by shares of the labels; then few labels against all of them."""
+    (setting,), (conv,) = spec.settings, spec.convs
+    tables = [
+        results_table(
+            f"{study.name}, {name}, {task}, setting {setting}",
+            {method: {"method": method} for method in spec.methods},
+            {_percent(f): labels_of(setting, SCRATCH, conv, task, f) for f in spec.fractions},
+            results,
+            _AGAINST,
+        )
+        for task in spec.tasks
+    ]
+    few, all_labels = [f for f in spec.fractions if f <= 0.2], max(spec.fractions)
+    claim = results_table(
+        f"{study.name}: pre-trained with few labels against {SCRATCH} with {_percent(all_labels)}",
+        {f"{FULL}, {_percent(f)}": {"method": FULL, "fraction": f} for f in few}
+        | {f"{SCRATCH}, {_percent(all_labels)}": {"method": SCRATCH, "fraction": all_labels}},
+        {task: labels_of(setting, SCRATCH, conv, task, all_labels) for task in spec.tasks},
+        results,
+        {"method": SCRATCH, "fraction": all_labels},
+    )
+    return [*tables, claim]
+
+
+LAYOUTS: Mapping[str, Callable[[Study, str, Cells, Results], list[Table]]] = {
+    "methods": methods,
+    "encoders": encoders,
+    "labels": labels,
+}
+
+
+def _paper(study: Study) -> Callable[[Labels], float | None]:
+    def number(cell: Mapping[str, Any]) -> float | None:
+        if cell["fraction"] != 0.1:
+            return None
+        task = study.tasks[cell["task"]].paper
+        return study.paper(cell["setting"], cell["method"], cell["conv"], task)
+
+    return number
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.0f} %"

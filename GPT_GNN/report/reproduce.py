@@ -1,0 +1,211 @@
+"""The verb of the scripts that fill the paper's tables: run a study's grid, then report it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from GPT_GNN.config import GridConfig, parse_flags
+from GPT_GNN.files import atomic_file
+from GPT_GNN.report.figures import (
+    finetuning_figure,
+    fraction_figure,
+    method_figure,
+    metric_name,
+    pretraining_figure,
+)
+from GPT_GNN.report.grid import Job, finished, run_jobs
+from GPT_GNN.report.layouts import LAYOUTS
+from GPT_GNN.report.progress import duration
+from GPT_GNN.report.records import RECORDS, Record, read_records
+from GPT_GNN.report.study import SCRATCH, Preset, Study, plan, unset_flags
+from GPT_GNN.report.tables import Results, Table
+
+
+def reproduce(study: Study, description: str | None, argv: Sequence[str] | None = None) -> None:
+    """Run what is not finished of a study's tables and write ``<out>/report/``.
+
+    Args:
+        description: the script's docstring.
+        argv: the flags, by default the command line's.
+
+    Raises:
+        SystemExit: a bad flag.
+        ValueError: a flag that a setting needs is empty, data other than those that ``--out`` was
+            begun with, nothing to report, another process at work there, or jobs that failed.
+    """
+    choices = {"preset": study.presets, "table": {**study.tables, "all": None}}
+    args = parse_flags({"grid": GridConfig, "data": study.data}, description, argv, choices=choices)
+    flags, preset = args.grid, study.presets[args.grid.preset]
+    out = Path(flags.out or f"runs/{study.name}_{flags.preset}").resolve()
+    if flags.report_only and not (out / RECORDS).is_file():
+        raise ValueError(f"{out}: expected {RECORDS} of earlier runs to report, found none")
+    data = _remembered(out, study, args.data)
+    tables = list(study.tables) if flags.table == "all" else [flags.table]
+    seeds, n_jobs = flags.seeds or preset.seeds, flags.jobs or os.cpu_count() or 1
+    jobs = plan(study, preset, tables, seeds, data)
+    print(f"{flags.preset}: {preset.told}")
+    declared = sum(job.expected for job in jobs)
+    print(f"declared time of all {len(jobs)} jobs, one at a time: {duration(declared)}")
+    failed = [] if flags.report_only else run_jobs(jobs, out, Path(study.scripts), n_jobs)
+    shown = [t for t in study.tables if t in tables or not unset_flags(study, [t], data)]
+    report = Report(study, preset, shown, plan(study, preset, shown, seeds, data), out, data)
+    print(report.write(tables))
+    if failed:
+        raise ValueError(
+            f"{len(failed)} of {len(jobs)} jobs failed or need one that did: {', '.join(failed)}; "
+            f"{out / 'logs'} has what they printed"
+        )
+
+
+def _remembered(out: Path, study: Study, given: object) -> dict[str, str]:
+    """The data's flags: what ``out`` was begun with, or else what is given, which it then keeps.
+
+    Raises:
+        ValueError: ``out`` was begun with others.
+    """
+    path = out / "data.json"
+    flags = {f.name: str(getattr(given, f.name)) for f in fields(study.data)}
+    defaults = asdict(study.data())
+    if flags["input_dir"]:
+        flags["input_dir"] = str(Path(flags["input_dir"]).resolve())
+    else:
+        flags |= {name: flags[name] or value for name, value in study.built_in.items()}
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else flags
+    data = {
+        name: kept[name] if value in ("", defaults[name]) else value
+        for name, value in flags.items()
+    }
+    for name, value in data.items():
+        # What was not needed so far may still be said; but not that there is a dump after all.
+        if value != kept[name] and (kept[name] or name == "input_dir"):
+            raise ValueError(
+                f"{out} was begun with --{name} {kept[name]!r}, got {value!r}: give another --out"
+            )
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    return data
+
+
+class Report:
+    """Tables and figures of what is finished.
+
+    Args:
+        tables: names of those that are shown.
+        jobs: of these tables.
+        out: the folder that they ran in.
+        data: flags that say which data.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        preset: Preset,
+        tables: Sequence[str],
+        jobs: Sequence[Job],
+        out: Path,
+        data: Mapping[str, str],
+    ) -> None:
+        self._study, self._preset, self._names = study, preset, tables
+        self._jobs, self._out, self._data = jobs, out, data
+        self._records = finished(jobs, read_records(out))
+        self._results = Results(out, self._records, study.metrics)
+        self._folder = out / "report"
+
+    def write(self, asked: Sequence[str]) -> str:
+        """Write report.md, tables.tex and the figures.
+
+        Args:
+            asked: tables that are part of it even if nothing of them is finished.
+
+        Returns:
+            The tables and where the files are.
+        """
+        sections, latex = [], []
+        for name in self._names:
+            if name not in asked and not self._begun(name):
+                continue
+            spec = self._study.tables[name]
+            tables = LAYOUTS[spec.layout](self._study, name, spec, self._results)
+            sections += [f"## {name}", *map(Table.markdown, tables), *self._figures(name)]
+            latex += [table.latex() for table in tables]
+        head = [f"# {self._study.name}: the paper's comparison, on our data", *self._facts()]
+        self._save("report.md", "\n\n".join([*head, *sections]))
+        self._save("tables.tex", "\n\n".join(latex))
+        return "\n\n".join([*sections, *self._facts(), f"report: {self._folder / 'report.md'}"])
+
+    def _begun(self, name: str) -> bool:
+        """Whether a run that is of this table is finished."""
+        spec = self._study.tables[name]
+        return any(
+            run["kind"] == "finetune"
+            and run["labels"]["setting"] in spec.settings
+            and run["labels"]["method"] in set(spec.methods) - {SCRATCH}
+            and run["labels"]["conv"] in spec.convs
+            for run in self._records.values()
+        )
+
+    def _save(self, name: str, text: str) -> None:
+        with atomic_file(self._folder / name) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+    def _figures(self, name: str) -> list[str]:
+        """Draw a table's figures; what shows them in Markdown."""
+        spec = self._study.tables[name]
+        out, records, results = self._out, self._records, self._results
+        path = {
+            kind: self._folder / f"{name}_{kind}.png"
+            for kind in ("curves", "bars", "pretraining", "finetuning")
+        }
+        drawn = {
+            "curves": spec.layout == "labels" and fraction_figure(path["curves"], spec, results),
+            "bars": spec.layout == "methods" and method_figure(path["bars"], spec, results),
+            "pretraining": pretraining_figure(path["pretraining"], self._study, spec, out, records),
+            "finetuning": finetuning_figure(path["finetuning"], spec, results, out, records),
+        }
+        return [f"![{name}, {kind}]({path[kind].name})" for kind, there in drawn.items() if there]
+
+    def _facts(self) -> list[str]:
+        """What has to be known to read the tables."""
+        records = list(self._records.values())
+        first, second = map(metric_name, self._study.metrics)
+        data = ", ".join(
+            f"{name} {Path(value).name if name == 'input_dir' else value}"
+            for name, value in self._data.items()
+            if value
+        )
+        return [
+            f"{len(records)} of {len(self._jobs)} jobs finished. {self._preset.told}",
+            f"Cells: test {first} / {second}, mean ± std over seeds (number of seeds; p: paired "
+            f"bootstrap over test items on {first}, two-sided, against {SCRATCH} in the same "
+            "column, predictions of all seeds that both have). A run's best model is chosen by "
+            "validation alone. *paper*: what the paper reports, on its data.",
+            f"Data: {data or 'the built-in graph'}. Commits: {_kinds(records, 'commit')}.",
+            *_budgets(records),
+        ]
+
+
+def _kinds(records: Sequence[Record], name: str) -> str:
+    return ", ".join(sorted({str(record[name]) for record in records})) or "none"
+
+
+def _budgets(records: Sequence[Record]) -> list[str]:
+    """Training steps by what should have the same number, and whether it has."""
+    steps: dict[str, set[int]] = {}
+    for record in records:
+        labels = record["labels"]
+        if record["kind"] == "pretrain":
+            steps.setdefault(f"pre-training, {labels['setting']}", set()).add(record["steps"])
+        elif record["kind"] == "finetune":
+            steps.setdefault(f"fine-tuning, {100 * labels['fraction']:.0f} %", set()).add(
+                record["steps"]
+            )
+    told = "; ".join(
+        f"{name}: {' and '.join(f'{n:,}' for n in sorted(numbers))}"
+        + " (NOT EQUAL)" * (len(numbers) > 1)
+        for name, numbers in steps.items()
+    )
+    return [f"Steps: {told}."] if told else []

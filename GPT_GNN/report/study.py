@@ -1,0 +1,284 @@
+"""What a study compares, declared, and the jobs that it comes to."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import string
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from GPT_GNN.report.grid import Job
+
+SCRATCH = "no pre-train"
+FULL = "GPT-GNN"
+MLP = "MLP"
+
+
+@dataclass(frozen=True)
+class Method:
+    """How an encoder comes to its weights before fine-tuning.
+
+    Attributes:
+        pretrain: flags of pre-training; None for a fresh encoder.
+        generates: it is a variant of GPT-GNN, which takes the preset's flags of generation.
+        encoder: flags of the encoder and sampler that it changes, in place of LayerNorms.
+    """
+
+    pretrain: str | None = None
+    generates: bool = False
+    encoder: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A column: the script that fine-tunes, its flags, and what the paper calls the task."""
+
+    command: str
+    paper: str = ""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A table: every method in every setting, with every encoder, on every task and share.
+
+    Attributes:
+        layout: ``methods``, ``encoders`` or ``labels``: what is in rows and columns.
+        fractions: shares of the training and validation labels.
+    """
+
+    layout: str
+    settings: tuple[str, ...]
+    methods: tuple[str, ...]
+    tasks: tuple[str, ...]
+    convs: tuple[str, ...] = ("hgt",)
+    fractions: tuple[float, ...] = (0.1,)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sizes and lengths of all runs.
+
+    Attributes:
+        seeds: number of seeds, from 0.
+        encoder: flags of every encoder; norms: further ones, of hgt only.
+        sampler: flags of every run.
+        pretrain: flags of every pre-training; generation: of GPT-GNN and its variants.
+        epochs: setting -> flags that say how long it pre-trains.
+        finetune: (share of the labels, flags): the first whose share is not exceeded.
+        seconds: kind of job -> what one is declared to take.
+        only: task -> the methods that it is fine-tuned from, if not all.
+        told: what is printed of it.
+    """
+
+    seeds: int
+    encoder: str
+    sampler: str
+    pretrain: str
+    epochs: Mapping[str, str]
+    finetune: Sequence[tuple[float, str]]
+    seconds: Mapping[str, float]
+    norms: str = ""
+    generation: str = ""
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A grid over one data set.
+
+    Attributes:
+        name: for the report and the default folder.
+        scripts: folder of the scripts.
+        data: dataclass of the flags that say which data; ``input_dir`` is one.
+        built_in: those flags for the built-in graph, which is taken without ``input_dir``.
+        preprocess, pretrain: scripts with flags; ``{flag}`` stands for one of ``data``.
+        settings: name -> flags of preprocessing; ``{flag}`` as above.
+        metrics: the two that are shown; the first is tested.
+        paper: (setting, method, conv, task as the paper calls it) -> its number.
+    """
+
+    name: str
+    scripts: str
+    data: type
+    preprocess: str
+    pretrain: str
+    settings: Mapping[str, str]
+    methods: Mapping[str, Method]
+    tasks: Mapping[str, Task]
+    tables: Mapping[str, Cells]
+    presets: Mapping[str, Preset]
+    metrics: tuple[str, str]
+    built_in: Mapping[str, str] = field(default_factory=dict)
+    paper: Callable[[str, str, str, str], float | None] = lambda *cell: None
+
+
+def plan(
+    study: Study, preset: Preset, tables: Sequence[str], seeds: int, data: Mapping[str, str]
+) -> list[Job]:
+    """The jobs of some tables, each once, seed by seed; what a job needs comes before it.
+
+    Args:
+        tables: names.
+        seeds: their number.
+        data: flags that say which data.
+
+    Raises:
+        ValueError: a setting needs a flag of ``data`` that is empty.
+    """
+    unset = unset_flags(study, tables, data)
+    if unset:
+        raise ValueError("; ".join(f"expected --{name}, which {why} needs" for name, why in unset))
+    jobs: dict[str, Job] = {}
+    for seed in range(seeds):
+        for table in tables:
+            for labels in cells(study.tables[table], preset):
+                chain = _Chain(study, preset, data, labels, seed)
+                jobs |= {job.name: job for job in chain.jobs() if job.name not in jobs}
+    return list(jobs.values())
+
+
+def unset_flags(
+    study: Study, tables: Sequence[str], data: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Flags of ``data`` that some tables need and that are empty, and a setting that needs each."""
+    found = {}
+    for setting in dict.fromkeys(s for table in tables for s in study.tables[table].settings):
+        for name in _placeholders(_words(study.preprocess, study.settings[setting])):
+            if not data[name]:
+                found[name] = f"setting {setting}"
+    return list(found.items())
+
+
+def _placeholders(text: str) -> list[str]:
+    return [name for _, name, _, _ in string.Formatter().parse(text) if name]
+
+
+def cells(table: Cells, preset: Preset) -> Iterator[dict[str, Any]]:
+    """Labels of every cell that is run, the tasks of one model together."""
+    for setting in table.settings:
+        for conv in table.convs:
+            for method in table.methods:
+                for fraction in table.fractions:
+                    for task in table.tasks:
+                        if method in preset.only.get(task, table.methods):
+                            yield labels_of(setting, method, conv, task, fraction)
+
+
+def labels_of(setting: str, method: str, conv: str, task: str, fraction: float) -> dict[str, Any]:
+    """What a fine-tuning run is."""
+    return {
+        **{"setting": setting, "method": method, "conv": conv},
+        **{"task": task, "fraction": fraction},
+    }
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """One fine-tuning run and what it needs."""
+
+    study: Study
+    preset: Preset
+    data: Mapping[str, str]
+    labels: Mapping[str, Any]
+    seed: int
+
+    def jobs(self) -> list[Job]:
+        """In the order in which they can run."""
+        pretrained = self._method.pretrain is not None
+        return [self._preprocess(), *([self._pretrain()] if pretrained else []), self._finetune()]
+
+    @property
+    def _method(self) -> Method:
+        return self.study.methods[self.labels["method"]]
+
+    @property
+    def _store(self) -> str:
+        return f"store_{_slug(self.labels['setting'])}"
+
+    @property
+    def _model(self) -> str:
+        """Name of its pre-training."""
+        words = (self.labels[name] for name in ("setting", "method", "conv"))
+        return _slug("pretrain", *words, self.seed)
+
+    @property
+    def _encoder(self) -> str:
+        """Flags of the encoder and the sampler."""
+        conv, method = self.labels["conv"], self._method
+        norms = "" if conv != "hgt" or method.encoder else self.preset.norms
+        return _words(
+            f"--conv_name {conv}", self.preset.encoder, norms, self.preset.sampler, method.encoder
+        )
+
+    def _preprocess(self) -> Job:
+        setting = self.labels["setting"]
+        flags = _words(self.study.preprocess, self.study.settings[setting])
+        values = {name: shlex.quote(self.data[name]) for name in _placeholders(flags)}
+        input_dir = {"--input_dir": self.data["input_dir"]} if self.data["input_dir"] else {}
+        return Job(
+            self._store,
+            "preprocess",
+            flags.format(**values),
+            {**input_dir, "--output_dir": f"stores/{_slug(setting)}"},
+            labels={"setting": setting},
+            expected=self.preset.seconds["preprocess"],
+        )
+
+    def _pretrain(self) -> Job:
+        setting, method = self.labels["setting"], self._method
+        command = _words(
+            self.study.pretrain,
+            *(self._encoder, self.preset.pretrain, self.preset.epochs[setting]),
+            self.preset.generation if method.generates else "",
+            method.pretrain or "",
+            f"--seed {self.seed}",
+        )
+        model = f"models/{self._model}.pt"
+        return Job(
+            self._model,
+            "pretrain",
+            command,
+            {"--data_dir": f"stores/{_slug(setting)}", "--pretrain_model_dir": model},
+            folder=f"{model}.run",
+            needs=(self._store,),
+            labels={name: self.labels[name] for name in ("setting", "method", "conv")},
+            seed=self.seed,
+            expected=self.preset.seconds["pretrain"],
+        )
+
+    def _finetune(self) -> Job:
+        labels, pretrained = self.labels, self._method.pretrain is not None
+        name = _slug("finetune", *labels.values(), self.seed)
+        length = next(flags for share, flags in self.preset.finetune if labels["fraction"] <= share)
+        command = _words(
+            self.study.tasks[labels["task"]].command,
+            *(self._encoder, length, f"--data_percentage {labels['fraction']}"),
+            "--use_pretrain" if pretrained else "",
+            f"--seed {self.seed}",
+        )
+        places = {"--data_dir": f"stores/{_slug(labels['setting'])}", "--model_dir": "runs"}
+        if pretrained:
+            places["--pretrain_model_dir"] = f"models/{self._model}.pt"
+        return Job(
+            name,
+            "finetune",
+            f"{command} --task_name {name}",
+            places,
+            folder=f"runs/{name}",
+            needs=(self._store, *([self._model] if pretrained else [])),
+            labels=dict(labels),
+            seed=self.seed,
+            expected=self.preset.seconds["finetune"],
+        )
+
+
+def _words(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def _slug(*words: Any) -> str:
+    """Words as a file's name."""
+    return re.sub(r"[^A-Za-z0-9.+_-]+", "-", "_".join(map(str, words)).replace(" ", "-")).strip("-")
