@@ -1,4 +1,4 @@
-"""Fill the paper's tables (Hu et al., KDD 2020: transfer, ablation, encoders, few labels) on a dump.
+"""Fill the paper's tables (Hu et al., KDD 2020: transfer, ablation, encoders, label shares).
 
 Examples:
     python reproduce_tables.py --table labels                # the built-in graph

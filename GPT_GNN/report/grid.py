@@ -126,6 +126,7 @@ def run_jobs(jobs: Sequence[Job], out: Path, scripts: Path, n_jobs: int) -> list
                         failed += _lost(jobs, one.job.name)
                     else:
                         append_record(out, record)
+                        one.tidy()
                         done[one.job.name] = record
                         progress.say(one.job.name, times)
                 progress.show({one.job.name: one.seconds for one in running})
@@ -215,6 +216,11 @@ class _Running:
         log = self._log.read_text(encoding="utf-8", errors="replace")
         tqdm.write(f"failed: {self.job.name}: {self.job.command}\n{log}{reason}")
         return None
+
+    def tidy(self) -> None:
+        """Remove the last state of training, most of what a run leaves: it is for resuming only."""
+        if self.job.folder:
+            (self._out / self.job.folder / "checkpoint.pt").unlink(missing_ok=True)
 
     def _record(self) -> Record:
         seconds, folder = self.seconds, self._out / self.job.folder

@@ -70,6 +70,7 @@ def labels(study: Study, name: str, spec: Cells, results: Results) -> list[Table
         {task: labels_of(setting, SCRATCH, conv, task, all_labels) for task in spec.tasks},
         results,
         {"method": SCRATCH, "fraction": all_labels},
+        note=f"p: against {SCRATCH} with {_percent(all_labels)} of the labels.",
     )
     return [*tables, claim]
 

@@ -13,6 +13,8 @@ from GPT_GNN.files import atomic_file
 
 Curve = Sequence[tuple[float, float]]  # (x, value)
 _COLUMNS = 4  # panels side by side
+# Figures lie in repositories: at most so wide, and of so many colours, which makes a third of them.
+_PIXELS, _COLOURS = 1300, 64
 
 
 def plot_curves(
@@ -98,6 +100,7 @@ def _figure(path: Path, titles: Mapping[str, Any], dpi: int) -> Iterator[list[An
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from PIL import Image  # comes with matplotlib
 
     columns = min(len(titles), _COLUMNS)
     rows = -(-len(titles) // _COLUMNS)
@@ -112,8 +115,12 @@ def _figure(path: Path, titles: Mapping[str, Any], dpi: int) -> Iterator[list[An
         axis.set_visible(False)
     try:
         yield list(used)
+        figure.set_dpi(min(dpi, _PIXELS / (4.6 * columns)))
+        canvas: Any = figure.canvas  # Agg's
+        canvas.draw()
+        image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         with atomic_file(path) as temporary:
-            figure.savefig(temporary, format="png", dpi=dpi)
+            image.quantize(_COLOURS).save(temporary, format="png", optimize=True)
     finally:
         plt.close(figure)
 

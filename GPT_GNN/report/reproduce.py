@@ -51,9 +51,9 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
     declared = sum(job.expected for job in jobs)
     print(f"declared time of all {len(jobs)} jobs, one at a time: {duration(declared)}")
     failed = [] if flags.report_only else run_jobs(jobs, out, Path(study.scripts), n_jobs)
-    shown = [t for t in study.tables if t in tables or not unset_flags(study, [t], data)]
+    shown = _shown(study, preset, tables, seeds, data, out)
     report = Report(study, preset, shown, plan(study, preset, shown, seeds, data), out, data)
-    print(report.write(tables))
+    print(report.write())
     if failed:
         raise ValueError(
             f"{len(failed)} of {len(jobs)} jobs failed or need one that did: {', '.join(failed)}; "
@@ -72,9 +72,11 @@ def _remembered(out: Path, study: Study, given: object) -> dict[str, str]:
     defaults = asdict(study.data())
     if flags["input_dir"]:
         flags["input_dir"] = str(Path(flags["input_dir"]).resolve())
+    if path.exists():
+        kept = json.loads(path.read_text(encoding="utf-8"))
     else:
-        flags |= {name: flags[name] or value for name, value in study.built_in.items()}
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else flags
+        built_in = {} if flags["input_dir"] else study.built_in
+        kept = flags | {name: flags[name] or value for name, value in built_in.items()}
     data = {
         name: kept[name] if value in ("", defaults[name]) else value
         for name, value in flags.items()
@@ -88,6 +90,29 @@ def _remembered(out: Path, study: Study, given: object) -> dict[str, str]:
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     return data
+
+
+def _shown(
+    study: Study,
+    preset: Preset,
+    asked: Sequence[str],
+    seeds: int,
+    data: Mapping[str, str],
+    out: Path,
+) -> list[str]:
+    """The tables that are asked for, and those of which an earlier call has finished more."""
+    records, known = (
+        read_records(out),
+        {job.name for job in plan(study, preset, asked, seeds, data)},
+    )
+
+    def begun(table: str) -> bool:
+        jobs = plan(study, preset, [table], seeds, data)
+        holds = finished(jobs, records)
+        return any(job.kind == "finetune" and job.name in holds.keys() - known for job in jobs)
+
+    possible = [table for table in study.tables if not unset_flags(study, [table], data)]
+    return [table for table in possible if table in asked or begun(table)]
 
 
 class Report:
@@ -115,19 +140,10 @@ class Report:
         self._results = Results(out, self._records, study.metrics)
         self._folder = out / "report"
 
-    def write(self, asked: Sequence[str]) -> str:
-        """Write report.md, tables.tex and the figures.
-
-        Args:
-            asked: tables that are part of it even if nothing of them is finished.
-
-        Returns:
-            The tables and where the files are.
-        """
+    def write(self) -> str:
+        """Write report.md, tables.tex and the figures; gives the tables and where the files are."""
         sections, latex = [], []
         for name in self._names:
-            if name not in asked and not self._begun(name):
-                continue
             spec = self._study.tables[name]
             tables = LAYOUTS[spec.layout](self._study, name, spec, self._results)
             sections += [f"## {name}", *map(Table.markdown, tables), *self._figures(name)]
@@ -136,17 +152,6 @@ class Report:
         self._save("report.md", "\n\n".join([*head, *sections]))
         self._save("tables.tex", "\n\n".join(latex))
         return "\n\n".join([*sections, *self._facts(), f"report: {self._folder / 'report.md'}"])
-
-    def _begun(self, name: str) -> bool:
-        """Whether a run that is of this table is finished."""
-        spec = self._study.tables[name]
-        return any(
-            run["kind"] == "finetune"
-            and run["labels"]["setting"] in spec.settings
-            and run["labels"]["method"] in set(spec.methods) - {SCRATCH}
-            and run["labels"]["conv"] in spec.convs
-            for run in self._records.values()
-        )
 
     def _save(self, name: str, text: str) -> None:
         with atomic_file(self._folder / name) as temporary:

@@ -134,6 +134,7 @@ def results_table(
     results: Results,
     against: Labels,
     paper: Callable[[Labels], float | None] = lambda labels: None,
+    note: str = "",
 ) -> Table:
     """Means and deviations over seeds by rows and columns, ``-`` where no run is finished.
 
@@ -157,7 +158,7 @@ def results_table(
             for name in cells:
                 value = known.get(name)
                 texts[name].append(MISSING if value is None else f"{value:.3f}")
-    return Table(title, tuple(header), tuple(tuple(row) for row in texts.values()))
+    return Table(title, tuple(header), tuple(tuple(row) for row in texts.values()), note)
 
 
 def _text(cell: Labels, results: Results, against: Labels, p: float | None) -> str:

@@ -1,0 +1,33 @@
+"""A folder of scripts that cost nothing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+NAMES = (
+    *("preprocess_OAG", "pretrain_OAG", "finetune_OAG_PF", "finetune_OAG_PV", "finetune_OAG_AD"),
+    *("preprocess", "pretrain", "finetune"),
+)
+
+
+@pytest.fixture(scope="session")
+def scripts(tmp_path_factory):
+    """Every script is the fake one."""
+    folder = tmp_path_factory.mktemp("scripts")
+    for name in NAMES:
+        shutil.copy(Path(__file__).with_name("fake_script.py"), folder / f"{name}.py")
+    return folder
+
+
+@pytest.fixture
+def calls(tmp_path):
+    """What has been run so far: sorted names of the folders, ``resumed`` after some."""
+
+    def read():
+        path = tmp_path / "calls.txt"
+        return sorted(path.read_text().splitlines()) if path.exists() else []
+
+    return read

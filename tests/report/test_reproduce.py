@@ -1,0 +1,217 @@
+"""The scripts that fill the paper's tables, from their flags to the report."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from GPT_GNN.config import OAGGridDataConfig
+from GPT_GNN.report import reproduce as reproduce_module
+from GPT_GNN.report.records import read_records
+from GPT_GNN.report.reproduce import reproduce
+from GPT_GNN.report.study import Cells, plan
+
+ROOT = Path(__file__).resolve().parents[2]
+FIELDS = {"input_dir": "", "domain": "_CS", "finetune_fields": "oceanography"}
+
+
+@pytest.fixture
+def study(monkeypatch):
+    """What a script declares."""
+
+    def declared(folder):
+        found = []
+        monkeypatch.setattr(reproduce_module, "reproduce", lambda study, text: found.append(study))
+        monkeypatch.setattr(sys, "argv", ["reproduce_tables.py"])
+        path = list(sys.path)
+        try:
+            with pytest.raises(SystemExit):
+                runpy.run_path(str(ROOT / folder / "reproduce_tables.py"), run_name="__main__")
+        finally:
+            sys.path[:] = path
+        return found[0]
+
+    return declared
+
+
+@pytest.fixture
+def oag(study, scripts):
+    """The real study with scripts that cost nothing, fewer methods and encoders."""
+    real = study("example_OAG")
+    tables = {
+        "transfer": replace(
+            real.tables["transfer"],
+            settings=("time", "time+field"),
+            methods=("MLP", "no pre-train", "GPT-GNN"),
+            tasks=("PF", "AD"),
+        ),
+        "encoders": replace(real.tables["encoders"], convs=("hgt", "gcn")),
+        "labels": replace(real.tables["labels"], tasks=("PF",), fractions=(0.1, 1.0)),
+    }
+    return replace(real, scripts=str(scripts), tables=tables)
+
+
+def test_from_flags_to_report(oag, tmp_path, calls, capsys):
+    flags = ["--out", str(tmp_path), "--jobs", "2"]
+    reproduce(oag, "", [*flags, "--table", "labels", "--seeds", "2"])
+    first = calls()
+    assert len(first) == 1 + 2 + 2 * 2 * 2
+    report = (tmp_path / "report" / "report.md").read_text()
+    assert report.count("(2; p ") == 2 + 1 and "11 of 11 jobs finished" in report
+    assert "## transfer" not in report
+    assert "| GPT-GNN, 10 %       |" in report and "| no pre-train, 100 % |" in report
+    assert (tmp_path / "report" / "labels_curves.png").is_file()
+    # Another table takes over what is finished, and the report keeps what was there.
+    reproduce(oag, "", [*flags, "--table", "transfer", "--seeds", "1"])
+    again = calls()
+    assert all(again.count(name) == 1 for name in again) and set(first) < set(again)
+    report = (tmp_path / "report" / "report.md").read_text()
+    assert "## transfer" in report and "## labels" in report
+    shown = capsys.readouterr().out
+    assert "**OAG, transfer, setting time, 10 % of the labels**" in shown
+    row = next(x for x in shown.splitlines() if x.startswith("| GPT-GNN ") and "0.405" in x)
+    cells = [cell.strip() for cell in row.split("|")[2:-1]]
+    assert cells[0].endswith("(1; p < 0.001)") and cells[1] == "0.405"
+    assert len(cells) == 4 and cells[-1] == "0.840"
+    assert "Steps: fine-tuning, 10 %: 2; pre-training, time: 2" in shown
+    latex = (tmp_path / "report" / "tables.tex").read_text()
+    assert latex.count(r"\begin{table}") == 2 + 2 and r"p $<$ 0.001" in latex
+    # Settings that differ keep their stores apart.
+    stores = [r for r in read_records(tmp_path).values() if r["kind"] == "preprocess"]
+    assert {r["command"] for r in stores} == {
+        "preprocess_OAG.py --domain _CS --transfer time",
+        "preprocess_OAG.py --domain _CS --transfer time+field --finetune_fields oceanography",
+    }
+    before = sorted((tmp_path / "report").iterdir())
+    report_only = ["--out", str(tmp_path), "--report_only", "--table", "encoders"]
+    reproduce(oag, "", [*report_only, "--seeds", "1"])
+    assert calls() == again
+    assert "| gcn | - " in capsys.readouterr().out
+    assert sorted((tmp_path / "report").iterdir()) == before
+
+
+def test_a_failed_job_is_reported_and_the_others_are_shown(oag, tmp_path):
+    tasks = {name: replace(t, command=f"{t.command} --fail") for name, t in oag.tasks.items()}
+    broken = replace(oag, tasks={**oag.tasks, "PF": tasks["PF"]})
+    spec = Cells("methods", ("time",), ("no pre-train",), ("PF", "AD"))
+    broken = replace(broken, tables={"few": spec})
+    with pytest.raises(ValueError, match=r"1 of 3 jobs failed or need one that did: finetune_time"):
+        reproduce(broken, "", ["--out", str(tmp_path), "--seeds", "1"])
+    assert "2 of 3 jobs finished" in (tmp_path / "report" / "report.md").read_text()
+
+
+def test_the_folder_remembers_its_data(oag, tmp_path):
+    scratch = {"methods": ("no pre-train",), "tasks": ("AD",)}
+    spec = replace(oag.tables["transfer"], **scratch)
+    tables = {"labels": replace(spec, settings=("time",)), "transfer": spec}
+    oag = replace(oag, tables=tables)
+    dump, out = tmp_path / "dump", ["--out", str(tmp_path / "out"), "--seeds", "1"]
+    dump.mkdir()
+    begin = [*out, "--table", "labels", "--input_dir", str(dump), "--domain", "_Med"]
+    reproduce(oag, "", begin)
+    with pytest.raises(ValueError, match="expected --finetune_fields, which setting time.field"):
+        reproduce(oag, "", [*out, "--table", "transfer"])
+    reproduce(oag, "", [*out, "--table", "transfer", "--finetune_fields", "cell biology,x"])
+    data = json.loads((tmp_path / "out" / "data.json").read_text())
+    assert data == {
+        **{"input_dir": str(dump), "domain": "_Med", "finetune_fields": "cell biology,x"}
+    }
+    records = read_records(tmp_path / "out")
+    assert records["store_time+field"]["command"].endswith("--finetune_fields 'cell biology,x'")
+    for other in (["--input_dir", str(tmp_path)], ["--finetune_fields", "y"], ["--domain", "_X"]):
+        with pytest.raises(ValueError, match=f"was begun with {other[0]} .*give another --out"):
+            reproduce(oag, "", [*out, *other])
+    toy = ["--out", str(tmp_path / "toy"), "--seeds", "1", "--table", "labels"]
+    reproduce(oag, "", toy)
+    with pytest.raises(ValueError, match="was begun with --input_dir '', got"):
+        reproduce(oag, "", [*toy, "--input_dir", str(dump)])
+
+
+def test_nothing_to_report(oag, tmp_path):
+    with pytest.raises(ValueError, match=r"nowhere: expected results.jsonl of earlier runs"):
+        reproduce(oag, "", ["--out", str(tmp_path / "nowhere"), "--report_only"])
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("preset", ["small", "paper"])
+def test_the_declared_grid(study, preset):
+    oag = study("example_OAG")
+    sizes = oag.presets[preset]
+    jobs = plan(oag, sizes, list(oag.tables), sizes.seeds, FIELDS)
+    by_name = {job.name: job for job in jobs}
+    assert len(by_name) == len(jobs) and sizes.seeds >= 3
+    alone = [plan(oag, sizes, [table], sizes.seeds, FIELDS) for table in oag.tables]
+    assert len(jobs) < sum(map(len, alone))  # tables share runs
+    for number, job in enumerate(jobs):
+        assert all(jobs.index(by_name[name]) < number for name in job.needs)
+        words = job.command.split()
+        if "--objective" in words:  # it would not read the flags of generation
+            assert not {"--attr_type", "--queue_size", "--attr_ratio"} & set(words)
+        if "--conv_name" in words and words[words.index("--conv_name") + 1] != "hgt":
+            assert "--prev_norm" not in words
+        assert ("--use_pretrain" in words) == ("--pretrain_model_dir" in job.places) or (
+            job.kind == "pretrain"
+        )
+        for name in job.needs:  # a model serves the runs of its seed
+            assert by_name[name].seed in (None, job.seed)
+    seeds = [job.seed for job in jobs if job.seed is not None]
+    assert seeds == sorted(seeds)
+    assert study("example_reddit").tables.keys() == {"methods", "encoders", "labels"}
+
+
+def test_every_flag_of_the_declared_grid_is_one_of_its_script(study, monkeypatch):
+    """Those of preprocessing are another's; the others are parsed as their scripts do."""
+    from GPT_GNN.train import flags as flags_module
+
+    parse = flags_module.parse_flags
+    for folder in ("example_OAG", "example_reddit"):
+        declared = study(folder)
+        data = FIELDS if declared.data is OAGGridDataConfig else {"input_dir": ""}
+        commands = {
+            job.command.replace(f"--task_name {job.name}", "").replace("--seed 1", "--seed 0")
+            for preset in declared.presets.values()
+            for job in plan(declared, preset, list(declared.tables), 1, data)
+            if job.kind != "preprocess"
+        }
+        for command in sorted(commands):
+            script, *words = command.split()
+            parsed = []
+
+            def once(groups, text, argv, *args, words=words, parsed=parsed, **settings):
+                parsed.append(parse(groups, text, words, *args, **settings))
+                raise KeyboardInterrupt
+
+            monkeypatch.setattr(flags_module, "parse_flags", once)
+            with pytest.raises(SystemExit):
+                runpy.run_path(str(ROOT / folder / script), run_name="__main__")
+            assert len(parsed) == 1, command
+
+
+@pytest.mark.slow
+def test_the_real_scripts_on_the_built_in_graph(study, tmp_path, capsys):
+    reddit = study("example_reddit")
+    tiny = replace(
+        reddit.presets["small"],
+        encoder="--n_hid 8 --n_heads 2 --n_layers 1",
+        sampler="--sample_depth 2 --sample_width 8 --batch_size 16 --n_pool 0 --cuda -1",
+        pretrain="--dropout 0 --n_epoch 1 --n_batch 4",
+        finetune=((1.0, "--n_epoch 1 --n_batch 2"),),
+    )
+    spec = Cells("methods", ("random",), ("no pre-train", "GPT-GNN"), ("communities",))
+    small = replace(
+        reddit,
+        presets={"small": tiny},
+        tables={"methods": spec},
+        preprocess="preprocess_reddit.py --toy_posts 200",
+    )
+    reproduce(small, "", ["--out", str(tmp_path), "--seeds", "1", "--jobs", "2"])
+    shown = capsys.readouterr().out
+    assert "4 of 4 jobs finished" in shown and "(1; p " in shown
+    assert (tmp_path / "report" / "methods_bars.png").is_file()
+    run = read_records(tmp_path)["finetune_random_GPT-GNN_hgt_communities_0.1_0"]
+    assert run["config"]["encoder"]["n_hid"] == 8 and run["metrics"]["items"] == 20

@@ -1,0 +1,138 @@
+"""Cells of what is finished, the paper's numbers beside them, Markdown and LaTeX alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from GPT_GNN.report import paper
+from GPT_GNN.report.tables import FLOOR, Results, Table, escaped, read_scores, results_table
+
+COLUMNS = {task: {"task": task} for task in ("PF", "PV")}
+ROWS = {"most frequent": FLOOR} | {m: {"method": m} for m in ("none", "gae", "gpt")}
+NONE = {"method": "none"}
+
+
+def finish(out, task, method, seed, values, items=None):
+    """A finished run with these scores of its test items."""
+    values = np.asarray(values, dtype=np.float64)
+    name = f"{task}_{method}_{seed}"
+    (out / name).mkdir(parents=True)
+    items = np.arange(len(values)) if items is None else items
+    np.savez(out / name / "test_scores.npz", items=items, ndcg=values, mrr=values / 2)
+    metrics = {"ndcg": values.mean(), "mrr": values.mean() / 2}
+    metrics |= {"floor_ndcg": 0.1 + seed / 10, "floor_mrr": 0.05}
+    labels = {"task": task, "method": method}
+    common = {"kind": "finetune", "seed": seed, "folder": name, "labels": labels}
+    return {name: {"name": name, "metrics": metrics, **common}}
+
+
+@pytest.fixture
+def records(tmp_path):
+    """PF: two seeds from scratch and with gpt, one with gae; PV: from scratch only."""
+    scratch = np.linspace(0.2, 0.6, 40)
+    noise = np.random.default_rng(0).normal(0, 0.05, 40)
+    runs = {}
+    for seed in (0, 1):
+        runs |= finish(tmp_path, "PF", "none", seed, scratch + seed / 10)
+        runs |= finish(tmp_path, "PF", "gpt", seed, scratch + seed / 10 + 0.2 + noise)
+    runs |= finish(tmp_path, "PF", "gae", 1, scratch + 0.1)
+    return runs | finish(tmp_path, "PV", "none", 0, scratch)
+
+
+def test_a_partly_finished_table(tmp_path, records):
+    results = Results(tmp_path, records, ("ndcg", "mrr"))
+
+    def number(cell):
+        return {("gpt", "PF"): 0.42, ("gae", "PF"): 0.403}.get((cell["method"], cell["task"]))
+
+    table = results_table("title", ROWS, COLUMNS, results, NONE, number)
+    assert table.header == ("", "PF", "paper", "PV")
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["most frequent"] == (
+        "0.150 ± 0.071 / 0.050 ± 0.000 (2)",
+        "-",
+        "0.100 / 0.050 (1)",
+    )
+    assert rows["none"] == ("0.450 ± 0.071 / 0.225 ± 0.035 (2)", "-", "0.400 / 0.200 (1)")
+    # Tested over the seed that both have, where it scores alike on every item.
+    assert rows["gae"] == ("0.500 / 0.250 (1; p 1.000)", "0.403", "-")
+    mean = np.mean([r["metrics"]["ndcg"] for n, r in records.items() if n.startswith("PF_gpt")])
+    assert rows["gpt"][0].startswith(f"{mean:.3f} ± 0.071 / ")
+    assert rows["gpt"][0].endswith("(2; p < 0.001)") and rows["gpt"][1:] == ("0.420", "-")
+
+
+def test_nothing_is_finished(tmp_path):
+    table = results_table("t", ROWS, COLUMNS, Results(tmp_path, {}, ("ndcg", "mrr")), NONE)
+    assert {cell for row in table.rows for cell in row[1:]} == {"-"}
+    assert "| gpt           | -  | -  |" in table.markdown()
+
+
+def test_a_run_without_its_scores_is_shown_untested(tmp_path, records):
+    (tmp_path / "PF_gae_1" / "test_scores.npz").unlink()
+    results = Results(tmp_path, records, ("ndcg", "mrr"))
+    table = results_table("t", ROWS, COLUMNS, results, NONE)
+    assert table.rows[2] == ("gae", "0.500 / 0.250 (1)", "-")
+
+
+def test_other_items_are_refused(tmp_path, records):
+    more = finish(tmp_path, "PV", "gpt", 0, np.linspace(0, 1, 40), np.arange(40)[::-1])
+    results = Results(tmp_path, records | more, ("ndcg", "mrr"))
+    with pytest.raises(ValueError, match="scores of the same test items in the same order"):
+        results_table("t", ROWS, COLUMNS, results, NONE)
+    paths = [tmp_path / name / "test_scores.npz" for name in ("PV_none_0", "PV_gpt_0")]
+    with pytest.raises(ValueError, match=r"PV_gpt_0.*expected the test items of .*PV_none_0"):
+        read_scores(paths, "ndcg")
+
+
+def test_micro_f1_of_an_item_is_whether_it_is_right(tmp_path):
+    path = tmp_path / "test_scores.npz"
+    np.savez(path, items=np.arange(3), true=np.array([0, 1, 2]), predicted=np.array([0, 2, 2]))
+    assert read_scores([path], "micro_f1").values.tolist() == [[1, 0, 1]]
+
+
+def test_latex_is_what_markdown_says_escaped():
+    table = Table("50 % & more", ("", "a_b"), (("w/o {x}", "0.1 ± 0.2; p < 0.001"),), "~note^2\\")
+    assert table.latex() == "\n".join(
+        [
+            r"\begin{table}[t]",
+            r"\centering\small",
+            r"\caption{50 \% \& more. \textasciitilde{}note\textasciicircum{}2\textbackslash{}}",
+            r"\begin{tabular}{lc}",
+            r"\toprule",
+            r" & a\_b \\",
+            r"\midrule",
+            r"w/o \{x\} & 0.1 $\pm$ 0.2; p $<$ 0.001 \\",
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+    )
+    assert escaped("$#") == r"\$\#"
+    assert table.markdown().splitlines()[0] == "**50 % & more**"
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        (("field", "GPT-GNN", "hgt", "PF"), 0.420),
+        (("time", "GraphSAGE", "hgt", "PV"), 0.601),
+        (("time+field", "w/o adaptive queue", "hgt", "AD"), 0.828),
+        (("time", "no pre-train", "hgt", "AD"), 0.813),
+        (("field", "no pre-train", "han", "PF"), 0.332),
+        (("field", "GPT-GNN", "gat", "PF"), 0.382),
+        (("field", "GPT-GNN", "gat", "PV"), None),
+        (("time", "GPT-GNN", "gat", "PF"), None),
+        (("field", "GPT-GNN", "hetgnn", "PF"), None),
+        (("field", "GAE", "gcn", "PF"), None),
+        (("time", "w/o adaptive queue", "hgt", "PF"), None),
+        (("time", "MLP", "hgt", "PF"), None),
+        (("time", "GPT-GNN", "hgt", ""), None),
+        (("random", "GPT-GNN", "hgt", "PF"), None),
+    ],
+)
+def test_the_papers_numbers(cell, number):
+    assert paper.number(*cell) == number
+    assert paper.ENCODERS["hgt"] == tuple(
+        paper.number("field", method, "hgt", "PF") for method in ("no pre-train", "GPT-GNN")
+    )
