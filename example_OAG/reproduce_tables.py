@@ -2,10 +2,10 @@
 
 Examples:
     python reproduce_tables.py --table labels                # the built-in graph
-    python reproduce_tables.py --input_dir acl_full --table transfer --finetune_fields linguistics
-    python reproduce_tables.py --input_dir acl_full --out runs/acl --jobs 2
+    python reproduce_tables.py --input_dir acl_full --finetune_fields linguistics --out runs/acl
+    python reproduce_tables.py --out runs/acl --table transfer --jobs 2
     python reproduce_tables.py --out runs/acl --report_only  # what is finished so far
-    python reproduce_tables.py --input_dir oag --preset paper --finetune_fields biology --jobs 1
+    python reproduce_tables.py --input_dir oag --finetune_fields biology --preset paper --jobs 1
 
 Finished runs are kept: the same command goes on where it was stopped. The tables, in Markdown and
 LaTeX, and the figures are in <out>/report/, one line a run in <out>/results.jsonl.

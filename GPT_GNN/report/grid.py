@@ -23,6 +23,7 @@ from GPT_GNN.report.results import read_metrics, test_result
 from GPT_GNN.train.runtime import Interrupted, StopSignal, versions
 
 ROOT = Path(__file__).resolve().parents[2]
+_INTERRUPTED = 130  # status of a script that has stopped at a signal, see run_script
 _POLL = 0.1  # seconds between two looks at the running jobs
 
 
@@ -80,7 +81,7 @@ def _basis(job: Job, done: Mapping[str, Record]) -> dict[str, Any]:
 
 
 def run_jobs(jobs: Sequence[Job], out: Path, scripts: Path, n_jobs: int) -> list[str]:
-    """Run what is not finished, in order, each job as soon as what it needs is there.
+    """Run what is not finished, in order, each job as soon as what it needs is there; POSIX only.
 
     A finished job has a line in ``<out>/results.jsonl`` and is skipped, unless its command is
     another one now or what it needs was run anew. An interrupted one goes on from its checkpoint if
@@ -195,6 +196,11 @@ class _Running:
         """Since its start."""
         return time.monotonic() - self._started
 
+    @property
+    def _was_stopped(self) -> bool:
+        """Whether it ended by a signal, for want of memory or as the system went down."""
+        return self.process.returncode < 0 or self.process.returncode == _INTERRUPTED
+
     def ended(self) -> bool:
         """Whether it has; notes the memory that it took."""
         pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
@@ -212,7 +218,8 @@ class _Running:
                 return self._record()
             except (ValueError, OSError, LookupError) as error:
                 reason = f"no result ({error})"
-        self._marker.unlink()  # what it left is not to be resumed
+        if not self._was_stopped:
+            self._marker.unlink()  # what it left is not to be resumed
         log = self._log.read_text(encoding="utf-8", errors="replace")
         tqdm.write(f"failed: {self.job.name}: {self.job.command}\n{log}{reason}")
         return None

@@ -46,8 +46,10 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
     data = _remembered(out, study, args.data)
     tables = list(study.tables) if flags.table == "all" else [flags.table]
     seeds, n_jobs = flags.seeds or preset.seeds, flags.jobs or os.cpu_count() or 1
+    if flags.report_only:  # what needs a flag that was never given has never run
+        tables = [table for table in tables if not unset_flags(study, [table], data)]
     jobs = plan(study, preset, tables, seeds, data)
-    print(f"{flags.preset}: {preset.told}")
+    print(preset.told)
     declared = sum(job.expected for job in jobs)
     print(f"declared time of all {len(jobs)} jobs, one at a time: {duration(declared)}")
     failed = [] if flags.report_only else run_jobs(jobs, out, Path(study.scripts), n_jobs)
@@ -183,7 +185,9 @@ class Report:
             if value
         )
         return [
-            f"{len(records)} of {len(self._jobs)} jobs finished. {self._preset.told}",
+            f"{len(records)} of {len(self._jobs)} jobs finished, which took "
+            f"{duration(sum(record['seconds'] for record in records))} of one thread. "
+            f"{self._preset.told}",
             f"Cells: test {first} / {second}, mean ± std over seeds (number of seeds; p: paired "
             f"bootstrap over test items on {first}, two-sided, against {SCRATCH} in the same "
             "column, predictions of all seeds that both have). A run's best model is chosen by "

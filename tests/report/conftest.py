@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 NAMES = (
@@ -19,6 +20,12 @@ def scripts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scripts")
     for name in NAMES:
         shutil.copy(Path(__file__).with_name("fake_script.py"), folder / f"{name}.py")
+    for seed in range(3):
+        for pretrained in (0, 1):
+            ndcg = np.random.default_rng(seed).random(50) / 2 + pretrained / 4
+            file = folder / f"scores_{seed}_{pretrained}"
+            np.savez(f"{file}.npz", items=np.arange(50), ndcg=ndcg, mrr=ndcg / 2)
+            file.with_suffix(".txt").write_text(str(ndcg.mean()))
     return folder
 
 

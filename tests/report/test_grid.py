@@ -102,6 +102,13 @@ def test_a_failure_costs_what_needs_it_only(tmp_path, scripts, calls, capsys):
     assert calls() == sorted([*ALL, "gpt.pt.run"])
 
 
+def test_a_job_that_the_system_killed_goes_on_next_time(tmp_path, scripts, calls, capsys):
+    assert run_jobs(grid(gae="--killed"), tmp_path, scripts, 2) == ["gae", "b"]
+    assert "status -9" in capsys.readouterr().out
+    assert run_jobs(grid(gae="--killed"), tmp_path, scripts, 2) == []
+    assert calls() == sorted([*ALL, "gae.pt.run resumed"])
+
+
 def test_a_script_that_leaves_no_result_has_failed(tmp_path, scripts, capsys):
     wrong = replace(job("a", "finetune"), folder="runs/elsewhere")
     assert run_jobs([wrong], tmp_path, scripts, 1) == ["a"]
