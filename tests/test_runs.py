@@ -100,7 +100,8 @@ def check_finetuning(folder, n_steps=6, names=("ndcg", "mrr")):
     best = max((x for x in lines if x["split"] == "valid"), key=lambda x: x[names[0]])
     assert test["best_step"] == best["step"]
     names = {path.name for path in folder.iterdir()}
-    assert names == {"metrics.jsonl", "config.json", "checkpoint.pt", "best.pt"}
+    files = {"metrics.jsonl", "config.json", "checkpoint.pt", "best.pt", "test_scores.npz"}
+    assert names == files
     return lines
 
 

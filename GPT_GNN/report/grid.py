@@ -124,7 +124,8 @@ def run_jobs(jobs: Sequence[Job], out: Path, scripts: Path, n_jobs: int) -> list
                     record = one.record()
                     times = {other.job.name: other.seconds for other in running}
                     if record is None:
-                        failed += _lost(jobs, one.job.name)
+                        lost = _lost(jobs, one.job.name)
+                        failed += [name for name in lost if name not in failed]
                     else:
                         append_record(out, record)
                         one.tidy()

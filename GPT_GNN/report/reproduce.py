@@ -191,7 +191,8 @@ class Report:
             f"Cells: test {first} / {second}, mean ± std over seeds (number of seeds; p: paired "
             f"bootstrap over test items on {first}, two-sided, against {SCRATCH} in the same "
             "column, predictions of all seeds that both have). A run's best model is chosen by "
-            "validation alone. *paper*: what the paper reports, on its data.",
+            "validation alone. *paper*: what the paper reports, on its data and with its own "
+            "choice of what is hidden.",
             f"Data: {data or 'the built-in graph'}. Commits: {_kinds(records, 'commit')}.",
             *_budgets(records),
         ]
