@@ -19,14 +19,18 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from GPT_GNN.config import OAGGridDataConfig
 from GPT_GNN.report import paper
 from GPT_GNN.report.reproduce import reproduce
-from GPT_GNN.report.study import Cells, Method, Preset, Study, Task
+from GPT_GNN.report.study import Cells, Method, Preset, Setting, Study, Task
 from GPT_GNN.train.runtime import run_script
 
 # What is transferred: each has a store of its own.
 SETTINGS = {
-    "time": "--transfer time",
-    "field": "--transfer field --finetune_fields {finetune_fields}",
-    "time+field": "--transfer time+field --finetune_fields {finetune_fields}",
+    "time": Setting("--transfer time"),
+    "field": Setting(
+        "--transfer field --finetune_fields {finetune_fields}", "pretrain", "finetune"
+    ),
+    "time+field": Setting(
+        "--transfer time+field --finetune_fields {finetune_fields}", "pretrain", "finetune"
+    ),
 }
 METHODS = {
     # The encoder without convolutions, on a sample without neighbours.

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from GPT_GNN.config import GridDataConfig
 from GPT_GNN.report.reproduce import reproduce
-from GPT_GNN.report.study import Cells, Method, Preset, Study, Task
+from GPT_GNN.report.study import Cells, Method, Preset, Setting, Study, Task
 from GPT_GNN.train.runtime import run_script
 
 METHODS = {
@@ -83,7 +83,7 @@ def main() -> None:
         data=GridDataConfig,
         preprocess="preprocess_reddit.py",
         pretrain="pretrain_reddit.py",
-        settings={"random": "--split random"},
+        settings={"random": Setting("--split random")},
         methods=METHODS,
         tasks=TASKS,
         tables=TABLES,

@@ -7,6 +7,7 @@ import shlex
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 from GPT_GNN.report.grid import Job
@@ -29,6 +30,21 @@ class Method:
     pretrain: str | None = None
     generates: bool = False
     encoder: str = ""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What pre-trains and what fine-tunes.
+
+    Attributes:
+        preprocess: flags; ``{flag}`` stands for one of the flags that say which data.
+        pretrain, finetune: where in the folder that preprocessing writes their stores are; empty:
+            it is the store of both.
+    """
+
+    preprocess: str = ""
+    pretrain: str = ""
+    finetune: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,7 +111,7 @@ class Study:
         data: dataclass of the flags that say which data; ``input_dir`` is one.
         built_in: those flags for the built-in graph, which is taken without ``input_dir``.
         preprocess, pretrain: scripts with flags; ``{flag}`` stands for one of ``data``.
-        settings: name -> flags of preprocessing; ``{flag}`` as above.
+        settings: by name.
         metrics: the two that are shown; the first is tested.
         paper: (setting, method, conv, task as the paper calls it) -> its number.
     """
@@ -105,7 +121,7 @@ class Study:
     data: type
     preprocess: str
     pretrain: str
-    settings: Mapping[str, str]
+    settings: Mapping[str, Setting]
     methods: Mapping[str, Method]
     tasks: Mapping[str, Task]
     tables: Mapping[str, Cells]
@@ -146,7 +162,7 @@ def unset_flags(
     """Flags of ``data`` that some tables need and that are empty, and a setting that needs each."""
     found = {}
     for setting in dict.fromkeys(s for table in tables for s in study.tables[table].settings):
-        for name in _placeholders(_words(study.preprocess, study.settings[setting])):
+        for name in _placeholders(_words(study.preprocess, study.settings[setting].preprocess)):
             if not data[name]:
                 found[name] = f"setting {setting}"
     return list(found.items())
@@ -195,8 +211,15 @@ class _Chain:
         return self.study.methods[self.labels["method"]]
 
     @property
+    def _setting(self) -> Setting:
+        return self.study.settings[self.labels["setting"]]
+
+    @property
     def _store(self) -> str:
         return f"store_{_slug(self.labels['setting'])}"
+
+    def _data_dir(self, part: str) -> str:
+        return str(PurePosixPath("stores", _slug(self.labels["setting"]), part))
 
     @property
     def _model(self) -> str:
@@ -215,14 +238,14 @@ class _Chain:
 
     def _preprocess(self) -> Job:
         setting = self.labels["setting"]
-        flags = _words(self.study.preprocess, self.study.settings[setting])
+        flags = _words(self.study.preprocess, self._setting.preprocess)
         values = {name: shlex.quote(self.data[name]) for name in _placeholders(flags)}
         input_dir = {"--input_dir": self.data["input_dir"]} if self.data["input_dir"] else {}
         return Job(
             self._store,
             "preprocess",
             flags.format(**values),
-            {**input_dir, "--output_dir": f"stores/{_slug(setting)}"},
+            {**input_dir, "--output_dir": self._data_dir("")},
             labels={"setting": setting},
             expected=self.preset.seconds["preprocess"],
         )
@@ -241,7 +264,7 @@ class _Chain:
             self._model,
             "pretrain",
             command,
-            {"--data_dir": f"stores/{_slug(setting)}", "--pretrain_model_dir": model},
+            {"--data_dir": self._data_dir(self._setting.pretrain), "--pretrain_model_dir": model},
             folder=f"{model}.run",
             needs=(self._store,),
             labels={name: self.labels[name] for name in ("setting", "method", "conv")},
@@ -259,7 +282,7 @@ class _Chain:
             "--use_pretrain" if pretrained else "",
             f"--seed {self.seed}",
         )
-        places = {"--data_dir": f"stores/{_slug(labels['setting'])}", "--model_dir": "runs"}
+        places = {"--data_dir": self._data_dir(self._setting.finetune), "--model_dir": "runs"}
         if pretrained:
             places["--pretrain_model_dir"] = f"models/{self._model}.pt"
         return Job(
