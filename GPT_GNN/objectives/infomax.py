@@ -35,9 +35,13 @@ class InfomaxBatch:
 class Infomax(nn.Module):
     """Mutual information between nodes and their batch.
 
-    summary = sigmoid(mean of h over targets); D(h) = h^T W summary; binary cross-entropy of D on
-    the targets of the batch (true) and of its corruption (false), in which the nodes of each type
-    have one another's features and all links stay.
+    z = PReLU(h); summary = sigmoid(mean of z over targets); D(z) = z^T W summary; binary
+    cross-entropy of D on the targets of the batch (true) and of its corruption (false), in which
+    the nodes of each type have one another's features and all links stay.
+
+    PReLU ends the encoder in the paper. Without it D is linear in h, and where h is a weighted sum
+    over neighbours (``gcn``, ``rgcn``), true and false targets have nearly the same mean of D:
+    nothing can be learned.
 
     Args:
         encoder: what is pre-trained.
@@ -45,9 +49,10 @@ class Infomax(nn.Module):
         view: the feature view to read.
 
     Source: Velickovic et al., Deep Graph Infomax (2019), equation 1 and section 4.2 on large
-    graphs: a batch's samples are corrupted and summarised together; Ren et al., Heterogeneous Deep
-    Graph Infomax (2019).
-    Differs: features are shuffled within node types, which differ in width.
+    graphs: the summary is of a batch; Ren et al., Heterogeneous Deep Graph Infomax (2019).
+    Differs: features are shuffled within node types, which differ in width, over the subgraph that
+    a batch's targets share (the paper samples and shuffles a neighbourhood for each target). PReLU
+    is no part of the encoder that is kept.
 
     Raises:
         ValueError: no node type has features, so that there is nothing to shuffle.
@@ -62,6 +67,7 @@ class Infomax(nn.Module):
                 f"infomax shuffles features, but no node type has any: {encoder.feature_dims}"
             )
         self.encoder, self.target, self.view = encoder, target, view
+        self.activation = nn.PReLU()
         self.discriminator = nn.Linear(encoder.n_hid, encoder.n_hid, bias=False)
 
     @classmethod
@@ -85,6 +91,7 @@ class Infomax(nn.Module):
         shuffled = tuple(x[rows] for x, rows in zip(data.batch.x, data.order, strict=True))
         false = self.encoder(Batch(shuffled, data.batch.graph))[data.targets]
         with full_precision(true):
+            true, false = self.activation(true), self.activation(false)
             direction = self.discriminator(torch.sigmoid(true.mean(0)))  # [D]
             loss = F.softplus(-true @ direction).mean() + F.softplus(false @ direction).mean()
         return {"loss": loss / 2}

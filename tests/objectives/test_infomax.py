@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from GPT_GNN.conv import CONVS
+from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.objectives.infomax import Infomax
 from GPT_GNN.rng import derive
@@ -53,12 +55,43 @@ def test_loss_and_gradients(graph, seed):
     x, order = data.batch.x[t].double(), data.order[t].tolist()
     true = torch.stack([objective.encoder.maps[t](x[i]) for i in range(20)])
     false = torch.stack([objective.encoder.maps[t](x[order[i]]) for i in range(20)])
-    want = infomax_loss(true, false, objective.discriminator.weight)
+    want = infomax_loss(true, false, objective.discriminator.weight, objective.activation.weight)
     torch.testing.assert_close(got, want)
     want.backward()
     again = [p.grad for p in objective.parameters() if p.grad is not None]
     for a, b in zip((g for g in grads if g.any()), (g for g in again if g.any()), strict=True):
         torch.testing.assert_close(a, b)
+
+
+def communities(path):
+    """Pages of four kinds, linked within their kind, which their features tell."""
+    rng = np.random.default_rng(0)
+    kind = np.arange(200) % 4
+    a, b = rng.integers(0, 200, (2, 6000))
+    a, b = a[kind[a] == kind[b]], b[kind[a] == kind[b]]
+    nodes = NodeArrays(200, {"x": np.eye(4)[kind] + 0.3 * rng.normal(size=(200, 4))})
+    links = EdgeArrays(np.append(a, b), np.append(b, a), inverse="link")
+    return write_graph(path, {"page": nodes}, {("page", "link", "page"): links})
+
+
+@pytest.mark.parametrize("conv_name", CONVS)
+def test_it_can_be_learned_with_every_layer(tmp_path, conv_name):
+    """That a discriminator is linear must not meet layers that are."""
+    graph = communities(tmp_path / "pages")
+    torch.manual_seed(0)
+    encoder = GNN(graph.schema, graph.feature_dims, conv_name, 16, 2, 1, dropout=0.0)
+    objective = Infomax(encoder, "page")
+    optimizer = torch.optim.Adam(objective.parameters(), 0.01)
+    losses = []
+    for step in range(100):
+        ids = derive(step, "ids").choice(200, 100, replace=False)
+        data = objective.transform(graph, sample(graph, "page", ids, step), derive(step))
+        optimizer.zero_grad()
+        loss = objective(data)["loss"]
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert np.mean(losses[-10:]) < 0.5  # chance is 0.69
 
 
 def test_features_are_shuffled_within_types_and_links_stay(graph):

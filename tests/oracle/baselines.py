@@ -72,13 +72,15 @@ def graphsage_loss(
     return torch.stack(losses).mean()
 
 
-def infomax_loss(true: Tensor, false: Tensor, weight: Tensor) -> Tensor:
+def infomax_loss(true: Tensor, false: Tensor, weight: Tensor, slope: Tensor) -> Tensor:
     """Equation 1 of the paper, its sign turned.
 
     Args:
         true, false: [B, D] targets of a batch and of its corruption.
         weight: W of D(h, s) = h^T W s.
+        slope: of PReLU below zero.
     """
+    true, false = (torch.where(h > 0, h, slope * h) for h in (true, false))
     summary = 1 / (1 + torch.exp(-sum(true) / len(true)))
     losses = [-log_sigmoid(h @ weight @ summary) for h in true]
     losses += [-torch.log(1 - 1 / (1 + torch.exp(-(h @ weight @ summary)))) for h in false]
