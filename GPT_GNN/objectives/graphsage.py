@@ -63,8 +63,8 @@ class GraphSAGE(nn.Module):
     Differs: the cosine is divided by 0.1, as every other one here: within [-1, 1] it cannot tell
     pairs from Q negatives, and all embeddings are merely driven apart. Q negatives are drawn for
     each node type, and a pair's are of the type of v (Dong et al., metapath2vec++), else types
-    would be told apart, not nodes. Nodes that walks from u reach are no negatives of u. The walks
-    stay within the batch's subgraph.
+    would be told apart, not nodes. Neither u nor nodes that walks from u reach are its negatives.
+    The walks stay within the batch's subgraph.
     """
 
     options = ("walk_length", "n_walks", "n_walk_negatives")
@@ -104,7 +104,7 @@ class GraphSAGE(nn.Module):
         contexts, context = np.unique(node, return_inverse=True)
         negatives = draw_negatives(np.diff(indptr), offsets, contexts, self.n_walk_negatives, rng)
         weight = negative_weights(
-            len(targets), offsets, start, node, count, negatives, self.n_walk_negatives
+            targets, offsets, start, node, count, negatives, self.n_walk_negatives
         )
         arrays = {
             "targets": targets,
@@ -180,7 +180,7 @@ def draw_negatives(
 
 
 def negative_weights(
-    n_targets: int,
+    targets: np.ndarray,
     offsets: np.ndarray,
     start: np.ndarray,
     node: np.ndarray,
@@ -191,20 +191,22 @@ def negative_weights(
     """What a drawn node counts in the loss of a target: [B, C] float32.
 
     A target's pairs with nodes of one type share ``number`` negatives each, spread evenly over the
-    drawn nodes of the type that no walk from it reached.
+    drawn nodes of the type that no walk from it reached and that are not the target: its score with
+    itself is a constant.
 
     Args:
+        targets: [B] node rows.
         start, node, count: [M] distinct pairs (position of the target, node row) and how often.
         negatives: [C] node rows, grouped by type.
     """
-    n_types = len(offsets) - 1
+    n_targets, n_types = len(targets), len(offsets) - 1
+    own = np.arange(n_targets)[:, None]
     type_of = np.searchsorted(offsets, negatives, side="right") - 1  # [C]
     pairs = np.zeros((n_targets, n_types))
     np.add.at(pairs, (start, np.searchsorted(offsets, node, side="right") - 1), count)
     reached = np.zeros((n_targets, offsets[-1]), dtype=np.bool_)
-    reached[start, node] = True
+    reached[start, node] = reached[own[:, 0], targets] = True
     free = ~reached[:, negatives]
-    own = np.arange(n_targets)[:, None]
     left = np.zeros((n_targets, n_types))
     np.add.at(left, (own, type_of[None]), free)
     share = number * pairs / np.maximum(left, 1)

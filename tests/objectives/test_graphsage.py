@@ -82,7 +82,7 @@ def test_the_weights_of_a_target_add_up_to_its_pairs(graph):
     full = 0
     for t in range(30):
         mine = data.pair_target == t
-        reached = set(data.contexts[data.pair_context[mine]].tolist())
+        reached = {int(data.targets[t]), *data.contexts[data.pair_context[mine]].tolist()}
         for k in set(drawn):
             weights = data.negative_weight[t, drawn == k]
             free = [int(n) not in reached for n in data.negatives[drawn == k]]

@@ -55,14 +55,15 @@ def graphsage_loss(
     Args:
         pairs: of walks, as often as they occur.
         negatives: drawn rows; those of the type of a pair's second node count, unless a walk from
-            its first node reached them.
+            its first node reached them or they are this node.
         kind: the type of each row.
     """
     z = [row / row.norm() for row in h]
     losses = []
     for u, v in pairs:
         loss = -log_sigmoid(z[u] @ z[v] / TEMPERATURE)
-        mine = [n for n in negatives if kind[n] == kind[v] and (u, n) not in set(pairs)]
+        known = {u} | {b for a, b in pairs if a == u}
+        mine = [n for n in negatives if kind[n] == kind[v] and n not in known]
         if mine:
             loss = (
                 loss
