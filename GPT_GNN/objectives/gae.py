@@ -59,8 +59,8 @@ class GAE(nn.Module):
     the inner product. Here reconstructed links are hidden in both directions, since a message over
     a link tells of it. The score is that of GPT-GNN's edge loss, :class:`Matcher`, so that the two
     differ in the loss alone.
-    Negatives are one a link, sources of its relation in the subgraph, so that a pair's types tell
-    nothing. The loss is the mean over relations, as GPT-GNN's.
+    Negatives are one a link, sources of its relation in the subgraph other than the target, so that
+    a pair's types tell nothing. The loss is the mean over relations, as GPT-GNN's.
 
     Raises:
         ValueError: nothing is masked.
@@ -154,6 +154,7 @@ def link_pairs(
             subgraph.dst[edges],
             masked.generated[edges],
             rng.random(edges.stop - edges.start),
+            source_type == target_type,
         )
         if len(ends[0]):
             first = [schema.node_type_id(t) for t in (target_type, source_type, source_type)]
@@ -163,12 +164,13 @@ def link_pairs(
 
 
 @serial_kernel
-def _with_negatives(src, dst, generated, uniform):  # type: ignore[no-untyped-def]
+def _with_negatives(src, dst, generated, uniform, one_type):  # type: ignore[no-untyped-def]
     """Target, source and negative of one relation's masked edges, [M] int64 each.
 
     Args:
         src, dst: [E] edges ascending by dst, then by src.
         uniform: [E] numbers in [0, 1): which of the sources that are left is drawn.
+        one_type: sources and targets are nodes of one type: none is a negative of itself.
     """
     is_source = np.zeros(src.max() + 1, np.bool_)
     is_source[src] = True
@@ -179,11 +181,21 @@ def _with_negatives(src, dst, generated, uniform):  # type: ignore[no-untyped-de
     linked, at, begin = np.empty(len(sources), np.int64), 0, 0
     while begin < len(src):
         end, n_linked = begin, 0
+        own = dst[begin] if one_type and dst[begin] < len(is_source) else -1
+        own = own if own >= 0 and is_source[own] else -1  # it stands among the linked ones
         while end < len(src) and dst[end] == dst[begin]:
+            if 0 <= own <= src[end]:
+                if own < src[end]:
+                    linked[n_linked] = position[own]
+                    n_linked += 1
+                own = -1
             if end == begin or src[end] != src[end - 1]:  # parallel edges lie side by side
                 linked[n_linked] = position[src[end]]
                 n_linked += 1
             end += 1
+        if own >= 0:
+            linked[n_linked] = position[own]
+            n_linked += 1
         left = len(sources) - n_linked
         for e in range(begin, end):
             if not generated[e] or left == 0:

@@ -18,7 +18,7 @@ from tests.objectives.batches import Given, edges_of, sample
 from tests.oracle.baselines import gae_loss
 from tests.oracle.edge_scorer import LiteralMatcher
 from tests.sampler.graphs import random_graph
-from tests.stores import films
+from tests.stores import films, pages
 
 STOP = ("rev_about",)
 
@@ -63,7 +63,7 @@ def test_every_masked_link_with_a_source_that_is_not_linked(graph, seed, target,
         sources = sorted({s for _, s, _ in edges})
         want = []
         for (t, s, e), draw in zip(edges, uniform.random(len(edges)), strict=True):
-            free = [c for c in sources if (t, c) not in {(a, b) for a, b, _ in edges}]
+            free = [c for c in sources if c != t and (t, c) not in {(a, b) for a, b, _ in edges}]
             if masked.generated[e] and free:
                 want.append((t, s, free[int(draw * len(free))]))
         assert (position in found) == bool(want)
@@ -72,6 +72,23 @@ def test_every_masked_link_with_a_source_that_is_not_linked(graph, seed, target,
             assert [t for t, _, _ in want] == record.target.tolist()
             assert [s for _, s, _ in want] == record.source.tolist()
             assert [n for _, _, n in want] == record.negative.tolist()
+
+
+def test_a_page_is_no_negative_of_itself(tmp_path):
+    """Of the sources in the subgraph, all of which are targets."""
+    graph = pages(tmp_path / "pages")
+    objective = gae_of(graph, "page", ())
+    (relation,) = objective.relations
+    checked = 0
+    for seed in range(30):
+        subgraph = sample(graph, "page", derive(seed, "ids").choice(80, 60, replace=False), depth=1)
+        data = objective.transform(graph, subgraph, derive(seed, "transform"))
+        joined = {(t, s) for t, s, _ in edges_by_loops(subgraph, relation, [0])}
+        for record in data.links:
+            pairs = set(zip(record.target.tolist(), record.negative.tolist(), strict=True))
+            assert all(t != n for t, n in pairs) and not pairs & joined
+            checked += len(pairs)
+    assert checked > 1000
 
 
 def test_a_negative_is_any_of_the_others_alike(graph):
