@@ -6,7 +6,6 @@ import itertools
 import json
 import subprocess
 import sys
-import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -87,10 +86,8 @@ def test_words_are_a_table() -> None:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, HeteroGraph]:
     """Raw dump and store at the size of the demo."""
     folder = tmp_path_factory.mktemp("demo")
-    start = time.perf_counter()
     toy.write_toy_dump(folder / "raw", 4000, 0)
     graph = OAG.build(folder / "raw", folder / "store")
-    assert time.perf_counter() - start < 15
     return folder / "raw", graph
 
 
