@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numba
 import pytest
 import torch
 
@@ -19,6 +21,7 @@ FLAGS = (
     "--n_hid 8 --n_heads 2 --n_layers 1 --sample_depth 2 --sample_width 8 --batch_size 32 "
     "--n_epoch 6 --n_batch 4 --queue_size 16 --attr_type vec --cuda -1"
 ).split()
+SCRIPT = str(ROOT / "example_OAG" / "pretrain_OAG.py")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 pytestmark = [
@@ -27,11 +30,13 @@ pytestmark = [
 ]
 
 
-def start(toy, file, *more):
-    command = [sys.executable, str(ROOT / "example_OAG" / "pretrain_OAG.py")]
-    command += ["--data_dir", str(toy.path), "--pretrain_model_dir", str(file), *FLAGS, *more]
+def command(toy, file, *more):
+    return [SCRIPT, f"--data_dir={toy.path}", f"--pretrain_model_dir={file}", *FLAGS, *more]
+
+
+def start(toy, file):
     return subprocess.Popen(
-        command,
+        [sys.executable, *command(toy, file)],
         env=os.environ | ONE_THREAD,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -44,12 +49,27 @@ def finish(process):
     return process.returncode, out, err
 
 
+def complete(toy, file, *more):
+    """A run to its end with one thread, in this process, which need not import PyTorch anew."""
+    threads = torch.get_num_threads(), numba.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", command(toy, file, *more))
+        patch.setattr(sys, "path", [*sys.path])  # the script adds to it
+        torch.set_num_threads(1)
+        try:
+            with pytest.raises(SystemExit) as exit_:
+                runpy.run_path(SCRIPT, run_name="__main__")
+        finally:
+            numba.set_num_threads(threads[1])
+            torch.set_num_threads(threads[0])
+    assert not exit_.value.code
+
+
 @pytest.fixture(scope="module")
 def whole(toy, tmp_path_factory):
     """The files of a run that nobody disturbed."""
     file = tmp_path_factory.mktemp("whole") / "gpt.pt"
-    status, _, err = finish(start(toy, file))
-    assert status == 0, err
+    complete(toy, file)
     return file
 
 
@@ -102,6 +122,5 @@ def test_stopped_and_resumed(toy, whole, tmp_path, number):
         assert status == 130
         assert err.strip().endswith(f"stopped after step {done}; --resume continues from there")
         assert "Traceback" not in err
-    status, _, err = finish(start(toy, file, "--resume"))
-    assert status == 0, err
+    complete(toy, file, "--resume")
     assert_same_end(whole, file)
