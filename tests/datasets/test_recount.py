@@ -11,6 +11,7 @@ from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from tests.datasets.dumps import read_rows
 
+TEXT_DIM = 64
 FULL = pytest.param("acl_full", marks=pytest.mark.slow)
 
 
@@ -22,7 +23,8 @@ def real(
     raw = shared_data / "academic" / request.param
     if not raw.is_dir():
         pytest.skip(f"no {raw}")
-    return raw, OAG.build(raw, tmp_path_factory.mktemp(request.param) / "store", word_epochs=1)
+    store = tmp_path_factory.mktemp(request.param) / "store"
+    return raw, OAG.build(raw, store, text_dim=TEXT_DIM, word_epochs=1)
 
 
 def test_kept_counts(real: tuple[Path, HeteroGraph]) -> None:
@@ -112,6 +114,6 @@ def test_features_are_finite_and_of_order_one(real: tuple[Path, HeteroGraph]) ->
         ids = np.arange(0, graph.num_nodes(node_type), 7)
         for view in graph.views:
             x = graph.gather_features(node_type, ids, view)
-            assert x.shape[1] == 257 and np.isfinite(x).all()
+            assert x.shape[1] == TEXT_DIM + 1 and np.isfinite(x).all()
     x = graph.gather_features("paper", np.arange(1000), "pretrain")[:, :-1]
     assert 0.5 < np.sqrt((x**2).mean()) <= 1.01
