@@ -9,6 +9,10 @@ PY := $(VENV)/bin/python
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3)
 # Run, not only looked up: a shim of a version manager may exist and fail.
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+# Test workers: one a core, but a container may have fewer cores than it shows, and each takes 1 GB.
+# `worksteal` keeps neighbours, which share fixtures, together. Idle threads of one must not spin
+# on the cores of the others.
+PYTEST := OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest -n logical --maxprocesses 4 --dist worksteal
 
 .PHONY: help demo test lint
 
@@ -21,7 +25,7 @@ demo: $(VENV)/.installed
 	$(PY) -m GPT_GNN.report.demo
 
 test: lint
-	$(PY) -m pytest
+	$(PYTEST)
 
 lint: $(VENV)/.installed-dev
 	$(PY) -m ruff check .
