@@ -21,7 +21,7 @@ from GPT_GNN.report.grid import Job, finished, run_jobs
 from GPT_GNN.report.layouts import LAYOUTS
 from GPT_GNN.report.progress import duration
 from GPT_GNN.report.records import RECORDS, Record, read_records
-from GPT_GNN.report.study import SCRATCH, Preset, Study, plan, unset_flags
+from GPT_GNN.report.study import SCRATCH, Method, Preset, Study, plan, unset_flags
 from GPT_GNN.report.tables import Results, Table
 
 
@@ -194,8 +194,12 @@ class Report:
             "validation alone. *paper*: what the paper reports, on its data and with its own "
             "choice of what is hidden.",
             f"Data: {data or 'the built-in graph'}. Commits: {_kinds(records, 'commit')}.",
-            *_budgets(records),
+            *_budgets([r for r in records if not self._has_own_length(r)]),
         ]
+
+    def _has_own_length(self, record: Record) -> bool:
+        method = self._study.methods.get(record["labels"].get("method", ""), Method())
+        return record["kind"] == "pretrain" and "--n_epoch" in (method.pretrain or "")
 
 
 def _kinds(records: Sequence[Record], name: str) -> str:

@@ -6,7 +6,7 @@ import re
 import shlex
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -25,11 +25,15 @@ class Method:
         pretrain: flags of pre-training; None for a fresh encoder.
         generates: it is a variant of GPT-GNN, which takes the preset's flags of generation.
         encoder: flags of the encoder and sampler that it changes, in place of LayerNorms.
+        finetune: flags of fine-tuning that it changes.
+        like: the method whose pre-trained model it takes; empty: its own.
     """
 
     pretrain: str | None = None
     generates: bool = False
     encoder: str = ""
+    finetune: str = ""
+    like: str = ""
 
 
 @dataclass(frozen=True)
@@ -203,12 +207,18 @@ class _Chain:
 
     def jobs(self) -> list[Job]:
         """In the order in which they can run."""
-        pretrained = self._method.pretrain is not None
-        return [self._preprocess(), *([self._pretrain()] if pretrained else []), self._finetune()]
+        if not self._is_pretrained:
+            return [self._preprocess(), self._finetune()]
+        model = {**self.labels, "method": self._method.like or self.labels["method"]}
+        return [self._preprocess(), replace(self, labels=model)._pretrain(), self._finetune()]
 
     @property
     def _method(self) -> Method:
         return self.study.methods[self.labels["method"]]
+
+    @property
+    def _is_pretrained(self) -> bool:
+        return self._method.pretrain is not None or bool(self._method.like)
 
     @property
     def _setting(self) -> Setting:
@@ -224,8 +234,8 @@ class _Chain:
     @property
     def _model(self) -> str:
         """Name of its pre-training."""
-        words = (self.labels[name] for name in ("setting", "method", "conv"))
-        return _slug("pretrain", *words, self.seed)
+        setting, method, conv = (self.labels[name] for name in ("setting", "method", "conv"))
+        return _slug("pretrain", setting, self._method.like or method, conv, self.seed)
 
     @property
     def _encoder(self) -> str:
@@ -273,12 +283,13 @@ class _Chain:
         )
 
     def _finetune(self) -> Job:
-        labels, pretrained = self.labels, self._method.pretrain is not None
+        labels, pretrained = self.labels, self._is_pretrained
         name = _slug("finetune", *labels.values(), self.seed)
         length = next(flags for share, flags in self.preset.finetune if labels["fraction"] <= share)
         command = _words(
             self.study.tasks[labels["task"]].command,
-            *(self._encoder, length, f"--data_percentage {labels['fraction']}"),
+            *(self._encoder, length, self._method.finetune),
+            f"--data_percentage {labels['fraction']}",
             "--use_pretrain" if pretrained else "",
             f"--seed {self.seed}",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from GPT_GNN.config import OAGGridDataConfig
+from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.report import reproduce as reproduce_module
 from GPT_GNN.report.records import read_records
 from GPT_GNN.report.reproduce import reproduce
 from GPT_GNN.report.study import Cells, plan
 
 ROOT = Path(__file__).resolve().parents[2]
+PF = ("PF",)
 FIELDS = {"input_dir": "", "domain": "_CS", "finetune_fields": "oceanography"}
 
 
@@ -164,7 +167,7 @@ def test_the_declared_grid(study, preset):
 
 
 def test_every_flag_of_the_declared_grid_is_one_of_its_script(study, monkeypatch):
-    """Those of preprocessing are another's; the others are parsed as their scripts do."""
+    from GPT_GNN import config as config_module
     from GPT_GNN.train import flags as flags_module
 
     parse = flags_module.parse_flags
@@ -175,18 +178,18 @@ def test_every_flag_of_the_declared_grid_is_one_of_its_script(study, monkeypatch
             job.command.replace(f"--task_name {job.name}", "").replace("--seed 1", "--seed 0")
             for preset in declared.presets.values()
             for job in plan(declared, preset, list(declared.tables), 1, data)
-            if job.kind != "preprocess"
         }
         for command in sorted(commands):
-            script, *words = command.split()
+            script, *words = shlex.split(command)
             parsed = []
 
-            def once(groups, text, argv, *args, words=words, parsed=parsed, **settings):
+            def once(groups, text, argv=None, *args, words=words, parsed=parsed, **settings):
                 parsed.append(parse(groups, text, words, *args, **settings))
                 raise KeyboardInterrupt
 
             monkeypatch.setattr(flags_module, "parse_flags", once)
-            with pytest.raises(SystemExit):
+            monkeypatch.setattr(config_module, "parse_flags", once)
+            with pytest.raises((SystemExit, KeyboardInterrupt)):
                 runpy.run_path(str(ROOT / folder / script), run_name="__main__")
             assert len(parsed) == 1, command
 
@@ -214,3 +217,36 @@ def test_the_real_scripts_on_the_built_in_graph(study, tmp_path, capsys):
     assert (tmp_path / "report" / "methods_bars.png").is_file()
     run = read_records(tmp_path)["finetune_random_GPT-GNN_hgt_communities_0.1_0"]
     assert run["config"]["encoder"]["n_hid"] == 8 and run["metrics"]["items"] == 20
+
+
+@pytest.mark.slow
+def test_a_transfer_between_fields_of_the_built_in_graph(study, tmp_path):
+    oag = study("example_OAG")
+    tiny = replace(
+        oag.presets["small"],
+        encoder="--n_hid 8 --n_heads 2 --n_layers 1",
+        sampler="--sample_depth 2 --sample_width 8 --batch_size 16 --n_pool 0 --cuda -1",
+        pretrain="--dropout 0 --n_batch 4",
+        epochs={"time+field": "--n_epoch 1"},
+        finetune=((1.0, "--max_lr 1e-3 --n_epoch 1 --n_batch 2"),),
+    )
+    small = replace(
+        oag,
+        presets={"small": tiny},
+        tables={"why": Cells("methods", ("time+field",), ("GPT-GNN", "fine-tuned at 5e-4"), PF)},
+        preprocess="preprocess_OAG.py --toy_papers 1000 --text_dim 8 --word_dim 4",
+    )
+    reproduce(small, "", ["--out", str(tmp_path), "--seeds", "1", "--jobs", "2"])
+    records = read_records(tmp_path)
+    (model,) = [r for r in records.values() if r["kind"] == "pretrain"]  # one for both
+    rates = {r["config"]["optim"]["max_lr"]: r for r in records.values() if r["kind"] == "finetune"}
+    assert set(rates) == {1e-3, 5e-4}
+    assert len({r["config"]["graph"]["pretrained"] for r in rates.values()}) == 1
+    stores = tmp_path / "stores" / "time+field"
+    assert (
+        model["config"]["graph"]["fingerprint"] == HeteroGraph.open(stores / "pretrain").fingerprint
+    )
+    assert (
+        rates[1e-3]["config"]["graph"]["fingerprint"]
+        == HeteroGraph.open(stores / "finetune").fingerprint
+    )
