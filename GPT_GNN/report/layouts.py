@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from GPT_GNN.report.records import Record
+from GPT_GNN.report.results import mean_std
 from GPT_GNN.report.study import FULL, MLP, SCRATCH, Cells, Study, labels_of
-from GPT_GNN.report.tables import FLOOR, Labels, Results, Table, results_table
+from GPT_GNN.report.tables import FLOOR, MISSING, Labels, Results, Table, results_table
 
 _AGAINST = {"method": SCRATCH}
 
@@ -73,6 +75,46 @@ def labels(study: Study, name: str, spec: Cells, results: Results) -> list[Table
         note=f"p: against {SCRATCH} with {_percent(all_labels)} of the labels.",
     )
     return [*tables, claim]
+
+
+def pretraining(
+    study: Study, name: str, spec: Cells, records: Mapping[str, Record]
+) -> Table | None:
+    """How the models of a table were pre-trained: losses at the best validation, and which it was.
+
+    None where none is finished.
+    """
+    rows = []
+    for setting in spec.settings:
+        for conv in spec.convs:
+            for method in spec.methods:
+                labels = {"setting": setting, "method": method, "conv": conv}
+                runs = [r for r in records.values() if _is_pretraining(r, labels)]
+                if runs:
+                    rows.append((", ".join(labels.values()), *_pretraining_cells(runs)))
+    header = ("", "loss", *_LOSSES.values(), "best step of all", "seconds", "seeds")
+    title = f"{study.name}, {name}: pre-training, validation losses"
+    return Table(title, header, tuple(rows)) if rows else None
+
+
+_LOSSES = {"edge_loss": "edge loss", "attr_loss": "attribute loss"}  # GPT-GNN's parts
+
+
+def _is_pretraining(record: Record, labels: Labels) -> bool:
+    return record["kind"] == "pretrain" and record["labels"] == labels
+
+
+def _pretraining_cells(runs: Sequence[Record]) -> list[str]:
+    metrics = [run["metrics"] for run in runs]
+    losses = [
+        mean_std([values[name] for values in metrics]) if name in metrics[0] else MISSING
+        for name in ("loss", *_LOSSES)
+    ]
+    best = ", ".join(
+        dict.fromkeys(f"{run['metrics']['step']:,} of {run['steps']:,}" for run in runs)
+    )
+    seconds = mean_std([run["seconds"] for run in runs], digits=0)
+    return [*losses, best, seconds, str(len(runs))]
 
 
 LAYOUTS: Mapping[str, Callable[[Study, str, Cells, Results], list[Table]]] = {

@@ -18,7 +18,7 @@ from GPT_GNN.report.figures import (
     pretraining_figure,
 )
 from GPT_GNN.report.grid import Job, finished, run_jobs
-from GPT_GNN.report.layouts import LAYOUTS
+from GPT_GNN.report.layouts import LAYOUTS, pretraining
 from GPT_GNN.report.progress import duration
 from GPT_GNN.report.records import RECORDS, Record, read_records
 from GPT_GNN.report.study import SCRATCH, Method, Preset, Study, plan, unset_flags
@@ -148,6 +148,8 @@ class Report:
         for name in self._names:
             spec = self._study.tables[name]
             tables = LAYOUTS[spec.layout](self._study, name, spec, self._results)
+            trained = pretraining(self._study, name, spec, self._records)
+            tables += [trained] if trained else []
             sections += [f"## {name}", *map(Table.markdown, tables), *self._figures(name)]
             latex += [table.latex() for table in tables]
         head = [f"# {self._study.name}: the paper's comparison, on our data", *self._facts()]
@@ -190,7 +192,8 @@ class Report:
             f"{self._preset.told}",
             f"Cells: test {first} / {second}, mean ± std over seeds (number of seeds; p: paired "
             f"bootstrap over test items on {first}, two-sided, against {SCRATCH} in the same "
-            "column, predictions of all seeds that both have). A run's best model is chosen by "
+            "column, predictions of all seeds that both have; it takes these models as given, the "
+            "spread over seeds is in the deviation). A run's best model is chosen by "
             "validation alone. *paper*: what the paper reports, on its data and with its own "
             "choice of what is hidden.",
             f"Data: {data or 'the built-in graph'}. Commits: {_kinds(records, 'commit')}.",

@@ -68,6 +68,9 @@ def test_from_flags_to_report(oag, tmp_path, calls, capsys):
     assert report.count("(2; p ") == 2 + 1 and "11 of 11 jobs finished, which took" in report
     assert "## transfer" not in report
     assert "| GPT-GNN, 10 %       |" in report and "| no pre-train, 100 % |" in report
+    assert "**OAG, labels: pre-training, validation losses**" in report
+    (trained,) = [x for x in report.splitlines() if x.startswith("| time, GPT-GNN, hgt |")]
+    assert [x.strip() for x in trained.split("|")[2:6]] == ["1.000 ± 0.707", "-", "-", "2 of 2"]
     assert (tmp_path / "report" / "labels_curves.png").is_file()
     # Another table takes over what is finished, and the report keeps what was there.
     reproduce(oag, "", [*flags, "--table", "transfer", "--seeds", "1"])
@@ -83,7 +86,7 @@ def test_from_flags_to_report(oag, tmp_path, calls, capsys):
     assert len(cells) == 4 and cells[-1] == "0.840"
     assert "Steps: fine-tuning, 10 %: 2; pre-training, time: 2" in shown
     latex = (tmp_path / "report" / "tables.tex").read_text()
-    assert latex.count(r"\begin{table}") == 2 + 2 and r"p $<$ 0.001" in latex
+    assert latex.count(r"\begin{table}") == 3 + 3 and r"p $<$ 0.001" in latex
     # Settings that differ keep their stores apart.
     stores = [r for r in read_records(tmp_path).values() if r["kind"] == "preprocess"]
     assert {r["command"] for r in stores} == {
