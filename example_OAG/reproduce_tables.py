@@ -57,6 +57,8 @@ METHODS = {
     "a quarter of the links masked": Method("--mask_ratio 0.25", generates=True),
     "three quarters of the links masked": Method("--mask_ratio 0.75", generates=True),
     "63 negatives": Method("--neg_samp_num 63", generates=True),
+    "attributes weigh a quarter": Method("--attr_ratio 0.25", generates=True),
+    "attributes weigh a tenth": Method("--attr_ratio 0.1", generates=True),
     "titles as text": Method("--attr_type text", generates=True),
 }
 WHY = tuple(METHODS)[tuple(METHODS).index("no pre-train, rate 5e-4") :]
