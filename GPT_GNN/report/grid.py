@@ -108,13 +108,16 @@ def run_jobs(jobs: Sequence[Job], out: Path, scripts: Path, n_jobs: int) -> list
     running: list[_Running] = []
     failed: list[str] = []
     with only_process(out) as lock, StopSignal() as stop:
-        done = finished(jobs, read_records(out))
+        records = read_records(out)
+        done = finished(jobs, records)
         progress = Progress(jobs, done, failed, n_jobs)
         try:
             while not stop.raised:
                 taken = {*done, *failed, *(one.job.name for one in running)}
                 for job in _ready(jobs, taken, done)[: n_jobs - len(running)]:
                     basis = _basis(job, done) | {"commit": commit}
+                    if job.name in records:  # the run that it is of is about to be written over
+                        append_record(out, {"name": job.name, "begun_anew": _now()})
                     running.append(_Running(job, basis, out, scripts, lock))
                 if not running:
                     break
@@ -244,8 +247,12 @@ class _Running:
             "resumed": self._resumed,
             "peak_mb": self._peak_mb and round(self._peak_mb),
             **result,
-            "finished": datetime.now(UTC).isoformat(),
+            "finished": _now(),
         }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 def _read(path: Path) -> Any:

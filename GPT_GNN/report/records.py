@@ -19,6 +19,7 @@ Record = dict[str, Any]
 def read_records(out: Path) -> dict[str, Record]:
     """The last record of each job, by its name; none where there is no file.
 
+    A job that was begun anew after its last record has none: its files are of another run.
     A last line without its end was cut short by a kill: it is left out, with a warning.
 
     Raises:
@@ -35,6 +36,8 @@ def read_records(out: Path) -> dict[str, Record]:
         try:
             record = json.loads(line)
             records[record["name"]] = record
+            if "begun_anew" in record:
+                del records[record["name"]]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path}:{number}: expected a JSON record with a name") from error
     return records

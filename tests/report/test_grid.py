@@ -92,6 +92,16 @@ def test_another_command_runs_anew_with_what_needs_it(tmp_path, scripts, calls):
     assert calls() == sorted([*ALL, "gpt.pt.run", "a", "gae.pt.run", "b"])
 
 
+@pytest.mark.parametrize("ends", ["--fail", "--killed"])
+def test_a_flag_that_was_tried_and_taken_back(tmp_path, scripts, calls, ends):
+    run_jobs(grid(), tmp_path, scripts, 2)
+    assert run_jobs(grid(gpt=ends), tmp_path, scripts, 2) == ["gpt", "a"]
+    # What lies there now is of the run with the flag, and not what the record was of.
+    assert set(finished(grid(), read_records(tmp_path))) == {"store", "gae", "b", "scratch"}
+    assert run_jobs(grid(), tmp_path, scripts, 2) == []
+    assert calls() == sorted([*ALL, "gpt.pt.run", "gpt.pt.run", "a"])
+
+
 def test_a_failure_costs_what_needs_it_only(tmp_path, scripts, calls, capsys):
     assert run_jobs(grid(gpt="--fail"), tmp_path, scripts, 2) == ["gpt", "a"]
     shown = capsys.readouterr()
