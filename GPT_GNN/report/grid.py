@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
 import signal
@@ -263,13 +264,20 @@ def _read(path: Path) -> Any:
 
 
 def _read_run(kind: str, folder: Path) -> dict[str, Any]:
-    """Settings, steps and result of a finished run: of pre-training its best validation."""
+    """Settings, steps and result of a finished run: of pre-training its best validation.
+
+    Raises:
+        ValueError: a result is NaN or infinite, which would pass for any p-value.
+    """
     config = _read(folder / "config.json")
     lines = read_metrics(folder)
     if kind == "finetune":
         metrics = test_result(folder)
     else:
         metrics = max((x for x in lines if x["split"] == "valid"), key=lambda x: x["score"])
+    for name, value in metrics.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} is {value}")
     return {
         "metrics": {name: value for name, value in metrics.items() if name != "split"},
         "steps": max(x["step"] for x in lines if x["split"] == "train"),

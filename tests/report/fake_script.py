@@ -1,7 +1,7 @@
 """Stands for every script of a grid: writes what a run leaves behind, at once.
 
-``--fail``, ``--killed`` (at the first attempt) and ``--sleep SECONDS`` do what they say. Each call
-adds a line to calls.txt.
+``--fail``, ``--killed`` (at the first attempt), ``--nan`` and ``--sleep SECONDS`` do what they say.
+Each call adds a line to calls.txt.
 """
 
 import json
@@ -47,6 +47,7 @@ def write_run(folder, flags):
         name = f"scores_{seed}_{int('--use_pretrain' in flags)}"
         shutil.copy(Path(__file__).with_name(f"{name}.npz"), folder / "test_scores.npz")
         mean = float(Path(__file__).with_name(f"{name}.txt").read_text())
+        mean = float("nan") if "--nan" in flags else mean
         valid = {"ndcg": 0.5, "mrr": 0.4}
         lines += [{"split": "valid", "step": 2, **valid, "score": 0.5}]
         test = {"ndcg": mean, "mrr": mean / 2}

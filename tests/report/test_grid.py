@@ -125,6 +125,12 @@ def test_a_script_that_leaves_no_result_has_failed(tmp_path, scripts, capsys):
     assert "no result" in capsys.readouterr().out
 
 
+def test_a_result_that_is_no_number_is_none(tmp_path, scripts, capsys):
+    assert run_jobs(grid(a="--nan"), tmp_path, scripts, 2) == ["a"]
+    assert "no result (ndcg is nan)" in capsys.readouterr().out
+    assert "a" not in read_records(tmp_path)
+
+
 def start(out, scripts, sleeping, jobs=2):
     """A process that runs the grid, where some jobs take their time."""
     code = (
