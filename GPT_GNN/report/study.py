@@ -146,7 +146,8 @@ def plan(
         data: flags that say which data.
 
     Raises:
-        ValueError: a setting needs a flag of ``data`` that is empty.
+        ValueError: a setting needs a flag of ``data`` that is empty, or what differs has one name as
+            a file.
     """
     unset = unset_flags(study, tables, data)
     if unset:
@@ -156,7 +157,12 @@ def plan(
         for table in tables:
             for labels in cells(study.tables[table], preset):
                 chain = _Chain(study, preset, data, labels, seed)
-                jobs |= {job.name: job for job in chain.jobs() if job.name not in jobs}
+                for job in chain.jobs():
+                    if jobs.setdefault(job.name, job) != job:
+                        raise ValueError(
+                            f"{job.labels} and {jobs[job.name].labels} would both be {job.name}: "
+                            "expected names that differ in letters or digits"
+                        )
     return list(jobs.values())
 
 

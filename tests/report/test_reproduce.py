@@ -143,6 +143,14 @@ def test_nothing_to_report(oag, tmp_path):
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_methods_whose_names_differ_too_little(oag):
+    methods = {**oag.methods, "GPT-GNN [edge]": oag.methods["GPT-GNN"]}
+    spec = Cells("methods", ("time",), ("GPT-GNN (edge)", "GPT-GNN [edge]"), PF)
+    oag = replace(oag, methods=methods, tables={"few": spec})
+    with pytest.raises(ValueError, match=r"both be pretrain_time_GPT-GNN-.*names that differ"):
+        plan(oag, oag.presets["small"], ["few"], 1, FIELDS)
+
+
 @pytest.mark.parametrize("preset", ["small", "paper"])
 def test_the_declared_grid(study, preset):
     oag = study("example_OAG")
