@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from GPT_GNN.files import atomic_file
 
 Curve = Sequence[tuple[float, float]]  # (x, value)
 _COLUMNS = 4  # panels side by side
+_TITLE = 36  # characters in a line of a panel's title
 # Figures lie in repositories: at most so wide, and of so many colours, which makes a third of them.
 _PIXELS, _COLOURS = 1300, 64
 
@@ -34,7 +36,7 @@ def plot_curves(
             for label, curves in lines.items():
                 x = np.array([x for x, _ in curves[0]])
                 values = np.array([[value for _, value in curve] for curve in curves])
-                _line(axis, label, x, values.mean(0), values.std(0))
+                _line(axis, label, x, values.mean(0), [_std(column) for column in values.T])
             axis.set_xlabel(xlabel)
             if len(lines) > 1:
                 axis.legend(fontsize="small")
@@ -55,7 +57,7 @@ def plot_fractions(
             shares = sorted({100 * share for line in lines.values() for share in line})
             for label, line in lines.items():
                 mean, std = (
-                    np.array([f(line[x]) for x in sorted(line)]) for f in (np.mean, np.std)
+                    np.array([f(line[x]) for x in sorted(line)]) for f in (np.mean, _std)
                 )
                 _line(axis, label, 100 * np.array(sorted(line)), mean, std, marker="o")
             axis.set_xscale("log")
@@ -79,7 +81,7 @@ def plot_bars(
         for axis, values in zip(axes, panels.values(), strict=True):
             bars = {label: runs for label, runs in values.items() if label != baseline}
             mean = np.array([np.mean(runs) for runs in bars.values()])
-            std = np.array([np.std(runs) for runs in bars.values()])
+            std = np.array([_std(runs) for runs in bars.values()])
             axis.bar(range(len(bars)), mean, yerr=std, capsize=3, color="tab:blue", alpha=0.8)
             axis.set_xticks(range(len(bars)), list(bars), rotation=30, ha="right", fontsize="small")
             ends = [*(mean - std), *(mean + std)]
@@ -109,7 +111,7 @@ def _figure(path: Path, titles: Mapping[str, Any], dpi: int) -> Iterator[list[An
     )
     used, unused = axes.ravel()[: len(titles)], axes.ravel()[len(titles) :]
     for axis, title in zip(used, titles, strict=True):
-        axis.set_title(title)
+        axis.set_title(textwrap.fill(title, _TITLE))
         axis.grid(alpha=0.3)
     for axis in unused:
         axis.set_visible(False)
@@ -125,6 +127,11 @@ def _figure(path: Path, titles: Mapping[str, Any], dpi: int) -> Iterator[list[An
         plt.close(figure)
 
 
+def _std(runs: Any) -> float:
+    """The sample standard deviation, which the tables print; 0 for one run."""
+    return float(np.std(runs, ddof=1)) if len(runs) > 1 else 0.0
+
+
 def _line(axis: Any, label: str, x: Any, mean: Any, std: Any, **style: Any) -> None:
     (line,) = axis.plot(x, mean, label=label, **style)
-    axis.fill_between(x, mean - std, mean + std, alpha=0.2, color=line.get_color())
+    axis.fill_between(x, np.subtract(mean, std), np.add(mean, std), alpha=0.2, color=line.get_color())
