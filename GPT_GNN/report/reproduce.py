@@ -192,8 +192,8 @@ class Report:
             f"{self._preset.told}",
             f"Cells: test {first} / {second}, mean ± std over seeds (number of seeds; p: paired "
             f"bootstrap over test items on {first}, two-sided, against {SCRATCH} in the same "
-            "column, predictions of all seeds that both have; it takes these models as given, the "
-            "spread over seeds is in the deviation). A run's best model is chosen by "
+            "column, predictions of all seeds that both have; `of 2` where those are fewer. It counts "
+            "the chance in the items; that in the seeds is told by the deviation). A run's best model is chosen by "
             "validation alone. *paper*: what the paper reports, on its data and with its own "
             "choice of what is hidden.",
             f"Data: {data or 'the built-in graph'}. Commits: {_kinds(records, 'commit')}.",

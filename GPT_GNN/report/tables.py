@@ -162,7 +162,7 @@ def results_table(
 
 
 def _text(cell: Labels, results: Results, against: Labels, p: float | None) -> str:
-    """``mean ± std / mean ± std (seeds)``, or ``(seeds; p 0.012)``."""
+    """``mean ± std / mean ± std (seeds)``, or ``(seeds; p 0.012)``; ``p 0.012 of 2``: seeds."""
     prefix = "floor_" if "floor" in cell else ""
     if prefix:
         cell = {name: value for name, value in {**cell, **against}.items() if name != "floor"}
@@ -172,6 +172,9 @@ def _text(cell: Labels, results: Results, against: Labels, p: float | None) -> s
     names = [prefix + metric for metric in results.metrics]
     values = [mean_std([run["metrics"][name] for run in runs.values()]) for name in names]
     told = "" if p is None else f"; p {p:.3f}" if p >= 0.0005 else "; p < 0.001"
+    both = len(set(runs) & set(results.runs({**cell, **against})))
+    if told and both < len(runs):
+        told += f" of {both}"
     return f"{' / '.join(values)} ({len(runs)}{told})"
 
 

@@ -62,6 +62,15 @@ def test_a_partly_finished_table(tmp_path, records):
     assert rows["gpt"][0].endswith("(2; p < 0.001)") and rows["gpt"][1:] == ("0.420", "-")
 
 
+def test_a_test_over_fewer_seeds_than_the_mean_says_so(tmp_path, records):
+    more = finish(tmp_path, "PF", "gae", 0, np.linspace(0.2, 0.6, 40) + 0.1)
+    more |= finish(tmp_path, "PF", "gae", 2, np.linspace(0.2, 0.6, 40) + 0.1)
+    results = Results(tmp_path, records | more, ("ndcg", "mrr"))
+    table = results_table("t", ROWS, COLUMNS, results, NONE)
+    assert table.rows[2][1].endswith("(3; p < 0.001 of 2)")
+    assert table.rows[3][1].endswith("(2; p < 0.001)")
+
+
 def test_nothing_is_finished(tmp_path):
     table = results_table("t", ROWS, COLUMNS, Results(tmp_path, {}, ("ndcg", "mrr")), NONE)
     assert {cell for row in table.rows for cell in row[1:]} == {"-"}
