@@ -42,7 +42,8 @@ TABLES = {
 }
 PRESETS = {
     "small": Preset(
-        told="Small: 2 layers of 128, made for two processor cores.",
+        told="Small: 2 layers of 128, made for two processor cores. It runs on the CPU, also where "
+        "there is a GPU.",
         seeds=3,
         encoder="--n_hid 128 --n_heads 4 --n_layers 2",
         norms="--prev_norm --last_norm",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from GPT_GNN.config import GridConfig, parse_flags
@@ -34,12 +34,16 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
 
     Raises:
         SystemExit: a bad flag.
-        ValueError: a flag that a setting needs is empty, data other than those that ``--out`` was
-            begun with, nothing to report, another process at work there, or jobs that failed.
+        ValueError: a table that the preset does not have, a flag that a setting needs is empty, data
+            other than those that ``--out`` was begun with, nothing to report, another process at work there, or jobs that failed.
     """
     choices = {"preset": study.presets, "table": {**study.tables, "all": None}}
     args = parse_flags({"grid": GridConfig, "data": study.data}, description, argv, choices=choices)
     flags, preset = args.grid, study.presets[args.grid.preset]
+    if flags.table in preset.without:
+        raise ValueError(f"--table {flags.table}: it is no table of --preset {flags.preset}")
+    kept = {name: spec for name, spec in study.tables.items() if name not in preset.without}
+    study = replace(study, tables=kept)
     out = Path(flags.out or f"runs/{study.name}_{flags.preset}").resolve()
     if flags.report_only and not (out / RECORDS).is_file():
         raise ValueError(f"{out}: expected {RECORDS} of earlier runs to report, found none")
@@ -194,8 +198,7 @@ class Report:
             f"bootstrap over test items on {first}, two-sided, against {SCRATCH} in the same "
             "column, predictions of all seeds that both have; `of 2` where those are fewer. It counts "
             "the chance in the items; that in the seeds is told by the deviation). A run's best model is chosen by "
-            "validation alone. *paper*: what the paper reports, on its data and with its own "
-            "choice of what is hidden.",
+            f"validation alone. {self._study.paper_told}".strip(),
             f"Data: {data or 'the built-in graph'}. Commits: {_kinds(records, 'commit')}.",
             *_budgets([r for r in records if not self._has_own_length(r)]),
         ]

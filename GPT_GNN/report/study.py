@@ -89,6 +89,7 @@ class Preset:
         finetune: (share of the labels, flags): the first whose share is not exceeded.
         seconds: kind of job -> what one is declared to take.
         only: task -> the methods that it is fine-tuned from, if not all.
+        without: tables that it does not have, since their methods change nothing of it.
         told: what is printed of it.
     """
 
@@ -102,6 +103,7 @@ class Preset:
     norms: str = ""
     generation: str = ""
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
     told: str = ""
 
 
@@ -118,6 +120,7 @@ class Study:
         settings: by name.
         metrics: the two that are shown; the first is tested.
         paper: (setting, method, conv, task as the paper calls it) -> its number.
+        paper_told: what is printed of these numbers.
     """
 
     name: str
@@ -133,6 +136,7 @@ class Study:
     metrics: tuple[str, str]
     built_in: Mapping[str, str] = field(default_factory=dict)
     paper: Callable[[str, str, str, str], float | None] = lambda *cell: None
+    paper_told: str = ""
 
 
 def plan(

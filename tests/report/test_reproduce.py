@@ -78,6 +78,7 @@ def test_from_flags_to_report(oag, tmp_path, calls, capsys):
     assert all(again.count(name) == 1 for name in again) and set(first) < set(again)
     report = (tmp_path / "report" / "report.md").read_text()
     assert "## transfer" in report and "## labels" in report
+    assert "it does not say whether as NDCG or MRR, we believe MRR." in report
     shown = capsys.readouterr().out
     assert "**OAG, transfer, setting time, 10 % of the labels**" in shown
     row = next(x for x in shown.splitlines() if x.startswith("| GPT-GNN ") and "0.405" in x)
@@ -135,6 +136,20 @@ def test_the_folder_remembers_its_data(oag, tmp_path):
     reproduce(oag, "", toy)
     with pytest.raises(ValueError, match="was begun with --input_dir '', got"):
         reproduce(oag, "", [*toy, "--input_dir", str(dump)])
+
+
+def test_a_table_that_the_preset_does_not_have(study, scripts, tmp_path):
+    oag = replace(study("example_OAG"), scripts=str(scripts))
+    flags = ["--out", str(tmp_path / "out"), "--preset", "paper"]
+    with pytest.raises(ValueError, match="--table why: it is no table of --preset paper"):
+        reproduce(oag, "", [*flags, "--table", "why"])
+    assert list(tmp_path.iterdir()) == []
+    # In those that it has all methods pre-train for its 20 epochs.
+    paper = oag.presets["paper"]
+    tables = [name for name in oag.tables if name not in paper.without]
+    jobs = [j for j in plan(oag, paper, tables, 1, FIELDS) if j.kind == "pretrain"]
+    assert jobs and all(job.command.count("--n_epoch") == 1 for job in jobs)
+    assert all("--n_epoch 20 " in job.command for job in jobs)
 
 
 def test_nothing_to_report(oag, tmp_path):
