@@ -8,8 +8,8 @@ the order of the methods, not the digits.
 from __future__ import annotations
 
 TOLD = (
-    "*paper*: what the paper reports, on its data and with its own choice of what is hidden; it does "
-    "not say whether as NDCG or MRR, we believe MRR."
+    "*paper*: what the paper reports, on its data and with its own choice of what is hidden; it "
+    "does not say whether as NDCG or MRR, we believe MRR."
 )
 TASKS = ("PF", "PV", "AD")  # paper-field, paper-venue, author name disambiguation
 NO_PRETRAIN = (0.346, 0.598, 0.813)  # the same whatever is transferred

@@ -56,9 +56,7 @@ def plot_fractions(
         for axis, lines in zip(axes, panels.values(), strict=True):
             shares = sorted({100 * share for line in lines.values() for share in line})
             for label, line in lines.items():
-                mean, std = (
-                    np.array([f(line[x]) for x in sorted(line)]) for f in (np.mean, _std)
-                )
+                mean, std = (np.array([f(line[x]) for x in sorted(line)]) for f in (np.mean, _std))
                 _line(axis, label, 100 * np.array(sorted(line)), mean, std, marker="o")
             axis.set_xscale("log")
             axis.set_xticks(shares, [f"{share:.0f}" for share in shares])
@@ -134,4 +132,6 @@ def _std(runs: Any) -> float:
 
 def _line(axis: Any, label: str, x: Any, mean: Any, std: Any, **style: Any) -> None:
     (line,) = axis.plot(x, mean, label=label, **style)
-    axis.fill_between(x, np.subtract(mean, std), np.add(mean, std), alpha=0.2, color=line.get_color())
+    axis.fill_between(
+        x, np.subtract(mean, std), np.add(mean, std), alpha=0.2, color=line.get_color()
+    )
