@@ -340,8 +340,15 @@ class OAGGridDataConfig(GridDataConfig):
     """Which data; the folder of the runs remembers it."""
 
     domain: str = setting("_CS", "suffix of the dump's file names: _CS, _Med ...; none for none")
+    language: str = setting("en", "DetectedLanguage of the papers to keep, or any")
+    citation_bar: int = setting(
+        0, "keep papers cited at least min(2020 - year, 20) times this within the dump", low=0
+    )
     finetune_fields: str = setting(
         "", "level-1 fields, by commas, to fine-tune on where fields are transferred"
+    )
+    pretrain_fields: str = setting(
+        "", "those that pre-train there; empty: all papers outside the former"
     )
 
 

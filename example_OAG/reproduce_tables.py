@@ -22,15 +22,12 @@ from GPT_GNN.report.reproduce import reproduce
 from GPT_GNN.report.study import Cells, Method, Preset, Setting, Study, Task
 from GPT_GNN.train.runtime import run_script
 
+FIELDS = "--finetune_fields {finetune_fields} [--pretrain_fields {pretrain_fields}]"
 # What is transferred: each has a store of its own.
 SETTINGS = {
     "time": Setting("--transfer time"),
-    "field": Setting(
-        "--transfer field --finetune_fields {finetune_fields}", "pretrain", "finetune"
-    ),
-    "time+field": Setting(
-        "--transfer time+field --finetune_fields {finetune_fields}", "pretrain", "finetune"
-    ),
+    "field": Setting(f"--transfer field {FIELDS}", "pretrain", "finetune"),
+    "time+field": Setting(f"--transfer time+field {FIELDS}", "pretrain", "finetune"),
 }
 METHODS = {
     # The encoder without convolutions, on a sample without neighbours.
@@ -136,7 +133,8 @@ def main() -> None:
         scripts=os.path.dirname(os.path.abspath(__file__)),
         data=OAGGridDataConfig,
         built_in={"finetune_fields": "oceanography"},
-        preprocess="preprocess_OAG.py --domain {domain}",
+        preprocess="preprocess_OAG.py --domain {domain} [--language {language}] "
+        "[--citation_bar {citation_bar}]",
         pretrain="pretrain_OAG.py",
         settings=SETTINGS,
         methods=METHODS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 from GPT_GNN.config import GridConfig, parse_flags
@@ -20,7 +20,7 @@ from GPT_GNN.report.figures import (
 from GPT_GNN.report.grid import Job, finished, run_jobs
 from GPT_GNN.report.layouts import LAYOUTS, pretraining
 from GPT_GNN.report.progress import duration
-from GPT_GNN.report.records import RECORDS, Record, read_records
+from GPT_GNN.report.records import RECORDS, Record, only_process, read_records
 from GPT_GNN.report.study import SCRATCH, Method, Preset, Study, plan, unset_flags
 from GPT_GNN.report.tables import Results, Table
 
@@ -34,8 +34,9 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
 
     Raises:
         SystemExit: a bad flag.
-        ValueError: a table that the preset does not have, a flag that a setting needs is empty, data
-            other than those that ``--out`` was begun with, nothing to report, another process at work there, or jobs that failed.
+        ValueError: a table that the preset does not have, a flag that a setting needs is empty,
+            data other than those that ``--out`` was begun with, nothing to report, another process
+            at work there, or jobs that failed.
     """
     choices = {"preset": study.presets, "table": {**study.tables, "all": None}}
     args = parse_flags({"grid": GridConfig, "data": study.data}, description, argv, choices=choices)
@@ -70,16 +71,24 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
 def _remembered(out: Path, study: Study, given: object) -> dict[str, str]:
     """The data's flags: what ``out`` was begun with, or else what is given, which it then keeps.
 
+    A folder in which nothing is finished, as of a call that failed, has not been begun.
+
     Raises:
-        ValueError: ``out`` was begun with others.
+        ValueError: ``out`` was begun with others, or another process is at work there.
     """
-    path = out / "data.json"
-    flags = {f.name: str(getattr(given, f.name)) for f in fields(study.data)}
-    defaults = asdict(study.data())
+    if (out / RECORDS).is_file():
+        return _agreed(out, study, given, begun=True)
+    with only_process(out):
+        return _agreed(out, study, given, begun=False)
+
+
+def _agreed(out: Path, study: Study, given: object, begun: bool) -> dict[str, str]:
+    path, defaults = out / "data.json", study.data_defaults
+    flags = {name: str(getattr(given, name)) for name in defaults}
     if flags["input_dir"]:
         flags["input_dir"] = str(Path(flags["input_dir"]).resolve())
-    if path.exists():
-        kept = json.loads(path.read_text(encoding="utf-8"))
+    if begun and path.exists():  # by an older version with fewer flags, it may be
+        kept = defaults | json.loads(path.read_text(encoding="utf-8"))
     else:
         built_in = {} if flags["input_dir"] else study.built_in
         kept = flags | {name: flags[name] or value for name, value in built_in.items()}
@@ -196,8 +205,8 @@ class Report:
             f"{self._preset.told}",
             f"Cells: test {first} / {second}, mean ± std over seeds (number of seeds; p: paired "
             f"bootstrap over test items on {first}, two-sided, against {SCRATCH} in the same "
-            "column, predictions of all seeds that both have; `of 2` where those are fewer. It counts "
-            "the chance in the items; that in the seeds is told by the deviation). A run's best model is chosen by "
+            "column, predictions of all seeds that both have, `of 2` where those are fewer: the chance "
+            "in the items, whereas the deviation tells of the seeds'). A run's best model is chosen by "
             f"validation alone. {self._study.paper_told}".strip(),
             f"Data: {data or 'the built-in graph'}. Commits: {_kinds(records, 'commit')}.",
             *_budgets([r for r in records if not self._has_own_length(r)]),

@@ -6,7 +6,7 @@ import re
 import shlex
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,6 +15,7 @@ from GPT_GNN.report.grid import Job
 SCRATCH = "no pre-train"
 FULL = "GPT-GNN"
 MLP = "MLP"
+_OPTIONAL = re.compile(r" *\[([^\]]*)\]")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Setting:
     """What pre-trains and what fine-tunes.
 
     Attributes:
-        preprocess: flags; ``{flag}`` stands for one of the flags that say which data.
+        preprocess: flags, as :class:`Study` has them.
         pretrain, finetune: where in the folder that preprocessing writes their stores are; empty:
             it is the store of both.
     """
@@ -116,7 +117,8 @@ class Study:
         scripts: folder of the scripts.
         data: dataclass of the flags that say which data; ``input_dir`` is one.
         built_in: those flags for the built-in graph, which is taken without ``input_dir``.
-        preprocess, pretrain: scripts with flags; ``{flag}`` stands for one of ``data``.
+        preprocess, pretrain: scripts with flags; in the former ``{flag}`` stands for one of
+            ``data``, and what is in brackets is left out where its flag has its default.
         settings: by name.
         metrics: the two that are shown; the first is tested.
         paper: (setting, method, conv, task as the paper calls it) -> its number.
@@ -138,6 +140,11 @@ class Study:
     paper: Callable[[str, str, str, str], float | None] = lambda *cell: None
     paper_told: str = ""
 
+    @property
+    def data_defaults(self) -> dict[str, str]:
+        """The flags that say which data, where none is given."""
+        return {f.name: str(f.default) for f in fields(self.data)}
+
 
 def plan(
     study: Study, preset: Preset, tables: Sequence[str], seeds: int, data: Mapping[str, str]
@@ -147,11 +154,11 @@ def plan(
     Args:
         tables: names.
         seeds: their number.
-        data: flags that say which data.
+        data: flags that say which data; one that is not there has its default.
 
     Raises:
-        ValueError: a setting needs a flag of ``data`` that is empty, or what differs has one name as
-            a file.
+        ValueError: a setting needs a flag of ``data`` that is empty, or two jobs have one name
+            as a file.
     """
     unset = unset_flags(study, tables, data)
     if unset:
@@ -174,9 +181,10 @@ def unset_flags(
     study: Study, tables: Sequence[str], data: Mapping[str, str]
 ) -> list[tuple[str, str]]:
     """Flags of ``data`` that some tables need and that are empty, and a setting that needs each."""
-    found = {}
+    found, data = {}, {**study.data_defaults, **data}
     for setting in dict.fromkeys(s for table in tables for s in study.tables[table].settings):
-        for name in _placeholders(_words(study.preprocess, study.settings[setting].preprocess)):
+        flags = _words(study.preprocess, study.settings[setting].preprocess)
+        for name in _placeholders(_OPTIONAL.sub("", flags)):
             if not data[name]:
                 found[name] = f"setting {setting}"
     return list(found.items())
@@ -258,9 +266,17 @@ class _Chain:
 
     def _preprocess(self) -> Job:
         setting = self.labels["setting"]
+        defaults = self.study.data_defaults
+        data = {**defaults, **self.data}
+
+        def given(found: re.Match[str]) -> str:
+            known = all(data[name] == defaults[name] for name in _placeholders(found[1]))
+            return "" if known else f" {found[1]}"
+
         flags = _words(self.study.preprocess, self._setting.preprocess)
-        values = {name: shlex.quote(self.data[name]) for name in _placeholders(flags)}
-        input_dir = {"--input_dir": self.data["input_dir"]} if self.data["input_dir"] else {}
+        flags = _OPTIONAL.sub(given, flags)
+        values = {name: shlex.quote(data[name]) for name in _placeholders(flags)}
+        input_dir = {"--input_dir": data["input_dir"]} if data["input_dir"] else {}
         return Job(
             self._store,
             "preprocess",

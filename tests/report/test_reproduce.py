@@ -14,7 +14,7 @@ import pytest
 from GPT_GNN.config import OAGGridDataConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.report import reproduce as reproduce_module
-from GPT_GNN.report.records import read_records
+from GPT_GNN.report.records import only_process, read_records
 from GPT_GNN.report.reproduce import reproduce
 from GPT_GNN.report.study import Cells, plan
 
@@ -125,17 +125,50 @@ def test_the_folder_remembers_its_data(oag, tmp_path):
     reproduce(oag, "", [*out, "--table", "transfer", "--finetune_fields", "cell biology,x"])
     data = json.loads((tmp_path / "out" / "data.json").read_text())
     assert data == {
-        **{"input_dir": str(dump), "domain": "_Med", "finetune_fields": "cell biology,x"}
+        **{"input_dir": str(dump), "domain": "_Med", "finetune_fields": "cell biology,x"},
+        **{"language": "en", "citation_bar": "0", "pretrain_fields": ""},
     }
     records = read_records(tmp_path / "out")
     assert records["store_field"]["command"].endswith("--finetune_fields 'cell biology,x'")
     for other in (["--input_dir", str(tmp_path)], ["--finetune_fields", "y"], ["--domain", "_X"]):
         with pytest.raises(ValueError, match=f"was begun with {other[0]} .*give another --out"):
             reproduce(oag, "", [*out, *other])
+    older = {name: data[name] for name in FIELDS}  # by a version that knew no other flag
+    (tmp_path / "out" / "data.json").write_text(json.dumps(older))
+    reproduce(oag, "", [*out, "--report_only"])
+    with pytest.raises(ValueError, match="was begun with --language 'en', got 'any'"):
+        reproduce(oag, "", [*out, "--language", "any"])
     toy = ["--out", str(tmp_path / "toy"), "--seeds", "1", "--table", "labels"]
     reproduce(oag, "", toy)
     with pytest.raises(ValueError, match="was begun with --input_dir '', got"):
         reproduce(oag, "", [*toy, "--input_dir", str(dump)])
+
+
+def test_flags_of_preprocessing_that_a_dump_needs(oag):
+    def stores(**more):
+        jobs = plan(oag, oag.presets["small"], ["transfer"], 1, FIELDS | more)
+        return [job.command for job in jobs if job.kind == "preprocess"]
+
+    time, field = stores()
+    assert stores(language="en", citation_bar="0") == [time, field]
+    begin = "preprocess_OAG.py --domain _CS --language any --citation_bar 2 "
+    assert stores(language="any", citation_bar="2", pretrain_fields="cell biology") == [
+        f"{begin}--transfer time",
+        f"{begin}--transfer field --finetune_fields oceanography --pretrain_fields 'cell biology'",
+    ]
+
+
+def test_a_mistake_before_anything_is_finished_is_not_remembered(oag, tmp_path):
+    fails = replace(oag, preprocess=f"{oag.preprocess} --fail")
+    out = ["--out", str(tmp_path), "--seeds", "1", "--table", "labels"]
+    with pytest.raises(ValueError, match="jobs failed"):
+        reproduce(fails, "", [*out, "--input_dir", "/no/such/dump", "--domain", "_Cs"])
+    with only_process(tmp_path):  # its jobs go by what it was begun with
+        with pytest.raises(ValueError, match="another process runs jobs"):
+            reproduce(oag, "", [*out, "--input_dir", str(tmp_path)])
+    reproduce(oag, "", [*out, "--input_dir", str(tmp_path)])
+    data = json.loads((tmp_path / "data.json").read_text())
+    assert (data["input_dir"], data["domain"]) == (str(tmp_path), "_CS")
 
 
 def test_a_table_that_the_preset_does_not_have(study, scripts, tmp_path):
