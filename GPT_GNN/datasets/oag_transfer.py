@@ -91,11 +91,16 @@ def _find(fields: Names, sizes: np.ndarray, flag: str, names: str) -> np.ndarray
     found = []
     for name in filter(None, (name.strip() for name in names.split(","))):
         if name.casefold() not in by_name:
+            if not known:
+                raise ValueError(f"--{flag}: these papers have no field of level {LEVEL}")
             largest = sorted(known, key=lambda i: -sizes[i])[:_SHOWN]
-            shown = ", ".join(f"{_name(fields, i)} ({sizes[i]:,})" for i in largest)
+            shown = "; ".join(
+                f"{_name(fields, i)} ({fields.ids[i]}, {sizes[i]:,})" for i in largest
+            )
             raise ValueError(
                 f"--{flag} {name!r}: expected the name or the id of a level-{LEVEL} field of these "
-                f"papers, one of {len(known)}: {shown}{', ...' * (len(known) > _SHOWN)}"
+                f"papers, or the id where the name has a comma; one of {len(known)} (id, papers): "
+                f"{shown}{'; ...' * (len(known) > _SHOWN)}"
             )
         found.append(by_name[name.casefold()])
     return np.array(found, dtype=np.int64)

@@ -217,6 +217,31 @@ def test_fields_that_do_not_divide(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_field_whose_name_has_a_comma_is_named_by_its_id(toy_dump: Path, tmp_path: Path) -> None:
+    raw = shutil.copytree(toy_dump, tmp_path / "raw")
+    (by_id,) = field_ids(raw, HELD_OUT)
+    names = [
+        [i, "stars, mostly" if i == by_id else name, *_]
+        for i, name, *_ in read_rows(raw, "SeqName")
+    ]
+    rewrite(raw, "SeqName", names)
+    with pytest.raises(ValueError, match=rf"'stars': .*; stars, mostly \({by_id}, \d+\)"):
+        build(raw, tmp_path / "g", transfer="field", finetune_fields="stars, mostly")
+    _, finetune = build(raw, tmp_path / "g", transfer="field", finetune_fields=by_id)
+    assert ids(finetune) == papers_of(toy_dump, HELD_OUT) & english(toy_dump).keys()
+
+
+def test_a_dump_without_fields_of_level_1(toy_dump: Path, tmp_path: Path) -> None:
+    raw = shutil.copytree(toy_dump, tmp_path / "raw")
+    level_1 = {row[1] for row in read_rows(raw, "FHierarchy") if row[3] == "L1"}
+    level_1 |= {row[0] for row in read_rows(raw, "FHierarchy") if row[2] == "L1"}
+    rewrite(raw, "PF", [row for row in read_rows(raw, "PF") if row[1] not in level_1])
+    with pytest.raises(
+        ValueError, match="--finetune_fields: these papers have no field of level 1"
+    ):
+        build(raw, tmp_path / "g", transfer="field")
+
+
 def test_a_side_without_papers(toy_dump: Path, tmp_path: Path) -> None:
     raw = shutil.copytree(toy_dump, tmp_path / "raw")
     ((by_id,), others) = field_ids(raw, HELD_OUT), papers_of(raw, OTHER)
