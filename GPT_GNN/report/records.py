@@ -64,9 +64,12 @@ def only_process(out: Path) -> Iterator[int]:
 
     Raises:
         ValueError: another process runs jobs there.
+        OSError: the system is none of POSIX.
     """
-    import fcntl  # not on Windows
-
+    try:
+        import fcntl
+    except ModuleNotFoundError:
+        raise OSError("grids of runs need Linux or macOS; --report_only works anywhere") from None
     out.mkdir(parents=True, exist_ok=True)
     with open(out / "lock", "a") as file:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,14 @@ def test_one_process_at_a_time(tmp_path):
                 pass
     with only_process(tmp_path):
         pass
+
+
+def test_windows(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with pytest.raises(OSError, match="grids of runs need Linux or macOS"):
+        with only_process(tmp_path / "out"):
+            pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_commit_and_whether_the_files_are_its(tmp_path):
