@@ -40,13 +40,14 @@ class Table:
         return "\n\n".join(part for part in (f"**{self.title}**", table, self.note) if part)
 
     def latex(self) -> str:
-        """A table environment that asks for the package booktabs."""
+        """A table environment that asks for the packages booktabs and adjustbox (page width)."""
         lines = [" & ".join(map(escaped, line)) + r" \\" for line in (self.header, *self.rows)]
         return "\n".join(
             [
                 r"\begin{table}[t]",
                 r"\centering\small",
                 rf"\caption{{{escaped(' '.join(filter(None, (f'{self.title}.', self.note))))}}}",
+                r"\begin{adjustbox}{max width=\textwidth}",
                 rf"\begin{{tabular}}{{l{'c' * (len(self.header) - 1)}}}",
                 r"\toprule",
                 lines[0],
@@ -54,6 +55,7 @@ class Table:
                 *lines[1:],
                 r"\bottomrule",
                 r"\end{tabular}",
+                r"\end{adjustbox}",
                 r"\end{table}",
             ]
         )

@@ -107,6 +107,7 @@ def test_latex_is_what_markdown_says_escaped():
             r"\begin{table}[t]",
             r"\centering\small",
             r"\caption{50 \% \& more. \textasciitilde{}note\textasciicircum{}2\textbackslash{}}",
+            r"\begin{adjustbox}{max width=\textwidth}",
             r"\begin{tabular}{lc}",
             r"\toprule",
             r" & a\_b \\",
@@ -114,6 +115,7 @@ def test_latex_is_what_markdown_says_escaped():
             r"w/o \{x\} & 0.1 $\pm$ 0.2; p $<$ 0.001 \\",
             r"\bottomrule",
             r"\end{tabular}",
+            r"\end{adjustbox}",
             r"\end{table}",
         ]
     )
