@@ -323,7 +323,9 @@ class GridConfig:
     out: str = setting("", "folder of all runs and the report; empty: runs/<data>_<preset>")
     preset: str = setting("small", "sizes and lengths of all runs")
     table: str = setting("all", "what is compared")
-    jobs: int = setting(0, "runs at a time, one thread each; 0: one a processor", low=0)
+    jobs: int = setting(
+        0, "runs at a time, one thread each; 0: one a processor, of preset paper one", low=0
+    )
     seeds: int = setting(0, "number of seeds, from 0; 0: the preset's", low=0)
     report_only: bool = setting(False, "run nothing, report what is finished")
 

@@ -5,7 +5,7 @@ Examples:
     python reproduce_tables.py --input_dir acl_full --finetune_fields linguistics --out runs/acl
     python reproduce_tables.py --out runs/acl --table transfer --jobs 2
     python reproduce_tables.py --out runs/acl --report_only  # what is finished so far
-    python reproduce_tables.py --input_dir oag --finetune_fields biology --preset paper --jobs 1
+    python reproduce_tables.py --input_dir oag --finetune_fields biology --preset paper
 
 Finished runs are kept: the same command goes on where it was stopped. The tables, in Markdown and
 LaTeX, and the figures are in <out>/report/, one line a run in <out>/results.jsonl.
@@ -109,7 +109,8 @@ PRESETS = {
         told="The paper's sizes: 3 layers of 400, 8 heads, depth 6, width 128, batches and queue "
         "of 256, 20 epochs, titles generated as text. Five seeds and the length of fine-tuning are "
         "ours. The declared time is an estimate, not measured on a GPU: 0.3 s a step, a "
-        "pre-training of 20 epochs over a million papers. Give --jobs 1 for one GPU.",
+        "pre-training of 20 epochs over a million papers. One run at a time, for one GPU; "
+        "--jobs for more.",
         seeds=5,
         encoder="--n_hid 400 --n_heads 8 --n_layers 3",
         sampler="--sample_depth 6 --sample_width 128 --batch_size 256",
@@ -117,6 +118,7 @@ PRESETS = {
         generation="--attr_type text --queue_size 256",
         epochs={"time": "", "field": "", "time+field": ""},
         finetune=((1.0, ""),),
+        jobs=1,
         without=("why",),  # its rows are lengths of the small preset, and settings of this one
         seconds={
             "preprocess": 3600.0,

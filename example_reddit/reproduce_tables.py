@@ -60,7 +60,7 @@ PRESETS = {
         told="The paper's sizes: 3 layers of 400, 8 heads, depth 6, width 128, batches and queue "
         "of 256, 20 epochs. Five seeds and the length of fine-tuning are ours. The declared time "
         "is an estimate, not measured on a GPU: 0.3 s a step, a pre-training of 20 epochs over "
-        "160,000 posts. Give --jobs 1 for one GPU.",
+        "160,000 posts. One run at a time, for one GPU; --jobs for more.",
         seeds=5,
         encoder="--n_hid 400 --n_heads 8 --n_layers 3",
         sampler="--sample_depth 6 --sample_width 128 --batch_size 256",
@@ -68,6 +68,7 @@ PRESETS = {
         generation="--queue_size 256",
         epochs={"random": ""},
         finetune=((1.0, ""),),
+        jobs=1,
         seconds={
             "preprocess": 600.0,
             "pretrain": 0.3 * 20 * 160_000 / 256,

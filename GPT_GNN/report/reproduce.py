@@ -50,7 +50,7 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
         raise ValueError(f"{out}: expected {RECORDS} of earlier runs to report, found none")
     data = _remembered(out, study, args.data)
     tables = list(study.tables) if flags.table == "all" else [flags.table]
-    seeds, n_jobs = flags.seeds or preset.seeds, flags.jobs or os.cpu_count() or 1
+    seeds, n_jobs = flags.seeds or preset.seeds, flags.jobs or preset.jobs or os.cpu_count() or 1
     if flags.report_only:  # what needs a flag that was never given has never run
         tables = [table for table in tables if not unset_flags(study, [table], data)]
     jobs = plan(study, preset, tables, seeds, data)

@@ -90,6 +90,7 @@ class Preset:
         finetune: (share of the labels, flags): the first whose share is not exceeded.
         seconds: kind of job -> what one is declared to take.
         only: task -> the methods that it is fine-tuned from, if not all.
+        jobs: runs at a time if none are asked for; 0: one a processor.
         without: tables that it does not have, since their methods change nothing of it.
         told: what is printed of it.
     """
@@ -104,6 +105,7 @@ class Preset:
     norms: str = ""
     generation: str = ""
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    jobs: int = 0
     without: tuple[str, ...] = ()
     told: str = ""
 

@@ -185,6 +185,15 @@ def test_a_table_that_the_preset_does_not_have(study, scripts, tmp_path):
     assert all("--n_epoch 20 " in job.command for job in jobs)
 
 
+def test_the_paper_s_sizes_run_one_at_a_time_on_one_gpu(oag, tmp_path, capsys):
+    spec = Cells("methods", ("time",), ("no pre-train",), PF)
+    flags = ["--seeds", "1", "--table", "few"]
+    for jobs, told in (([], 1), (["--jobs", "3"], 3)):
+        out = ["--out", str(tmp_path / str(told)), "--preset", "paper"]
+        reproduce(replace(oag, tables={"few": spec}), "", [*flags, *jobs, *out])
+        assert f"left with {told} at a time" in capsys.readouterr().out
+
+
 def test_nothing_to_report(oag, tmp_path):
     with pytest.raises(ValueError, match=r"nowhere: expected results.jsonl of earlier runs"):
         reproduce(oag, "", ["--out", str(tmp_path / "nowhere"), "--report_only"])
