@@ -14,7 +14,7 @@ from GPT_GNN.files import atomic_file
 
 Curve = Sequence[tuple[float, float]]  # (x, value)
 _COLUMNS = 4  # panels side by side
-_TITLE = 36  # characters in a line of a panel's title
+_TITLE = 42  # characters in a line of a panel's title
 # Figures lie in repositories: at most so wide, and of so many colours, which makes a third of them.
 _PIXELS, _COLOURS = 1300, 64
 

@@ -188,7 +188,19 @@ class Report:
             "pretraining": pretraining_figure(path["pretraining"], self._study, spec, out, records),
             "finetuning": finetuning_figure(path["finetuning"], spec, results, out, records),
         }
-        return [f"![{name}, {kind}]({path[kind].name})" for kind, there in drawn.items() if there]
+        told = {
+            "curves": "Test scores by share of the labels; bands: one std over seeds",
+            "bars": "Test scores, bars: one std over seeds; the axes do not begin at 0",
+            "pretraining": f"Validation loss of pre-training, setting {spec.settings[0]}, "
+            f"{spec.convs[0]}",
+            "finetuning": f"Validation scores of fine-tuning, setting {spec.settings[0]}, "
+            f"{spec.convs[0]}, {100 * spec.fractions[0]:.0f} % of the labels",
+        }
+        return [
+            f"![{name}, {kind}]({path[kind].name})\n\n*{told[kind]}.*"
+            for kind, there in drawn.items()
+            if there
+        ]
 
     def _facts(self) -> list[str]:
         """What has to be known to read the tables."""

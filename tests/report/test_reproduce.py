@@ -67,6 +67,8 @@ def test_from_flags_to_report(oag, tmp_path, calls, capsys):
     report = (tmp_path / "report" / "report.md").read_text()
     assert report.count("(2; p ") == 2 + 1 and "11 of 11 jobs finished, which took" in report
     assert "## transfer" not in report
+    caption = "Validation scores of fine-tuning, setting time, hgt, 10 % of the labels."
+    assert f"![labels, finetuning](labels_finetuning.png)\n\n*{caption}*" in report
     assert "| GPT-GNN, 10 %       |" in report and "| no pre-train, 100 % |" in report
     assert "**OAG, labels: pre-training, validation losses**" in report
     (trained,) = [x for x in report.splitlines() if x.startswith("| time, GPT-GNN, hgt |")]
