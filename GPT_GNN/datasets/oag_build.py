@@ -111,7 +111,8 @@ def build_store(
     A transfer between fields gives two stores, ``output_dir/pretrain`` and
     ``output_dir/finetune``. They have no paper in common and one schema, and what is fitted (text
     encoder, word vectors) is fitted on the pre-training side for both. The former is a function of
-    the papers of its side and its years alone: it has one view and all its papers pre-train.
+    the papers of its side and its years alone, but for which relations there are (of the whole
+    dump) and a citation bar (of its side, all years): it has one view and all its papers pre-train.
 
     Args:
         task: the facts of the dataset; its split is by time.
