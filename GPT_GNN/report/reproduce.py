@@ -217,9 +217,9 @@ class Report:
             f"{self._preset.told}",
             f"Cells: test {first} / {second}, mean ± std over seeds (number of seeds; p: paired "
             f"bootstrap over test items on {first}, two-sided, against {SCRATCH} in the same "
-            "column, predictions of all seeds that both have, `of 2` where those are fewer: the "
-            "chance in the items, whereas the deviation tells of the seeds'). A run's best model "
-            f"is chosen by validation alone. {self._study.paper_told}".strip(),
+            "column, predictions of all seeds that both have: the chance in the items alone. "
+            "That in the seeds shows in the deviation and in how many are up). A run's best "
+            f"model is chosen by validation alone. {self._study.paper_told}".strip(),
             f"Data: {data or 'the built-in graph'}. Commits: {_kinds(records, 'commit')}.",
             *_budgets([r for r in records if not self._has_own_length(r)]),
         ]

@@ -164,7 +164,10 @@ def results_table(
 
 
 def _text(cell: Labels, results: Results, against: Labels, p: float | None) -> str:
-    """``mean ± std / mean ± std (seeds)``, or ``(seeds; p 0.012)``; ``p 0.012 of 2``: seeds."""
+    """``mean ± std / mean ± std (seeds)``, or ``(seeds; 2 of 3 up; p 0.012)``.
+
+    Up: in how many of the seeds that both have the cell is above the one it is tested against.
+    """
     prefix = "floor_" if "floor" in cell else ""
     if prefix:
         cell = {name: value for name, value in {**cell, **against}.items() if name != "floor"}
@@ -173,11 +176,13 @@ def _text(cell: Labels, results: Results, against: Labels, p: float | None) -> s
         return MISSING
     names = [prefix + metric for metric in results.metrics]
     values = [mean_std([run["metrics"][name] for run in runs.values()]) for name in names]
-    told = "" if p is None else f"; p {p:.3f}" if p >= 0.0005 else "; p < 0.001"
-    both = len(set(runs) & set(results.runs({**cell, **against})))
-    if told and both < len(runs):
-        told += f" of {both}"
-    return f"{' / '.join(values)} ({len(runs)}{told})"
+    if p is None:
+        return f"{' / '.join(values)} ({len(runs)})"
+    others, metric = results.runs({**cell, **against}), results.metrics[0]
+    both = sorted(set(runs) & set(others))
+    up = sum(runs[seed]["metrics"][metric] > others[seed]["metrics"][metric] for seed in both)
+    chance = f"p {p:.3f}" if p >= 0.0005 else "p < 0.001"
+    return f"{' / '.join(values)} ({len(runs)}; {up} of {len(both)} up; {chance})"
 
 
 def _p_values(cells: Mapping[str, Labels], results: Results, against: Labels) -> dict[str, float]:

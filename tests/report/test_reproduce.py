@@ -65,7 +65,7 @@ def test_from_flags_to_report(oag, tmp_path, calls, capsys):
     first = calls()
     assert len(first) == 1 + 2 + 2 * 2 * 2
     report = (tmp_path / "report" / "report.md").read_text()
-    assert report.count("(2; p ") == 2 + 1 and "11 of 11 jobs finished, which took" in report
+    assert report.count(" up; p ") == 2 + 1 and "11 of 11 jobs finished, which took" in report
     assert "## transfer" not in report
     caption = "Validation scores of fine-tuning, setting time, hgt, 10 % of the labels."
     assert f"![labels, finetuning](labels_finetuning.png)\n\n*{caption}*" in report
@@ -85,7 +85,7 @@ def test_from_flags_to_report(oag, tmp_path, calls, capsys):
     assert "**OAG, transfer, setting time, 10 % of the labels**" in shown
     row = next(x for x in shown.splitlines() if x.startswith("| GPT-GNN ") and "0.405" in x)
     cells = [cell.strip() for cell in row.split("|")[2:-1]]
-    assert cells[0].endswith("(1; p < 0.001)") and cells[1] == "0.405"
+    assert cells[0].endswith("(1; 1 of 1 up; p < 0.001)") and cells[1] == "0.405"
     assert len(cells) == 4 and cells[-1] == "0.840"
     assert "Steps: fine-tuning, 10 %: 2; pre-training, time: 2" in shown
     latex = (tmp_path / "report" / "tables.tex").read_text()

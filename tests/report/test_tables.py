@@ -56,10 +56,13 @@ def test_a_partly_finished_table(tmp_path, records):
     )
     assert rows["none"] == ("0.450 ± 0.071 / 0.225 ± 0.035 (2)", "-", "0.400 / 0.200 (1)")
     # Tested over the seed that both have, where it scores alike on every item.
-    assert rows["gae"] == ("0.500 / 0.250 (1; p 1.000)", "0.403", "-")
+    assert rows["gae"] == ("0.500 / 0.250 (1; 0 of 1 up; p 1.000)", "0.403", "-")
     mean = np.mean([r["metrics"]["ndcg"] for n, r in records.items() if n.startswith("PF_gpt")])
     assert rows["gpt"][0].startswith(f"{mean:.3f} ± 0.071 / ")
-    assert rows["gpt"][0].endswith("(2; p < 0.001)") and rows["gpt"][1:] == ("0.420", "-")
+    assert rows["gpt"][0].endswith("(2; 2 of 2 up; p < 0.001)") and rows["gpt"][1:] == (
+        "0.420",
+        "-",
+    )
 
 
 def test_a_test_over_fewer_seeds_than_the_mean_says_so(tmp_path, records):
@@ -67,8 +70,8 @@ def test_a_test_over_fewer_seeds_than_the_mean_says_so(tmp_path, records):
     more |= finish(tmp_path, "PF", "gae", 2, np.linspace(0.2, 0.6, 40) + 0.1)
     results = Results(tmp_path, records | more, ("ndcg", "mrr"))
     table = results_table("t", ROWS, COLUMNS, results, NONE)
-    assert table.rows[2][1].endswith("(3; p < 0.001 of 2)")
-    assert table.rows[3][1].endswith("(2; p < 0.001)")
+    assert table.rows[2][1].endswith("(3; 1 of 2 up; p < 0.001)")
+    assert table.rows[3][1].endswith("(2; 2 of 2 up; p < 0.001)")
 
 
 def test_nothing_is_finished(tmp_path):
