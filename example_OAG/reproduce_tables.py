@@ -44,8 +44,10 @@ METHODS = {
     # What could stand in its way, one thing at a time; the last flag of a name counts.
     "no pre-train, rate 5e-4": Method(finetune="--max_lr 5e-4"),
     "no pre-train, rate 2e-3": Method(finetune="--max_lr 2e-3"),
+    "no pre-train, validated every 5 steps": Method(finetune="--n_epoch 32 --n_batch 5"),
     "fine-tuned at 5e-4": Method(like="GPT-GNN", finetune="--max_lr 5e-4"),
     "fine-tuned at 2e-3": Method(like="GPT-GNN", finetune="--max_lr 2e-3"),
+    "validated every 5 steps": Method(like="GPT-GNN", finetune="--n_epoch 32 --n_batch 5"),
     "queue's gradient as published": Method("--queue_gradient published", generates=True),
     "queue of 1024": Method("--queue_size 1024", generates=True),
     "dropout 0.2 in pre-training": Method("--dropout 0.2", generates=True),
