@@ -48,7 +48,7 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
     out = Path(flags.out or f"runs/{study.name}_{flags.preset}").resolve()
     if flags.report_only and not (out / RECORDS).is_file():
         raise ValueError(f"{out}: expected {RECORDS} of earlier runs to report, found none")
-    data = _remembered(out, study, args.data)
+    data = _remembered(out, study, args.data, flags.preset)
     tables = list(study.tables) if flags.table == "all" else [flags.table]
     seeds, n_jobs = flags.seeds or preset.seeds, flags.jobs or preset.jobs or os.cpu_count() or 1
     if flags.report_only:  # what needs a flag that was never given has never run
@@ -68,8 +68,10 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
         )
 
 
-def _remembered(out: Path, study: Study, given: object) -> dict[str, str]:
-    """The data's flags: what ``out`` was begun with, or else what is given, which it then keeps.
+def _remembered(out: Path, study: Study, given: object, preset: str) -> dict[str, str]:
+    """The data's flags and the preset: what ``out`` was begun with, or else what is given.
+
+    The folder keeps them.
 
     A folder in which nothing is finished, as of a call that failed, has not been begun.
 
@@ -77,14 +79,15 @@ def _remembered(out: Path, study: Study, given: object) -> dict[str, str]:
         ValueError: ``out`` was begun with others, or another process is at work there.
     """
     if (out / RECORDS).is_file():
-        return _agreed(out, study, given, begun=True)
+        return _agreed(out, study, given, preset, begun=True)
     with only_process(out):
-        return _agreed(out, study, given, begun=False)
+        return _agreed(out, study, given, preset, begun=False)
 
 
-def _agreed(out: Path, study: Study, given: object, begun: bool) -> dict[str, str]:
-    path, defaults = out / "data.json", study.data_defaults
-    flags = {name: str(getattr(given, name)) for name in defaults}
+def _agreed(out: Path, study: Study, given: object, preset: str, begun: bool) -> dict[str, str]:
+    path, defaults = out / "data.json", {**study.data_defaults, "preset": ""}
+    flags = {name: str(getattr(given, name)) for name in study.data_defaults}
+    flags["preset"] = preset  # runs of two would overwrite each other
     if flags["input_dir"]:
         flags["input_dir"] = str(Path(flags["input_dir"]).resolve())
     if begun and path.exists():  # by an older version with fewer flags, it may be

@@ -129,10 +129,16 @@ def test_the_folder_remembers_its_data(oag, tmp_path):
     assert data == {
         **{"input_dir": str(dump), "domain": "_Med", "finetune_fields": "cell biology,x"},
         **{"language": "en", "citation_bar": "0", "pretrain_fields": ""},
+        "preset": "small",
     }
     records = read_records(tmp_path / "out")
     assert records["store_field"]["command"].endswith("--finetune_fields 'cell biology,x'")
-    for other in (["--input_dir", str(tmp_path)], ["--finetune_fields", "y"], ["--domain", "_X"]):
+    for other in (
+        ["--input_dir", str(tmp_path)],
+        ["--finetune_fields", "y"],
+        ["--domain", "_X"],
+        ["--preset", "paper"],
+    ):
         with pytest.raises(ValueError, match=f"was begun with {other[0]} .*give another --out"):
             reproduce(oag, "", [*out, *other])
     older = {name: data[name] for name in FIELDS}  # by a version that knew no other flag
