@@ -90,9 +90,9 @@ TABLES = {
 }
 PRESETS = {
     "small": Preset(
-        told="Small: 2 layers of 128, made for two processor cores and a graph of some ten "
-        "thousand papers, of which pre-training takes about 1,000 steps in each setting. It runs "
-        "on the CPU, also where there is a GPU.",
+        told="Small: 2 layers of 128, made for two processor cores and a graph of tens of "
+        "thousands of papers, of which pre-training takes about 1,000 steps in each setting. It "
+        "runs on the CPU, also where there is a GPU.",
         seeds=3,
         encoder="--n_hid 128 --n_heads 4 --n_layers 2",
         norms="--prev_norm --last_norm",

@@ -11,6 +11,7 @@ from GPT_GNN.report.study import FULL, MLP, SCRATCH, Cells, Study, labels_of
 from GPT_GNN.report.tables import FLOOR, MISSING, Labels, Results, Table, results_table
 
 _AGAINST = {"method": SCRATCH}
+_LOSSES = {"edge_loss": "edge loss", "attr_loss": "attribute loss"}  # GPT-GNN's parts
 
 
 def methods(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:
@@ -95,9 +96,6 @@ def pretraining(
     header = ("", "loss", *_LOSSES.values(), "best step of all", "seconds", "seeds")
     title = f"{study.name}, {name}: pre-training, validation losses"
     return Table(title, header, tuple(rows)) if rows else None
-
-
-_LOSSES = {"edge_loss": "edge loss", "attr_loss": "attribute loss"}  # GPT-GNN's parts
 
 
 def _is_pretraining(record: Record, labels: Labels) -> bool:
