@@ -117,6 +117,19 @@ def _numbered(offsets: Sequence[int], device: torch.device) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """What one convolution reads, and which of its results the next one does.
+
+    Attributes:
+        graph: nodes that are read and edges into those that are updated.
+        kept: [n] int64, the rows that go on, ascending; None for all.
+    """
+
+    graph: BatchGraph
+    kept: Tensor | None
+
+
+@dataclass(frozen=True)
 class Batch:
     """Features and structure of one batch.
 
@@ -127,6 +140,19 @@ class Batch:
 
     x: tuple[Tensor, ...]
     graph: BatchGraph
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """Per node type, the features that the encoder reads."""
+        return self.x
+
+    def layers(self, number: int) -> Sequence[Layer]:
+        """What each convolution reads and hands on: all nodes."""
+        return [Layer(self.graph, None)] * number
+
+    def placed(self, h: Tensor) -> Tensor:
+        """What the encoder returns: the rows of all nodes."""
+        return h
 
 
 def batch_graph(
@@ -152,6 +178,23 @@ def batch_graph(
     time_index, edge_time = time_rows(
         src, dst, node_time.astype(np.int64), type_of_node, NO_TIME, TIME_ZERO, TIME_SPAN
     )
+    return index_graph(node_offsets, src, dst, relation_edges, time_index, edge_time)
+
+
+def index_graph(
+    node_offsets: Sequence[int] | np.ndarray,
+    src: np.ndarray,
+    dst: np.ndarray,
+    relation_edges: np.ndarray,
+    time_index: np.ndarray,
+    edge_time: np.ndarray,
+) -> BatchGraph:
+    """Index edges whose time differences are known.
+
+    Args:
+        node_offsets, src, dst, relation_edges: as :func:`batch_graph` takes them; int64 ends.
+        time_index, edge_time: as :class:`BatchGraph` has them; some of the former may not occur.
+    """
     index = index_edges(
         src,
         dst,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -27,6 +29,8 @@ class GATConv(nn.Module):
     Source: Velickovic et al., ICLR 2018, by PyG's ``GATConv``; no dropout of the attention, and
     between two layers neither activation nor dropout, as in the published GPT-GNN code.
     """
+
+    reach: ClassVar[int] = 1
 
     def __init__(
         self,

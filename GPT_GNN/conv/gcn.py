@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +27,8 @@ class GCNConv(nn.Module):
     Source: Kipf and Welling, ICLR 2017, by PyG's ``GCNConv``; between two layers there is neither
     activation nor dropout, as in the published GPT-GNN code.
     """
+
+    reach: ClassVar[int] = 2  # the degrees of in-neighbours
 
     def __init__(
         self,

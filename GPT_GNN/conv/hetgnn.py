@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,8 @@ class HetGNNConv(nn.Module):
     K = 10 of each type, fewer where there are fewer (its published code: 10 or 3 by type, the most
     frequent of the walks, some of them again to fill K); no loss of its own.
     """
+
+    reach: ClassVar[int] = 1
 
     def __init__(
         self,

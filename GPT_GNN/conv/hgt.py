@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +40,8 @@ class HGTConv(nn.Module):
 
     Source: Hu et al., WWW 2020, section 3, and the published GPT-GNN code.
     """
+
+    reach: ClassVar[int] = 1
 
     def __init__(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +28,8 @@ class RGCNConv(nn.Module):
     Source: Schlichtkrull et al., ESWC 2018, by PyG's ``RGCNConv`` without bases; between two layers
     there is neither activation nor dropout, as in the published GPT-GNN code.
     """
+
+    reach: ClassVar[int] = 1
 
     def __init__(
         self,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from GPT_GNN.batch.batch import Batch
+from GPT_GNN.batch.trim import TrimmedBatch
 from GPT_GNN.conv import CONVS
 from GPT_GNN.conv.dropout import Dropout
 from GPT_GNN.schema import Schema
@@ -70,16 +73,30 @@ class GNN(nn.Module):
             for layer in range(n_layers)
         )
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Embed every node of a batch: [N, D], in half precision at most inside."""
-        h = torch.cat([adapt(x) for adapt, x in zip(self.adapt, batch.x, strict=True)])
+    @property
+    def reach(self) -> tuple[int, ...] | None:
+        """How far each convolution reads, first to last; None if one of them does not say.
+
+        A convolution that has ``reach`` = k gives a node the same result whatever becomes of nodes
+        that are more than k hops away, and of edges into nodes that are k hops away or more.
+        """
+        hops: list[Any] = [conv.reach for conv in self.convs if hasattr(conv, "reach")]
+        return tuple(hops) if len(hops) == len(self.convs) else None
+
+    def forward(self, batch: Batch | TrimmedBatch) -> Tensor:
+        """Embed a batch: [N, D], in half precision at most inside.
+
+        Rows of nodes that the batch was not trimmed for are NaN.
+        """
+        h = torch.cat([adapt(x) for adapt, x in zip(self.adapt, batch.inputs, strict=True)])
         h = self.dropout(torch.tanh(h))
-        for conv in self.convs:
+        for conv, layer in zip(self.convs, batch.layers(len(self.convs)), strict=True):
             if self.gradient_checkpointing and self.training:
-                h = checkpoint(conv, h, batch.graph, use_reentrant=False)
+                h = checkpoint(conv, h, layer.graph, use_reentrant=False)
             else:
-                h = conv(h, batch.graph)
-        return h.float() if h.dtype in (torch.bfloat16, torch.float16) else h
+                h = conv(h, layer.graph)
+            h = h if layer.kept is None else h.index_select(0, layer.kept)
+        return batch.placed(h.float() if h.dtype in (torch.bfloat16, torch.float16) else h)
 
 
 class _Constant(nn.Module):

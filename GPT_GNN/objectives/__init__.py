@@ -24,6 +24,10 @@ class Objective(Protocol):
     settings that it reads (fields of ``ObjectiveConfig`` and ``GPTConfig``), and the class method
     ``build(encoder, graph, dataset, **options)``.
 
+    It may have ``outputs(data)`` as well: the node rows of a batch whose embeddings its loss reads,
+    int64. Then ``data`` is a dataclass whose field ``batch`` is trimmed to what these rows depend
+    on, and its other rows come out NaN; without, all rows are embedded.
+
     Attributes:
         encoder: what fine-tuning will start from; the rest is thrown away.
     """

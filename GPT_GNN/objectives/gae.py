@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from GPT_GNN.batch.batch import Batch, assemble, gather_features
 from GPT_GNN.batch.mask import Masked, mask_links
+from GPT_GNN.batch.trim import TrimmedBatch
 from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
@@ -40,7 +41,7 @@ class LinkPairs:
 class GAEBatch:
     """A batch without its masked links, and those links, a record per relation."""
 
-    batch: Batch
+    batch: Batch | TrimmedBatch
     links: list[LinkPairs]
 
 
@@ -105,6 +106,11 @@ class GAE(nn.Module):
         batch = assemble(graph.schema, x, subgraph.node_times, *masked.edges(subgraph))
         offsets = batch.graph.node_offsets
         return GAEBatch(batch, link_pairs(subgraph, masked, self.relations, offsets, rng))
+
+    def outputs(self, data: GAEBatch) -> Tensor:
+        """Node rows whose embeddings the loss reads, [n] int64, repeats included."""
+        read = [x for pairs in data.links for x in (pairs.target, pairs.source, pairs.negative)]
+        return torch.cat([*read, torch.empty(0, dtype=torch.int64)])
 
     def forward(self, data: GAEBatch) -> dict[str, Tensor]:
         """``loss``, the mean over relations; 0 where a batch has no masked link."""

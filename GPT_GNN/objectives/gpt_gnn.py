@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +14,7 @@ from tqdm import tqdm
 from GPT_GNN.batch.batch import Batch, assemble, gather_features
 from GPT_GNN.batch.mask import mask_links
 from GPT_GNN.batch.separate import separate_targets
+from GPT_GNN.batch.trim import TrimmedBatch
 from GPT_GNN.config import GPTConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
@@ -38,7 +39,7 @@ class GPTBatch:
         text: the words to generate, or None.
     """
 
-    batch: Batch
+    batch: Batch | TrimmedBatch
     edge_nodes: Tensor
     attr_nodes: Tensor
     links: list[LinkTask]
@@ -220,6 +221,13 @@ class GPTGNN(nn.Module):
             text=text,
         )
 
+    def outputs(self, data: GPTBatch) -> Tensor:
+        """Node rows whose embeddings the loss reads, [n] int64, repeats included."""
+        read = [data.attr_nodes] if self.attr_ratio > 0 else []
+        for task in data.links:
+            read += [task.targets, task.edge_source, task.candidates, task.entering]
+        return torch.cat([*read, torch.empty(0, dtype=torch.int64)])
+
     def embed(self, data: GPTBatch, hide_targets: bool = False) -> Tensor:
         """Encode a masked batch: [N, D]; with ``hide_targets`` no target shows its attributes."""
         if self.init_emb is None:
@@ -229,7 +237,7 @@ class GPTGNN(nn.Module):
         copies = self.init_emb.expand(len(data.attr_nodes), -1)
         seen = torch.cat([copies, x[t][len(copies) :]]) if hide_targets else x[t]
         x[t] = torch.cat([seen, copies])
-        return self.encoder(Batch(tuple(x), data.batch.graph))
+        return self.encoder(replace(data.batch, x=tuple(x)))
 
     def forward(self, data: GPTBatch) -> dict[str, Tensor]:
         """``loss`` of one batch, and its parts ``edge_loss``, ``attr_loss`` where they weigh.

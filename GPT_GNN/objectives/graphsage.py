@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from GPT_GNN.batch.batch import Batch, make_batch
+from GPT_GNN.batch.trim import TrimmedBatch
 from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
@@ -34,7 +35,7 @@ class WalkBatch:
         negative_weight: [B, C] float32, how much each counts as a target's negative.
     """
 
-    batch: Batch
+    batch: Batch | TrimmedBatch
     targets: Tensor
     contexts: Tensor
     pair_target: Tensor
@@ -116,6 +117,10 @@ class GraphSAGE(nn.Module):
             "negative_weight": weight,
         }
         return WalkBatch(batch, **{k: torch.from_numpy(v) for k, v in arrays.items()})
+
+    def outputs(self, data: WalkBatch) -> Tensor:
+        """Node rows whose embeddings the loss reads, [n] int64, repeats included."""
+        return torch.cat([data.targets, data.contexts, data.negatives])
 
     def forward(self, data: WalkBatch) -> dict[str, Tensor]:
         """``loss``, the mean over pairs; 0 where no target has a neighbour."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from GPT_GNN.batch.batch import Batch, make_batch
+from GPT_GNN.batch.trim import TrimmedBatch
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import full_precision
@@ -27,7 +28,7 @@ class InfomaxBatch:
         targets: [B] int64 node rows.
     """
 
-    batch: Batch
+    batch: Batch | TrimmedBatch
     order: list[Tensor]
     targets: Tensor
 
@@ -85,11 +86,15 @@ class Infomax(nn.Module):
         targets = torch.arange(subgraph.num_seeds[t]) + batch.graph.node_offsets[t]
         return InfomaxBatch(batch, order, targets)
 
+    def outputs(self, data: InfomaxBatch) -> Tensor:
+        """Node rows whose embeddings the loss reads, [n] int64, repeats included."""
+        return data.targets
+
     def forward(self, data: InfomaxBatch) -> dict[str, Tensor]:
         """``loss`` of a batch; two passes of the encoder."""
         true = self.encoder(data.batch)[data.targets]
         shuffled = tuple(x[rows] for x, rows in zip(data.batch.x, data.order, strict=True))
-        false = self.encoder(Batch(shuffled, data.batch.graph))[data.targets]
+        false = self.encoder(replace(data.batch, x=shuffled))[data.targets]
         with full_precision(true):
             true, false = self.activation(true), self.activation(false)
             direction = self.discriminator(torch.sigmoid(true.mean(0)))  # [D]

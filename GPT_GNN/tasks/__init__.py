@@ -50,13 +50,16 @@ class Task(Protocol):
         """What to sample around some items, and which edges and features not to see."""
 
     def collate(self, split: str, items: np.ndarray, batch: Batch) -> Any:
-        """A record with the field ``batch``, and the answers of the items it was sampled for."""
+        """A dataclass with the field ``batch``, and the answers of the items it was sampled for."""
 
     def head(self, n_hid: int) -> nn.Module:
         """A fresh module on top of embeddings of width ``n_hid``."""
 
     def loss(self, head: Any, h: Tensor, data: Any) -> Tensor:
-        """The scalar to minimise, of node rows ``h`` [N, D] and what ``collate`` gave."""
+        """The scalar to minimise, of node rows ``h`` [N, D] and what ``collate`` gave.
+
+        Of ``h`` the rows of the query's seeds are there, others may be NaN.
+        """
 
     def scores(self, head: Any, h: Tensor, data: Any) -> dict[str, np.ndarray]:
         """values by name, one an item, that :meth:`metrics` needs."""

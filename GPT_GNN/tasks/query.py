@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from GPT_GNN.batch.batch import Batch
+from GPT_GNN.batch.trim import TrimmedBatch
 from GPT_GNN.graph.split import Split
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.sampler.hgsampling import Seeds
@@ -44,7 +45,7 @@ class ClassBatch:
         y: [B, C] float32, each row sums to 1 over the true classes.
     """
 
-    batch: Batch
+    batch: Batch | TrimmedBatch
     nodes: Tensor
     y: Tensor
 
@@ -59,7 +60,7 @@ class LabelBatch:
         y: [B] int64 in [0, C); or [B, C] float32 of 0 and 1.
     """
 
-    batch: Batch
+    batch: Batch | TrimmedBatch
     nodes: Tensor
     y: Tensor
 
@@ -76,7 +77,7 @@ class PairBatch:
         true: [K] float32, each query's sum to 1 over its true candidates.
     """
 
-    batch: Batch
+    batch: Batch | TrimmedBatch
     left: Tensor
     right: Tensor
     query: Tensor

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from GPT_GNN.batch.batch import Batch, make_batch, to_device
+from GPT_GNN.batch.trim import TrimmedBatch, seed_rows, trim
 from GPT_GNN.graph.split import NO_BOUND
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
@@ -87,27 +89,28 @@ def embed(
         )
     sampler = HGSampler(graph, sample_depth, sample_width)
 
-    def make(i: int) -> Batch:
+    def make(i: int) -> tuple[Batch | TrimmedBatch, Tensor]:
         nodes = distinct[i * batch_size : (i + 1) * batch_size]
         seeds = {node_type: (nodes, None if time is None else time[nodes])}
         rng = derive(seed, "embed", i)
-        return make_batch(graph, sampler.sample(seeds, bound, hidden, rng), view)
+        subgraph = sampler.sample(seeds, bound, hidden, rng)
+        batch = make_batch(graph, subgraph, view)
+        rows = seed_rows(subgraph, batch.graph)
+        return trim(batch, rows, encoder.reach), rows
 
     device = device or next(encoder.parameters()).device
     encoder.to(device)
     steps = range(-(-len(distinct) // batch_size))
     batches = Loader(batches_for(device, make), steps, n_pool)
     out = np.empty((len(distinct), encoder.n_hid), dtype=np.float32)
-    kind, done = graph.schema.node_type_id(node_type), 0
+    done = 0
     training = encoder.training
     encoder.eval()
     try:
-        for batch in tqdm(batches, unit="batch", disable=not progress or None):
-            h = encoder(to_device(batch, device))  # [N, D]
-            first = batch.graph.node_offsets[kind]  # seeds are the first of their type
-            count = min(batch_size, len(distinct) - done)
-            out[done : done + count] = h[first : first + count].cpu().numpy()
-            done += count
+        for batch, rows in tqdm(batches, unit="batch", disable=not progress or None):
+            h = encoder(to_device(batch, device))[rows.to(device)]
+            out[done : done + len(rows)] = h.cpu().numpy()
+            done += len(rows)
     finally:
         encoder.train(training)
     return out if np.array_equal(ids, distinct) else out[row]  # it may be large

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from GPT_GNN.batch.batch import make_batch, to_device
+from GPT_GNN.batch.trim import seed_rows, trimmed
 from GPT_GNN.config import FinetuneRunConfig, OptimConfig, SamplerConfig
 from GPT_GNN.files import atomic_file
 from GPT_GNN.graph.store import HeteroGraph, file_checksum
@@ -66,10 +68,19 @@ class TaskBatches:
         sampler: size of the samples and of the batches; a batch is cut to the training items there
             are, with a warning.
         seed: of the run.
+        reach: of the encoder that will embed the batches' seeds, see :func:`trim`.
     """
 
-    def __init__(self, task: Task, graph: HeteroGraph, sampler: SamplerConfig, seed: int) -> None:
+    def __init__(
+        self,
+        task: Task,
+        graph: HeteroGraph,
+        sampler: SamplerConfig,
+        seed: int,
+        reach: Sequence[int] | None = None,
+    ) -> None:
         self.task = task
+        self.reach = reach
         self.graph = graph
         self.hgs = HGSampler(graph, sampler.sample_depth, sampler.sample_width)
         self.batch_size = sampler.batch_size
@@ -107,7 +118,8 @@ class TaskBatches:
     def _sampled(self, split: str, items: np.ndarray, rng: np.random.Generator) -> TaskBatch:
         query = self.task.query(split, items)
         subgraph = self.hgs.sample(query.seeds, query.time_max, query.hidden, rng)
-        return self.task.collate(split, items, make_batch(self.graph, subgraph, query.view))
+        data = self.task.collate(split, items, make_batch(self.graph, subgraph, query.view))
+        return trimmed(data, seed_rows(subgraph, data.batch.graph), self.reach)
 
 
 def finetune(
@@ -137,7 +149,7 @@ def finetune(
         model = TaskModel(encoder, task)
     device = pick_device(run.cuda)
     model.to(device)
-    batches = TaskBatches(task, graph, sampler, run.seed)
+    batches = TaskBatches(task, graph, sampler, run.seed, encoder.reach)
     folder = Path(run.model_dir) / run.task_name
     best = folder / "best.pt"
     main = task.metric_names[0]

@@ -12,6 +12,7 @@ from torch import nn
 from tqdm import tqdm
 
 from GPT_GNN.batch.batch import to_device
+from GPT_GNN.batch.trim import trimmed
 from GPT_GNN.config import OptimConfig, PretrainRunConfig, SamplerConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives import Objective
@@ -104,7 +105,10 @@ class PretrainBatches:
     def _batch(self, ids: np.ndarray, rng: np.random.Generator) -> Any:
         seeds = {self.target: (ids, None if self.time is None else self.time[ids])}
         subgraph = self.hgs.sample(seeds, self.time_max, self.hidden, rng)
-        return self.objective.transform(self.graph, subgraph, rng)
+        data = self.objective.transform(self.graph, subgraph, rng)
+        if not hasattr(self.objective, "outputs"):  # any row may be read
+            return data
+        return trimmed(data, self.objective.outputs(data), self.objective.encoder.reach)
 
 
 def pretrain(
