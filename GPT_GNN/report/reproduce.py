@@ -34,9 +34,9 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
 
     Raises:
         SystemExit: a bad flag.
-        ValueError: a table that the preset does not have, a flag that a setting needs is empty,
-            data other than those that ``--out`` was begun with, nothing to report, another process
-            at work there, or jobs that failed.
+        ValueError: a table that the preset does not have, an unknown setting, a flag that a setting
+            needs is empty, data other than those that ``--out`` was begun with, nothing to report,
+            another process at work there, or jobs that failed.
     """
     choices = {"preset": study.presets, "table": {**study.tables, "all": None}}
     args = parse_flags({"grid": GridConfig, "data": study.data}, description, argv, choices=choices)
@@ -53,7 +53,7 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
     seeds, n_jobs = flags.seeds or preset.seeds, flags.jobs or preset.jobs or os.cpu_count() or 1
     if flags.report_only:  # what needs a flag that was never given has never run
         tables = [table for table in tables if not unset_flags(study, [table], data)]
-    jobs = plan(study, preset, tables, seeds, data)
+    jobs = _of_settings(study, flags.settings, plan(study, preset, tables, seeds, data))
     print(preset.told)
     declared = sum(job.expected for job in jobs)
     print(f"declared time of all {len(jobs)} jobs, one at a time: {duration(declared)}")
@@ -66,6 +66,17 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
             f"{len(failed)} of {len(jobs)} jobs failed or need one that did: {', '.join(failed)}; "
             f"{out / 'logs'} has what they printed"
         )
+
+
+def _of_settings(study: Study, names: str, jobs: list[Job]) -> list[Job]:
+    """The jobs of the settings that ``--settings`` names; what a job needs is of its setting."""
+    wanted = list(study.settings) if names == "all" else names.split(",")
+    unknown = [name for name in wanted if name not in study.settings]
+    if unknown:
+        raise ValueError(
+            f"--settings: expected all, or names of {list(study.settings)} by commas, got {unknown}"
+        )
+    return [job for job in jobs if job.labels["setting"] in wanted]
 
 
 def _remembered(out: Path, study: Study, given: object, preset: str) -> dict[str, str]:

@@ -102,6 +102,21 @@ def test_from_flags_to_report(oag, tmp_path, calls, capsys):
     assert "| gcn | - " in capsys.readouterr().out
 
 
+def test_some_settings_alone_are_run(oag, tmp_path, calls, capsys):
+    flags = ["--out", str(tmp_path), "--table", "transfer", "--seeds", "1"]
+    with pytest.raises(ValueError, match=r"names of \['time', 'field'.*\] by commas, got \['x'\]"):
+        reproduce(oag, "", [*flags, "--settings", "field,x"])
+    assert not calls()
+    reproduce(oag, "", [*flags, "--settings", "field"])
+    records = read_records(tmp_path).values()
+    assert {record["labels"]["setting"] for record in records} == {"field"} and records
+    shown = capsys.readouterr().out
+    assert "**OAG, transfer, setting field, 10 % of the labels**" in shown
+    before = calls()
+    reproduce(oag, "", flags)
+    assert set(before) < set(calls()) and len(calls()) == 2 * len(before)
+
+
 def test_a_failed_job_is_reported_and_the_others_are_shown(oag, tmp_path):
     tasks = {name: replace(t, command=f"{t.command} --fail") for name, t in oag.tasks.items()}
     broken = replace(oag, tasks={**oag.tasks, "PF": tasks["PF"]})
