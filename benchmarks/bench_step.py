@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.literal_step import LiteralProcess
 from benchmarks.measure import PeakMemory, line, show
-from benchmarks.published import SAMPLER, new_objective, open_graph
+from benchmarks.published import ENCODER, SAMPLER, new_objective, open_graph
 from GPT_GNN.batch.batch import to_device
 from GPT_GNN.config import OptimConfig
 from GPT_GNN.datasets.oag import OAG
@@ -121,8 +121,8 @@ def bench(
             **extra,
             wait_s=round(median(ours.wait), 4),
             most_wait_s=round(max(ours.wait), 4),
-            nodes=last.batch.graph.num_nodes,
-            edges=len(last.batch.graph.src),
+            nodes=last.batch.num_nodes,
+            edges=[len(layer.graph.src) for layer in last.batch.layers(ENCODER.n_layers)],
             vocabulary=len(objective.titles.word_vectors) if objective.titles else None,
             threads=torch.get_num_threads(),
             amp=amp,

@@ -77,7 +77,7 @@ def ranked_first(graph: HeteroGraph, run: Path) -> None:
     sampler = SamplerConfig(**record["config"]["sampler"])
     first: Counter[int] = Counter()
     with torch.no_grad():
-        for data in TaskBatches(task, graph, sampler, seed=0).evaluate("valid"):
+        for data in TaskBatches(task, graph, sampler, 0, encoder.reach).evaluate("valid"):
             first.update(model.head(model.encoder(data.batch)[data.nodes]).argmax(1).tolist())
     print(f"\nranked first, of {first.total():,} validation papers")
     for v, papers in first.most_common(SHOWN):

@@ -7,7 +7,7 @@ need no convolution, and their results are the same without it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,10 @@ from GPT_GNN.batch.batch import Batch, BatchGraph, Layer, Record, index_graph
 from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.sampler.subgraph import Subgraph
 
+# A layer that keeps a larger share of the edges reads the whole batch: indexing what is left, and
+# picking rows out of it, would take as long as what is left out.
+WORTH_IT = 0.7
+
 
 @dataclass(frozen=True)
 class TrimmedBatch:
@@ -25,21 +29,29 @@ class TrimmedBatch:
 
     Attributes:
         x: per node type, [N_t, F_t] float32, of all nodes.
-        rows: per node type, [n_t] int64, those that the first layer reads, ascending.
-        trimmed: a layer each.
+        graph: the whole structure, which the first ``num_whole`` convolutions read; None for none.
+        num_whole: their number.
+        kept: [n] int64, the rows of their result that go on; None where they are none.
+        rows: per node type, [n_t] int64, what the first convolution reads where that is not all.
+        trimmed: a layer for each of the other convolutions.
         outputs: [n] int64, the nodes that are embedded, ascending.
         num_nodes: N.
     """
 
     x: tuple[Tensor, ...]
-    rows: tuple[Tensor, ...]
+    graph: BatchGraph | None
+    num_whole: int
+    kept: Tensor | None
+    rows: tuple[Tensor, ...] | None
     trimmed: tuple[Layer, ...]
     outputs: Tensor
     num_nodes: int
 
     @property
-    def inputs(self) -> list[Tensor]:
+    def inputs(self) -> Sequence[Tensor]:
         """Per node type, the features that the encoder reads."""
+        if self.rows is None:
+            return self.x
         return [x.index_select(0, rows) for x, rows in zip(self.x, self.rows, strict=True)]
 
     def layers(self, number: int) -> Sequence[Layer]:
@@ -48,11 +60,13 @@ class TrimmedBatch:
         Raises:
             ValueError: the batch was trimmed for another number of them.
         """
-        if number != len(self.trimmed):
-            raise ValueError(
-                f"a batch that was trimmed for {len(self.trimmed)} convolutions, got {number}"
-            )
-        return self.trimmed
+        expected = self.num_whole + len(self.trimmed)
+        if number != expected:
+            raise ValueError(f"a batch trimmed for {expected} convolutions, got {number}")
+        if self.graph is None:
+            return self.trimmed
+        before = [Layer(self.graph, None)] * (self.num_whole - 1)
+        return [*before, Layer(self.graph, self.kept), *self.trimmed]
 
     def placed(self, h: Tensor) -> Tensor:
         """Rows of the outputs among those of all nodes: [n, D] -> [N, D], NaN elsewhere."""
@@ -61,7 +75,7 @@ class TrimmedBatch:
 
 
 def trim(batch: Batch, outputs: Tensor, reach: Sequence[int] | None) -> Batch | TrimmedBatch:
-    """Leave out what no row of some nodes depends on.
+    """Leave out what no row of some nodes depends on, where that is enough to be worth it.
 
     Args:
         outputs: int64 rows of the nodes to embed, in any order, repeats included.
@@ -70,35 +84,52 @@ def trim(batch: Batch, outputs: Tensor, reach: Sequence[int] | None) -> Batch | 
     """
     if reach is None:
         return batch
-    graph = batch.graph
-    src, dst, edge_time = (x.numpy() for x in (graph.src, graph.dst, graph.edge_time))
-    offsets = np.array(graph.node_offsets)
-    relation_edges = graph.row_ptr.numpy()[np.array(graph.relation_rows)]
+    graph, layers = batch.graph, []
     wanted = np.zeros(graph.num_nodes, dtype=np.bool_)
     wanted[outputs.numpy()] = True
-    embedded, layers = np.flatnonzero(wanted), []
+    embedded = torch.from_numpy(np.flatnonzero(wanted))
     for hops in reversed(reach):
-        read, edges = _reached(src, dst, wanted, hops)
-        before = np.concatenate([[0], np.cumsum(read)])  # nodes, by their number
-        kept = before[:-1][wanted]
-        trimmed = index_graph(
-            before[offsets],
-            before[src[edges]],
-            before[dst[edges]],
-            np.searchsorted(edges, relation_edges),
-            graph.time_index.numpy(),
-            edge_time[edges],
-        )
-        layers.append(Layer(trimmed, torch.from_numpy(kept)))
+        read, edges = _reached(graph.src.numpy(), graph.dst.numpy(), wanted, hops)
+        if len(edges) > WORTH_IT * len(graph.src):
+            break
+        layers.append(_cut(graph, wanted, read, edges))
         wanted = read
-    ends = zip(offsets, offsets[1:], strict=False)
+    num_whole = len(reach) - len(layers)
+    if num_whole and not layers:
+        return batch
+    chosen = torch.from_numpy(np.flatnonzero(wanted))
     return TrimmedBatch(
         x=batch.x,
-        rows=tuple(torch.from_numpy(np.flatnonzero(wanted[a:b])) for a, b in ends),
+        graph=graph if num_whole else None,
+        num_whole=num_whole,
+        kept=chosen if num_whole else None,
+        rows=None if num_whole else tuple(_by_type(graph, chosen)),
         trimmed=tuple(reversed(layers)),
-        outputs=torch.from_numpy(embedded),
+        outputs=embedded,
         num_nodes=graph.num_nodes,
     )
+
+
+def _cut(graph: BatchGraph, wanted: np.ndarray, read: np.ndarray, edges: np.ndarray) -> Layer:
+    """The nodes that are read and some edges among them, numbered anew; what is wanted goes on."""
+    before = np.concatenate([[0], np.cumsum(read)])
+    relation_edges = graph.row_ptr.numpy()[np.array(graph.relation_rows)]
+    index = index_graph(
+        before[np.array(graph.node_offsets)],
+        before[graph.src.numpy()[edges]],
+        before[graph.dst.numpy()[edges]],
+        np.searchsorted(edges, relation_edges),
+        graph.time_index.numpy(),
+        graph.edge_time.numpy()[edges],
+    )
+    return Layer(index, torch.from_numpy(before[:-1][wanted]))
+
+
+def _by_type(graph: BatchGraph, nodes: Tensor) -> Iterator[Tensor]:
+    """Ascending node rows as positions within each type."""
+    ends = torch.searchsorted(nodes, torch.tensor(graph.node_offsets))
+    for first, a, b in zip(graph.node_offsets, ends, ends[1:], strict=False):
+        yield nodes[a:b] - first
 
 
 def trimmed(data: Record, outputs: Tensor, reach: Sequence[int] | None) -> Record:

@@ -102,10 +102,14 @@ class PretrainBatches:
         ids = self._shuffled(epoch)[start : start + self.batch_size]
         return self._batch(ids, derive(self.seed, "batch", step))
 
-    def _batch(self, ids: np.ndarray, rng: np.random.Generator) -> Any:
+    def whole(self, ids: np.ndarray, rng: np.random.Generator) -> Any:
+        """The objective's batch of some targets, with all that was sampled around them."""
         seeds = {self.target: (ids, None if self.time is None else self.time[ids])}
         subgraph = self.hgs.sample(seeds, self.time_max, self.hidden, rng)
-        data = self.objective.transform(self.graph, subgraph, rng)
+        return self.objective.transform(self.graph, subgraph, rng)
+
+    def _batch(self, ids: np.ndarray, rng: np.random.Generator) -> Any:
+        data = self.whole(ids, rng)
         if not hasattr(self.objective, "outputs"):  # any row may be read
             return data
         return trimmed(data, self.objective.outputs(data), self.objective.encoder.reach)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from GPT_GNN.batch import trim as trim_module
 from GPT_GNN.batch.batch import Batch, make_batch, to_device
 from GPT_GNN.batch.trim import TrimmedBatch, seed_rows, trim
 from GPT_GNN.conv import CONVS
@@ -20,6 +21,11 @@ from tests.sampler.graphs import NODES, random_graph
 
 WIDTH = 5
 LOCAL = [name for name in CONVS if name != "han"]
+
+
+@pytest.fixture(autouse=True)
+def always_worth_it(monkeypatch):
+    monkeypatch.setattr(trim_module, "WORTH_IT", 1.0)
 
 
 def batch_of(path, seed, timed=True, lone=True):
@@ -98,8 +104,10 @@ def test_what_is_left_is_what_a_literal_walk_finds(tmp_path, seed, reach):
     layers = needed(edges_of(graph), rows.tolist(), reach)
     assert trimmed.outputs.tolist() == sorted(set(rows.tolist()))
     assert trimmed.num_nodes == graph.num_nodes
-    first = [o + i for o, part in zip(graph.node_offsets, trimmed.rows, strict=False) for i in part]
-    assert [int(i) for i in first] == sorted(layers[0][0] if layers else set(rows.tolist()))
+    first = zip(graph.node_offsets, trimmed.rows, strict=False)
+    assert [int(o + i) for o, part in first for i in part] == sorted(
+        layers[0][0] if layers else set(rows.tolist())
+    )
     for layer, (read, walked, updated) in zip(trimmed.layers(len(reach)), layers, strict=True):
         number = {node: i for i, node in enumerate(sorted(read))}
         ends = zip(graph.node_offsets, graph.node_offsets[1:], strict=False)
@@ -128,6 +136,26 @@ def test_it_is_smaller(tmp_path):
         x[unread] = torch.nan
     h = encoder_of(store, "hgt").eval()(replace(trimmed, x=tuple(spoilt)))
     assert h[trimmed.outputs].isfinite().all()
+
+
+@pytest.mark.parametrize(("share", "whole"), [(0.0, 3), (0.2, 2), (0.6, 1), (1.0, 0)])
+def test_layers_that_keep_most_of_a_batch_read_all_of_it(tmp_path, monkeypatch, share, whole):
+    store, subgraph, batch = batch_of(tmp_path, 1)
+    encoder, rows = encoder_of(store, "hgt", 3).eval(), seed_rows(subgraph, batch.graph)
+    every = len(batch.graph.src)
+    kept = [len(layer.graph.src) / every for layer in trim(batch, rows, (1, 1, 1)).layers(3)]
+    assert 0 < kept[2] < 0.2 < kept[1] < 0.6 < kept[0] < 1
+    monkeypatch.setattr(trim_module, "WORTH_IT", share)
+    trimmed = trim(batch, rows, (1, 1, 1))
+    if whole == 3:
+        assert trimmed is batch
+        return
+    sizes = [len(layer.graph.src) for layer in trimmed.layers(3)]
+    assert sizes[:whole] == [every] * whole and max(sizes[whole:]) < every
+    weight = torch.randn(len(rows), 8, dtype=torch.float64)
+    want, got = (results(encoder, b, rows, weight) for b in (batch, trimmed))
+    for key in want.keys() & got.keys():
+        torch.testing.assert_close(got[key], want[key], rtol=1e-9, atol=1e-10, msg=key)
 
 
 def test_degrees_of_neighbours_are_within_the_reach_of_gcn(tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from GPT_GNN.batch import trim as trim_module
 from GPT_GNN.batch.batch import _mapped
 from GPT_GNN.batch.trim import TrimmedBatch, trimmed
 from GPT_GNN.config import EncoderConfig, GPTConfig, ObjectiveConfig
@@ -47,7 +48,10 @@ def losses(objective, data, training):
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize(("name", "settings"), VARIANTS)
-def test_the_loss_of_a_trimmed_batch_is_that_of_the_whole(graph, name, settings, training):
+def test_the_loss_of_a_trimmed_batch_is_that_of_the_whole(
+    graph, monkeypatch, name, settings, training
+):
+    monkeypatch.setattr(trim_module, "WORTH_IT", 1.0)
     config = EncoderConfig(n_hid=8, n_heads=2, n_layers=1, dropout=0.0)
     gpt = GPTConfig(**{"attr_type": "vec", "queue_size": 4, **settings})
 
