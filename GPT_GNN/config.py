@@ -323,7 +323,7 @@ class GridConfig:
     out: str = setting("", "folder of all runs and the report; empty: runs/<data>_<preset>")
     preset: str = setting("small", "sizes and lengths of all runs")
     table: str = setting("all", "what is compared")
-    settings: str = setting("all", "run only these settings of the tables, by commas")
+    settings: str = setting("all", "run and report only these settings of the tables, by commas")
     jobs: int = setting(
         0, "runs at a time, one thread each; 0: one a processor, of preset paper one", low=0
     )

@@ -32,7 +32,6 @@ from GPT_GNN.batch.batch import Batch
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
-from GPT_GNN.rng import derive
 from GPT_GNN.train.pretrain import PretrainBatches
 from GPT_GNN.train.runtime import run_script
 from tests.oracle.encoder import LiteralGNN, literal_edges
@@ -100,8 +99,7 @@ def main() -> None:
 def encoder_and_batch(graph: HeteroGraph) -> tuple[GNN, Batch]:
     """Our encoder and the input that it gets in pre-training: targets twice, half their edges."""
     objective = new_objective(graph, "vec")
-    batches = PretrainBatches(objective, graph, OAG, SAMPLER, seed=0)
-    data = batches.whole(batches.nodes[: SAMPLER.batch_size], derive(0, "batch", 0))
+    data = PretrainBatches(objective, graph, OAG, SAMPLER, seed=0).whole(0)
     x = list(data.batch.x)
     target = graph.node_types.index(OAG.target)
     copies = objective.init_emb.detach().expand(len(data.attr_nodes), -1)

@@ -105,7 +105,7 @@ def evaluate(graph: HeteroGraph, count: int) -> float:
     """Seconds of a batch of the validation set, its sample included."""
     task = LabelClassification(graph, Reddit.split, Reddit.target)
     model = TaskModel(new_encoder(graph, EncoderConfig(), seed=0), task).eval()
-    batches = iter(TaskBatches(task, graph, SAMPLER, seed=0).evaluate("valid"))
+    batches = iter(TaskBatches(task, graph, SAMPLER, 0, model.encoder.reach).evaluate("valid"))
     with torch.no_grad():
         model.scores(next(batches))
         start = time.perf_counter()

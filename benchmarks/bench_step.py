@@ -103,6 +103,7 @@ def bench(
                 theirs.append(literal.step())
         steps.close()
     assert last is not None
+    layers = last.batch.layers(ENCODER.n_layers)
     extra: dict[str, object] = {"peak_mb": round(peak.mb), "reference_runs": references}
     if theirs:
         extra |= {name: round(median(s[name] for s in theirs), 3) for name in theirs[0]}
@@ -121,8 +122,8 @@ def bench(
             **extra,
             wait_s=round(median(ours.wait), 4),
             most_wait_s=round(max(ours.wait), 4),
-            nodes=last.batch.num_nodes,
-            edges=[len(layer.graph.src) for layer in last.batch.layers(ENCODER.n_layers)],
+            nodes=[layer.graph.num_nodes for layer in layers],
+            edges=[len(layer.graph.src) for layer in layers],
             vocabulary=len(objective.titles.word_vectors) if objective.titles else None,
             threads=torch.get_num_threads(),
             amp=amp,

@@ -25,17 +25,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.measure import interleaved, line, show
 from benchmarks.published import ENCODER, SAMPLER, open_graph
-from GPT_GNN.batch.batch import BatchGraph, make_batch
-from GPT_GNN.batch.trim import seed_rows, trimmed
+from GPT_GNN.batch.batch import BatchGraph
+from GPT_GNN.batch.trim import trim_record
 from GPT_GNN.config import GPTConfig, ObjectiveConfig, SamplerConfig
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.objectives import OBJECTIVES
-from GPT_GNN.rng import derive
-from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks import NodeClassification
-from GPT_GNN.train.finetune import TaskModel
+from GPT_GNN.train.finetune import TaskBatches, TaskModel
 from GPT_GNN.train.pretrain import PretrainBatches
 from GPT_GNN.train.runtime import run_script
 from GPT_GNN.train.start import new_encoder, new_objective
@@ -53,7 +51,7 @@ def main() -> None:
     graph = open_graph(args.data_dir)
     settings, sampler = (SMALL, SMALL_SAMPLER) if args.small else (ENCODER, SAMPLER)
     encoder = new_encoder(graph, settings, seed=0)
-    data, seeds, model = finetuning(graph, encoder, sampler)
+    model, data, seeds = finetuning(graph, encoder, sampler)
     compare("finetune", model.train(), data, seeds, args.runs)
     compare("evaluate", model.eval(), data, seeds, args.runs)
     for name in OBJECTIVES:
@@ -64,26 +62,20 @@ def main() -> None:
 
 def finetuning(
     graph: HeteroGraph, encoder: GNN, sampler: SamplerConfig
-) -> tuple[Any, Tensor, TaskModel]:
-    """A whole training batch of PF, its seeds, and the model."""
+) -> tuple[TaskModel, Any, Tensor]:
+    """PF with a whole training batch, and the rows that it reads."""
     task = NodeClassification(graph, OAG.facts(graph).split, relations=[OAG.paper_field("L2")])
-    rng = derive(0, "batch", 0)
-    items = task.draw(sampler.batch_size, rng)
-    query = task.query("train", items)
-    hgs = HGSampler(graph, sampler.sample_depth, sampler.sample_width)
-    subgraph = hgs.sample(query.seeds, query.time_max, query.hidden, rng)
-    data = task.collate("train", items, make_batch(graph, subgraph, query.view))
-    return data, seed_rows(subgraph, data.batch.graph), TaskModel(encoder, task)
+    data = TaskBatches(task, graph, sampler, seed=0, reach=None).train(0)
+    return TaskModel(encoder, task), data, data.nodes
 
 
 def pretraining(
     graph: HeteroGraph, encoder: GNN, name: str, sampler: SamplerConfig
 ) -> tuple[Any, Any, Tensor]:
-    """An objective, one of its whole batches, and the rows that its loss reads."""
+    """An objective with a whole batch, and the rows that its loss reads."""
     chosen, gpt = ObjectiveConfig(objective=name), GPTConfig(attr_type="vec")
     objective = new_objective(encoder, graph, OAG, chosen, gpt, seed=0)
-    batches = PretrainBatches(objective, graph, OAG, sampler, seed=0)
-    data = batches.whole(batches.nodes[: sampler.batch_size], derive(0, "batch", 0))
+    data = PretrainBatches(objective, graph, OAG, sampler, seed=0).whole(0)
     return objective, data, objective.outputs(data)
 
 
@@ -102,10 +94,10 @@ def compare(name: str, model: Any, data: Any, outputs: Tensor, runs: int) -> Non
 
         return run
 
-    passes = {"whole": step(lambda: data), "ours": step(lambda: trimmed(data, outputs, reach))}
+    passes = {"whole": step(lambda: data), "ours": step(lambda: trim_record(data, outputs, reach))}
     seconds = interleaved(passes, runs, warm_up=2)
     graph: BatchGraph = data.batch.graph
-    layers = trimmed(data, outputs, reach).batch.layers(len(reach))
+    layers = trim_record(data, outputs, reach).batch.layers(len(reach))
     show(
         line(
             f"trim/{name}",

@@ -40,6 +40,9 @@ class BatchGraph:
     transform targets, a *key*, one of N + S nodes and rows of relations that transform sources, and
     likewise a time key, one of T U + Y.
 
+    In the graph of a trimmed layer (:mod:`GPT_GNN.batch.trim`) nodes that are read only have no
+    in-edge, not even a loop, and some of ``time_index`` may not occur.
+
     Attributes:
         node_offsets: T + 1 ints; nodes of type t are rows ``node_offsets[t]:node_offsets[t + 1]``.
         src, dst: [E] int64, source and target node.

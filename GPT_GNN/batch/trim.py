@@ -18,9 +18,9 @@ from GPT_GNN.batch.batch import Batch, BatchGraph, Layer, Record, index_graph
 from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.sampler.subgraph import Subgraph
 
-# A layer that keeps a larger share of the edges reads the whole batch: indexing what is left, and
-# picking rows out of it, would take as long as what is left out.
-WORTH_IT = 0.7
+# A layer that would keep a larger share of the edges reads the whole batch: indexing what is left,
+# and picking rows out of it, would take about as long as what is left out.
+MAX_EDGE_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -29,21 +29,19 @@ class TrimmedBatch:
 
     Attributes:
         x: per node type, [N_t, F_t] float32, of all nodes.
-        graph: the whole structure, which the first ``num_whole`` convolutions read; None for none.
-        num_whole: their number.
-        kept: [n] int64, the rows of their result that go on; None where they are none.
-        rows: per node type, [n_t] int64, what the first convolution reads where that is not all.
-        trimmed: a layer for each of the other convolutions.
+        rows: per node type, [n_t] int64, what the first convolution reads; None for all.
+        num_whole: how many convolutions, from the first, read the whole structure.
+        whole: what the last of these reads and hands on; None where there are none.
+        smaller: a layer for each of the other convolutions.
         outputs: [n] int64, the nodes that are embedded, ascending.
         num_nodes: N.
     """
 
     x: tuple[Tensor, ...]
-    graph: BatchGraph | None
-    num_whole: int
-    kept: Tensor | None
     rows: tuple[Tensor, ...] | None
-    trimmed: tuple[Layer, ...]
+    num_whole: int
+    whole: Layer | None
+    smaller: tuple[Layer, ...]
     outputs: Tensor
     num_nodes: int
 
@@ -60,13 +58,13 @@ class TrimmedBatch:
         Raises:
             ValueError: the batch was trimmed for another number of them.
         """
-        expected = self.num_whole + len(self.trimmed)
+        expected = self.num_whole + len(self.smaller)
         if number != expected:
             raise ValueError(f"a batch trimmed for {expected} convolutions, got {number}")
-        if self.graph is None:
-            return self.trimmed
-        before = [Layer(self.graph, None)] * (self.num_whole - 1)
-        return [*before, Layer(self.graph, self.kept), *self.trimmed]
+        if self.whole is None:
+            return self.smaller
+        before = [Layer(self.whole.graph, None)] * (self.num_whole - 1)
+        return [*before, self.whole, *self.smaller]
 
     def placed(self, h: Tensor) -> Tensor:
         """Rows of the outputs among those of all nodes: [n, D] -> [N, D], NaN elsewhere."""
@@ -90,7 +88,7 @@ def trim(batch: Batch, outputs: Tensor, reach: Sequence[int] | None) -> Batch | 
     embedded = torch.from_numpy(np.flatnonzero(wanted))
     for hops in reversed(reach):
         read, edges = _reached(graph.src.numpy(), graph.dst.numpy(), wanted, hops)
-        if len(edges) > WORTH_IT * len(graph.src):
+        if len(edges) > MAX_EDGE_SHARE * len(graph.src):
             break
         layers.append(_cut(graph, wanted, read, edges))
         wanted = read
@@ -100,11 +98,10 @@ def trim(batch: Batch, outputs: Tensor, reach: Sequence[int] | None) -> Batch | 
     chosen = torch.from_numpy(np.flatnonzero(wanted))
     return TrimmedBatch(
         x=batch.x,
-        graph=graph if num_whole else None,
-        num_whole=num_whole,
-        kept=chosen if num_whole else None,
         rows=None if num_whole else tuple(_by_type(graph, chosen)),
-        trimmed=tuple(reversed(layers)),
+        num_whole=num_whole,
+        whole=Layer(graph, chosen) if num_whole else None,
+        smaller=tuple(reversed(layers)),
         outputs=embedded,
         num_nodes=graph.num_nodes,
     )
@@ -132,7 +129,7 @@ def _by_type(graph: BatchGraph, nodes: Tensor) -> Iterator[Tensor]:
         yield nodes[a:b] - first
 
 
-def trimmed(data: Record, outputs: Tensor, reach: Sequence[int] | None) -> Record:
+def trim_record(data: Record, outputs: Tensor, reach: Sequence[int] | None) -> Record:
     """A record with its field ``batch`` trimmed, see :func:`trim`."""
     batch = trim(data.batch, outputs, reach)  # type: ignore[attr-defined]
     return replace(data, batch=batch)  # type: ignore[type-var]

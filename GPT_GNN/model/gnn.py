@@ -86,7 +86,7 @@ class GNN(nn.Module):
     def forward(self, batch: Batch | TrimmedBatch) -> Tensor:
         """Embed a batch: [N, D], in half precision at most inside.
 
-        Rows of nodes that the batch was not trimmed for are NaN.
+        Of a trimmed batch, rows other than its ``outputs`` are NaN.
         """
         h = torch.cat([adapt(x) for adapt, x in zip(self.adapt, batch.inputs, strict=True)])
         h = self.dropout(torch.tanh(h))

@@ -21,7 +21,7 @@ from GPT_GNN.report.grid import Job, finished, run_jobs
 from GPT_GNN.report.layouts import LAYOUTS, pretraining
 from GPT_GNN.report.progress import duration
 from GPT_GNN.report.records import RECORDS, Record, only_process, read_records
-from GPT_GNN.report.study import SCRATCH, Method, Preset, Study, plan, unset_flags
+from GPT_GNN.report.study import SCRATCH, Cells, Method, Preset, Study, plan, unset_flags
 from GPT_GNN.report.tables import Results, Table
 
 
@@ -44,7 +44,12 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
     if flags.table in preset.without:
         raise ValueError(f"--table {flags.table}: it is no table of --preset {flags.preset}")
     kept = {name: spec for name, spec in study.tables.items() if name not in preset.without}
-    study = replace(study, tables=kept)
+    study = replace(study, tables=_of_settings(kept, flags.settings))
+    if flags.table not in {**study.tables, "all": None}:
+        raise ValueError(
+            f"--table {flags.table} --settings {flags.settings}: it has the settings "
+            f"{list(kept[flags.table].settings)} only"
+        )
     out = Path(flags.out or f"runs/{study.name}_{flags.preset}").resolve()
     if flags.report_only and not (out / RECORDS).is_file():
         raise ValueError(f"{out}: expected {RECORDS} of earlier runs to report, found none")
@@ -53,7 +58,7 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
     seeds, n_jobs = flags.seeds or preset.seeds, flags.jobs or preset.jobs or os.cpu_count() or 1
     if flags.report_only:  # what needs a flag that was never given has never run
         tables = [table for table in tables if not unset_flags(study, [table], data)]
-    jobs = _of_settings(study, flags.settings, plan(study, preset, tables, seeds, data))
+    jobs = plan(study, preset, tables, seeds, data)
     print(preset.told)
     declared = sum(job.expected for job in jobs)
     print(f"declared time of all {len(jobs)} jobs, one at a time: {duration(declared)}")
@@ -68,15 +73,17 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
         )
 
 
-def _of_settings(study: Study, names: str, jobs: list[Job]) -> list[Job]:
-    """The jobs of the settings that ``--settings`` names; what a job needs is of its setting."""
-    wanted = list(study.settings) if names == "all" else names.split(",")
-    unknown = [name for name in wanted if name not in study.settings]
-    if unknown:
-        raise ValueError(
-            f"--settings: expected all, or names of {list(study.settings)} by commas, got {unknown}"
-        )
-    return [job for job in jobs if job.labels["setting"] in wanted]
+def _of_settings(tables: Mapping[str, Cells], names: str) -> dict[str, Cells]:
+    """The tables that have some of the settings that ``--settings`` names, with these alone."""
+    known = list(dict.fromkeys(name for spec in tables.values() for name in spec.settings))
+    wanted = known if names == "all" else names.split(",")
+    if not set(wanted) <= set(known):
+        raise ValueError(f"--settings: expected all, or some of {known} by commas, got {names!r}")
+    kept = {
+        name: replace(spec, settings=tuple(s for s in spec.settings if s in wanted))
+        for name, spec in tables.items()
+    }
+    return {name: spec for name, spec in kept.items() if spec.settings}
 
 
 def _remembered(out: Path, study: Study, given: object, preset: str) -> dict[str, str]:

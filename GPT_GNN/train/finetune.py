@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from GPT_GNN.batch.batch import make_batch, to_device
-from GPT_GNN.batch.trim import seed_rows, trimmed
+from GPT_GNN.batch.trim import seed_rows, trim_record
 from GPT_GNN.config import FinetuneRunConfig, OptimConfig, SamplerConfig
 from GPT_GNN.files import atomic_file
 from GPT_GNN.graph.store import HeteroGraph, file_checksum
@@ -68,7 +68,8 @@ class TaskBatches:
         sampler: size of the samples and of the batches; a batch is cut to the training items there
             are, with a warning.
         seed: of the run.
-        reach: of the encoder that will embed the batches' seeds, see :func:`trim`.
+        reach: of the encoder that will embed the batches' seeds, ``GNN.reach``; None: the batches
+            are whole.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class TaskBatches:
         graph: HeteroGraph,
         sampler: SamplerConfig,
         seed: int,
-        reach: Sequence[int] | None = None,
+        reach: Sequence[int] | None,
     ) -> None:
         self.task = task
         self.reach = reach
@@ -119,7 +120,7 @@ class TaskBatches:
         query = self.task.query(split, items)
         subgraph = self.hgs.sample(query.seeds, query.time_max, query.hidden, rng)
         data = self.task.collate(split, items, make_batch(self.graph, subgraph, query.view))
-        return trimmed(data, seed_rows(subgraph, data.batch.graph), self.reach)
+        return trim_record(data, seed_rows(subgraph, data.batch.graph), self.reach)
 
 
 def finetune(

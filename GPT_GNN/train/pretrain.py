@@ -12,7 +12,7 @@ from torch import nn
 from tqdm import tqdm
 
 from GPT_GNN.batch.batch import to_device
-from GPT_GNN.batch.trim import trimmed
+from GPT_GNN.batch.trim import trim_record
 from GPT_GNN.config import OptimConfig, PretrainRunConfig, SamplerConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives import Objective
@@ -86,33 +86,35 @@ class PretrainBatches:
             order[a : min(a + self.batch_size, held_out)]
             for a in range(0, held_out, self.batch_size)
         ]
-        self.valid = [
-            (len(ids), self._batch(ids, derive(seed, "valid", i * self.batch_size)))
-            for i, ids in enumerate(chunks)
-        ]
+        self.valid = []
+        for i, ids in enumerate(chunks):
+            data = self._sampled(ids, derive(seed, "valid", i * self.batch_size))
+            self.valid.append((len(ids), self._trimmed(data)))
         # Loader threads are at most in two epochs at once.
         self._shuffled = lru_cache(maxsize=2)(
             lambda epoch: derive(seed, "epoch", epoch).permutation(self.nodes)
         )
 
     def train(self, step: int) -> Any:
-        """The batch of one training step."""
+        """The batch of one training step, no larger than its loss needs."""
+        return self._trimmed(self.whole(step))
+
+    def whole(self, step: int) -> Any:
+        """The same with all that was sampled."""
         epoch, position = divmod(step, self.per_epoch)
         start = position * self.batch_size
         ids = self._shuffled(epoch)[start : start + self.batch_size]
-        return self._batch(ids, derive(self.seed, "batch", step))
+        return self._sampled(ids, derive(self.seed, "batch", step))
 
-    def whole(self, ids: np.ndarray, rng: np.random.Generator) -> Any:
-        """The objective's batch of some targets, with all that was sampled around them."""
+    def _sampled(self, ids: np.ndarray, rng: np.random.Generator) -> Any:
         seeds = {self.target: (ids, None if self.time is None else self.time[ids])}
         subgraph = self.hgs.sample(seeds, self.time_max, self.hidden, rng)
         return self.objective.transform(self.graph, subgraph, rng)
 
-    def _batch(self, ids: np.ndarray, rng: np.random.Generator) -> Any:
-        data = self.whole(ids, rng)
+    def _trimmed(self, data: Any) -> Any:
         if not hasattr(self.objective, "outputs"):  # any row may be read
             return data
-        return trimmed(data, self.objective.outputs(data), self.objective.encoder.reach)
+        return trim_record(data, self.objective.outputs(data), self.objective.encoder.reach)
 
 
 def pretrain(

@@ -25,7 +25,7 @@ LOCAL = [name for name in CONVS if name != "han"]
 
 @pytest.fixture(autouse=True)
 def always_worth_it(monkeypatch):
-    monkeypatch.setattr(trim_module, "WORTH_IT", 1.0)
+    monkeypatch.setattr(trim_module, "MAX_EDGE_SHARE", 1.0)
 
 
 def batch_of(path, seed, timed=True, lone=True):
@@ -145,7 +145,7 @@ def test_layers_that_keep_most_of_a_batch_read_all_of_it(tmp_path, monkeypatch, 
     every = len(batch.graph.src)
     kept = [len(layer.graph.src) / every for layer in trim(batch, rows, (1, 1, 1)).layers(3)]
     assert 0 < kept[2] < 0.2 < kept[1] < 0.6 < kept[0] < 1
-    monkeypatch.setattr(trim_module, "WORTH_IT", share)
+    monkeypatch.setattr(trim_module, "MAX_EDGE_SHARE", share)
     trimmed = trim(batch, rows, (1, 1, 1))
     if whole == 3:
         assert trimmed is batch
@@ -196,8 +196,8 @@ def test_it_moves_to_a_device(tmp_path):
     trimmed = trim(batch, seed_rows(subgraph, batch.graph), (1, 1))
     moved = to_device(trimmed, torch.device("cpu"))
     assert isinstance(moved, TrimmedBatch) and not isinstance(moved, Batch)
-    assert torch.equal(moved.trimmed[1].graph.key_edges, trimmed.trimmed[1].graph.key_edges)
-    assert torch.equal(moved.trimmed[0].kept, trimmed.trimmed[0].kept)
+    assert torch.equal(moved.smaller[1].graph.key_edges, trimmed.smaller[1].graph.key_edges)
+    assert torch.equal(moved.smaller[0].kept, trimmed.smaller[0].kept)
 
 
 def test_gradient_checkpointing_changes_nothing(tmp_path):

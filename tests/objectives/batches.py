@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass, replace
+
 import numpy as np
 import torch
 from torch import nn
@@ -35,3 +37,15 @@ def edges_of(batch, relation):
     rows = torch.arange(*graph.relation_rows[relation : relation + 2])
     part = torch.isin(graph.row_of_edge, rows)
     return list(zip(graph.src[part].tolist(), graph.dst[part].tolist(), strict=True))
+
+
+def in_double(record):
+    """A (nested) record with its floating-point tensors in float64."""
+    if isinstance(record, torch.Tensor):
+        return record.double() if record.is_floating_point() else record
+    if isinstance(record, (tuple, list)):
+        return type(record)(in_double(item) for item in record)
+    if is_dataclass(record):
+        values = {f.name: in_double(getattr(record, f.name)) for f in fields(record)}
+        return replace(record, **values)
+    return record

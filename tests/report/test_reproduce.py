@@ -102,19 +102,26 @@ def test_from_flags_to_report(oag, tmp_path, calls, capsys):
     assert "| gcn | - " in capsys.readouterr().out
 
 
-def test_some_settings_alone_are_run(oag, tmp_path, calls, capsys):
-    flags = ["--out", str(tmp_path), "--table", "transfer", "--seeds", "1"]
-    with pytest.raises(ValueError, match=r"names of \['time', 'field'.*\] by commas, got \['x'\]"):
-        reproduce(oag, "", [*flags, "--settings", "field,x"])
+def test_some_settings_alone_are_run_and_shown(oag, tmp_path, calls, capsys):
+    dump = tmp_path / "dump"
+    dump.mkdir()
+    flags = ["--out", str(tmp_path / "out"), "--seeds", "1", "--input_dir", str(dump)]
+    for wrong in (["--settings", "field,x"], ["--table", "labels", "--settings", "field"]):
+        with pytest.raises(ValueError, match="--settings"):
+            reproduce(oag, "", [*flags, *wrong])
     assert not calls()
-    reproduce(oag, "", [*flags, "--settings", "field"])
-    records = read_records(tmp_path).values()
-    assert {record["labels"]["setting"] for record in records} == {"field"} and records
+    # What the settings that are left out need is not asked for.
+    reproduce(oag, "", [*flags, "--table", "transfer", "--settings", "time"])
+    records = read_records(tmp_path / "out").values()
+    assert {record["labels"]["setting"] for record in records} == {"time"} and records
     shown = capsys.readouterr().out
-    assert "**OAG, transfer, setting field, 10 % of the labels**" in shown
+    assert "**OAG, transfer, setting time, 10 % of the labels**" in shown
+    assert "setting field" not in shown
     before = calls()
-    reproduce(oag, "", flags)
+    flags += ["--finetune_fields", "x"]
+    reproduce(oag, "", [*flags, "--table", "transfer"])
     assert set(before) < set(calls()) and len(calls()) == 2 * len(before)
+    assert "setting time" in (shown := capsys.readouterr().out) and "setting field" in shown
 
 
 def test_a_failed_job_is_reported_and_the_others_are_shown(oag, tmp_path):
