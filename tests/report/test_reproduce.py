@@ -105,14 +105,14 @@ def test_from_flags_to_report(oag, tmp_path, calls, capsys):
 def test_some_settings_alone_are_run_and_shown(oag, tmp_path, calls, capsys):
     dump = tmp_path / "dump"
     dump.mkdir()
-    flags = ["--out", str(tmp_path / "out"), "--seeds", "1", "--input_dir", str(dump)]
+    flags = ["--out", str(tmp_path), "--seeds", "1", "--input_dir", str(dump)]
     for wrong in (["--settings", "field,x"], ["--table", "labels", "--settings", "field"]):
         with pytest.raises(ValueError, match="--settings"):
             reproduce(oag, "", [*flags, *wrong])
     assert not calls()
     # What the settings that are left out need is not asked for.
     reproduce(oag, "", [*flags, "--table", "transfer", "--settings", "time"])
-    records = read_records(tmp_path / "out").values()
+    records = read_records(tmp_path).values()
     assert {record["labels"]["setting"] for record in records} == {"time"} and records
     shown = capsys.readouterr().out
     assert "**OAG, transfer, setting time, 10 % of the labels**" in shown
