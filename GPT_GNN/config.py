@@ -247,6 +247,9 @@ class PretrainRunConfig:
     """Where a run writes and how it is carried out."""
 
     pretrain_model_dir: str = setting("runs/gpt_gnn.pt", "file to write the pre-trained model to")
+    targets_in_means: bool = setting(
+        False, "as published, leave a batch's targets in the means that are features of others"
+    )
     seed: int = setting(0, "seed of the run", low=0)
     cuda: int = setting(-2, "GPU number; -1 for the CPU; default: a GPU if there is one", low=-2)
     resume: bool = setting(False, "continue an interrupted run from its last checkpoint")

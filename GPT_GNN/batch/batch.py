@@ -247,10 +247,13 @@ def assemble(
 
 def gather_features(graph: HeteroGraph, subgraph: Subgraph, view: str) -> list[np.ndarray]:
     """Features of a subgraph's nodes: per node type, [n_t, F_t] float32."""
-    return [
+    x = [
         graph.gather_features(node_type, ids, view)
         for node_type, ids in zip(graph.node_types, subgraph.node_ids, strict=True)
     ]
+    if subgraph.means is not None:
+        subgraph.means.leave_out(subgraph.node_ids, subgraph.num_seeds, x, view)
+    return x
 
 
 def make_batch(graph: HeteroGraph, subgraph: Subgraph, view: str) -> Batch:

@@ -10,7 +10,10 @@ import numpy as np
 from GPT_GNN.datasets.oag_raw import Papers
 from GPT_GNN.encoders.text import CHUNK_TEXTS, TextEncoder
 from GPT_GNN.graph.build import GraphBuilder
+from GPT_GNN.graph.means import count_column
 
+# What the part ``text`` of each type is the mean over.
+MEANS = {"author": "paper", "venue": "paper", "field": "paper", "affiliation": "author"}
 FOREVER = int(np.iinfo(np.int32).max)
 
 
@@ -61,36 +64,48 @@ def add_text_features(
     A venue, field or author has the mean over its distinct papers up to the view's bound; an
     affiliation the mean over its authors' means, of the authors seen there by the bound who have
     papers by then (one who has an edge by the bound does). Nothing before the bound gives zeros.
+    Pre-training takes its targets out of the means of the first view, see :class:`SeedMeans`; how
+    many nodes these are over is a column.
 
     Args:
         encoder: fitted.
+        views: the first is what pre-training reads.
     """
     text = builder.create_feature("paper", "text", encoder.dim)
     for start in range(0, len(text), CHUNK_TEXTS):
         nodes = range(start, min(start + CHUNK_TEXTS, len(text)))
         text[start : nodes.stop] = encoder.encode([papers.title(node) for node in nodes])
     for view in views:
+        counts: dict[str, np.ndarray] = {}
         parts = {
             node_type: builder.create_feature(node_type, "text", encoder.dim, view.name)
             for node_type in ("author", "venue", "field", "affiliation")
         }
         for node_type, (node, paper) in links.papers_of.items():
             known = links.year[paper] <= view.text_until
-            neighbour_means(node[known], paper[known], text, parts[node_type])
+            counts[node_type] = neighbour_means(node[known], paper[known], text, parts[node_type])
         affiliation, author, year = links.employment
         known = year <= view.employment_until
-        neighbour_means(affiliation[known], author[known], parts["author"], parts["affiliation"])
+        counts["affiliation"] = neighbour_means(
+            affiliation[known], author[known], parts["author"], parts["affiliation"]
+        )
+        if view is views[0]:
+            for node_type, count in counts.items():
+                builder.add_column(node_type, count_column("text"), count)
 
 
 def neighbour_means(
     node: np.ndarray, neighbour: np.ndarray, x: np.ndarray, out: np.ndarray
-) -> None:
+) -> np.ndarray:
     """Write the mean of ``x`` over each node's neighbours into ``out``; zeros without neighbours.
 
     Args:
         node, neighbour: [E], the links.
         x: [M, D] float32, by neighbour.
         out: [N, D] float32, by node.
+
+    Returns:
+        [N] int32, the number of neighbours.
     """
     from scipy.sparse import csr_matrix
 
@@ -101,6 +116,7 @@ def neighbour_means(
     matrix.sort_indices()
     for start in range(0, len(out), CHUNK_TEXTS):
         out[start : start + CHUNK_TEXTS] = matrix[start : start + CHUNK_TEXTS] @ x
+    return degree.astype(np.int32)
 
 
 def citation_counts(links: Links, view: View) -> dict[str, np.ndarray]:

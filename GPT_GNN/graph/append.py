@@ -15,6 +15,7 @@ from GPT_GNN.graph.append_nodes import append_nodes
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, with_times
 from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.means import FACT as MEANS
 from GPT_GNN.graph.split import LINK_SPLIT, ColumnSplit, RandomSplit, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.graph.times import check_span
@@ -33,7 +34,8 @@ def append_arrays(
     name their ends by these ids, old ones and new ones. The schema stays as it is, the order of
     types, inverses and which relations have times included, so that a model trained on the old
     store reads the new one; so do tables, word vectors among them, and facts, to which a line of
-    the history ``appended`` is added.
+    the history ``appended`` is added. The fact ``means`` is left out: features are no longer means
+    over what is in the graph.
 
     What is given for new nodes:
 
@@ -186,7 +188,8 @@ def _facts(
         "nodes": {node_type: int(arrays.num_nodes) for node_type, arrays in nodes.items()},
         "edges": {":".join(edge_type): len(e.src) for edge_type, e in edges.items()},
     }
-    return graph.facts | {"appended": [*graph.facts.get("appended", []), line]}
+    kept = {name: fact for name, fact in graph.facts.items() if name != MEANS}
+    return kept | {"appended": [*graph.facts.get("appended", []), line]}
 
 
 def _tables(graph: HeteroGraph) -> Iterator[str]:

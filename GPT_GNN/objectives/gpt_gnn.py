@@ -245,13 +245,15 @@ class GPTGNN(nn.Module):
         In training mode the queue supplies negatives and takes in this batch's sources; in
         evaluation mode it does neither.
         """
-        h = self.embed(data)
         weights = {"edge_loss": self.edge_weight, "attr_loss": self.attr_ratio}
         parts = {}
+        if self.edge_weight > 0 or not self.two_pass:
+            h = self.embed(data)
         if self.edge_weight > 0:
             parts["edge_loss"] = self.edge_loss(h, data.links)
         if self.attr_ratio > 0:
-            h = self.embed(data, hide_targets=True) if self.two_pass else h
+            if self.two_pass:
+                h = self.embed(data, hide_targets=True)
             parts["attr_loss"] = self.attr_loss(h[data.attr_nodes], data)
         loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
         return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}

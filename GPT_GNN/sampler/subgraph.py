@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from GPT_GNN.graph.means import SeedMeans
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType, Schema
 
@@ -25,6 +26,7 @@ class Subgraph:
         num_links: how many distinct numbers ``link`` holds: 0 .. num_links - 1.
         edge_offsets: [number of edge types + 1] int64, where each edge type begins.
         hidden: edges that were treated as if they were not in the graph, or None.
+        means: takes the seeds out of other nodes' features, or None.
 
     Self loops of the encoder (the ``self`` relation) are not edges here; the batch adds them.
     """
@@ -39,6 +41,7 @@ class Subgraph:
     num_links: int
     edge_offsets: np.ndarray
     hidden: HiddenEdges | None = None
+    means: SeedMeans | None = None
 
     def num_nodes(self, node_type: str) -> int:
         """Number of sampled nodes of a type."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tqdm import tqdm
 from GPT_GNN.batch.batch import to_device
 from GPT_GNN.batch.trim import trim_record
 from GPT_GNN.config import OptimConfig, PretrainRunConfig, SamplerConfig
+from GPT_GNN.graph.means import SeedMeans
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives import Objective
 from GPT_GNN.objectives.none import Untrained
@@ -41,6 +43,8 @@ class PretrainBatches:
             a warning.
         seed: of the run.
         hidden: edges that pre-training must not see.
+        targets_in_means: leave a batch's targets in the means over targets that are other nodes'
+            features, as published.
 
     Attributes:
         per_epoch: batches of an epoch: the whole batches of one permutation, at least one.
@@ -59,6 +63,7 @@ class PretrainBatches:
         sampler: SamplerConfig,
         seed: int,
         hidden: HiddenEdges | None = None,
+        targets_in_means: bool = False,
     ) -> None:
         self.hidden = hidden
         self.objective, self.graph, self.seed = objective, graph, seed
@@ -66,6 +71,7 @@ class PretrainBatches:
         self.hgs = HGSampler(graph, sampler.sample_depth, sampler.sample_width)
         self.time = graph.node_time(self.target)
         self.time_max = dataset.split.time_max("pretrain")
+        self.means = None if targets_in_means else SeedMeans.stored(graph, self.time_max)
         nodes = dataset.split.nodes(graph, self.target, "pretrain")
         if len(nodes) < 2:
             raise ValueError(
@@ -109,7 +115,7 @@ class PretrainBatches:
     def _sampled(self, ids: np.ndarray, rng: np.random.Generator) -> Any:
         seeds = {self.target: (ids, None if self.time is None else self.time[ids])}
         subgraph = self.hgs.sample(seeds, self.time_max, self.hidden, rng)
-        return self.objective.transform(self.graph, subgraph, rng)
+        return self.objective.transform(self.graph, replace(subgraph, means=self.means), rng)
 
     def _trimmed(self, data: Any) -> Any:
         if not hasattr(self.objective, "outputs"):  # any row may be read
@@ -173,7 +179,17 @@ def pretrain(
         RunLog(run_record.folder, run_record.told, None).close()
         save_best(0, {})
     else:
-        _train(objective, graph, dataset, sampler, optim, run_record, save_best, hidden)
+        _train(
+            objective,
+            graph,
+            dataset,
+            sampler,
+            optim,
+            run_record,
+            save_best,
+            hidden,
+            run.targets_in_means,
+        )
     tqdm.write(f"best model: {file}")
 
 
@@ -186,8 +202,11 @@ def _train(
     run: Run,
     save_best: Callable[[int, dict[str, float]], None],
     hidden: HiddenEdges | None,
+    targets_in_means: bool,
 ) -> None:
-    batches = PretrainBatches(objective, graph, dataset, sampler, run.seed, hidden)
+    batches = PretrainBatches(
+        objective, graph, dataset, sampler, run.seed, hidden, targets_in_means
+    )
     objective.to(run.device)
 
     def evaluate() -> dict[str, float]:

@@ -1,0 +1,98 @@
+"""Means over papers without a batch's own: against literal means, and where they are read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from GPT_GNN.batch.batch import gather_features, make_batch
+from GPT_GNN.config import EncoderConfig, GPTConfig, ObjectiveConfig, SamplerConfig
+from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.graph.append import append_arrays
+from GPT_GNN.graph.means import SeedMeans, count_column
+from GPT_GNN.rng import derive
+from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.train.pretrain import PretrainBatches
+from GPT_GNN.train.start import new_encoder, new_objective
+from tests.oracle.means import means_without
+from tests.stores import films
+
+BOUND = 2013
+TYPES = ("author", "venue", "field", "affiliation")
+
+
+def sampled(graph, papers):
+    seeds = {"paper": (papers, graph.node_time("paper")[papers])}
+    return HGSampler(graph, 3, 24).sample(seeds, BOUND, None, derive(0, "means"))
+
+
+def seeds_of(graph, n):
+    nodes = OAG.split.nodes(graph, "paper", "pretrain")
+    return derive(n, "papers").choice(nodes, n, replace=False)
+
+
+def test_counts_are_those_of_literal_means(toy):
+    rows, counts = means_without(toy, set(), BOUND)
+    for node_type in TYPES:
+        assert toy.column(node_type, count_column("text")).tolist() == counts[node_type]
+        x = toy.gather_features(node_type, np.arange(toy.num_nodes(node_type)), "pretrain")
+        x = x[:, toy.feature_parts(node_type)["text"]]
+        np.testing.assert_allclose(x, rows[node_type], atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 40])
+def test_seeds_are_in_no_mean(toy, n):
+    papers = seeds_of(toy, n)
+    subgraph = sampled(toy, papers)
+    before = gather_features(toy, subgraph, "pretrain")
+    x = [rows.copy() for rows in before]
+    SeedMeans(toy, BOUND).leave_out(subgraph.node_ids, subgraph.num_seeds, x, "pretrain")
+    want, counts = means_without(toy, set(papers.tolist()), BOUND)
+    every, _ = means_without(toy, set(), BOUND)
+    moved, emptied = 0, 0
+    for node_type, ids, old, new in zip(toy.node_types, subgraph.node_ids, before, x, strict=True):
+        part = toy.feature_parts(node_type)["text"]
+        rest = np.setdiff1d(np.arange(old.shape[1]), np.arange(part.start, part.stop))
+        assert np.array_equal(old[:, rest], new[:, rest])
+        if node_type == "paper":
+            assert np.array_equal(old, new)
+            continue
+        np.testing.assert_allclose(new[:, part], want[node_type][ids], atol=2e-5)
+        changed = (want[node_type][ids] != every[node_type][ids]).any(1)
+        assert np.array_equal(old[~changed], new[~changed])
+        moved += changed.sum()
+        empty = np.array(counts[node_type])[ids] == 0
+        assert not new[empty][:, part].any()  # exactly: a rounding error would tell
+        emptied += (empty & changed).sum()
+    assert moved > 0 and (n == 1 or emptied > 0)
+
+
+def test_pretraining_takes_them_out(toy):
+    encoder = new_encoder(toy, EncoderConfig(n_hid=8, n_heads=2, n_layers=2), 0)
+    sampler = SamplerConfig(sample_depth=3, sample_width=24, batch_size=32, n_pool=0)
+    for name in ("gpt_gnn", "gae", "graphsage", "infomax"):
+        chosen, gpt = ObjectiveConfig(objective=name), GPTConfig(attr_type="vec")
+        objective = new_objective(encoder, toy, OAG, chosen, gpt, 0)
+        ours, published = (
+            PretrainBatches(objective, toy, OAG, sampler, 0, None, kept) for kept in (False, True)
+        )
+        authors = toy.node_types.index("author")
+        left, kept = (batches.whole(0).batch.x[authors].numpy() for batches in (ours, published))
+        part = toy.feature_parts("author")["text"]
+        changed = (left[:, part] != kept[:, part]).any(1)
+        assert 0 < changed.sum() < len(changed)
+        assert (left[changed][:, part] == 0).all(1).any()  # their only papers are in the batch
+
+
+def test_a_store_that_has_no_means(tmp_path):
+    graph = films(tmp_path / "films")
+    assert SeedMeans.stored(graph, 0) is None
+
+
+def test_appending_ends_it(toy, tmp_path):
+    """What is given for new nodes is no mean that seeds could be taken out of."""
+    assert SeedMeans.stored(toy, BOUND) is not None
+    longer = append_arrays(toy, tmp_path / "longer", {}, {})
+    assert SeedMeans.stored(longer, BOUND) is None and longer.facts["appended"]
+    papers = seeds_of(longer, 5)
+    assert len(make_batch(longer, sampled(longer, papers), "pretrain").x) == 5
