@@ -106,6 +106,7 @@ PRETRAIN = {
     "two_pass": False,
     "node_separation": True,
     "w2v_dir": "",
+    "targets_in_means": False,
     "scheduler": "cycle",
     "max_lr": 0.001,
     "clip": 0.5,

@@ -52,7 +52,7 @@ class PretrainBatches:
             that losses compare.
 
     Raises:
-        ValueError: no pre-training nodes.
+        ValueError: no pre-training nodes; ``targets_in_means`` where the store has no means.
     """
 
     def __init__(
@@ -71,7 +71,13 @@ class PretrainBatches:
         self.hgs = HGSampler(graph, sampler.sample_depth, sampler.sample_width)
         self.time = graph.node_time(self.target)
         self.time_max = dataset.split.time_max("pretrain")
-        self.means = None if targets_in_means else SeedMeans.stored(graph, self.time_max)
+        means = SeedMeans.stored(graph, self.time_max)
+        if targets_in_means and means is None:
+            raise ValueError(
+                f"{graph.path}: targets_in_means, but the store says of no feature that it is a "
+                "mean; expected the fact 'means'"
+            )
+        self.means = None if targets_in_means else means
         nodes = dataset.split.nodes(graph, self.target, "pretrain")
         if len(nodes) < 2:
             raise ValueError(
@@ -146,7 +152,7 @@ def pretrain(
         hidden: edges that pre-training must not see, e.g. those that a task will ask for.
 
     Raises:
-        ValueError: no pre-training nodes.
+        ValueError: what :class:`PretrainBatches` raises.
     """
     assert isinstance(objective, nn.Module)
     config = {**config, "graph": {"fingerprint": graph.fingerprint}}

@@ -9,6 +9,7 @@ from GPT_GNN.batch.batch import gather_features, make_batch
 from GPT_GNN.config import EncoderConfig, GPTConfig, ObjectiveConfig, SamplerConfig
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.append import append_arrays
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.means import SeedMeans, count_column
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
@@ -87,6 +88,13 @@ def test_pretraining_takes_them_out(toy):
 def test_a_store_that_has_no_means(tmp_path):
     graph = films(tmp_path / "films")
     assert SeedMeans.stored(graph, 0) is None
+    facts = GraphFacts("film", text_part="plot")
+    encoder = new_encoder(graph, EncoderConfig(n_hid=8, n_heads=2, n_layers=1), 0)
+    objective = new_objective(
+        encoder, graph, facts, ObjectiveConfig(), GPTConfig(attr_type="vec"), 0
+    )
+    with pytest.raises(ValueError, match=r"films: targets_in_means, .* expected the fact 'means'"):
+        PretrainBatches(objective, graph, facts, SamplerConfig(), 0, None, targets_in_means=True)
 
 
 def test_appending_ends_it(toy, tmp_path):
