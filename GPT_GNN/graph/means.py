@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.graph.store import HeteroGraph
 
 FACT = "means"  # of a store: {"part": name, "over": {node type: node type}}
@@ -38,6 +39,8 @@ class SeedMeans:
         self.graph, self.time_max = graph, time_max
         self.part: str = fact["part"]
         self.over: Mapping[str, str] = fact["over"]
+        name = count_column(self.part)
+        self._count = {node_type: graph.column(node_type, name) for node_type in self.over}
 
     @classmethod
     def stored(cls, graph: HeteroGraph, time_max: int) -> SeedMeans | None:
@@ -63,34 +66,37 @@ class SeedMeans:
             self.graph.node_types, node_ids, num_seeds, x, strict=True
         ):
             if n and node_type in self.over.values():
-                old = rows[:n, self._columns(node_type)].astype(np.float64)
+                old = rows[:n, self._columns(node_type)]
                 changed[node_type] = _Changed(ids[:n], old, np.zeros_like(old), np.ones(n, bool))
         for node_type, base in self.over.items():
             if base in changed:
-                changed[node_type] = self._without(node_type, base, changed[base], view)
                 t = self.graph.schema.node_type_id(node_type)
+                # What nothing is the mean over matters in the sample alone.
+                among = None if node_type in self.over.values() else node_ids[t]
+                found = self._without(node_type, base, changed[base], among, view)
                 _, here, there = np.intersect1d(
-                    node_ids[t], changed[node_type].ids, assume_unique=True, return_indices=True
+                    node_ids[t], found.ids, assume_unique=True, return_indices=True
                 )
-                x[t][here, self._columns(node_type)] = changed[node_type].new[there]
+                x[t][here, self._columns(node_type)] = found.new[there]
+                changed[node_type] = found
 
     def _columns(self, node_type: str) -> slice:
         return self.graph.feature_parts(node_type)[self.part]
 
-    def _without(self, node_type: str, base: str, was: _Changed, view: str) -> _Changed:
-        """The means over some changed nodes, all of them, in the sample or not."""
+    def _without(
+        self, node_type: str, base: str, was: _Changed, among: np.ndarray | None, view: str
+    ) -> _Changed:
+        """The means over some changed nodes: all of them, or those ``among`` some ids."""
         node, row = self._links(node_type, base, was.ids)
-        if not len(node):
-            return _Changed(node, was.old[:0], was.new[:0], was.gone[:0])
+        if among is not None:
+            inside = np.isin(node, among)
+            node, row = node[inside], row[inside]
         ids, first = np.unique(node, return_index=True)
-        count = self.graph.column(node_type, count_column(self.part))[ids]
-        left = count - np.add.reduceat(was.gone[row].astype(np.int64), first)
-        old = self.graph.gather_features(node_type, ids, view)[:, self._columns(node_type)]
-        old = old.astype(np.float64)
-        total = old * count[:, None] + np.add.reduceat((was.new - was.old)[row], first)
-        gone = left <= 0
-        new = np.where(gone[:, None], 0, total / np.maximum(left, 1)[:, None])
-        return _Changed(ids, old, new, gone)
+        count = self._count[node_type][ids]
+        columns = self._columns(node_type)
+        old = self.graph.gather_features(node_type, ids, view)[:, columns]
+        left, new = _taken_out(old, count, np.append(first, len(row)), row, *was[1:])
+        return _Changed(ids, old, new, left <= 0)
 
     def _links(self, node_type: str, base: str, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Distinct (node, position in ``ids``) that any relation joins, ascending by node."""
@@ -108,11 +114,11 @@ class SeedMeans:
 
 
 class _Changed(NamedTuple):
-    """Nodes of one type, ids ascending or the seeds', and what they are in means.
+    """Nodes of one type, each once, and what they are in means.
 
     Attributes:
         ids: [n] int64.
-        old, new: [n, W] float64, before and after; zeros for what is gone.
+        old, new: [n, W] float32, before and after; zeros for what is gone.
         gone: [n] bool, whether it is in no mean any more.
     """
 
@@ -120,3 +126,30 @@ class _Changed(NamedTuple):
     old: np.ndarray
     new: np.ndarray
     gone: np.ndarray
+
+
+@serial_kernel
+def _taken_out(mean, count, first, row, old, new, gone):  # type: ignore[no-untyped-def]
+    """Means after some of what they are over has changed: how many are left, and [n, W] float32.
+
+    Args:
+        mean: [n, W] float32; count: [n], how many each is over.
+        first: [n + 1], where each one's changed nodes begin in ``row``, positions in the next.
+        old, new: [m, W] float32; gone: [m] bool.
+    """
+    n, width = mean.shape
+    left, out = np.empty(n, np.int64), np.zeros((n, width), np.float32)
+    total = np.empty(width)  # float64: what is taken out must not stay behind as rounding
+    for i in range(n):
+        left[i] = count[i]
+        for c in range(width):
+            total[c] = np.float64(mean[i, c]) * count[i]
+        for k in range(first[i], first[i + 1]):
+            j = row[k]
+            left[i] -= gone[j]
+            for c in range(width):
+                total[c] += np.float64(new[j, c]) - old[j, c]
+        if left[i] > 0:
+            for c in range(width):
+                out[i, c] = total[c] / left[i]
+    return left, out

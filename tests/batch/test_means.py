@@ -9,8 +9,10 @@ from GPT_GNN.batch.batch import gather_features, make_batch
 from GPT_GNN.config import EncoderConfig, GPTConfig, ObjectiveConfig, SamplerConfig
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.append import append_arrays
+from GPT_GNN.graph.build import build_graph
 from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.graph.means import SeedMeans, count_column
+from GPT_GNN.graph.means import FACT, SeedMeans, count_column
+from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.train.pretrain import PretrainBatches
@@ -66,6 +68,24 @@ def test_seeds_are_in_no_mean(toy, n):
         assert not new[empty][:, part].any()  # exactly: a rounding error would tell
         emptied += (empty & changed).sum()
     assert moved > 0 and (n == 1 or emptied > 0)
+
+
+def test_two_relations_between_the_same_nodes_count_once(tmp_path):
+    with build_graph(tmp_path / "store", ["pretrain"]) as builder:
+        builder.add_node_type("paper", 2)
+        builder.add_node_type("author", 1)
+        for relation, papers in (("first", [0, 1]), ("last", [0])):
+            builder.add_relation(("author", relation, "paper"))
+            edges = np.zeros(len(papers), dtype=int), np.array(papers)
+            builder.add_edges(("author", relation, "paper"), *edges)
+        builder.create_feature("paper", "text", 1)[:, 0] = [3, 5]
+        builder.create_feature("author", "text", 1)[:, 0] = 4
+        builder.add_column("author", count_column("text"), np.array([2]))
+        builder.facts = {FACT: {"part": "text", "over": {"author": "paper"}}}
+    graph = HeteroGraph.open(tmp_path / "store")
+    x = [np.array([[3], [5]], np.float32), np.array([[4]], np.float32)]
+    SeedMeans(graph, 0).leave_out([np.array([0, 1]), np.array([0])], [1, 0], x, "pretrain")
+    assert x[1].tolist() == [[5]] and x[0].tolist() == [[3], [5]]
 
 
 def test_pretraining_takes_them_out(toy):
