@@ -38,7 +38,7 @@ def main() -> None:
     graph = open_graph(args.data_dir)
     split = OAG.facts(graph).split
     known = split.nodes(graph, OAG.target, VIEW)
-    means = SeedMeans(graph, split.time_max(VIEW))
+    means = SeedMeans(graph)
     papers = derive(0, "papers").choice(known, min(args.papers, len(known)), replace=False)
     every = unit(text(graph, OAG.target, known)).mean(0)
     own = unit(text(graph, OAG.target, papers))

@@ -12,10 +12,10 @@ import numpy as np
 from GPT_GNN.config import setting
 from GPT_GNN.datasets.oag_features import (
     FOREVER,
-    MEANS,
     View,
     add_citation_features,
     add_text_features,
+    means_fact,
 )
 from GPT_GNN.datasets.oag_graph import OAGraph
 from GPT_GNN.datasets.oag_links import read_references
@@ -52,7 +52,7 @@ from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.means import FACT
 from GPT_GNN.graph.split import ALL, ColumnSplit, TimeSplit
 
-VERSION = 5  # of what a dump gives; a cached built-in graph of another version is built again
+VERSION = 6  # of what a dump gives; a cached built-in graph of another version is built again
 SPLIT = TimeSplit(pretrain_until=2013, train_until=2016, valid_until=2017)  # the published years
 CITATION_YEARS = (2020, 20)  # the citation bar counts years up to the first, at most the second
 
@@ -193,7 +193,7 @@ def _build(
             "train_until": split.train_until,
             "valid_until": split.valid_until,
             "views": {view.name: asdict(view) for view in views},
-            FACT: {"part": "text", "over": MEANS},
+            FACT: means_fact(views[0]),
             "files": {stem: counts.to_dict() for stem, counts in dump.counts.items()},
             "task": task.to_dict(),
             **({} if part is None else {"part": part}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def add_text_features(
         counts: dict[str, np.ndarray] = {}
         parts = {
             node_type: builder.create_feature(node_type, "text", encoder.dim, view.name)
-            for node_type in ("author", "venue", "field", "affiliation")
+            for node_type in MEANS
         }
         for node_type, (node, paper) in links.papers_of.items():
             known = links.year[paper] <= view.text_until
@@ -92,6 +93,12 @@ def add_text_features(
         if view is views[0]:
             for node_type, count in counts.items():
                 builder.add_column(node_type, count_column("text"), count)
+
+
+def means_fact(view: View) -> dict[str, Any]:
+    """What :class:`SeedMeans` has to know of the means in the first view."""
+    until = None if view.text_until == FOREVER else view.text_until
+    return {"part": "text", "view": view.name, "until": until, "over": MEANS}
 
 
 def neighbour_means(

@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from GPT_GNN.compiler import serial_kernel
+from GPT_GNN.graph.split import NO_BOUND
 from GPT_GNN.graph.store import HeteroGraph
 
-FACT = "means"  # of a store: {"part": name, "over": {node type: node type}}
+FACT = "means"  # of a store, see SeedMeans
 
 
 def count_column(part: str) -> str:
-    """The column that says how many nodes a node's mean is over, in the view ``pretrain``."""
+    """The column that says how many nodes a node's mean is over."""
     return f"{part}_count"
 
 
@@ -28,24 +29,37 @@ class SeedMeans:
     nothing is known. A mean over means follows.
 
     Args:
-        graph: a store with the fact ``means``: ``part`` is the mean over the nodes of type
-            ``over[t]`` for each type t, in an order in which those come first; with the column
-            :func:`count_column` for each.
-        time_max: means are over links up to this time.
+        graph: a store with the fact ``means``: in the view ``view`` the feature part ``part`` of
+            each node type t in ``over`` is the mean over the nodes of type ``over[t]`` that it is
+            linked to by then (``until``, None for no bound), and the column :func:`count_column`
+            says how many these are.
+
+    Raises:
+        ValueError: the store has no such fact, or it names what is not there.
     """
 
-    def __init__(self, graph: HeteroGraph, time_max: int) -> None:
+    def __init__(self, graph: HeteroGraph) -> None:
+        if FACT not in graph.facts:
+            raise ValueError(f"{graph.path}: expected the fact {FACT!r}, found none")
         fact = graph.facts[FACT]
-        self.graph, self.time_max = graph, time_max
+        self.graph = graph
         self.part: str = fact["part"]
-        self.over: Mapping[str, str] = fact["over"]
+        self.view: str = fact["view"]
+        self.until = NO_BOUND if fact["until"] is None else int(fact["until"])
+        self.over = _bases_first(graph, fact["over"])
         name = count_column(self.part)
+        for node_type in {*self.over, *self.over.values()}:
+            if self.part not in graph.feature_parts(node_type):
+                raise ValueError(
+                    f"{graph.path}: fact {FACT!r}: expected a part {self.part!r} of {node_type!r}, "
+                    f"found {sorted(graph.feature_parts(node_type))}"
+                )
         self._count = {node_type: graph.column(node_type, name) for node_type in self.over}
 
     @classmethod
-    def stored(cls, graph: HeteroGraph, time_max: int) -> SeedMeans | None:
+    def stored(cls, graph: HeteroGraph) -> SeedMeans | None:
         """Those of a store, or None where it does not say that it has means."""
-        return cls(graph, time_max) if FACT in graph.facts else None
+        return cls(graph) if FACT in graph.facts else None
 
     def leave_out(
         self,
@@ -60,13 +74,21 @@ class SeedMeans:
             node_ids: per node type, [n_t] ids, seeds first.
             num_seeds: per node type.
             x: per node type, [n_t, F_t] float32 features in this view.
+
+        Raises:
+            ValueError: another view than that of the means.
         """
+        if view != self.view:
+            raise ValueError(
+                f"{self.graph.path}: seeds can be taken out of the means of view {self.view!r} "
+                f"only, got {view!r}"
+            )
         changed: dict[str, _Changed] = {}
         for node_type, ids, n, rows in zip(
             self.graph.node_types, node_ids, num_seeds, x, strict=True
         ):
             if n and node_type in self.over.values():
-                old = rows[:n, self._columns(node_type)]
+                old = np.ascontiguousarray(rows[:n, self._columns(node_type)])
                 changed[node_type] = _Changed(ids[:n], old, np.zeros_like(old), np.ones(n, bool))
         for node_type, base in self.over.items():
             if base in changed:
@@ -94,7 +116,7 @@ class SeedMeans:
         ids, first = np.unique(node, return_index=True)
         count = self._count[node_type][ids]
         columns = self._columns(node_type)
-        old = self.graph.gather_features(node_type, ids, view)[:, columns]
+        old = np.ascontiguousarray(self.graph.gather_features(node_type, ids, view)[:, columns])
         left, new = _taken_out(old, count, np.append(first, len(row)), row, *was[1:])
         return _Changed(ids, old, new, left <= 0)
 
@@ -106,11 +128,22 @@ class SeedMeans:
                 csr = self.graph.csr(edge_type)
                 row, edge = csr.rows(ids)
                 if csr.time is not None:
-                    known = csr.time[edge] <= self.time_max
+                    known = csr.time[edge] <= self.until
                     row, edge = row[known], edge[known]
                 pairs.append(csr.indices[edge].astype(np.int64) * n + row)
         node, row = np.divmod(np.unique(np.concatenate(pairs)), n)
         return node, row
+
+
+def _bases_first(graph: HeteroGraph, over: Mapping[str, str]) -> dict[str, str]:
+    """What is a mean over what, each after what it is over."""
+    left, out = dict(over), {}
+    while left:
+        ready = [node_type for node_type, base in left.items() if base not in left]
+        if not ready:
+            raise ValueError(f"{graph.path}: fact {FACT!r}: means over each other: {left}")
+        out.update({node_type: left.pop(node_type) for node_type in ready})
+    return out
 
 
 class _Changed(NamedTuple):

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from GPT_GNN.batch.batch import to_device
 from GPT_GNN.batch.trim import trim_record
 from GPT_GNN.config import OptimConfig, PretrainRunConfig, SamplerConfig
+from GPT_GNN.graph.means import FACT as MEANS
 from GPT_GNN.graph.means import SeedMeans
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives import Objective
@@ -30,6 +31,7 @@ from GPT_GNN.train.start import state_on_cpu
 
 HELD_OUT = 0.05  # share of the pre-training nodes that validate
 HELD_OUT_BATCHES = 4  # and at most so many batches of them
+_HAVE_MEANS = ("oag", "legacy")  # data sets whose stores may be older than the fact that says so
 
 
 class PretrainBatches:
@@ -52,7 +54,7 @@ class PretrainBatches:
             that losses compare.
 
     Raises:
-        ValueError: no pre-training nodes; ``targets_in_means`` where the store has no means.
+        ValueError: no pre-training nodes.
     """
 
     def __init__(
@@ -71,13 +73,7 @@ class PretrainBatches:
         self.hgs = HGSampler(graph, sampler.sample_depth, sampler.sample_width)
         self.time = graph.node_time(self.target)
         self.time_max = dataset.split.time_max("pretrain")
-        means = SeedMeans.stored(graph, self.time_max)
-        if targets_in_means and means is None:
-            raise ValueError(
-                f"{graph.path}: targets_in_means, but the store says of no feature that it is a "
-                "mean; expected the fact 'means'"
-            )
-        self.means = None if targets_in_means else means
+        self.means = None if targets_in_means else _seed_means(graph)
         nodes = dataset.split.nodes(graph, self.target, "pretrain")
         if len(nodes) < 2:
             raise ValueError(
@@ -129,6 +125,16 @@ class PretrainBatches:
         return trim_record(data, self.objective.outputs(data), self.objective.encoder.reach)
 
 
+def _seed_means(graph: HeteroGraph) -> SeedMeans | None:
+    means = SeedMeans.stored(graph)
+    if means is None and graph.facts.get("dataset") in _HAVE_MEANS:
+        tqdm.write(
+            f"warning: {graph.path}: a batch's targets stay in the means that are features of "
+            "others, since the store does not say which these are; preprocess again"
+        )
+    return means
+
+
 def pretrain(
     objective: Objective | Untrained,
     graph: HeteroGraph,
@@ -152,9 +158,14 @@ def pretrain(
         hidden: edges that pre-training must not see, e.g. those that a task will ask for.
 
     Raises:
-        ValueError: what :class:`PretrainBatches` raises.
+        ValueError: no pre-training nodes; ``targets_in_means`` where that changes nothing.
     """
     assert isinstance(objective, nn.Module)
+    if run.targets_in_means and (isinstance(objective, Untrained) or not graph.facts.get(MEANS)):
+        raise ValueError(
+            f"{graph.path}: targets_in_means changes nothing: expected an objective that trains and "
+            f"a store with the fact {MEANS!r}"
+        )
     config = {**config, "graph": {"fingerprint": graph.fingerprint}}
     file = Path(run.pretrain_model_dir)
     run_record = Run(

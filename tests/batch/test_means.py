@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from GPT_GNN.graph.append import append_arrays
 from GPT_GNN.graph.build import build_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.means import FACT, SeedMeans, count_column
+from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
@@ -24,9 +27,9 @@ BOUND = 2013
 TYPES = ("author", "venue", "field", "affiliation")
 
 
-def sampled(graph, papers):
+def sampled(graph, papers, until=BOUND):
     seeds = {"paper": (papers, graph.node_time("paper")[papers])}
-    return HGSampler(graph, 3, 24).sample(seeds, BOUND, None, derive(0, "means"))
+    return HGSampler(graph, 3, 24).sample(seeds, until, None, derive(0, "means"))
 
 
 def seeds_of(graph, n):
@@ -49,7 +52,7 @@ def test_seeds_are_in_no_mean(toy, n):
     subgraph = sampled(toy, papers)
     before = gather_features(toy, subgraph, "pretrain")
     x = [rows.copy() for rows in before]
-    SeedMeans(toy, BOUND).leave_out(subgraph.node_ids, subgraph.num_seeds, x, "pretrain")
+    SeedMeans(toy).leave_out(subgraph.node_ids, subgraph.num_seeds, x, "pretrain")
     want, counts = means_without(toy, set(papers.tolist()), BOUND)
     every, _ = means_without(toy, set(), BOUND)
     moved, emptied = 0, 0
@@ -81,10 +84,11 @@ def test_two_relations_between_the_same_nodes_count_once(tmp_path):
         builder.create_feature("paper", "text", 1)[:, 0] = [3, 5]
         builder.create_feature("author", "text", 1)[:, 0] = 4
         builder.add_column("author", count_column("text"), np.array([2]))
-        builder.facts = {FACT: {"part": "text", "over": {"author": "paper"}}}
+        over = {"author": "paper"}
+        builder.facts = {FACT: {"part": "text", "view": "pretrain", "until": None, "over": over}}
     graph = HeteroGraph.open(tmp_path / "store")
     x = [np.array([[3], [5]], np.float32), np.array([[4]], np.float32)]
-    SeedMeans(graph, 0).leave_out([np.array([0, 1]), np.array([0])], [1, 0], x, "pretrain")
+    SeedMeans(graph).leave_out([np.array([0, 1]), np.array([0])], [1, 0], x, "pretrain")
     assert x[1].tolist() == [[5]] and x[0].tolist() == [[3], [5]]
 
 
@@ -107,20 +111,66 @@ def test_pretraining_takes_them_out(toy):
 
 def test_a_store_that_has_no_means(tmp_path):
     graph = films(tmp_path / "films")
-    assert SeedMeans.stored(graph, 0) is None
-    facts = GraphFacts("film", text_part="plot")
-    encoder = new_encoder(graph, EncoderConfig(n_hid=8, n_heads=2, n_layers=1), 0)
-    objective = new_objective(
-        encoder, graph, facts, ObjectiveConfig(), GPTConfig(attr_type="vec"), 0
-    )
-    with pytest.raises(ValueError, match=r"films: targets_in_means, .* expected the fact 'means'"):
-        PretrainBatches(objective, graph, facts, SamplerConfig(), 0, None, targets_in_means=True)
+    assert SeedMeans.stored(graph) is None
+
+
+def changed(graph, **fact):
+    """A graph whose fact says something else."""
+    other = HeteroGraph.open(graph.path)
+    other.meta["facts"] = graph.facts | {FACT: graph.facts[FACT] | fact}
+    return other
+
+
+def test_the_order_of_the_fact_does_not_matter(toy):
+    over = toy.facts[FACT]["over"]
+    turned = SeedMeans(changed(toy, over=dict(reversed(over.items()))))
+    assert list(turned.over)[-1] == "affiliation" and turned.over == SeedMeans(toy).over == over
+
+
+@pytest.mark.parametrize(
+    ("fact", "message"),
+    [
+        ({"part": "emb"}, r"expected a part 'emb' of '\w+', found \['citation', 'text'\]"),
+        ({"over": {"author": "venue", "venue": "author"}}, "means over each other"),
+        ({"over": {"paper": "author"}}, "no array column 'text_count'"),
+    ],
+)
+def test_a_fact_that_names_what_is_not_there(toy, fact, message):
+    with pytest.raises(ValueError, match=message):
+        SeedMeans(changed(toy, **fact))
+
+
+def test_another_view_is_refused(toy):
+    """Its means are over other papers than the counts say."""
+    subgraph = replace(sampled(toy, seeds_of(toy, 3)), means=SeedMeans(toy))
+    with pytest.raises(ValueError, match="means of view 'pretrain' only, got 'finetune'"):
+        gather_features(toy, subgraph, "finetune")
+
+
+def test_the_bound_is_that_of_the_means_not_of_a_split(toy):
+    """A run may divide the papers by other years than preprocessing did."""
+    encoder = new_encoder(toy, EncoderConfig(n_hid=8, n_heads=2, n_layers=1), 0)
+    for split in (TimeSplit(2011, 2016, 2017), TimeSplit(2016, 2017, 2018)):
+        facts = replace(GraphFacts.of(OAG), split=split)
+        gpt = GPTConfig(attr_type="vec")
+        objective = new_objective(encoder, toy, facts, ObjectiveConfig(), gpt, 0)
+        sampler = SamplerConfig(sample_depth=3, sample_width=24, batch_size=64, n_pool=0)
+        batches = PretrainBatches(objective, toy, facts, sampler, 0)
+        assert batches.means.until == BOUND
+        papers = batches.nodes[:64]
+        subgraph = sampled(toy, papers, split.pretrain_until)
+        x = gather_features(toy, replace(subgraph, means=batches.means), "pretrain")
+        want, _ = means_without(toy, set(papers.tolist()), BOUND)
+        for node_type, ids, rows in zip(toy.node_types, subgraph.node_ids, x, strict=True):
+            if node_type != "paper":
+                part = toy.feature_parts(node_type)["text"]
+                np.testing.assert_allclose(rows[:, part], want[node_type][ids], atol=2e-5)
 
 
 def test_appending_ends_it(toy, tmp_path):
     """What is given for new nodes is no mean that seeds could be taken out of."""
-    assert SeedMeans.stored(toy, BOUND) is not None
+    assert SeedMeans.stored(toy) is not None
     longer = append_arrays(toy, tmp_path / "longer", {}, {})
-    assert SeedMeans.stored(longer, BOUND) is None and longer.facts["appended"]
+    assert SeedMeans.stored(longer) is None and longer.facts["appended"]
     papers = seeds_of(longer, 5)
     assert len(make_batch(longer, sampled(longer, papers), "pretrain").x) == 5

@@ -19,6 +19,7 @@ from GPT_GNN.config import (
 )
 from GPT_GNN.conv import CONVS
 from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives import OBJECTIVES
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
@@ -36,13 +37,13 @@ SAMPLER = SamplerConfig(sample_depth=2, sample_width=8, batch_size=64, n_pool=0)
 TRAINED = [name for name in OBJECTIVES if name != "none"]
 
 
-def run(toy, file, objective, conv_name="hgt", n_epoch=1, resume=False, seed=0):
+def run(toy, file, objective, conv_name="hgt", n_epoch=1, resume=False, seed=0, **place):
     """Pre-train for some steps; the lines of its log."""
     encoder = EncoderConfig(conv_name=conv_name, n_hid=8, n_heads=2, n_layers=1)
     method, gpt = ObjectiveConfig(objective), GPTConfig(queue_size=8)
     model = new_objective(new_encoder(toy, encoder, seed), toy, OAG, method, gpt, seed)
     config = {"encoder": vars(encoder), "objective": vars(method), "gpt": vars(gpt)}
-    place = PretrainRunConfig(str(file), seed=seed, cuda=-1, resume=resume)
+    place = PretrainRunConfig(str(file), seed=seed, cuda=-1, resume=resume, **place)
     optim = OptimConfig(n_epoch=n_epoch, n_batch=2)
     pretrain(model, toy, OAG, SAMPLER, optim, place, config)
     lines = file.with_name(file.name + ".run") / "metrics.jsonl"
@@ -109,6 +110,27 @@ def test_golden_losses(toy, tmp_path, objective):
     lines = run(toy, tmp_path / "model.pt", objective, n_epoch=2)
     losses = [line["loss"] for line in lines if line["split"] == "train"][:5]
     np.testing.assert_allclose(losses, GOLDEN[objective], rtol=1e-4)
+
+
+def test_targets_in_means_is_another_run_and_refused_where_it_changes_nothing(toy, tmp_path):
+    losses = [
+        [line["loss"] for line in run(toy, tmp_path / "gae.pt", "gae", targets_in_means=kept)]
+        for kept in (False, True)
+    ]
+    assert len(losses[0]) == len(losses[1]) and not set(losses[0]) & set(losses[1])
+    with pytest.raises(ValueError, match="expected an objective that trains and a store with"):
+        run(toy, tmp_path / "none.pt", "none", targets_in_means=True)
+    assert not (tmp_path / "none.pt").exists()
+
+
+def test_an_older_store_keeps_them_with_a_warning(toy, tmp_path, capsys):
+    older = HeteroGraph.open(toy.path)
+    older.meta["facts"] = {name: fact for name, fact in toy.facts.items() if name != "means"}
+    assert run(older, tmp_path / "a.pt", "gae") != run(toy, tmp_path / "b.pt", "gae")
+    printed = capsys.readouterr()
+    assert (printed.out + printed.err).count("warning: ") == 1 and "preprocess again" in printed.out
+    with pytest.raises(ValueError, match="a store with the fact 'means'"):
+        run(older, tmp_path / "c.pt", "gae", targets_in_means=True)
 
 
 def test_an_unknown_objective(toy):
