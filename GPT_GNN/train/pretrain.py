@@ -163,8 +163,8 @@ def pretrain(
     assert isinstance(objective, nn.Module)
     if run.targets_in_means and (isinstance(objective, Untrained) or not graph.facts.get(MEANS)):
         raise ValueError(
-            f"{graph.path}: targets_in_means changes nothing: expected an objective that trains and "
-            f"a store with the fact {MEANS!r}"
+            f"{graph.path}: targets_in_means changes nothing: expected an objective that trains, "
+            f"and a store with the fact {MEANS!r}"
         )
     config = {**config, "graph": {"fingerprint": graph.fingerprint}}
     file = Path(run.pretrain_model_dir)

@@ -118,7 +118,7 @@ def test_targets_in_means_is_another_run_and_refused_where_it_changes_nothing(to
         for kept in (False, True)
     ]
     assert len(losses[0]) == len(losses[1]) and not set(losses[0]) & set(losses[1])
-    with pytest.raises(ValueError, match="expected an objective that trains and a store with"):
+    with pytest.raises(ValueError, match="expected an objective that trains, and a store with"):
         run(toy, tmp_path / "none.pt", "none", targets_in_means=True)
     assert not (tmp_path / "none.pt").exists()
 
