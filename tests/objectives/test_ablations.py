@@ -160,3 +160,15 @@ def test_without_a_queue(graph):
         objective(batch_of(graph, objective, seed))["loss"].backward()
     assert objective.queue.rows.shape[1] == 0
     assert all(len(ids) == 0 for _, ids in map(objective.queue.read, range(2)))
+
+
+@pytest.mark.parametrize(("attr_ratio", "passes"), [(0.5, 2), (1.0, 1)])
+def test_two_passes_encode_no_more_than_is_read(graph, monkeypatch, attr_ratio, passes):
+    objective = objective_of(graph, attr_ratio=attr_ratio, two_pass=True)
+    data, seen = batch_of(graph, objective), []
+    forward = objective.encoder.forward
+    monkeypatch.setattr(objective.encoder, "forward", lambda b: seen.append(b) or forward(b))
+    assert objective(data)["attr_loss"].isfinite() and len(seen) == passes
+    film = graph.node_types.index("film")
+    shown = seen[-1].x[film][: len(data.attr_nodes)]
+    assert torch.equal(shown, objective.init_emb.expand_as(shown))  # no target shows its own
