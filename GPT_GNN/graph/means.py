@@ -39,9 +39,12 @@ class SeedMeans:
     """
 
     def __init__(self, graph: HeteroGraph) -> None:
-        if FACT not in graph.facts:
-            raise ValueError(f"{graph.path}: expected the fact {FACT!r}, found none")
-        fact = graph.facts[FACT]
+        fact = graph.facts.get(FACT, {})
+        if not {"part", "view", "until", "over"} <= fact.keys():
+            raise ValueError(
+                f"{graph.path}: expected the fact {FACT!r} with part, view, until and over, "
+                f"found {sorted(fact)}"
+            )
         self.graph = graph
         self.part: str = fact["part"]
         self.view: str = fact["view"]

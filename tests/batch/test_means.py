@@ -117,7 +117,7 @@ def test_a_store_that_has_no_means(tmp_path):
 def changed(graph, **fact):
     """A graph whose fact says something else."""
     other = HeteroGraph.open(graph.path)
-    other.meta["facts"] = graph.facts | {FACT: graph.facts[FACT] | fact}
+    other.meta["facts"] = graph.facts | {FACT: {**graph.facts[FACT], **fact}}
     return other
 
 
@@ -138,6 +138,13 @@ def test_the_order_of_the_fact_does_not_matter(toy):
 def test_a_fact_that_names_what_is_not_there(toy, fact, message):
     with pytest.raises(ValueError, match=message):
         SeedMeans(changed(toy, **fact))
+
+
+def test_a_fact_that_lacks_something(toy):
+    older = changed(toy)
+    del older.meta["facts"][FACT]["view"]
+    with pytest.raises(ValueError, match=r"part, view, .* found \['over', 'part', 'until'\]"):
+        SeedMeans(older)
 
 
 def test_another_view_is_refused(toy):
