@@ -261,7 +261,7 @@ def test_the_declared_grid(study, preset):
             assert by_name[name].seed in (None, job.seed)
     seeds = [job.seed for job in jobs if job.seed is not None]
     assert seeds == sorted(seeds)
-    assert study("example_reddit").tables.keys() == {"methods", "encoders", "labels"}
+    assert study("example_reddit").tables.keys() == {"methods", "encoders", "labels", "leaks"}
 
 
 def test_every_flag_of_the_declared_grid_is_one_of_its_script(study, monkeypatch):
