@@ -86,11 +86,12 @@ def plot_bars(
             if baseline in values:
                 level = float(np.mean(values[baseline]))
                 axis.axhline(level, color="black", linestyle="--", label=baseline)
-                axis.legend(fontsize="small")
+                axis.legend(fontsize="small", loc="upper right")
                 ends.append(level)
-            # Differences are small: the axis shows them, and not the way from 0.
+            # Differences are small: the axis shows them, and not the way from 0. The legend has
+            # room above the bars.
             margin = 0.15 * (max(ends) - min(ends)) or 0.01
-            axis.set_ylim(min(ends) - margin, max(ends) + margin)
+            axis.set_ylim(min(ends) - margin, max(ends) + 2 * margin)
 
 
 @contextmanager
