@@ -61,9 +61,10 @@ def test_every_masked_link_with_a_source_that_is_not_linked(graph, seed, target,
             assert position not in found
             continue
         sources = sorted({s for _, s, _ in edges})
+        linked = {(t, s) for t, s, _ in edges}
         want = []
         for (t, s, e), draw in zip(edges, uniform.random(len(edges)), strict=True):
-            free = [c for c in sources if c != t and (t, c) not in {(a, b) for a, b, _ in edges}]
+            free = [c for c in sources if c != t and (t, c) not in linked]
             if masked.generated[e] and free:
                 want.append((t, s, free[int(draw * len(free))]))
         assert (position in found) == bool(want)

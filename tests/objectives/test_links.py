@@ -59,15 +59,15 @@ def literal_links(graph, subgraph, masked, offsets, relation, candidates, score,
     return LiteralLinks(score, masked_edges, candidates, linked, linked_ids, queue)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("neg_samp_num", [1, 5, 255])
 @pytest.mark.parametrize(("queued", "balanced"), [(0, True), (12, True), (12, False)])
 def test_loss_and_gradients(graph, seed, neg_samp_num, queued, balanced):
     torch.manual_seed(seed)
-    subgraph, offsets, masked, rng = sampled(graph, seed)
+    subgraph, offsets, masked, rng = sampled(graph, seed, n_targets=16)  # literal: a pair a call
     relations = relations_of(graph)
     tasks = link_tasks(graph, subgraph, masked, relations, offsets, neg_samp_num, 64, rng)
-    assert tasks
+    assert len(tasks) > 1
     h = torch.randn(int(offsets[-1]), D, dtype=torch.float64)
     mine, theirs = h.clone().requires_grad_(), h.clone().requires_grad_()
     losses, literal = [], []
