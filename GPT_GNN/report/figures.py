@@ -8,16 +8,9 @@ from typing import Any
 
 from GPT_GNN.report.plots import Curve, plot_bars, plot_curves, plot_fractions
 from GPT_GNN.report.records import Record
-from GPT_GNN.report.results import read_metrics
+from GPT_GNN.report.results import metric_name, read_metrics
 from GPT_GNN.report.study import FULL, MLP, SCRATCH, Cells, Study, labels_of
 from GPT_GNN.report.tables import Results
-
-_NAMES = {"ndcg": "NDCG", "mrr": "MRR", "micro_f1": "micro-F1", "macro_f1": "macro-F1"}
-
-
-def metric_name(metric: str) -> str:
-    """As it is printed."""
-    return _NAMES[metric]
 
 
 def fraction_figure(path: Path, spec: Cells, results: Results) -> bool:

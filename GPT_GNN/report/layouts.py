@@ -6,20 +6,28 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from GPT_GNN.report.records import Record
-from GPT_GNN.report.results import mean_std
+from GPT_GNN.report.results import mean_std, metric_name
 from GPT_GNN.report.study import FULL, MLP, SCRATCH, Cells, Study, labels_of
-from GPT_GNN.report.tables import FLOOR, MISSING, Labels, Results, Table, results_table
+from GPT_GNN.report.tables import (
+    FLOOR,
+    MISSING,
+    Labels,
+    Results,
+    Table,
+    gains_table,
+    results_table,
+)
 
 _AGAINST = {"method": SCRATCH}
 _LOSSES = {"edge_loss": "edge loss", "attr_loss": "attribute loss"}  # GPT-GNN's parts
 
 
 def methods(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:
-    """A table a setting: methods by tasks."""
+    """A table a setting: methods by tasks; then what each gains, in all settings."""
     (conv,), (fraction,) = spec.convs, spec.fractions
     rows: dict[str, Labels] = {"most frequent": FLOOR} if MLP in spec.methods else {}
     rows |= {method: {"method": method} for method in spec.methods}
-    return [
+    tables = [
         results_table(
             f"{study.name}, {name}, setting {setting}, {_percent(fraction)} of the labels",
             rows,
@@ -30,12 +38,28 @@ def methods(study: Study, name: str, spec: Cells, results: Results) -> list[Tabl
         )
         for setting in spec.settings
     ]
+    gains = gains_table(
+        _gain_title(study, name, results),
+        {
+            f"{setting}: {task}": {"setting": setting, "task": task}
+            for setting in spec.settings
+            for task in spec.tasks
+        },
+        {
+            method: labels_of(spec.settings[0], method, conv, spec.tasks[0], fraction)
+            for method in spec.methods
+            if method != SCRATCH
+        },
+        results,
+        _AGAINST,
+    )
+    return [*tables, gains]
 
 
 def encoders(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:
-    """A table a setting: encoders by tasks, each from scratch and pre-trained."""
+    """A table a setting: encoders by tasks, each from scratch and pre-trained; then the gains."""
     (fraction,) = spec.fractions
-    return [
+    tables = [
         results_table(
             f"{study.name}, {name}, setting {setting}, {_percent(fraction)} of the labels",
             {conv: {"conv": conv} for conv in spec.convs},
@@ -50,10 +74,26 @@ def encoders(study: Study, name: str, spec: Cells, results: Results) -> list[Tab
         )
         for setting in spec.settings
     ]
+    gains = gains_table(
+        _gain_title(study, name, results),
+        {conv: {"conv": conv} for conv in spec.convs},
+        {
+            f"{setting}: {task}, {method}": labels_of(
+                setting, method, spec.convs[0], task, fraction
+            )
+            for setting in spec.settings
+            for task in spec.tasks
+            for method in spec.methods
+            if method != SCRATCH
+        },
+        results,
+        _AGAINST,
+    )
+    return [*tables, gains]
 
 
 def labels(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:
-    """A table a task: methods by shares of the labels; then few labels against all of them."""
+    """A table a task: methods by shares of the labels; the gains; few labels against all."""
     (setting,), (conv,) = spec.settings, spec.convs
     tables = [
         results_table(
@@ -65,6 +105,18 @@ def labels(study: Study, name: str, spec: Cells, results: Results) -> list[Table
         )
         for task in spec.tasks
     ]
+    gains = gains_table(
+        _gain_title(study, name, results),
+        {
+            f"{task}, {method}": {"task": task, "method": method}
+            for task in spec.tasks
+            for method in spec.methods
+            if method != SCRATCH
+        },
+        {_percent(f): labels_of(setting, SCRATCH, conv, spec.tasks[0], f) for f in spec.fractions},
+        results,
+        _AGAINST,
+    )
     few, all_labels = [f for f in spec.fractions if f <= 0.2], max(spec.fractions)
     claim = results_table(
         f"{study.name}: pre-trained with few labels against {SCRATCH} with {_percent(all_labels)}",
@@ -75,7 +127,7 @@ def labels(study: Study, name: str, spec: Cells, results: Results) -> list[Table
         {"method": SCRATCH, "fraction": all_labels},
         note=f"p: against {SCRATCH} with {_percent(all_labels)} of the labels.",
     )
-    return [*tables, claim]
+    return [*tables, gains, claim]
 
 
 def pretraining(
@@ -130,6 +182,11 @@ def _paper(study: Study) -> Callable[[Labels], float | None]:
         return study.paper(cell["setting"], cell["method"], cell["conv"], task)
 
     return number
+
+
+def _gain_title(study: Study, name: str, results: Results) -> str:
+    metric = metric_name(results.metrics[0])
+    return f"{study.name}, {name}: test {metric} above {SCRATCH} of the same seed"
 
 
 def _percent(fraction: float) -> str:

@@ -14,13 +14,13 @@ from GPT_GNN.report.figures import (
     finetuning_figure,
     fraction_figure,
     method_figure,
-    metric_name,
     pretraining_figure,
 )
 from GPT_GNN.report.grid import Job, finished, run_jobs
 from GPT_GNN.report.layouts import LAYOUTS, pretraining
 from GPT_GNN.report.progress import duration
 from GPT_GNN.report.records import RECORDS, Record, only_process, read_records
+from GPT_GNN.report.results import metric_name
 from GPT_GNN.report.study import SCRATCH, Cells, Method, Preset, Study, plan, unset_flags
 from GPT_GNN.report.tables import Results, Table
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+_NAMES = {"ndcg": "NDCG", "mrr": "MRR", "micro_f1": "micro-F1", "macro_f1": "macro-F1"}
+
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """All lines of a run's metrics.jsonl."""
@@ -26,6 +28,11 @@ def test_result(folder: Path) -> dict[str, float]:
     if last.get("split") != "test":
         raise ValueError(f"{folder / 'metrics.jsonl'}: expected a last line of split 'test'")
     return last
+
+
+def metric_name(metric: str) -> str:
+    """As it is printed."""
+    return _NAMES[metric]
 
 
 def mean_std(values: Sequence[float], digits: int = 3) -> str:

@@ -163,6 +163,43 @@ def results_table(
     return Table(title, tuple(header), tuple(tuple(row) for row in texts.values()), note)
 
 
+def gains_table(
+    title: str,
+    rows: Mapping[str, Labels],
+    columns: Mapping[str, Labels],
+    results: Results,
+    against: Labels,
+) -> Table:
+    """How far the first metric is above that of another cell, run by run of the same seed.
+
+    Which labels a seed keeps moves all methods alike: the deviation of these differences is without
+    it, that of the means in :func:`results_table` is not.
+
+    Args:
+        rows, columns: name -> labels; together they are a cell's.
+        against: labels that make of a cell's the one that it is compared with.
+    """
+    texts = [
+        (name, *(_gain({**labels, **row}, results, against) for labels in columns.values()))
+        for name, row in rows.items()
+    ]
+    return Table(title, ("", *columns), tuple(texts))
+
+
+def _gain(cell: Labels, results: Results, against: Labels) -> str:
+    """``+mean ± std (seeds)`` of the differences, over the seeds that both cells have."""
+    ours, theirs = results.runs(cell), results.runs({**cell, **against})
+    metric = results.metrics[0]
+    gains = [
+        ours[seed]["metrics"][metric] - theirs[seed]["metrics"][metric]
+        for seed in sorted(set(ours) & set(theirs))
+    ]
+    if not gains:
+        return MISSING
+    sign = "+" if np.mean(gains) >= 0 else ""
+    return f"{sign}{mean_std(gains)} ({len(gains)})"
+
+
 def _text(cell: Labels, results: Results, against: Labels, p: float | None) -> str:
     """``mean ± std / mean ± std (seeds)``, or ``(seeds; 2 of 3 up; p 0.012)``.
 

@@ -71,6 +71,9 @@ def test_from_flags_to_report(oag, tmp_path, calls, capsys):
     assert f"![labels, finetuning](labels_finetuning.png)\n\n*{caption}*" in report
     assert "| GPT-GNN, 10 %       |" in report and "| no pre-train, 100 % |" in report
     assert "**OAG, labels: pre-training, validation losses**" in report
+    assert "**OAG, labels: test NDCG above no pre-train of the same seed**" in report
+    gains = next(x for x in report.splitlines() if x.startswith("| PF, GPT-GNN |"))
+    assert gains.count(" (2) |") == 2  # of 10 and of 100 %
     (trained,) = [x for x in report.splitlines() if x.startswith("| time, GPT-GNN, hgt |")]
     assert [x.strip() for x in trained.split("|")[2:6]] == ["1.000 ± 0.707", "-", "-", "2 of 2"]
     assert (tmp_path / "report" / "labels_curves.png").is_file()
@@ -87,9 +90,16 @@ def test_from_flags_to_report(oag, tmp_path, calls, capsys):
     cells = [cell.strip() for cell in row.split("|")[2:-1]]
     assert cells[0].endswith("(1; 1 of 1 up; p < 0.001)") and cells[1] == "0.405"
     assert len(cells) == 4 and cells[-1] == "0.840"
+    title = "**OAG, transfer: test NDCG above no pre-train of the same seed**"
+    gains = shown.partition(title)[2].partition("**")[0]
+    header, _, *lines = [x.split("|")[1:-1] for x in gains.splitlines() if x.startswith("|")]
+    assert [x.strip() for x in header] == ["", "MLP", "GPT-GNN"]
+    columns = {name.strip(): cells for name, *cells in lines}
+    assert list(columns) == ["time: PF", "time: AD", "field: PF", "field: AD"]
+    assert all(cell.endswith(" (1) ") for cell in columns["field: PF"])
     assert "Steps: fine-tuning, 10 %: 2; pre-training, time: 2" in shown
     latex = (tmp_path / "report" / "tables.tex").read_text()
-    assert latex.count(r"\begin{table}") == 3 + 3 and r"p $<$ 0.001" in latex
+    assert latex.count(r"\begin{table}") == 4 + 4 and r"p $<$ 0.001" in latex
     # Settings that differ keep their stores apart.
     stores = [r for r in read_records(tmp_path).values() if r["kind"] == "preprocess"]
     assert {r["command"] for r in stores} == {

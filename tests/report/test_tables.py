@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from GPT_GNN.report import paper
-from GPT_GNN.report.tables import FLOOR, Results, Table, escaped, read_scores, results_table
+from GPT_GNN.report.tables import (
+    FLOOR,
+    Results,
+    Table,
+    escaped,
+    gains_table,
+    read_scores,
+    results_table,
+)
 
 COLUMNS = {task: {"task": task} for task in ("PF", "PV")}
 ROWS = {"most frequent": FLOOR} | {m: {"method": m} for m in ("none", "gae", "gpt")}
@@ -72,6 +80,22 @@ def test_a_test_over_fewer_seeds_than_the_mean_says_so(tmp_path, records):
     table = results_table("t", ROWS, COLUMNS, results, NONE)
     assert table.rows[2][1].endswith("(3; 1 of 2 up; p < 0.001)")
     assert table.rows[3][1].endswith("(2; 2 of 2 up; p < 0.001)")
+
+
+def test_gains_are_of_runs_with_the_same_seed(tmp_path, records):
+    """A seed's labels move both runs by 0.1, which is no deviation of what is gained."""
+    records |= finish(tmp_path, "PV", "gpt", 0, np.linspace(0.2, 0.6, 40) - 0.02)
+    records |= finish(tmp_path, "PV", "gae", 1, np.linspace(0.2, 0.6, 40))
+    rows = {m: {"method": m} for m in ("gae", "gpt", "infomax")}
+    results = Results(tmp_path, records, ("ndcg", "mrr"))
+    table = gains_table("t", rows, COLUMNS, results, NONE)
+    gain = np.mean([records[f"PF_gpt_{s}"]["metrics"]["ndcg"] for s in (0, 1)]) - 0.45
+    assert table.header == ("", "PF", "PV")
+    assert table.rows == (
+        ("gae", "+0.000 (1)", "-"),  # no seed that both have in PV
+        ("gpt", f"+{gain:.3f} ± 0.000 (2)", "-0.020 (1)"),
+        ("infomax", "-", "-"),
+    )
 
 
 def test_nothing_is_finished(tmp_path):
