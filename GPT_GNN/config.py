@@ -244,7 +244,7 @@ class OptimConfig:
 
 @dataclass(frozen=True)
 class PretrainRunConfig:
-    """Where a run writes and how it is carried out."""
+    """Where a run writes, what it sees of its targets and how it is carried out."""
 
     pretrain_model_dir: str = setting("runs/gpt_gnn.pt", "file to write the pre-trained model to")
     targets_in_means: bool = setting(

@@ -103,6 +103,11 @@ TABLES = {
         *("labels", ("time",), ("no pre-train", "GPT-GNN"), PF_AND_PV),
         fractions=(0.1, 0.2, 0.5, 1.0),
     ),
+    # Whether it is the number of labels that between fields leaves nothing to gain.
+    "labels_field": Cells(
+        *("labels", ("field",), ("no pre-train", "GPT-GNN"), PF_AND_PV),
+        fractions=(0.1, 0.5, 1.0),
+    ),
     "leaks": Cells(
         *("methods", ("time",)),
         ("no pre-train", "GPT-GNN (attr)", "GPT-GNN (edge)", "GPT-GNN", *LEAKS),
