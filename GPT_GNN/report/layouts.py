@@ -38,18 +38,18 @@ def methods(study: Study, name: str, spec: Cells, results: Results) -> list[Tabl
         )
         for setting in spec.settings
     ]
+    cells: Mapping[str, Labels] = {
+        f"{setting}: {task}": {"setting": setting, "task": task}
+        for setting in spec.settings
+        for task in spec.tasks
+    }
+    compared = {method: {"method": method} for method in spec.methods if method != SCRATCH}
+    down, across = sorted((compared, cells), key=len, reverse=True)  # pages are narrow
+    first = labels_of(spec.settings[0], SCRATCH, conv, spec.tasks[0], fraction)
     gains = gains_table(
         _gain_title(study, name, results),
-        {
-            f"{setting}: {task}": {"setting": setting, "task": task}
-            for setting in spec.settings
-            for task in spec.tasks
-        },
-        {
-            method: labels_of(spec.settings[0], method, conv, spec.tasks[0], fraction)
-            for method in spec.methods
-            if method != SCRATCH
-        },
+        down,
+        {column: {**first, **labels} for column, labels in across.items()},
         results,
         _AGAINST,
     )
