@@ -47,7 +47,7 @@ def methods(study: Study, name: str, spec: Cells, results: Results) -> list[Tabl
     down, across = sorted((compared, cells), key=len, reverse=True)  # pages are narrow
     first = labels_of(spec.settings[0], SCRATCH, conv, spec.tasks[0], fraction)
     gains = gains_table(
-        _gain_title(study, name, results),
+        _gain_title(study, f"{name}, {_percent(fraction)} of the labels", results),
         down,
         {column: {**first, **labels} for column, labels in across.items()},
         results,
@@ -75,7 +75,7 @@ def encoders(study: Study, name: str, spec: Cells, results: Results) -> list[Tab
         for setting in spec.settings
     ]
     gains = gains_table(
-        _gain_title(study, name, results),
+        _gain_title(study, f"{name}, {_percent(fraction)} of the labels", results),
         {conv: {"conv": conv} for conv in spec.convs},
         {
             f"{setting}: {task}, {method}": labels_of(
@@ -106,7 +106,7 @@ def labels(study: Study, name: str, spec: Cells, results: Results) -> list[Table
         for task in spec.tasks
     ]
     gains = gains_table(
-        _gain_title(study, name, results),
+        _gain_title(study, f"{name}, setting {setting}", results),
         {
             f"{task}, {method}": {"task": task, "method": method}
             for task in spec.tasks
@@ -119,7 +119,7 @@ def labels(study: Study, name: str, spec: Cells, results: Results) -> list[Table
     )
     few, all_labels = [f for f in spec.fractions if f <= 0.2], max(spec.fractions)
     claim = results_table(
-        f"{study.name}: pre-trained with few labels against {SCRATCH} with {_percent(all_labels)}",
+        f"{study.name}, {name}, setting {setting}: few labels against {_percent(all_labels)}",
         {f"{FULL}, {_percent(f)}": {"method": FULL, "fraction": f} for f in few}
         | {f"{SCRATCH}, {_percent(all_labels)}": {"method": SCRATCH, "fraction": all_labels}},
         {task: labels_of(setting, SCRATCH, conv, task, all_labels) for task in spec.tasks},
@@ -184,9 +184,9 @@ def _paper(study: Study) -> Callable[[Labels], float | None]:
     return number
 
 
-def _gain_title(study: Study, name: str, results: Results) -> str:
+def _gain_title(study: Study, what: str, results: Results) -> str:
     metric = metric_name(results.metrics[0])
-    return f"{study.name}, {name}: test {metric} above {SCRATCH} of the same seed"
+    return f"{study.name}, {what}: test {metric} above {SCRATCH} of the same seed"
 
 
 def _percent(fraction: float) -> str:

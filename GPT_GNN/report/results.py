@@ -31,7 +31,7 @@ def test_result(folder: Path) -> dict[str, float]:
 
 
 def metric_name(metric: str) -> str:
-    """As it is printed."""
+    """A metric's name in titles; KeyError of one that the tables do not know."""
     return _NAMES[metric]
 
 

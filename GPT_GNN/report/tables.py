@@ -104,6 +104,15 @@ class Results:
         a, b = (read_scores(of_cell, self.metrics[0]) for of_cell in paths)
         return item_differences(a, b)
 
+    def gains(self, labels: Labels, against: Labels) -> list[float]:
+        """The first metric less that of another cell, a number for each seed that both have."""
+        ours, theirs = self.runs(labels), self.runs(against)
+        metric = self.metrics[0]
+        return [
+            ours[seed]["metrics"][metric] - theirs[seed]["metrics"][metric]
+            for seed in sorted(set(ours) & set(theirs))
+        ]
+
     def _scores_of(self, record: Record) -> Path:
         return self._out / record["folder"] / SCORES_FILE
 
@@ -172,8 +181,8 @@ def gains_table(
 ) -> Table:
     """How far the first metric is above that of another cell, run by run of the same seed.
 
-    Which labels a seed keeps moves all methods alike: the deviation of these differences is without
-    it, that of the means in :func:`results_table` is not.
+    What a seed moves in both cells, such as which labels are kept, cancels in a difference; the
+    deviations of :func:`results_table` hold it.
 
     Args:
         rows, columns: name -> labels; together they are a cell's.
@@ -183,21 +192,17 @@ def gains_table(
         (name, *(_gain({**labels, **row}, results, against) for labels in columns.values()))
         for name, row in rows.items()
     ]
-    return Table(title, ("", *columns), tuple(texts))
+    note = "Mean ± std of the differences (number of seeds that both have)."
+    return Table(title, ("", *columns), tuple(texts), note)
 
 
 def _gain(cell: Labels, results: Results, against: Labels) -> str:
-    """``+mean ± std (seeds)`` of the differences, over the seeds that both cells have."""
-    ours, theirs = results.runs(cell), results.runs({**cell, **against})
-    metric = results.metrics[0]
-    gains = [
-        ours[seed]["metrics"][metric] - theirs[seed]["metrics"][metric]
-        for seed in sorted(set(ours) & set(theirs))
-    ]
+    gains = results.gains(cell, {**cell, **against})
     if not gains:
         return MISSING
-    sign = "+" if np.mean(gains) >= 0 else ""
-    return f"{sign}{mean_std(gains)} ({len(gains)})"
+    text = mean_std(gains)
+    sign = "" if text.startswith("-") else "+"
+    return f"{sign}{text} ({len(gains)})"
 
 
 def _text(cell: Labels, results: Results, against: Labels, p: float | None) -> str:
@@ -215,11 +220,10 @@ def _text(cell: Labels, results: Results, against: Labels, p: float | None) -> s
     values = [mean_std([run["metrics"][name] for run in runs.values()]) for name in names]
     if p is None:
         return f"{' / '.join(values)} ({len(runs)})"
-    others, metric = results.runs({**cell, **against}), results.metrics[0]
-    both = sorted(set(runs) & set(others))
-    up = sum(runs[seed]["metrics"][metric] > others[seed]["metrics"][metric] for seed in both)
+    gains = results.gains(cell, {**cell, **against})
+    up = sum(gain > 0 for gain in gains)
     chance = f"p {p:.3f}" if p >= 0.0005 else "p < 0.001"
-    return f"{' / '.join(values)} ({len(runs)}; {up} of {len(both)} up; {chance})"
+    return f"{' / '.join(values)} ({len(runs)}; {up} of {len(gains)} up; {chance})"
 
 
 def _p_values(cells: Mapping[str, Labels], results: Results, against: Labels) -> dict[str, float]:

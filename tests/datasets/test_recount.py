@@ -17,10 +17,10 @@ TEXT_DIM = 64
 @pytest.fixture(scope="module")
 def real(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, HeteroGraph]:
     """Raw folder and store of a real graph."""
-    raw = shared_data / "academic" / "acl_mini"
+    raw = shared_data / "academic" / "acl_full"
     if not raw.is_dir():
         pytest.skip(f"no {raw}")
-    store = tmp_path_factory.mktemp("acl_mini") / "store"
+    store = tmp_path_factory.mktemp("acl_full") / "store"
     return raw, OAG.build(raw, store, text_dim=TEXT_DIM, word_epochs=1)
 
 
@@ -101,7 +101,7 @@ def test_known_sizes(real: tuple[Path, HeteroGraph]) -> None:
     sizes = [
         len(OAG.split.nodes(graph, "paper", s)) for s in ("pretrain", "train", "valid", "test")
     ]
-    assert sizes == [4299, 1500, 750, 1649]
+    assert sizes == [32883, 9974, 3123, 21687]
 
 
 def test_features_are_finite_and_of_order_one(real: tuple[Path, HeteroGraph]) -> None:

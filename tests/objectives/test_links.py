@@ -64,7 +64,8 @@ def literal_links(graph, subgraph, masked, offsets, relation, candidates, score,
 @pytest.mark.parametrize(("queued", "balanced"), [(0, True), (12, True), (12, False)])
 def test_loss_and_gradients(graph, seed, neg_samp_num, queued, balanced):
     torch.manual_seed(seed)
-    subgraph, offsets, masked, rng = sampled(graph, seed, n_targets=16)  # literal: a pair a call
+    # Few: the literal loss scores a pair a call.
+    subgraph, offsets, masked, rng = sampled(graph, seed, n_targets=16)
     relations = relations_of(graph)
     tasks = link_tasks(graph, subgraph, masked, relations, offsets, neg_samp_num, 64, rng)
     assert len(tasks) > 1

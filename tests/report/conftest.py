@@ -1,17 +1,42 @@
-"""A folder of scripts that cost nothing."""
+"""What the scripts declare, and a folder of scripts that cost nothing."""
 
 from __future__ import annotations
 
+import runpy
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from GPT_GNN.report import reproduce as reproduce_module
+
+ROOT = Path(__file__).resolve().parents[2]
+
 NAMES = (
     *("preprocess_OAG", "pretrain_OAG", "finetune_OAG_PF", "finetune_OAG_PV", "finetune_OAG_AD"),
     *("preprocess", "pretrain", "finetune"),
 )
+
+
+@pytest.fixture
+def study(monkeypatch):
+    """What a script declares."""
+
+    def declared(folder):
+        found = []
+        monkeypatch.setattr(reproduce_module, "reproduce", lambda study, text: found.append(study))
+        monkeypatch.setattr(sys, "argv", ["reproduce_tables.py"])
+        path = list(sys.path)
+        try:
+            with pytest.raises(SystemExit):
+                runpy.run_path(str(ROOT / folder / "reproduce_tables.py"), run_name="__main__")
+        finally:
+            sys.path[:] = path
+        return found[0]
+
+    return declared
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,102 @@
+"""Each cell of a table is of the run that its row and column name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import count
+
+import pytest
+
+from GPT_GNN.report.layouts import LAYOUTS
+from GPT_GNN.report.study import Cells, labels_of
+from GPT_GNN.report.tables import Results
+
+TWO = ("no pre-train", "GPT-GNN")
+THREE = ("no pre-train", "GAE", "GPT-GNN")
+SPECS = {
+    "settings down": Cells("methods", ("time", "field"), TWO, ("PF", "AD")),
+    "methods down": Cells("methods", ("time",), THREE, ("PF",)),
+    "encoders": Cells("encoders", ("time", "field"), TWO, ("PF", "AD"), ("hgt", "gcn")),
+    "labels": Cells("labels", ("field",), TWO, ("PF", "AD"), fractions=(0.1, 0.5, 1.0)),
+}
+SEEDS = (0, 1)
+
+
+@pytest.fixture
+def oag(study):
+    return study("example_OAG")
+
+
+def every_cell(spec):
+    return [
+        labels_of(setting, method, conv, task, fraction)
+        for setting in spec.settings
+        for method in spec.methods
+        for conv in spec.convs
+        for task in spec.tasks
+        for fraction in spec.fractions
+    ]
+
+
+def scored(spec):
+    """A score for each run that no other run has, and no two of their differences are equal."""
+    numbers = count()
+    records = {}
+    for labels in every_cell(spec):
+        for seed in SEEDS:
+            number = next(numbers)
+            metrics = {"ndcg": number**2 / 1000, "mrr": number**2 / 2000}
+            records[str(number)] = {
+                **{"kind": "finetune", "labels": labels, "seed": seed},
+                **{"metrics": metrics, "folder": str(number)},
+            }
+    return records
+
+
+def score_of(records, labels, seed):
+    (found,) = [r for r in records.values() if r["labels"] == labels and r["seed"] == seed]
+    return found["metrics"]["ndcg"]
+
+
+def gain(records, labels):
+    """The mean over seeds of what a cell has more than no pre-training."""
+    other = {**labels, "method": "no pre-train"}
+    pairs = [(score_of(records, labels, s), score_of(records, other, s)) for s in SEEDS]
+    return sum(a - b for a, b in pairs) / len(pairs)
+
+
+def cell_of(table, row, column):
+    (line,) = [line for line in table.rows if line[0] == row]
+    return line[table.header.index(column)]
+
+
+@pytest.mark.parametrize("layout", SPECS)
+def test_gains(oag, tmp_path, layout):
+    spec = SPECS[layout]
+    records = scored(spec)
+    results = Results(tmp_path, records, ("ndcg", "mrr"))
+    tables = LAYOUTS[spec.layout](oag, "t", spec, results)
+    (table,) = [table for table in tables if "above no pre-train" in table.title]
+    compared = [labels for labels in every_cell(spec) if labels["method"] != "no pre-train"]
+    assert len(compared) == len(table.rows) * (len(table.header) - 1)
+    for labels in compared:
+        setting, method, task = (labels[name] for name in ("setting", "method", "task"))
+        row, column = {
+            "settings down": (f"{setting}: {task}", method),
+            "methods down": (method, f"{setting}: {task}"),
+            "encoders": (labels["conv"], f"{setting}: {task}, {method}"),
+            "labels": (f"{task}, {method}", f"{100 * labels['fraction']:.0f} %"),
+        }[layout]
+        text = cell_of(table, row, column)
+        assert text.startswith(f"{gain(records, labels):+.3f} ± ") and text.endswith(" (2)")
+
+
+def test_two_tables_of_shares_are_told_apart(oag, tmp_path):
+    results = Results(tmp_path, {}, ("ndcg", "mrr"))
+    spec = SPECS["labels"]
+    titles = [
+        table.title
+        for name, setting in (("labels", "time"), ("labels_field", "field"))
+        for table in LAYOUTS["labels"](oag, name, replace(spec, settings=(setting,)), results)
+    ]
+    assert len(set(titles)) == len(titles)
