@@ -1,4 +1,4 @@
-"""What gives a paper's venue away: the coverage behind "Why PV stands below the MLP".
+"""What gives a paper's venue away: the coverage behind "Why PV hides fields".
 
     python benchmarks/venue_coverage.py --data_dir STORE
     python benchmarks/venue_coverage.py --data_dir STORE --run FOLDER

@@ -91,8 +91,7 @@ def view_of(split: str, train_view: str, original_protocol: bool) -> str:
     Validation and test read ``finetune``: what was known before their years. Training reads
     ``pretrain`` by default, what was known before *its* years. Under ``finetune`` a training
     paper's authors, fields and venue have means that contain the paper itself, and none of them is
-    new: neither is so at test time, and in author disambiguation it gives the answer away
-    (docs/RESULTS.md measures it).
+    new: neither is so at test time, and in author disambiguation it gives the answer away.
     """
     if original_protocol:
         return "original"
