@@ -1,4 +1,4 @@
-"""Run the scripts, many at a time, and know which runs are done."""
+"""Run modules of the package with one thread, and know which runs are done."""
 
 from __future__ import annotations
 
@@ -12,23 +12,15 @@ from GPT_GNN.report.results import mean_std, test_result
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def run(folder: str, command: str) -> None:
-    """Run a script of an example folder with one thread, quietly unless it fails."""
-    print(f"$ python {folder}/{command}", flush=True)
-    script, *flags = command.split()
-    _run([str(ROOT / folder / script), *flags], command)
-
-
 def run_module(command: str) -> None:
-    """The same for a module of the package: ``GPT_GNN.pretrain --flag ...``."""
+    """Run a module of the package, ``GPT_GNN.pretrain --flag ...``, with one thread.
+
+    Quietly, unless it fails.
+    """
     print(f"$ python -m {command}", flush=True)
-    _run(["-m", *command.split()], command)
-
-
-def _run(arguments: list[str], command: str) -> None:
     threads = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     result = subprocess.run(
-        [sys.executable, *arguments],
+        [sys.executable, "-m", *command.split()],
         env={**os.environ, "PYTHONPATH": str(ROOT), **threads},
         capture_output=True,
         text=True,

@@ -59,7 +59,7 @@ def literal_links(graph, subgraph, masked, offsets, relation, candidates, score,
     return LiteralLinks(score, masked_edges, candidates, linked, linked_ids, queue)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("neg_samp_num", [1, 5, 255])
 @pytest.mark.parametrize(("queued", "balanced"), [(0, True), (12, True), (12, False)])
 def test_loss_and_gradients(graph, seed, neg_samp_num, queued, balanced):

@@ -46,7 +46,7 @@ def test_inclusion_frequencies(tmp_path, timed, depth, width, hide):
     as_arrays = {
         t: tuple(np.array(column) for column in zip(*s, strict=True)) for t, s in seeds.items()
     }
-    sampler, rng, n = HGSampler(graph, depth, width), derive(1, "oracle"), 1500
+    sampler, rng, n = HGSampler(graph, depth, width), derive(1, "oracle"), 2500
     ours = frequencies(
         oracle.as_sample(graph, sampler.sample(as_arrays, TIME_MAX, hidden, derive(2, i)))
         for i in range(n)
