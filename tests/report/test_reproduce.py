@@ -246,6 +246,21 @@ def test_the_declared_grid(study, preset):
     assert study("example_reddit").tables.keys() == {"methods", "encoders", "labels", "leaks"}
 
 
+@pytest.mark.parametrize("preset", ["small", "paper"])
+def test_what_runs_longer_is_declared_to(study, preset):
+    oag = study("example_OAG")
+    jobs = plan(oag, oag.presets[preset], list(oag.tables), 1, FIELDS)
+    declared = {job.name: job.expected for job in jobs}
+    one_pass = declared["pretrain_time_GPT-GNN--one-pass_hgt_0"]
+    assert one_pass == oag.presets[preset].seconds["pretrain"]
+    assert declared["pretrain_time_GPT-GNN_hgt_0"] == 1.8 * one_pass
+    if preset == "small":  # the other has no such table
+        assert declared["pretrain_time_three-times-the-steps_hgt_0"] == 3 * 1.8 * one_pass
+    for name in ("pretrain_field_GPT-GNN_{}_0", "finetune_field_no-pre-train_{}_PF_0.1_0"):
+        times = [declared[name.format(conv)] for conv in ("gcn", "hgt", "rgcn", "hetgnn")]
+        assert times == sorted(set(times))
+
+
 def test_every_flag_of_the_declared_grid_is_one_of_its_script(study, monkeypatch):
     from GPT_GNN import config as config_module
     from GPT_GNN.train import flags as flags_module
