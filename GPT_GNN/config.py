@@ -332,6 +332,7 @@ class GridConfig:
     )
     seeds: int = setting(0, "number of seeds, from 0; 0: the preset's", low=0)
     report_only: bool = setting(False, "run nothing, report what is finished")
+    dry_run: bool = setting(False, "run nothing, tell how long each table is declared to take")
 
 
 @dataclass(frozen=True)

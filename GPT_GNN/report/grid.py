@@ -105,7 +105,6 @@ def run_jobs(jobs: Sequence[Job], out: Path, scripts: Path, n_jobs: int) -> list
         unknown = set(job.needs) - {before.name for before in jobs[:number]}
         if unknown:
             raise ValueError(f"{job.name} needs {sorted(unknown)}, expected jobs before it")
-    commit = commit_of(ROOT)
     running: list[_Running] = []
     failed: list[str] = []
     with only_process(out) as lock, StopSignal() as stop:
@@ -116,7 +115,7 @@ def run_jobs(jobs: Sequence[Job], out: Path, scripts: Path, n_jobs: int) -> list
             while not stop.raised:
                 taken = {*done, *failed, *(one.job.name for one in running)}
                 for job in _ready(jobs, taken, done)[: n_jobs - len(running)]:
-                    basis = _basis(job, done) | {"commit": commit}
+                    basis = _basis(job, done) | {"commit": commit_of(ROOT)}
                     if job.name in records:  # the run that it is of is about to be written over
                         append_record(out, {"name": job.name, "begun_anew": _now()})
                     running.append(_Running(job, basis, out, scripts, lock))

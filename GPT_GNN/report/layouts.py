@@ -16,6 +16,7 @@ from GPT_GNN.report.tables import (
     Table,
     gains_table,
     results_table,
+    validation_table,
 )
 
 _AGAINST = {"method": SCRATCH}
@@ -23,7 +24,7 @@ _LOSSES = {"edge_loss": "edge loss", "attr_loss": "attribute loss"}  # GPT-GNN's
 
 
 def methods(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:
-    """A table a setting: methods by tasks; then what each gains, in all settings."""
+    """A table a setting: methods by tasks; then, of all settings, gains and validation."""
     (conv,), (fraction,) = spec.convs, spec.fractions
     rows: dict[str, Labels] = {"most frequent": FLOOR} if MLP in spec.methods else {}
     rows |= {method: {"method": method} for method in spec.methods}
@@ -43,17 +44,22 @@ def methods(study: Study, name: str, spec: Cells, results: Results) -> list[Tabl
         for setting in spec.settings
         for task in spec.tasks
     }
-    compared = {method: {"method": method} for method in spec.methods if method != SCRATCH}
-    down, across = sorted((compared, cells), key=len, reverse=True)  # pages are narrow
+    what = f"{study.name}, {name}, {_percent(fraction)} of the labels"
     first = labels_of(spec.settings[0], SCRATCH, conv, spec.tasks[0], fraction)
-    gains = gains_table(
-        _gain_title(study, f"{name}, {_percent(fraction)} of the labels", results),
-        down,
-        {column: {**first, **labels} for column, labels in across.items()},
-        results,
-        _AGAINST,
+
+    def turned(names: Sequence[str]) -> tuple[Mapping[str, Labels], Mapping[str, Labels]]:
+        """Rows and columns: pages are narrow, so the fewer go across."""
+        shown: Mapping[str, Labels] = {method: {"method": method} for method in names}
+        down, across = sorted((shown, cells), key=len, reverse=True)
+        return down, {column: {**first, **labels} for column, labels in across.items()}
+
+    compared = [method for method in spec.methods if method != SCRATCH]
+    gains = gains_table(_gain_title(what, results), *turned(compared), results, _AGAINST)
+    metric = metric_name(results.metrics[0])
+    chosen = validation_table(
+        f"{what}: validation {metric} of the chosen models", *turned(spec.methods), results
     )
-    return [*tables, gains]
+    return [*tables, gains, chosen]
 
 
 def encoders(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:
@@ -71,11 +77,12 @@ def encoders(study: Study, name: str, spec: Cells, results: Results) -> list[Tab
             results,
             _AGAINST,
             _paper(study),
+            note=f"p: against {SCRATCH} of the same encoder.",
         )
         for setting in spec.settings
     ]
     gains = gains_table(
-        _gain_title(study, f"{name}, {_percent(fraction)} of the labels", results),
+        _gain_title(f"{study.name}, {name}, {_percent(fraction)} of the labels", results),
         {conv: {"conv": conv} for conv in spec.convs},
         {
             f"{setting}: {task}, {method}": labels_of(
@@ -106,7 +113,7 @@ def labels(study: Study, name: str, spec: Cells, results: Results) -> list[Table
         for task in spec.tasks
     ]
     gains = gains_table(
-        _gain_title(study, f"{name}, setting {setting}", results),
+        _gain_title(f"{study.name}, {name}, setting {setting}", results),
         {
             f"{task}, {method}": {"task": task, "method": method}
             for task in spec.tasks
@@ -184,9 +191,9 @@ def _paper(study: Study) -> Callable[[Labels], float | None]:
     return number
 
 
-def _gain_title(study: Study, what: str, results: Results) -> str:
+def _gain_title(what: str, results: Results) -> str:
     metric = metric_name(results.metrics[0])
-    return f"{study.name}, {what}: test {metric} above {SCRATCH} of the same seed"
+    return f"{what}: test {metric} above {SCRATCH} of the same seed"
 
 
 def _percent(fraction: float) -> str:

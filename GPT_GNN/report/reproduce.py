@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -53,24 +54,44 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
     out = Path(flags.out or f"runs/{study.name}_{flags.preset}").resolve()
     if flags.report_only and not (out / RECORDS).is_file():
         raise ValueError(f"{out}: expected {RECORDS} of earlier runs to report, found none")
-    data = _remembered(out, study, args.data, flags.preset)
     tables = list(study.tables) if flags.table == "all" else [flags.table]
     seeds, n_jobs = flags.seeds or preset.seeds, flags.jobs or preset.jobs or os.cpu_count() or 1
+    if flags.dry_run:
+        print("\n".join([preset.told, *_declared(study, preset, tables, seeds)]))
+        return
+    data = _remembered(out, study, args.data, flags.preset)
     if flags.report_only:  # what needs a flag that was never given has never run
         tables = [table for table in tables if not unset_flags(study, [table], data)]
     jobs = plan(study, preset, tables, seeds, data)
     print(preset.told)
-    declared = sum(job.expected for job in jobs)
-    print(f"declared time of all {len(jobs)} jobs, one at a time: {duration(declared)}")
+    print(f"declared time of all {len(jobs)} jobs: {_one_at_a_time(jobs)}")
     failed = [] if flags.report_only else run_jobs(jobs, out, Path(study.scripts), n_jobs)
-    shown = _shown(study, preset, tables, seeds, data, out)
-    report = Report(study, preset, shown, plan(study, preset, shown, seeds, data), out, data)
+    asked = [] if flags.report_only and flags.table == "all" else tables
+    shown = _shown(study, preset, asked, seeds, data, out) or tables
+    plans = {table: plan(study, preset, [table], seeds, data) for table in shown}
+    report = Report(study, preset, plans, out, data)
     print(report.write())
     if failed:
         raise ValueError(
             f"{len(failed)} of {len(jobs)} jobs failed or need one that did: {', '.join(failed)}; "
             f"{out / 'logs'} has what they printed"
         )
+
+
+def _declared(study: Study, preset: Preset, tables: Sequence[str], seeds: int) -> list[str]:
+    """What each table is declared to take, and all of them, which share jobs."""
+    data = dict.fromkeys(study.data_defaults, "any")  # the times know no data
+
+    def line(what: str, names: Sequence[str]) -> str:
+        jobs = plan(study, preset, names, seeds, data)
+        return f"{what}: {len(jobs)} jobs, {_one_at_a_time(jobs)}"
+
+    together = [line("together", tables)] if len(tables) > 1 else []
+    return [*(line(name, [name]) for name in tables), *together]
+
+
+def _one_at_a_time(jobs: Sequence[Job]) -> str:
+    return f"{duration(sum(job.expected for job in jobs))}, one at a time"
 
 
 def _of_settings(tables: Mapping[str, Cells], names: str) -> dict[str, Cells]:
@@ -136,18 +157,19 @@ def _shown(
     data: Mapping[str, str],
     out: Path,
 ) -> list[str]:
-    """The tables that are asked for, and those of which an earlier call has finished more."""
-    records, known = (
-        read_records(out),
-        {job.name for job in plan(study, preset, asked, seeds, data)},
-    )
+    """The tables that are asked for, and those of which jobs are finished that no other has."""
+    records = read_records(out)
+    possible = [table for table in study.tables if not unset_flags(study, [table], data)]
+    plans = {table: plan(study, preset, [table], seeds, data) for table in possible}
+
+    def own(table: str) -> set[str]:
+        """Its jobs that no other table has."""
+        others = {job.name for name, jobs in plans.items() if name != table for job in jobs}
+        return {job.name for job in plans[table]} - others
 
     def begun(table: str) -> bool:
-        jobs = plan(study, preset, [table], seeds, data)
-        holds = finished(jobs, records)
-        return any(job.kind == "finetune" and job.name in holds.keys() - known for job in jobs)
+        return not own(table).isdisjoint(finished(plans[table], records))
 
-    possible = [table for table in study.tables if not unset_flags(study, [table], data)]
     return [table for table in possible if table in asked or begun(table)]
 
 
@@ -155,8 +177,7 @@ class Report:
     """Tables and figures of what is finished.
 
     Args:
-        tables: names of those that are shown.
-        jobs: of these tables.
+        plans: name of a table that is shown -> its jobs.
         out: the folder that they ran in.
         data: flags that say which data.
     """
@@ -165,26 +186,28 @@ class Report:
         self,
         study: Study,
         preset: Preset,
-        tables: Sequence[str],
-        jobs: Sequence[Job],
+        plans: Mapping[str, Sequence[Job]],
         out: Path,
         data: Mapping[str, str],
     ) -> None:
-        self._study, self._preset, self._names = study, preset, tables
-        self._jobs, self._out, self._data = jobs, out, data
-        self._records = finished(jobs, read_records(out))
+        self._study, self._preset, self._plans = study, preset, plans
+        self._out, self._data = out, data
+        self._jobs = list({job.name: job for jobs in plans.values() for job in jobs}.values())
+        self._records = finished(self._jobs, read_records(out))
         self._results = Results(out, self._records, study.metrics)
         self._folder = out / "report"
 
     def write(self) -> str:
         """Write report.md, tables.tex and the figures; gives the tables and where the files are."""
         sections, latex = [], []
-        for name in self._names:
+        for name, jobs in self._plans.items():
             spec = self._study.tables[name]
             tables = LAYOUTS[spec.layout](self._study, name, spec, self._results)
             trained = pretraining(self._study, name, spec, self._records)
             tables += [trained] if trained else []
+            records = [self._records[job.name] for job in jobs if job.name in self._records]
             sections += [f"## {name}", *map(Table.markdown, tables), *self._figures(name)]
+            sections += [_commits(records)]
             latex += [table.latex() for table in tables]
         head = [f"# {self._study.name}: the paper's comparison, on our data", *self._facts()]
         self._save("report.md", "\n\n".join([*head, *sections]))
@@ -241,7 +264,7 @@ class Report:
             "column, predictions of all seeds that both have: the chance in the items alone. "
             "That in the seeds shows in the deviation and in how many are up). A run's best "
             f"model is chosen by validation alone. {self._study.paper_told}".strip(),
-            f"Data: {data or 'the built-in graph'}. Commits: {_kinds(records, 'commit')}.",
+            f"Data: {data or 'the built-in graph'}.",
             *_budgets([r for r in records if not self._has_own_length(r)]),
         ]
 
@@ -250,8 +273,16 @@ class Report:
         return record["kind"] == "pretrain" and "--n_epoch" in (method.pretrain or "")
 
 
-def _kinds(records: Sequence[Record], name: str) -> str:
-    return ", ".join(sorted({str(record[name]) for record in records})) or "none"
+def _commits(records: Sequence[Record]) -> str:
+    """Which code a table's runs are of; a finished run stays when the code changes."""
+    runs = Counter(str(record["commit"]) for record in records if record["kind"] != "preprocess")
+    told = ", ".join(f"{commit} ({n} runs)" for commit, n in sorted(runs.items())) or "none"
+    if len(runs) < 2:
+        return f"Commit: {told}."
+    return (
+        f"Commits, SEVERAL: {told}. A difference between runs of two of them may be of the code; "
+        "another --out makes them all anew."
+    )
 
 
 def _budgets(records: Sequence[Record]) -> list[str]:

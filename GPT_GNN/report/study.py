@@ -98,8 +98,9 @@ class Preset:
         sampler: flags of every run.
         pretrain: flags of every pre-training; generation: of GPT-GNN and its variants.
         epochs: setting -> flags that say how long it pre-trains.
-        finetune: (share of the labels, flags): the first whose share is not exceeded.
-        seconds: kind of job -> what one is declared to take.
+        finetune: (share of the labels, flags, seconds that a run is declared to take): the first
+            whose share is not exceeded.
+        seconds: what preprocessing and a pre-training are declared to take.
         only: task -> the methods that it is fine-tuned from, if not all.
         jobs: runs at a time if none are asked for; 0: one a processor.
         without: tables that it does not have, since their methods change nothing of it.
@@ -111,7 +112,7 @@ class Preset:
     sampler: str
     pretrain: str
     epochs: Mapping[str, str]
-    finetune: Sequence[tuple[float, str]]
+    finetune: Sequence[tuple[float, str, float]]
     seconds: Mapping[str, float]
     norms: str = ""
     generation: str = ""
@@ -136,7 +137,8 @@ class Study:
         metrics: the two that are shown; the first is tested.
         paper: (setting, method, conv, task as the paper calls it) -> its number.
         paper_told: what is printed of these numbers.
-        conv_costs: encoder -> how many times as long as the others it is declared to take.
+        conv_costs: encoder -> how many times as long as the others it is declared to pre-train and
+            to fine-tune.
     """
 
     name: str
@@ -153,7 +155,7 @@ class Study:
     built_in: Mapping[str, str] = field(default_factory=dict)
     paper: Callable[[str, str, str, str], float | None] = lambda *cell: None
     paper_told: str = ""
-    conv_costs: Mapping[str, float] = field(default_factory=dict)
+    conv_costs: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def data_defaults(self) -> dict[str, str]:
@@ -279,9 +281,9 @@ class _Chain:
             f"--conv_name {conv}", self.preset.encoder, norms, self.preset.sampler, method.encoder
         )
 
-    def _seconds(self, kind: str) -> float:
-        """What a run of the encoder is declared to take."""
-        return self.preset.seconds[kind] * self.study.conv_costs.get(self.labels["conv"], 1.0)
+    @property
+    def _costs(self) -> tuple[float, float]:
+        return self.study.conv_costs.get(self.labels["conv"], (1.0, 1.0))
 
     def _preprocess(self) -> Job:
         setting = self.labels["setting"]
@@ -324,13 +326,17 @@ class _Chain:
             needs=(self._store,),
             labels={name: self.labels[name] for name in ("setting", "method", "conv")},
             seed=self.seed,
-            expected=self._method.cost * self._seconds("pretrain"),
+            expected=self.preset.seconds["pretrain"] * self._method.cost * self._costs[0],
         )
 
     def _finetune(self) -> Job:
         labels, pretrained = self.labels, self._is_pretrained
         name = _slug("finetune", *labels.values(), self.seed)
-        length = next(flags for share, flags in self.preset.finetune if labels["fraction"] <= share)
+        length, seconds = next(
+            (flags, seconds)
+            for share, flags, seconds in self.preset.finetune
+            if labels["fraction"] <= share
+        )
         command = _words(
             self.study.tasks[labels["task"]].command,
             *(self._encoder, length, self._method.finetune),
@@ -350,7 +356,7 @@ class _Chain:
             needs=(self._store, *([self._model] if pretrained else [])),
             labels=dict(labels),
             seed=self.seed,
-            expected=self._seconds("finetune"),
+            expected=seconds * self._costs[1],
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from GPT_GNN.report.bootstrap import Scores, bootstrap, item_differences
 from GPT_GNN.report.records import Record
-from GPT_GNN.report.results import markdown_table, mean_std
+from GPT_GNN.report.results import markdown_table, mean_std, read_metrics
 from GPT_GNN.rng import derive
 from GPT_GNN.train.finetune import SCORES_FILE
 
@@ -113,6 +113,18 @@ class Results:
             for seed in sorted(set(ours) & set(theirs))
         ]
 
+    def validation(self, labels: Labels) -> list[float]:
+        """The first metric in the validation that chose a run's model, a number for each seed.
+
+        A run whose metrics.jsonl is gone has none.
+        """
+        metric, found = self.metrics[0], []
+        for record in self.runs(labels).values():
+            folder, step = self._out / record["folder"], record["metrics"]["best_step"]
+            lines = read_metrics(folder) if folder.is_dir() else []
+            found += [x[metric] for x in lines if (x["split"], x.get("step")) == ("valid", step)]
+        return found
+
     def _scores_of(self, record: Record) -> Path:
         return self._out / record["folder"] / SCORES_FILE
 
@@ -194,6 +206,21 @@ def gains_table(
     ]
     note = "Mean ± std of the differences (number of seeds that both have)."
     return Table(title, ("", *columns), tuple(texts), note)
+
+
+def validation_table(
+    title: str, rows: Mapping[str, Labels], columns: Mapping[str, Labels], results: Results
+) -> Table:
+    """The first metric in the validations that chose the models: what settings may be chosen by.
+
+    Args:
+        rows, columns: name -> labels; together they are a cell's.
+    """
+    texts = []
+    for name, row in rows.items():
+        values = [results.validation({**labels, **row}) for labels in columns.values()]
+        texts.append((name, *(f"{mean_std(v)} ({len(v)})" if v else MISSING for v in values)))
+    return Table(title, ("", *columns), tuple(texts), "Mean ± std (number of seeds).")
 
 
 def _gain(cell: Labels, results: Results, against: Labels) -> str:

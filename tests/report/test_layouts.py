@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from itertools import count
 
@@ -45,7 +47,7 @@ def scored(spec):
     for labels in every_cell(spec):
         for seed in SEEDS:
             number = next(numbers)
-            metrics = {"ndcg": number**2 / 1000, "mrr": number**2 / 2000}
+            metrics = {"ndcg": number**2 / 1000, "mrr": number**2 / 2000, "best_step": 20}
             records[str(number)] = {
                 **{"kind": "finetune", "labels": labels, "seed": seed},
                 **{"metrics": metrics, "folder": str(number)},
@@ -89,6 +91,37 @@ def test_gains(oag, tmp_path, layout):
         }[layout]
         text = cell_of(table, row, column)
         assert text.startswith(f"{gain(records, labels):+.3f} ± ") and text.endswith(" (2)")
+
+
+@pytest.mark.parametrize("layout", ["settings down", "methods down"])
+def test_validation_is_that_which_chose_the_model(oag, tmp_path, layout):
+    spec = SPECS[layout]
+    records = scored(spec)
+    for number, folder in enumerate(records):
+        (tmp_path / folder).mkdir()
+        lines = [
+            {"split": "valid", "step": 10, "ndcg": 0.9},
+            {"split": "valid", "step": 20, "ndcg": number / 100, "mrr": 0.8},
+            {"split": "train", "step": 20, "loss": 1.0},
+            {"split": "test by time", "ndcg": {"2018": 0.7}},
+            {"split": "test", "best_step": 20, "ndcg": 0.6},
+        ]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (tmp_path / folder / "metrics.jsonl").write_text(text)
+    numbers = {folder: number for number, folder in enumerate(records)}
+    results = Results(tmp_path, records, ("ndcg", "mrr"))
+    tables = LAYOUTS[spec.layout](oag, "t", spec, results)
+    (table,) = [table for table in tables if "validation NDCG" in table.title]
+    assert len(every_cell(spec)) == len(table.rows) * (len(table.header) - 1)
+    for labels in every_cell(spec):
+        row, column = f"{labels['setting']}: {labels['task']}", labels["method"]
+        row, column = (row, column) if layout == "settings down" else (column, row)
+        found = [numbers[name] for name, r in records.items() if r["labels"] == labels]
+        text = cell_of(table, row, column)
+        assert text.startswith(f"{sum(found) / 200:.3f} ± ") and text.endswith(" (2)")
+    # A run of which only the record is left counts in the tables of test scores alone.
+    shutil.rmtree(tmp_path / next(iter(records)))
+    assert results.validation(next(iter(records.values()))["labels"]) == [0.01]
 
 
 def test_two_tables_of_shares_are_told_apart(oag, tmp_path):

@@ -12,6 +12,8 @@ import pytest
 
 from GPT_GNN.config import OAGGridDataConfig
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.report import grid
+from GPT_GNN.report.progress import duration
 from GPT_GNN.report.records import only_process, read_records
 from GPT_GNN.report.reproduce import reproduce
 from GPT_GNN.report.study import Cells, plan
@@ -71,7 +73,7 @@ def test_from_flags_to_report(oag, tmp_path, calls, capsys):
     assert title in shown
     assert "Steps: fine-tuning, 10 %: 2; pre-training, time: 2" in shown
     latex = (tmp_path / "report" / "tables.tex").read_text()
-    assert latex.count(r"\begin{table}") == 4 + 4 and r"p $<$ 0.001" in latex
+    assert latex.count(r"\begin{table}") == 4 + 5 and r"p $<$ 0.001" in latex
     # Settings that differ keep their stores apart.
     stores = [r for r in read_records(tmp_path).values() if r["kind"] == "preprocess"]
     assert {r["command"] for r in stores} == {
@@ -255,10 +257,51 @@ def test_what_runs_longer_is_declared_to(study, preset):
     assert one_pass == oag.presets[preset].seconds["pretrain"]
     assert declared["pretrain_time_GPT-GNN_hgt_0"] == 1.8 * one_pass
     if preset == "small":  # the other has no such table
-        assert declared["pretrain_time_three-times-the-steps_hgt_0"] == 3 * 1.8 * one_pass
+        assert declared["pretrain_time+field_three-times-the-steps_hgt_0"] == 3 * 1.8 * one_pass
     for name in ("pretrain_field_GPT-GNN_{}_0", "finetune_field_no-pre-train_{}_PF_0.1_0"):
         times = [declared[name.format(conv)] for conv in ("gcn", "hgt", "rgcn", "hetgnn")]
         assert times == sorted(set(times))
+
+
+def test_a_dry_run_tells_the_times_and_leaves_nothing(oag, tmp_path, calls, capsys):
+    for preset, told in (("small", "Small: 2 layers of 128"), ("paper", "sizes: 3 layers of 400")):
+        out = ["--out", str(tmp_path / "out"), "--dry_run", "--preset", preset]
+        reproduce(oag, "", [*out, "--input_dir", "/no/such/dump"])
+        shown = capsys.readouterr().out.splitlines()
+        assert told in shown[0]
+        assert [line.partition(":")[0] for line in shown[1:]] == [*oag.tables, "together"]
+        sizes = oag.presets[preset]
+        jobs = plan(oag, sizes, ["labels"], sizes.seeds, FIELDS)
+        hours = f"{duration(sum(job.expected for job in jobs))}, one at a time"
+        assert f"labels: {len(jobs)} jobs, {hours}" in shown
+        reproduce(oag, "", [*out, "--table", "labels"])
+        assert len(capsys.readouterr().out.splitlines()) == 2
+    assert not calls() and not (tmp_path / "out").exists()
+
+
+def test_runs_of_several_commits_in_a_table_are_told(oag, tmp_path, monkeypatch, capsys):
+    flags = ["--out", str(tmp_path), "--seeds", "1", "--jobs", "1"]
+    commits = iter("abcdefghijklmnopqrst")
+    # Of each run at its start: files may change while a grid is at work.
+    monkeypatch.setattr(grid, "commit_of", lambda root: next(commits))
+    reproduce(oag, "", [*flags, "--table", "labels"])
+    shown = capsys.readouterr().out
+    assert "Commits, SEVERAL: b (1 runs), c (1 runs), d (1 runs)" in shown
+    monkeypatch.setattr(grid, "commit_of", lambda root: "one")
+    reproduce(oag, "", ["--out", str(tmp_path / "new"), "--seeds", "1", "--table", "labels"])
+    assert "\nCommit: one (5 runs)." in capsys.readouterr().out
+
+
+def test_a_report_shows_the_tables_that_were_begun(oag, tmp_path, capsys):
+    out = ["--out", str(tmp_path), "--seeds", "1"]
+    fields = ["--finetune_fields", "x", "--input_dir", str(tmp_path)]
+    reproduce(oag, "", [*out, *fields, "--table", "transfer"])
+    # Runs of its no pre-training with hgt are there, none of its own.
+    assert "## encoders" not in capsys.readouterr().out
+    for table, shown in (("all", {"transfer"}), ("encoders", {"transfer", "encoders"})):
+        reproduce(oag, "", [*out, "--report_only", "--table", table])
+        told = capsys.readouterr().out
+        assert {x[3:] for x in told.splitlines() if x.startswith("## ")} == shown
 
 
 def test_every_flag_of_the_declared_grid_is_one_of_its_script(study, monkeypatch):
@@ -297,7 +340,7 @@ def test_the_real_scripts_on_the_built_in_graph(study, tmp_path, capsys):
         encoder="--n_hid 8 --n_heads 2 --n_layers 1",
         sampler="--sample_depth 2 --sample_width 8 --batch_size 16 --n_pool 0 --cuda -1",
         pretrain="--dropout 0 --n_epoch 1 --n_batch 4",
-        finetune=((1.0, "--n_epoch 1 --n_batch 2"),),
+        finetune=((1.0, "--n_epoch 1 --n_batch 2", 1.0),),
     )
     spec = Cells("methods", ("random",), ("GPT-GNN",), ("communities",))
     small = replace(
