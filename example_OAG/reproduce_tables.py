@@ -48,6 +48,8 @@ FINETUNED = {
     "rate 2e-3": "--max_lr 2e-3",
     "dropout 0.5": "--dropout 0.5",
     "validated every 5 steps": "--n_epoch 32 --n_batch 5",
+    "the last model": "--n_epoch 1 --n_batch 160",  # one validation, at the end
+    "training sees features of all years": "--train_view finetune",
 }
 WHY = {
     **{f"no pre-train, {what}": Method(finetune=flags) for what, flags in FINETUNED.items()},
