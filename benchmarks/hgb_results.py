@@ -44,8 +44,7 @@ SAMPLER = "--sample_depth 2 --sample_width 256 --batch_size 256 --n_pool 0 --cud
 # Dropout in pre-training keeps the edge loss at chance on these graphs (docs/RESULTS.md).
 PRETRAIN = "--dropout 0 --n_epoch 20 --n_batch 16"
 FINETUNE = "--dropout 0.5 --max_lr 1e-3 --n_epoch 20 --n_batch 5"
-# How a network comes to its weights: flags of pre-training, None for none.
-STARTS = {"from scratch": None, "pre-trained": "", "pre-trained in two passes": "--two_pass"}
+STARTS = {"from scratch": "", "pre-trained": "--use_pretrain"}
 
 
 def main() -> None:
@@ -59,9 +58,7 @@ def main() -> None:
         if not store(out, name, seed).exists():
             build(f"HGB-{name}", store(out, name, seed), args.root, seed)
     with ThreadPoolExecutor(args.jobs) as pool:
-        pretrained = [start for start, flags in STARTS.items() if flags is not None]
-        models = product(SEEDS, LAYERS, pretrained)
-        list(pool.map(lambda one: pretrain(out, *one), models))
+        list(pool.map(lambda one: pretrain(out, *one), product(SEEDS, LAYERS)))
         runs = product(SEEDS, LAYERS, FRACTIONS, STARTS)
         list(pool.map(lambda one: finetune(out, *one), runs))
     print(f"\n{table(out)}\n")
@@ -75,22 +72,15 @@ def store(out: Path, name: str, seed: int) -> Path:
 
 def common(out: Path, name: str, seed: int) -> str:
     """Flags that pre-training and fine-tuning share."""
-    data = f"--data_dir {store(out, name, seed)}"
-    return f"{data} {ENCODER} --n_layers {LAYERS[name]} {SAMPLER} --seed {seed}"
+    where = f"--data_dir {store(out, name, seed)} --pretrain_model_dir {out}/gpt_{name}_{seed}.pt"
+    return f"{where} {ENCODER} --n_layers {LAYERS[name]} {SAMPLER} --seed {seed}"
 
 
-def model_file(out: Path, seed: int, name: str, start: str) -> Path:
-    """One pre-trained model."""
-    return out / f"{start}_{name}_{seed}.pt".replace(" ", "_")
-
-
-def pretrain(out: Path, seed: int, name: str, start: str) -> None:
+def pretrain(out: Path, seed: int, name: str) -> None:
     """Pre-train one model unless it is there."""
-    path = model_file(out, seed, name, start)
-    done = path.with_suffix(".done")
+    done = out / f"gpt_{name}_{seed}.done"
     if not done.exists():
-        flags = f"{common(out, name, seed)} {PRETRAIN} {STARTS[start]}"
-        run_module(f"GPT_GNN.pretrain {flags} --pretrain_model_dir {path} --resume")
+        run_module(f"GPT_GNN.pretrain {common(out, name, seed)} {PRETRAIN} --resume")
         done.touch()
 
 
@@ -99,9 +89,8 @@ def finetune(out: Path, seed: int, name: str, fraction: float, start: str) -> No
     folder = run_name(seed, name, fraction, start)
     if not finished(out / folder):
         where = f"--model_dir {out} --task_name {folder} --data_percentage {fraction}"
-        if STARTS[start] is not None:
-            where += f" --use_pretrain --pretrain_model_dir {model_file(out, seed, name, start)}"
-        run_module(f"GPT_GNN.finetune {common(out, name, seed)} {FINETUNE} {where}")
+        flags = f"{common(out, name, seed)} {FINETUNE} {STARTS[start]} {where}"
+        run_module(f"GPT_GNN.finetune {flags}")
 
 
 def run_name(seed: int, name: str, fraction: float, start: str) -> str:

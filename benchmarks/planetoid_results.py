@@ -41,8 +41,7 @@ PRETRAIN = (
     "--attr_ratio 0.9 --n_epoch 20 --n_batch 5 --sample_depth 2 --sample_width 512 "
     "--batch_size 512 --n_pool 0 --cuda -1"
 )
-# How an encoder comes to its weights: flags of pre-training, None for none.
-STARTS = {"random encoder": None, "pre-trained": "", "pre-trained in two passes": "--two_pass"}
+STARTS = ("random encoder", "pre-trained")
 
 
 def main() -> None:
@@ -56,27 +55,23 @@ def main() -> None:
         if not (out / name).exists():
             build(name, out / name, args.root)
     with ThreadPoolExecutor(args.jobs) as pool:
-        pretrained = [start for start, flags in STARTS.items() if flags is not None]
-        models = product(SEEDS, PUBLISHED, pretrained)
-        list(pool.map(lambda one: pretrain(out, *one), models))
+        list(pool.map(lambda one: pretrain(out, *one), product(SEEDS, PUBLISHED)))
     print(f"\n{table(out)}\n")
     print(f"{(time.monotonic() - started) / 60:.0f} minutes")
 
 
-def pretrain(out: Path, seed: int, name: str, start: str) -> None:
+def pretrain(out: Path, seed: int, name: str) -> None:
     """Pre-train one model unless it is there."""
-    path = model_file(out, seed, name, start)
-    done = path.with_suffix(".done")
+    done = model_file(out, seed, name).with_suffix(".done")
     if not done.exists():
-        where = f"--data_dir {out / name} --pretrain_model_dir {path}"
-        flags = f"{ENCODER} {PRETRAIN} {STARTS[start]} --seed {seed}"
-        run_module(f"GPT_GNN.pretrain {where} {flags} --resume")
+        where = f"--data_dir {out / name} --pretrain_model_dir {model_file(out, seed, name)}"
+        run_module(f"GPT_GNN.pretrain {where} {ENCODER} {PRETRAIN} --seed {seed} --resume")
         done.touch()
 
 
-def model_file(out: Path, seed: int, name: str, start: str) -> Path:
+def model_file(out: Path, seed: int, name: str) -> Path:
     """The pre-trained model of one seed."""
-    return out / f"{start}_{name}_{seed}.pt".replace(" ", "_")
+    return out / f"{name}_{seed}.pt"
 
 
 def probe(out: Path, seed: int, name: str, start: str) -> dict[str, float]:
@@ -84,12 +79,12 @@ def probe(out: Path, seed: int, name: str, start: str) -> dict[str, float]:
     graph = HeteroGraph.open(out / name)
     facts = GraphFacts.stored(graph)
     assert facts is not None
-    if STARTS[start] is None:
-        other = next(name for name, flags in STARTS.items() if flags is not None)
-        settings = load_checkpoint(model_file(out, seed, name, other), "pretrain")["config"]
-        encoder = new_encoder(graph, EncoderConfig(**settings["encoder"]), seed)
+    path = model_file(out, seed, name)
+    if start == "pre-trained":
+        encoder = open_encoder(path, graph)
     else:
-        encoder = open_encoder(model_file(out, seed, name, start), graph)
+        settings = load_checkpoint(path, "pretrain")["config"]["encoder"]
+        encoder = new_encoder(graph, EncoderConfig(**settings), seed)
     n = graph.num_nodes(facts.target)
     # One batch of all nodes: the sample is the whole graph.
     h = embed(encoder, graph, facts.target, np.arange(n), sample_depth=1, batch_size=n, n_pool=0)

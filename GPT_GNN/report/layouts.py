@@ -19,7 +19,6 @@ from GPT_GNN.report.tables import (
     validation_table,
 )
 
-_AGAINST = {"method": SCRATCH}
 _LOSSES = {"edge_loss": "edge loss", "attr_loss": "attribute loss"}  # GPT-GNN's parts
 
 
@@ -28,14 +27,22 @@ def methods(study: Study, name: str, spec: Cells, results: Results) -> list[Tabl
     (conv,), (fraction,) = spec.convs, spec.fractions
     rows: dict[str, Labels] = {"most frequent": FLOOR} if MLP in spec.methods else {}
     rows |= {method: {"method": method} for method in spec.methods}
+    others = {method: study.methods[method].against for method in spec.methods}
+    told = [f"{method} against {other}" for method, other in others.items() if other != SCRATCH]
+    note = f"Up, p and gains: {', '.join(told)}." if told else ""
+
+    def against(cell: Labels) -> Labels:
+        return {**cell, "method": others[cell["method"]]}
+
     tables = [
         results_table(
             f"{study.name}, {name}, setting {setting}, {_percent(fraction)} of the labels",
             rows,
             {t: labels_of(setting, SCRATCH, conv, t, fraction) for t in spec.tasks},
             results,
-            _AGAINST,
+            against,
             _paper(study),
+            note,
         )
         for setting in spec.settings
     ]
@@ -54,7 +61,7 @@ def methods(study: Study, name: str, spec: Cells, results: Results) -> list[Tabl
         return down, {column: {**first, **labels} for column, labels in across.items()}
 
     compared = [method for method in spec.methods if method != SCRATCH]
-    gains = gains_table(_gain_title(what, results), *turned(compared), results, _AGAINST)
+    gains = gains_table(_gain_title(what, results), *turned(compared), results, against)
     metric = metric_name(results.metrics[0])
     chosen = validation_table(
         f"{what}: validation {metric} of the chosen models", *turned(spec.methods), results
@@ -75,7 +82,7 @@ def encoders(study: Study, name: str, spec: Cells, results: Results) -> list[Tab
                 for method in spec.methods
             },
             results,
-            _AGAINST,
+            _scratch,
             _paper(study),
             note=f"p: against {SCRATCH} of the same encoder.",
         )
@@ -94,7 +101,7 @@ def encoders(study: Study, name: str, spec: Cells, results: Results) -> list[Tab
             if method != SCRATCH
         },
         results,
-        _AGAINST,
+        _scratch,
     )
     return [*tables, gains]
 
@@ -108,7 +115,7 @@ def labels(study: Study, name: str, spec: Cells, results: Results) -> list[Table
             {method: {"method": method} for method in spec.methods},
             {_percent(f): labels_of(setting, SCRATCH, conv, task, f) for f in spec.fractions},
             results,
-            _AGAINST,
+            _scratch,
         )
         for task in spec.tasks
     ]
@@ -122,7 +129,7 @@ def labels(study: Study, name: str, spec: Cells, results: Results) -> list[Table
         },
         {_percent(f): labels_of(setting, SCRATCH, conv, spec.tasks[0], f) for f in spec.fractions},
         results,
-        _AGAINST,
+        _scratch,
     )
     few, all_labels = [f for f in spec.fractions if f <= 0.2], max(spec.fractions)
     claim = results_table(
@@ -131,7 +138,7 @@ def labels(study: Study, name: str, spec: Cells, results: Results) -> list[Table
         | {f"{SCRATCH}, {_percent(all_labels)}": {"method": SCRATCH, "fraction": all_labels}},
         {task: labels_of(setting, SCRATCH, conv, task, all_labels) for task in spec.tasks},
         results,
-        {"method": SCRATCH, "fraction": all_labels},
+        lambda cell: {**cell, "method": SCRATCH, "fraction": all_labels},
         note=f"p: against {SCRATCH} with {_percent(all_labels)} of the labels.",
     )
     return [*tables, gains, claim]
@@ -179,6 +186,10 @@ LAYOUTS: Mapping[str, Callable[[Study, str, Cells, Results], list[Table]]] = {
     "encoders": encoders,
     "labels": labels,
 }
+
+
+def _scratch(cell: Labels) -> Labels:
+    return {**cell, "method": SCRATCH}
 
 
 def _paper(study: Study) -> Callable[[Labels], float | None]:

@@ -51,14 +51,14 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
             f"--table {flags.table} --settings {flags.settings}: it has the settings "
             f"{list(kept[flags.table].settings)} only"
         )
-    out = Path(flags.out or f"runs/{study.name}_{flags.preset}").resolve()
-    if flags.report_only and not (out / RECORDS).is_file():
-        raise ValueError(f"{out}: expected {RECORDS} of earlier runs to report, found none")
     tables = list(study.tables) if flags.table == "all" else [flags.table]
     seeds, n_jobs = flags.seeds or preset.seeds, flags.jobs or preset.jobs or os.cpu_count() or 1
     if flags.dry_run:
         print("\n".join([preset.told, *_declared(study, preset, tables, seeds)]))
         return
+    out = Path(flags.out or f"runs/{study.name}_{flags.preset}").resolve()
+    if flags.report_only and not (out / RECORDS).is_file():
+        raise ValueError(f"{out}: expected {RECORDS} of earlier runs to report, found none")
     data = _remembered(out, study, args.data, flags.preset)
     if flags.report_only:  # what needs a flag that was never given has never run
         tables = [table for table in tables if not unset_flags(study, [table], data)]
@@ -157,7 +157,7 @@ def _shown(
     data: Mapping[str, str],
     out: Path,
 ) -> list[str]:
-    """The tables that are asked for, and those of which jobs are finished that no other has."""
+    """The tables that are asked for, those that are complete, and those with a run of their own."""
     records = read_records(out)
     possible = [table for table in study.tables if not unset_flags(study, [table], data)]
     plans = {table: plan(study, preset, [table], seeds, data) for table in possible}
@@ -165,10 +165,11 @@ def _shown(
     def own(table: str) -> set[str]:
         """Its jobs that no other table has."""
         others = {job.name for name, jobs in plans.items() if name != table for job in jobs}
-        return {job.name for job in plans[table]} - others
+        return {job.name for job in plans[table] if job.kind != "preprocess"} - others
 
     def begun(table: str) -> bool:
-        return not own(table).isdisjoint(finished(plans[table], records))
+        holds = finished(plans[table], records)
+        return len(holds) == len(plans[table]) or not own(table).isdisjoint(holds)
 
     return [table for table in possible if table in asked or begun(table)]
 
@@ -274,14 +275,14 @@ class Report:
 
 
 def _commits(records: Sequence[Record]) -> str:
-    """Which code a table's runs are of; a finished run stays when the code changes."""
-    runs = Counter(str(record["commit"]) for record in records if record["kind"] != "preprocess")
-    told = ", ".join(f"{commit} ({n} runs)" for commit, n in sorted(runs.items())) or "none"
-    if len(runs) < 2:
-        return f"Commit: {told}."
+    """Which code a table's jobs are of; a finished one stays when the code changes."""
+    jobs = Counter(str(record["commit"]) for record in records)
+    told = ", ".join(f"{commit} (of {n})" for commit, n in sorted(jobs.items())) or "none"
+    if len(jobs) < 2:
+        return f"Commit of the finished jobs: {told}."
     return (
-        f"Commits, SEVERAL: {told}. A difference between runs of two of them may be of the code; "
-        "another --out makes them all anew."
+        f"Commits of the finished jobs, SEVERAL: {told}. What differs between jobs of two of them "
+        "may be the code; another --out makes them all anew."
     )
 
 

@@ -29,6 +29,7 @@ class Method:
         finetune: flags of fine-tuning that it changes.
         like: the method whose pre-trained model it takes; empty: its own.
         cost: how long it is declared to pre-train, in pre-trainings of the preset.
+        against: the method that it is compared with.
     """
 
     pretrain: str | None = None
@@ -37,6 +38,7 @@ class Method:
     finetune: str = ""
     like: str = ""
     cost: float = 1.0
+    against: str = SCRATCH
 
 
 def two_pass(flags: str = "", cost: float = 1.8) -> Method:
@@ -101,6 +103,8 @@ class Preset:
         finetune: (share of the labels, flags, seconds that a run is declared to take): the first
             whose share is not exceeded.
         seconds: what preprocessing and a pre-training are declared to take.
+        conv_costs: encoder -> by how much its pre-training and its fine-tuning are declared to take
+            longer, or to be shorter; 1 where it is not named.
         only: task -> the methods that it is fine-tuned from, if not all.
         jobs: runs at a time if none are asked for; 0: one a processor.
         without: tables that it does not have, since their methods change nothing of it.
@@ -114,6 +118,7 @@ class Preset:
     epochs: Mapping[str, str]
     finetune: Sequence[tuple[float, str, float]]
     seconds: Mapping[str, float]
+    conv_costs: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     norms: str = ""
     generation: str = ""
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -137,8 +142,6 @@ class Study:
         metrics: the two that are shown; the first is tested.
         paper: (setting, method, conv, task as the paper calls it) -> its number.
         paper_told: what is printed of these numbers.
-        conv_costs: encoder -> how many times as long as the others it is declared to pre-train and
-            to fine-tune.
     """
 
     name: str
@@ -155,7 +158,6 @@ class Study:
     built_in: Mapping[str, str] = field(default_factory=dict)
     paper: Callable[[str, str, str, str], float | None] = lambda *cell: None
     paper_told: str = ""
-    conv_costs: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def data_defaults(self) -> dict[str, str]:
@@ -283,7 +285,7 @@ class _Chain:
 
     @property
     def _costs(self) -> tuple[float, float]:
-        return self.study.conv_costs.get(self.labels["conv"], (1.0, 1.0))
+        return self.preset.conv_costs.get(self.labels["conv"], (1.0, 1.0))
 
     def _preprocess(self) -> Job:
         setting = self.labels["setting"]

@@ -16,6 +16,7 @@ from GPT_GNN.rng import derive
 from GPT_GNN.train.finetune import SCORES_FILE
 
 Labels = Mapping[str, Any]
+Against = Callable[[Labels], Labels]
 MISSING = "-"
 FLOOR = {"floor": True}  # labels of a row: the test line's floor_* of its column's runs
 _LATEX = {
@@ -121,7 +122,7 @@ class Results:
         metric, found = self.metrics[0], []
         for record in self.runs(labels).values():
             folder, step = self._out / record["folder"], record["metrics"]["best_step"]
-            lines = read_metrics(folder) if folder.is_dir() else []
+            lines = read_metrics(folder) if (folder / "metrics.jsonl").is_file() else []
             found += [x[metric] for x in lines if (x["split"], x.get("step")) == ("valid", step)]
         return found
 
@@ -155,7 +156,7 @@ def results_table(
     rows: Mapping[str, Labels],
     columns: Mapping[str, Labels],
     results: Results,
-    against: Labels,
+    against: Against,
     paper: Callable[[Labels], float | None] = lambda labels: None,
     note: str = "",
 ) -> Table:
@@ -163,9 +164,9 @@ def results_table(
 
     Args:
         rows, columns: name -> labels; together they are a cell's. A row of :data:`FLOOR` has the
-            floors of what ``against`` makes of its columns' labels.
-        against: labels that make of a cell's the one that it is tested against; a cell that they
-            do not change has no p-value.
+            floors of its columns' labels.
+        against: a cell's labels -> those of the cell that it is tested against; one that is its
+            own has no p-value.
         paper: a cell's labels -> the paper's number; a column with any gets one beside it.
     """
     header, texts = [""], {name: [name] for name in rows}
@@ -189,7 +190,7 @@ def gains_table(
     rows: Mapping[str, Labels],
     columns: Mapping[str, Labels],
     results: Results,
-    against: Labels,
+    against: Against,
 ) -> Table:
     """How far the first metric is above that of another cell, run by run of the same seed.
 
@@ -198,7 +199,7 @@ def gains_table(
 
     Args:
         rows, columns: name -> labels; together they are a cell's.
-        against: labels that make of a cell's the one that it is compared with.
+        against: a cell's labels -> those of the cell that it is compared with.
     """
     texts = [
         (name, *(_gain({**labels, **row}, results, against) for labels in columns.values()))
@@ -223,8 +224,8 @@ def validation_table(
     return Table(title, ("", *columns), tuple(texts), "Mean ± std (number of seeds).")
 
 
-def _gain(cell: Labels, results: Results, against: Labels) -> str:
-    gains = results.gains(cell, {**cell, **against})
+def _gain(cell: Labels, results: Results, against: Against) -> str:
+    gains = results.gains(cell, against(cell))
     if not gains:
         return MISSING
     text = mean_std(gains)
@@ -232,14 +233,14 @@ def _gain(cell: Labels, results: Results, against: Labels) -> str:
     return f"{sign}{text} ({len(gains)})"
 
 
-def _text(cell: Labels, results: Results, against: Labels, p: float | None) -> str:
+def _text(cell: Labels, results: Results, against: Against, p: float | None) -> str:
     """``mean ± std / mean ± std (seeds)``, or ``(seeds; 2 of 3 up; p 0.012)``.
 
     Up: in how many of the seeds that both have the cell is above the one it is tested against.
     """
     prefix = "floor_" if "floor" in cell else ""
     if prefix:
-        cell = {name: value for name, value in {**cell, **against}.items() if name != "floor"}
+        cell = {name: value for name, value in cell.items() if name != "floor"}
     runs = results.runs(cell)
     if not runs:
         return MISSING
@@ -247,18 +248,18 @@ def _text(cell: Labels, results: Results, against: Labels, p: float | None) -> s
     values = [mean_std([run["metrics"][name] for run in runs.values()]) for name in names]
     if p is None:
         return f"{' / '.join(values)} ({len(runs)})"
-    gains = results.gains(cell, {**cell, **against})
+    gains = results.gains(cell, against(cell))
     up = sum(gain > 0 for gain in gains)
     chance = f"p {p:.3f}" if p >= 0.0005 else "p < 0.001"
     return f"{' / '.join(values)} ({len(runs)}; {up} of {len(gains)} up; {chance})"
 
 
-def _p_values(cells: Mapping[str, Labels], results: Results, against: Labels) -> dict[str, float]:
+def _p_values(cells: Mapping[str, Labels], results: Results, against: Against) -> dict[str, float]:
     """Of the cells of a column that can be tested, by name of the row."""
     tested = {}
     for name, cell in cells.items():
-        other = {**cell, **against}
-        if "floor" not in cell and other != dict(cell):
+        other = against(cell) if "floor" not in cell else cell
+        if dict(other) != dict(cell):
             differences = results.differences(cell, other)
             if differences is not None:
                 tested[name] = differences

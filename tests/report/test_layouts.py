@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from itertools import count
 
@@ -18,6 +17,11 @@ THREE = ("no pre-train", "GAE", "GPT-GNN")
 SPECS = {
     "settings down": Cells("methods", ("time", "field"), TWO, ("PF", "AD")),
     "methods down": Cells("methods", ("time",), THREE, ("PF",)),
+    "rows with others": Cells(
+        *("methods", ("time",)),
+        ("no pre-train", "no pre-train, rate 5e-4", "GPT-GNN", "GPT-GNN, rate 5e-4"),
+        ("PF",),
+    ),
     "encoders": Cells("encoders", ("time", "field"), TWO, ("PF", "AD"), ("hgt", "gcn")),
     "labels": Cells("labels", ("field",), TWO, ("PF", "AD"), fractions=(0.1, 0.5, 1.0)),
 }
@@ -60,9 +64,12 @@ def score_of(records, labels, seed):
     return found["metrics"]["ndcg"]
 
 
+OTHERS = {"GPT-GNN, rate 5e-4": "no pre-train, rate 5e-4"}
+
+
 def gain(records, labels):
-    """The mean over seeds of what a cell has more than no pre-training."""
-    other = {**labels, "method": "no pre-train"}
+    """The mean over seeds of what a cell has more than what it is compared with."""
+    other = {**labels, "method": OTHERS.get(labels["method"], "no pre-train")}
     pairs = [(score_of(records, labels, s), score_of(records, other, s)) for s in SEEDS]
     return sum(a - b for a, b in pairs) / len(pairs)
 
@@ -86,6 +93,7 @@ def test_gains(oag, tmp_path, layout):
         row, column = {
             "settings down": (f"{setting}: {task}", method),
             "methods down": (method, f"{setting}: {task}"),
+            "rows with others": (method, f"{setting}: {task}"),
             "encoders": (labels["conv"], f"{setting}: {task}, {method}"),
             "labels": (f"{task}, {method}", f"{100 * labels['fraction']:.0f} %"),
         }[layout]
@@ -120,8 +128,17 @@ def test_validation_is_that_which_chose_the_model(oag, tmp_path, layout):
         text = cell_of(table, row, column)
         assert text.startswith(f"{sum(found) / 200:.3f} ± ") and text.endswith(" (2)")
     # A run of which only the record is left counts in the tables of test scores alone.
-    shutil.rmtree(tmp_path / next(iter(records)))
+    (tmp_path / next(iter(records)) / "metrics.jsonl").unlink()
     assert results.validation(next(iter(records.values()))["labels"]) == [0.01]
+
+
+def test_what_a_row_is_compared_with_is_told(oag, tmp_path):
+    results = Results(tmp_path, {}, ("ndcg", "mrr"))
+    spec = SPECS["rows with others"]
+    (table, *_) = LAYOUTS["methods"](oag, "t", spec, results)
+    assert table.note == "Up, p and gains: GPT-GNN, rate 5e-4 against no pre-train, rate 5e-4."
+    (table, *_) = LAYOUTS["methods"](oag, "t", SPECS["methods down"], results)
+    assert table.note == ""
 
 
 def test_two_tables_of_shares_are_told_apart(oag, tmp_path):

@@ -256,10 +256,18 @@ def test_what_runs_longer_is_declared_to(study, preset):
     one_pass = declared["pretrain_time_GPT-GNN--one-pass_hgt_0"]
     assert one_pass == oag.presets[preset].seconds["pretrain"]
     assert declared["pretrain_time_GPT-GNN_hgt_0"] == 1.8 * one_pass
-    if preset == "small":  # the other has no such table
-        assert declared["pretrain_time+field_three-times-the-steps_hgt_0"] == 3 * 1.8 * one_pass
+    # A row of another length says so in its name, and in its cost.
+    usual = int(oag.presets["small"].epochs["time+field"].removeprefix("--n_epoch "))
+    lengths = {"a fifth of the steps": usual / 5, "three times the steps": 3 * usual}
+    own = {
+        name: int(method.pretrain.split("--n_epoch ")[1])
+        for name, method in oag.methods.items()
+        if method.pretrain and "--n_epoch" in method.pretrain
+    }
+    assert own == lengths
+    assert {oag.methods[name].cost for name in own} == {1.8 / 5, 1.8 * 3}
     for name in ("pretrain_field_GPT-GNN_{}_0", "finetune_field_no-pre-train_{}_PF_0.1_0"):
-        times = [declared[name.format(conv)] for conv in ("gcn", "hgt", "rgcn", "hetgnn")]
+        times = [declared[name.format(conv)] for conv in ("gcn", "hgt", "rgcn")]
         assert times == sorted(set(times))
 
 
@@ -274,7 +282,7 @@ def test_a_dry_run_tells_the_times_and_leaves_nothing(oag, tmp_path, calls, caps
         jobs = plan(oag, sizes, ["labels"], sizes.seeds, FIELDS)
         hours = f"{duration(sum(job.expected for job in jobs))}, one at a time"
         assert f"labels: {len(jobs)} jobs, {hours}" in shown
-        reproduce(oag, "", [*out, "--table", "labels"])
+        reproduce(oag, "", [*out, "--table", "labels", "--report_only"])
         assert len(capsys.readouterr().out.splitlines()) == 2
     assert not calls() and not (tmp_path / "out").exists()
 
@@ -286,10 +294,10 @@ def test_runs_of_several_commits_in_a_table_are_told(oag, tmp_path, monkeypatch,
     monkeypatch.setattr(grid, "commit_of", lambda root: next(commits))
     reproduce(oag, "", [*flags, "--table", "labels"])
     shown = capsys.readouterr().out
-    assert "Commits, SEVERAL: b (1 runs), c (1 runs), d (1 runs)" in shown
+    assert "SEVERAL: a (of 1), b (of 1), c (of 1), d (of 1), e (of 1), f (of 1). What" in shown
     monkeypatch.setattr(grid, "commit_of", lambda root: "one")
     reproduce(oag, "", ["--out", str(tmp_path / "new"), "--seeds", "1", "--table", "labels"])
-    assert "\nCommit: one (5 runs)." in capsys.readouterr().out
+    assert "\nCommit of the finished jobs: one (of 6)." in capsys.readouterr().out
 
 
 def test_a_report_shows_the_tables_that_were_begun(oag, tmp_path, capsys):
@@ -300,8 +308,39 @@ def test_a_report_shows_the_tables_that_were_begun(oag, tmp_path, capsys):
     assert "## encoders" not in capsys.readouterr().out
     for table, shown in (("all", {"transfer"}), ("encoders", {"transfer", "encoders"})):
         reproduce(oag, "", [*out, "--report_only", "--table", table])
-        told = capsys.readouterr().out
-        assert {x[3:] for x in told.splitlines() if x.startswith("## ")} == shown
+        assert tables_of(capsys) == shown
+    # One whose runs are all there is shown, also where another table has them.
+    part = replace(oag.tables["transfer"], settings=("time",))
+    more = replace(oag, tables={**oag.tables, "part": part})
+    reproduce(more, "", [*out, "--report_only"])
+    assert tables_of(capsys) == {"transfer", "part"}
+
+
+def test_a_store_alone_begins_no_table(oag, tmp_path, capsys):
+    fails = {name: replace(t, command=f"{t.command} --fail") for name, t in oag.tasks.items()}
+    spec = Cells("methods", ("field",), ("no pre-train",), PF)
+    some = replace(oag, tables={"few": spec, "labels": oag.tables["labels"]})
+    out = ["--out", str(tmp_path), "--seeds", "1", "--finetune_fields", "x"]
+    out += ["--input_dir", str(tmp_path)]
+    with pytest.raises(ValueError, match="jobs failed"):
+        reproduce(replace(some, tasks=fails), "", [*out, "--table", "few"])
+    capsys.readouterr()
+    reproduce(some, "", [*out, "--table", "labels"])
+    assert tables_of(capsys) == {"labels"}
+
+
+def test_every_setting_can_be_named(study, tmp_path, capsys):
+    for folder in ("example_OAG", "example_reddit"):
+        declared = study(folder)
+        for setting in declared.settings:
+            out = ["--out", str(tmp_path), "--dry_run", "--settings", setting]
+            reproduce(declared, "", out)
+            assert "jobs" in capsys.readouterr().out
+
+
+def tables_of(capsys):
+    told = capsys.readouterr().out
+    return {line[3:] for line in told.splitlines() if line.startswith("## ")}
 
 
 def test_every_flag_of_the_declared_grid_is_one_of_its_script(study, monkeypatch):
@@ -366,12 +405,12 @@ def test_a_transfer_between_fields_of_the_built_in_graph(study, tmp_path):
         sampler="--sample_depth 2 --sample_width 8 --batch_size 16 --n_pool 0 --cuda -1",
         pretrain="--dropout 0 --n_batch 4",
         epochs={"time+field": "--n_epoch 1"},
-        finetune=((1.0, "--max_lr 1e-3 --n_epoch 1 --n_batch 2"),),
+        finetune=((1.0, "--max_lr 1e-3 --n_epoch 1 --n_batch 2", 1.0),),
     )
     small = replace(
         oag,
         presets={"small": tiny},
-        tables={"why": Cells("methods", ("time+field",), ("GPT-GNN", "fine-tuned at 5e-4"), PF)},
+        tables={"why": Cells("methods", ("time+field",), ("GPT-GNN", "GPT-GNN, rate 5e-4"), PF)},
         preprocess="preprocess_OAG.py --toy_papers 1000 --text_dim 8 --word_dim 4",
     )
     reproduce(small, "", ["--out", str(tmp_path), "--seeds", "1", "--jobs", "2"])

@@ -16,9 +16,12 @@ from GPT_GNN.report.tables import (
     results_table,
 )
 
-COLUMNS = {task: {"task": task} for task in ("PF", "PV")}
+COLUMNS = {task: {"task": task, "method": "none"} for task in ("PF", "PV")}
 ROWS = {"most frequent": FLOOR} | {m: {"method": m} for m in ("none", "gae", "gpt")}
-NONE = {"method": "none"}
+
+
+def none(cell):
+    return {**cell, "method": "none"}
 
 
 def finish(out, task, method, seed, values, items=None):
@@ -54,7 +57,7 @@ def test_a_partly_finished_table(tmp_path, records):
     def number(cell):
         return {("gpt", "PF"): 0.42, ("gae", "PF"): 0.403}.get((cell["method"], cell["task"]))
 
-    table = results_table("title", ROWS, COLUMNS, results, NONE, number)
+    table = results_table("title", ROWS, COLUMNS, results, none, number)
     assert table.header == ("", "PF", "paper", "PV")
     rows = {row[0]: row[1:] for row in table.rows}
     assert rows["most frequent"] == (
@@ -77,7 +80,7 @@ def test_a_test_over_fewer_seeds_than_the_mean_says_so(tmp_path, records):
     more = finish(tmp_path, "PF", "gae", 0, np.linspace(0.2, 0.6, 40) + 0.1)
     more |= finish(tmp_path, "PF", "gae", 2, np.linspace(0.2, 0.6, 40) + 0.1)
     results = Results(tmp_path, records | more, ("ndcg", "mrr"))
-    table = results_table("t", ROWS, COLUMNS, results, NONE)
+    table = results_table("t", ROWS, COLUMNS, results, none)
     assert table.rows[2][1].endswith("(3; 1 of 2 up; p < 0.001)")
     assert table.rows[3][1].endswith("(2; 2 of 2 up; p < 0.001)")
 
@@ -88,7 +91,7 @@ def test_gains_are_of_runs_with_the_same_seed(tmp_path, records):
     records |= finish(tmp_path, "PV", "gae", 1, np.linspace(0.2, 0.6, 40))
     rows = {m: {"method": m} for m in ("gae", "gpt", "infomax")}
     results = Results(tmp_path, records, ("ndcg", "mrr"))
-    table = gains_table("t", rows, COLUMNS, results, NONE)
+    table = gains_table("t", rows, COLUMNS, results, none)
     gain = np.mean([records[f"PF_gpt_{s}"]["metrics"]["ndcg"] for s in (0, 1)]) - 0.45
     assert table.header == ("", "PF", "PV")
     assert table.rows == (
@@ -99,7 +102,7 @@ def test_gains_are_of_runs_with_the_same_seed(tmp_path, records):
 
 
 def test_nothing_is_finished(tmp_path):
-    table = results_table("t", ROWS, COLUMNS, Results(tmp_path, {}, ("ndcg", "mrr")), NONE)
+    table = results_table("t", ROWS, COLUMNS, Results(tmp_path, {}, ("ndcg", "mrr")), none)
     assert {cell for row in table.rows for cell in row[1:]} == {"-"}
     assert "| gpt           | -  | -  |" in table.markdown()
 
@@ -107,7 +110,7 @@ def test_nothing_is_finished(tmp_path):
 def test_a_run_without_its_scores_is_shown_untested(tmp_path, records):
     (tmp_path / "PF_gae_1" / "test_scores.npz").unlink()
     results = Results(tmp_path, records, ("ndcg", "mrr"))
-    table = results_table("t", ROWS, COLUMNS, results, NONE)
+    table = results_table("t", ROWS, COLUMNS, results, none)
     assert table.rows[2] == ("gae", "0.500 / 0.250 (1)", "-")
 
 
@@ -115,7 +118,7 @@ def test_other_items_are_refused(tmp_path, records):
     more = finish(tmp_path, "PV", "gpt", 0, np.linspace(0, 1, 40), np.arange(40)[::-1])
     results = Results(tmp_path, records | more, ("ndcg", "mrr"))
     with pytest.raises(ValueError, match="scores of the same test items in the same order"):
-        results_table("t", ROWS, COLUMNS, results, NONE)
+        results_table("t", ROWS, COLUMNS, results, none)
     paths = [tmp_path / name / "test_scores.npz" for name in ("PV_none_0", "PV_gpt_0")]
     with pytest.raises(ValueError, match=r"PV_gpt_0.*expected the test items of .*PV_none_0"):
         read_scores(paths, "ndcg")
