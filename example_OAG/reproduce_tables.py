@@ -13,6 +13,7 @@ LaTeX, and the figures are in <out>/report/, one line a run in <out>/results.jso
 
 import os
 import sys
+from dataclasses import replace
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
@@ -58,6 +59,19 @@ WHY = {
         for what, flags in FINETUNED.items()
     },
 }
+WHY_RATES = tuple(
+    f"{start}, {what}"
+    for what in ("rate 5e-4", "rate 2e-3", "the last model")
+    for start in ("no pre-train", "GPT-GNN")
+)
+# HGT as the other encoders are, which have no LayerNorm.
+BARE = "--no-prev_norm --no-last_norm"
+WHY_NORM = {
+    "no pre-train, no LayerNorm": Method(encoder=BARE),
+    "GPT-GNN, no LayerNorm": replace(
+        two_pass(), encoder=BARE, against="no pre-train, no LayerNorm"
+    ),
+}
 WHY_PRETRAIN = {
     "a fifth of the steps": two_pass("--n_epoch 1", 0.36),
     "three times the steps": two_pass("--n_epoch 15", 5.4),
@@ -84,6 +98,7 @@ METHODS = {
     "GPT-GNN": two_pass(),
     **LEAKS,
     **WHY,
+    **WHY_NORM,
     **WHY_PRETRAIN,
 }
 # A third of PF's labels are parents of another visible field, and the coverage of fields and
@@ -135,6 +150,11 @@ TABLES = {
     "why_pretrain": Cells(
         "methods", ("time+field",), ("no pre-train", "GPT-GNN", *WHY_PRETRAIN), PF_AND_PV[1:]
     ),
+    # Why other encoders than HGT gain nothing.
+    "why_encoders": Cells(
+        *("encoders", ("field",), ("no pre-train", "GPT-GNN", *WHY_RATES), ("PF",), ENCODERS)
+    ),
+    "why_norm": Cells("methods", ("field",), ("no pre-train", "GPT-GNN", *WHY_NORM), BOTH_PF),
     # Whether it is the step from other fields to this one.
     "why_transfer": Cells(
         *("methods", ("time+field", "within field")), ("no pre-train", "GPT-GNN"), PF_AND_PV
@@ -183,7 +203,7 @@ PRESETS = {
         finetune=tuple((part, "", 0.3 * 50 * (16 + 400 * part)) for part in (0.1, 0.2, 0.5, 1.0)),
         jobs=1,
         # Their rows are lengths of the small preset, and settings of this one.
-        without=("why", "why_pretrain", "why_transfer"),
+        without=tuple(name for name in TABLES if name.startswith("why")),
         seconds={"preprocess": 3600.0, "pretrain": 0.3 * 20 * 1_000_000 / 256},
         conv_costs={  # of the encoder on the CPU, docs/PERFORMANCE.md
             conv: (cost, cost)

@@ -11,6 +11,7 @@ from GPT_GNN.report.study import FULL, MLP, SCRATCH, Cells, Study, labels_of
 from GPT_GNN.report.tables import (
     FLOOR,
     MISSING,
+    Against,
     Labels,
     Results,
     Table,
@@ -27,13 +28,7 @@ def methods(study: Study, name: str, spec: Cells, results: Results) -> list[Tabl
     (conv,), (fraction,) = spec.convs, spec.fractions
     rows: dict[str, Labels] = {"most frequent": FLOOR} if MLP in spec.methods else {}
     rows |= {method: {"method": method} for method in spec.methods}
-    others = {method: study.methods[method].against for method in spec.methods}
-    told = [f"{method} against {other}" for method, other in others.items() if other != SCRATCH]
-    note = f"Up, p and gains: {', '.join(told)}." if told else ""
-
-    def against(cell: Labels) -> Labels:
-        return {**cell, "method": others[cell["method"]]}
-
+    against, note = _others(study, spec)
     tables = [
         results_table(
             f"{study.name}, {name}, setting {setting}, {_percent(fraction)} of the labels",
@@ -62,48 +57,48 @@ def methods(study: Study, name: str, spec: Cells, results: Results) -> list[Tabl
 
     compared = [method for method in spec.methods if method != SCRATCH]
     gains = gains_table(_gain_title(what, results), *turned(compared), results, against)
-    metric = metric_name(results.metrics[0])
-    chosen = validation_table(
-        f"{what}: validation {metric} of the chosen models", *turned(spec.methods), results
-    )
+    chosen = validation_table(_chosen_title(what, results), *turned(spec.methods), results)
     return [*tables, gains, chosen]
 
 
 def encoders(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:
-    """A table a setting: encoders by tasks, each from scratch and pre-trained; then the gains."""
+    """A table a setting: encoders by tasks and methods; then, of all, gains and validation."""
     (fraction,) = spec.fractions
+    against, note = _others(study, spec)
+    rows = {conv: {"conv": conv} for conv in spec.convs}
+
+    def columns(setting: str, prefix: str = "") -> dict[str, Labels]:
+        return {
+            f"{prefix}{task}, {method}": labels_of(setting, method, spec.convs[0], task, fraction)
+            for task in spec.tasks
+            for method in spec.methods
+        }
+
     tables = [
         results_table(
             f"{study.name}, {name}, setting {setting}, {_percent(fraction)} of the labels",
-            {conv: {"conv": conv} for conv in spec.convs},
-            {
-                f"{task}, {method}": labels_of(setting, method, spec.convs[0], task, fraction)
-                for task in spec.tasks
-                for method in spec.methods
-            },
+            rows,
+            columns(setting),
             results,
-            _scratch,
+            against,
             _paper(study),
-            note=f"p: against {SCRATCH} of the same encoder.",
+            f"p: against {SCRATCH} of the same encoder. {note}".rstrip(),
         )
         for setting in spec.settings
     ]
-    gains = gains_table(
-        _gain_title(f"{study.name}, {name}, {_percent(fraction)} of the labels", results),
-        {conv: {"conv": conv} for conv in spec.convs},
-        {
-            f"{setting}: {task}, {method}": labels_of(
-                setting, method, spec.convs[0], task, fraction
-            )
-            for setting in spec.settings
-            for task in spec.tasks
-            for method in spec.methods
-            if method != SCRATCH
-        },
-        results,
-        _scratch,
-    )
-    return [*tables, gains]
+    what = f"{study.name}, {name}, {_percent(fraction)} of the labels"
+    everywhere = {
+        column: labels
+        for setting in spec.settings
+        for column, labels in columns(setting, f"{setting}: ").items()
+    }
+    compared = {c: labels for c, labels in everywhere.items() if labels["method"] != SCRATCH}
+    gains = gains_table(_gain_title(what, results), rows, compared, results, against)
+    return [
+        *tables,
+        gains,
+        validation_table(_chosen_title(what, results), rows, everywhere, results),
+    ]
 
 
 def labels(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:
@@ -188,6 +183,14 @@ LAYOUTS: Mapping[str, Callable[[Study, str, Cells, Results], list[Table]]] = {
 }
 
 
+def _others(study: Study, spec: Cells) -> tuple[Against, str]:
+    """What each method is compared with, and what is said of it where that is not usual."""
+    others = {method: study.methods[method].against for method in spec.methods}
+    told = [f"{method} against {other}" for method, other in others.items() if other != SCRATCH]
+    note = f"Up, p and gains: {', '.join(told)}." if told else ""
+    return lambda cell: {**cell, "method": others[cell["method"]]}, note
+
+
 def _scratch(cell: Labels) -> Labels:
     return {**cell, "method": SCRATCH}
 
@@ -205,6 +208,10 @@ def _paper(study: Study) -> Callable[[Labels], float | None]:
 def _gain_title(what: str, results: Results) -> str:
     metric = metric_name(results.metrics[0])
     return f"{what}: test {metric} above {SCRATCH} of the same seed"
+
+
+def _chosen_title(what: str, results: Results) -> str:
+    return f"{what}: validation {metric_name(results.metrics[0])} of the chosen models"
 
 
 def _percent(fraction: float) -> str:

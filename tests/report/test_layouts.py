@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from itertools import count
 
+import numpy as np
 import pytest
 
 from GPT_GNN.report.layouts import LAYOUTS
@@ -101,7 +102,7 @@ def test_gains(oag, tmp_path, layout):
         assert text.startswith(f"{gain(records, labels):+.3f} ± ") and text.endswith(" (2)")
 
 
-@pytest.mark.parametrize("layout", ["settings down", "methods down"])
+@pytest.mark.parametrize("layout", ["settings down", "methods down", "encoders"])
 def test_validation_is_that_which_chose_the_model(oag, tmp_path, layout):
     spec = SPECS[layout]
     records = scored(spec)
@@ -122,11 +123,15 @@ def test_validation_is_that_which_chose_the_model(oag, tmp_path, layout):
     (table,) = [table for table in tables if "validation NDCG" in table.title]
     assert len(every_cell(spec)) == len(table.rows) * (len(table.header) - 1)
     for labels in every_cell(spec):
-        row, column = f"{labels['setting']}: {labels['task']}", labels["method"]
-        row, column = (row, column) if layout == "settings down" else (column, row)
+        place, method = f"{labels['setting']}: {labels['task']}", labels["method"]
+        row, column = {
+            "settings down": (place, method),
+            "methods down": (method, place),
+            "encoders": (labels["conv"], f"{place}, {method}"),
+        }[layout]
         found = [numbers[name] for name, r in records.items() if r["labels"] == labels]
         text = cell_of(table, row, column)
-        assert text.startswith(f"{sum(found) / 200:.3f} ± ") and text.endswith(" (2)")
+        assert text.startswith(f"{np.mean(found) / 100:.3f} ± ") and text.endswith(" (2)")
     # A run of which only the record is left counts in the tables of test scores alone.
     (tmp_path / next(iter(records)) / "metrics.jsonl").unlink()
     assert results.validation(next(iter(records.values()))["labels"]) == [0.01]
