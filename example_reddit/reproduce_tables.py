@@ -66,6 +66,10 @@ PRESETS = {
             (1.0, "--max_lr 1e-3 --n_epoch 8 --n_batch 50", 25.0),
         ),
         seconds={"preprocess": 10.0, "pretrain": 75.0},
+        conv_costs={
+            **{"gcn": (0.4, 0.9), "gat": (0.5, 0.8), "rgcn": (0.5, 0.8)},
+            **{"han": (0.8, 1.0), "hetgnn": (3.1, 1.8)},
+        },
     ),
     "paper": Preset(
         told="The paper's sizes: 3 layers of 400, 8 heads, depth 6, width 128, batches and queue "
@@ -83,6 +87,10 @@ PRESETS = {
         finetune=tuple((part, "", 0.3 * 100 * (16 + 90 * part)) for part in (0.1, 0.2, 0.5, 1.0)),
         jobs=1,
         seconds={"preprocess": 600.0, "pretrain": 0.3 * 20 * 160_000 / 256},
+        conv_costs={  # of the encoder on an academic graph on the CPU, docs/PERFORMANCE.md
+            conv: (cost, cost)
+            for conv, cost in zip(ENCODERS, (1.0, 0.2, 0.3, 3.6, 0.9, 6.0), strict=True)
+        },
     ),
 }
 
