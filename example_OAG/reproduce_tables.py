@@ -150,7 +150,10 @@ TABLES = {
     "why_pretrain": Cells(
         "methods", ("time+field",), ("no pre-train", "GPT-GNN", *WHY_PRETRAIN), PF_AND_PV[1:]
     ),
-    # Why other encoders than HGT gain nothing.
+    # Why other encoders than HGT gain nothing: the number of labels, their fine-tuning.
+    "encoders_all_labels": Cells(
+        *("encoders", ("field",), ("no pre-train", "GPT-GNN"), ("PF",), ENCODERS, (1.0,))
+    ),
     "why_encoders": Cells(
         *("encoders", ("field",), ("no pre-train", "GPT-GNN", *WHY_RATES), ("PF",), ENCODERS)
     ),
