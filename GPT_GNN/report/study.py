@@ -50,6 +50,20 @@ def two_pass(flags: str = "", cost: float = 1.8) -> Method:
     return Method(f"--two_pass {flags}".rstrip(), generates=True, cost=cost)
 
 
+def under_each(changes: Mapping[str, str]) -> dict[str, Method]:
+    """No pre-training and GPT-GNN under each change of fine-tuning, the two against each other.
+
+    Args:
+        changes: what is changed -> flags of fine-tuning.
+    """
+    fresh = {f"{SCRATCH}, {what}": Method(finetune=flags) for what, flags in changes.items()}
+    pretrained = {
+        f"{FULL}, {what}": Method(like=FULL, finetune=flags, against=f"{SCRATCH}, {what}")
+        for what, flags in changes.items()
+    }
+    return fresh | pretrained
+
+
 @dataclass(frozen=True)
 class Setting:
     """What pre-trains and what fine-tunes.
