@@ -67,9 +67,13 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
     print(f"declared time of all {len(jobs)} jobs: {_one_at_a_time(jobs)}")
     failed = [] if flags.report_only else run_jobs(jobs, out, Path(study.scripts), n_jobs)
     asked = [] if flags.report_only and flags.table == "all" else tables
-    shown = _shown(study, preset, asked, seeds, data, out) or tables
-    plans = {table: plan(study, preset, [table], seeds, data) for table in shown}
-    report = Report(study, preset, plans, out, data)
+    plans = {
+        table: plan(study, preset, [table], seeds, data)
+        for table in study.tables
+        if not unset_flags(study, [table], data)
+    }
+    shown = _shown(plans, asked, read_records(out)) or tables
+    report = Report(study, preset, {table: plans[table] for table in shown}, out, data)
     print(report.write())
     if failed:
         raise ValueError(
@@ -150,20 +154,16 @@ def _agreed(out: Path, study: Study, given: object, preset: str, begun: bool) ->
 
 
 def _shown(
-    study: Study,
-    preset: Preset,
-    asked: Sequence[str],
-    seeds: int,
-    data: Mapping[str, str],
-    out: Path,
+    plans: Mapping[str, Sequence[Job]], asked: Sequence[str], records: Mapping[str, Record]
 ) -> list[str]:
-    """The tables that are asked for, those that are complete, and those with a run of their own."""
-    records = read_records(out)
-    possible = [table for table in study.tables if not unset_flags(study, [table], data)]
-    plans = {table: plan(study, preset, [table], seeds, data) for table in possible}
+    """The tables that are asked for, those that are complete, and those with a run of their own.
+
+    Args:
+        plans: name of a table -> its jobs.
+    """
 
     def own(table: str) -> set[str]:
-        """Its jobs that no other table has."""
+        """Its runs that no other table has."""
         others = {job.name for name, jobs in plans.items() if name != table for job in jobs}
         return {job.name for job in plans[table] if job.kind != "preprocess"} - others
 
@@ -171,7 +171,7 @@ def _shown(
         holds = finished(plans[table], records)
         return len(holds) == len(plans[table]) or not own(table).isdisjoint(holds)
 
-    return [table for table in possible if table in asked or begun(table)]
+    return [table for table in plans if table in asked or begun(table)]
 
 
 class Report:

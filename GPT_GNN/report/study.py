@@ -117,8 +117,8 @@ class Preset:
         finetune: (share of the labels, flags, seconds that a run is declared to take): the first
             whose share is not exceeded.
         seconds: what preprocessing and a pre-training are declared to take.
-        conv_costs: encoder -> by how much its pre-training and its fine-tuning are declared to take
-            longer, or to be shorter; 1 where it is not named.
+        conv_costs: encoder -> how many times as long its pre-training and its fine-tuning are
+            declared to take; once where it is not named.
         only: task -> the methods that it is fine-tuned from, if not all.
         jobs: runs at a time if none are asked for; 0: one a processor.
         without: tables that it does not have, since their methods change nothing of it.

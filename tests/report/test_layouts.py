@@ -146,6 +146,27 @@ def test_what_a_row_is_compared_with_is_told(oag, tmp_path):
     assert table.note == ""
 
 
+@pytest.mark.parametrize("layout", ["methods", "encoders"])
+def test_a_row_is_tested_against_its_own_other(oag, tmp_path, layout):
+    """What is tuned alike is above its other, and below plain no pre-training."""
+    means = {"no pre-train": 0.5, "no pre-train, rate 5e-4": 0.1, "GPT-GNN, rate 5e-4": 0.3}
+    spec = Cells(layout, ("time",), tuple(means), ("PF",))
+    items, records = np.arange(30), {}
+    for name, mean in means.items():
+        ndcg = np.linspace(mean, mean + 0.1, len(items))
+        (tmp_path / name).mkdir()
+        np.savez(tmp_path / name / "test_scores.npz", items=items, ndcg=ndcg, mrr=ndcg)
+        metrics = {"ndcg": ndcg.mean(), "mrr": ndcg.mean(), "best_step": 20}
+        labels = labels_of("time", name, "hgt", "PF", 0.1)
+        common = {"kind": "finetune", "seed": 0, "folder": name}
+        records[name] = {**common, "labels": labels, "metrics": metrics}
+    results = Results(tmp_path, records, ("ndcg", "mrr"))
+    (table, *_) = LAYOUTS[layout](oag, "t", spec, results)
+    name = "GPT-GNN, rate 5e-4"
+    row, column = (name, "PF") if layout == "methods" else ("hgt", f"PF, {name}")
+    assert cell_of(table, row, column).endswith("(1; 1 of 1 up; p < 0.001)")
+
+
 def test_two_tables_of_shares_are_told_apart(oag, tmp_path):
     results = Results(tmp_path, {}, ("ndcg", "mrr"))
     spec = SPECS["labels"]
