@@ -1,16 +1,21 @@
 """Settings as dataclasses, declared once.
 
-A field is a flag of the scripts, a keyword of the package and an entry of the checkpoint.
+A field is a flag of the scripts, a keyword of the package and an entry of the checkpoint. Wherever
+its value comes from, it is checked when the dataclass is made, with the same message.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields, make_dataclass
-from typing import Any, TypeVar
+from dataclasses import Field, asdict, dataclass, field, fields, make_dataclass
+from numbers import Integral, Real
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
+LIST = "comma-separated, or the flag again"  # how a flag takes several names
 
 
 def setting(
@@ -24,7 +29,8 @@ def setting(
     """A dataclass field with what the flag needs to know.
 
     Args:
-        default: its type is the flag's type.
+        default: its type is the flag's type: bool, int, float (finite), str, or tuple for a list of
+            names, whose flag may be repeated.
         help: one line, with the unit.
         choices: the allowed values.
         low, high: bounds, both allowed unless ``low_open``.
@@ -34,7 +40,73 @@ def setting(
 
 
 @dataclass(frozen=True)
-class DumpConfig:
+class Checked:
+    """Base of all settings: their fields are checked at construction.
+
+    Raises:
+        ValueError: a value of another type, out of bounds or none of the choices; names the field.
+    """
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            try:
+                value = _value(f, getattr(self, f.name), f.metadata["choices"])
+            except ValueError as error:
+                raise ValueError(f"{f.name}: {error}") from None
+            object.__setattr__(self, f.name, value)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any], source: object) -> Self:
+        """The settings that a file holds; those that it lacks are at their defaults.
+
+        Args:
+            source: the file, for the message.
+
+        Raises:
+            ValueError: a setting that there is not, or a value that does not fit; names the file.
+        """
+        known = [f.name for f in fields(cls)]
+        unknown = sorted(set(record) - set(known))
+        if unknown:
+            raise ValueError(f"{source}: unknown settings {unknown}; available: {known}")
+        try:
+            return cls(**record)
+        except ValueError as error:
+            raise ValueError(f"{source}: {error}") from error
+
+
+def _value(f: Field[Any], value: Any, choices: Collection[str] | None) -> Any:
+    """A value in the type of its setting. Raises ValueError: expected, got."""
+    kind, converted = type(f.default), value
+    if kind is float and isinstance(value, Real) and not isinstance(value, bool):
+        converted = float(value)
+    elif kind is int and isinstance(value, Integral) and not isinstance(value, bool):
+        converted = int(value)
+    elif kind is str and isinstance(value, os.PathLike):
+        converted = os.fspath(value)
+    elif kind is tuple:
+        converted = (value,) if isinstance(value, str) else tuple(value)
+    if not isinstance(converted, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"expected {kind.__name__}, got {value!r}")
+    if choices is not None and converted not in choices:
+        raise ValueError(f"expected one of {', '.join(choices)}, got {value!r}")
+    low, high, low_open = f.metadata["low"], f.metadata["high"], f.metadata["low_open"]
+    if isinstance(converted, int | float) and not _within(converted, low, high, low_open):
+        left = "(-inf" if low is None else f"{'(' if low_open else '['}{low}"
+        right = "inf)" if high is None else f"{high}]"
+        raise ValueError(f"expected a value in {left}, {right}, got {value}")
+    return converted
+
+
+def _within(value: float, low: float | None, high: float | None, low_open: bool) -> bool:
+    if not math.isfinite(value):
+        return False
+    above = low is None or value > low or (value == low and not low_open)
+    return above and (high is None or value <= high)
+
+
+@dataclass(frozen=True)
+class DumpConfig(Checked):
     """What is preprocessed, and where to."""
 
     input_dir: str = setting("", "folder of the raw dump; empty: the built-in graph's")
@@ -45,7 +117,7 @@ class DumpConfig:
 
 
 @dataclass(frozen=True)
-class GraphConfig:
+class GraphConfig(Checked):
     """Which graph."""
 
     data_dir: str = setting("toy", "folder of a graph store, or 'toy' for the built-in graph")
@@ -79,7 +151,7 @@ class LabelledGraphConfig(LabelShareConfig):
 
 
 @dataclass(frozen=True)
-class TrainBatchConfig:
+class TrainBatchConfig(Checked):
     """What training batches of a task see."""
 
     train_view: str = setting(
@@ -103,7 +175,7 @@ class AnyTaskDataConfig(TrainBatchConfig, LabelShareConfig):
 
 
 @dataclass(frozen=True)
-class TargetConfig:
+class TargetConfig(Checked):
     """Facts of the graph; what is empty is the store's own."""
 
     target_type: str = setting("", "node type that is pre-trained and predicted")
@@ -118,27 +190,27 @@ class TargetConfig:
 class FactsConfig(TargetConfig):
     """Facts of the graph; what is empty is the store's own."""
 
-    rel_stop_list: str = setting(
-        "",
-        "relations into the target that are never masked, by commas, as relation or "
-        "source:relation:target; none for none",
+    rel_stop_list: tuple[str, ...] = setting(
+        (),
+        "relations into the target that are never masked, as relation or source:relation:target, "
+        f"{LIST}; none for none",
     )
     text_column: str = setting("", "column of the target that attr_type text generates")
     attr_part: str = setting("", "feature part of the target that attr_type vec generates")
-    hide_links: str = setting(
-        "",
+    hide_links: tuple[str, ...] = setting(
+        (),
         "relations of which pre-training does not see the links that --task link validates and "
-        "tests with, by commas",
+        f"tests with, {LIST}",
     )
-    hide_classes: str = setting(
-        "",
+    hide_classes: tuple[str, ...] = setting(
+        (),
         "relations into the target that pre-training does not see at validation and test nodes, "
-        "as --task class_node asks for them, by commas",
+        f"as --task class_node asks for them, {LIST}",
     )
 
 
 @dataclass(frozen=True)
-class AnyTaskConfig:
+class AnyTaskConfig(Checked):
     """What is predicted."""
 
     task: str = setting(
@@ -148,16 +220,16 @@ class AnyTaskConfig:
         choices=("label", "class_node", "link"),
     )
     label: str = setting("", "column of label; empty: the store's own")
-    relation: str = setting(
-        "",
+    relation: tuple[str, ...] = setting(
+        (),
         "of class_node and link, as relation or source:relation:target: sources are ranked for "
-        "targets; class_node takes several, by commas",
+        f"targets; class_node takes several, {LIST}",
     )
     num_candidates: int = setting(100, "sources that link ranks, the true one among them", low=2)
 
 
 @dataclass(frozen=True)
-class EncoderConfig:
+class EncoderConfig(Checked):
     """The graph neural network; a pre-trained one must have the same settings."""
 
     conv_name: str = setting("hgt", "convolution")
@@ -174,7 +246,7 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True)
-class SamplerConfig:
+class SamplerConfig(Checked):
     """HGSampling and the threads that run it."""
 
     sample_depth: int = setting(6, "rounds of sampling", low=1)
@@ -184,7 +256,7 @@ class SamplerConfig:
 
 
 @dataclass(frozen=True)
-class ObjectiveConfig:
+class ObjectiveConfig(Checked):
     """What is pre-trained."""
 
     objective: str = setting("gpt_gnn", "method; none writes a fresh encoder, untrained")
@@ -194,7 +266,7 @@ class ObjectiveConfig:
 
 
 @dataclass(frozen=True)
-class GPTConfig:
+class GPTConfig(Checked):
     """Generation of attributes and links."""
 
     attr_type: str = setting("vec", "attribute decoder", choices=("vec", "text"))
@@ -225,7 +297,7 @@ class GPTConfig:
 
 
 @dataclass(frozen=True)
-class OptimConfig:
+class OptimConfig(Checked):
     """Optimiser, schedule and length of training."""
 
     optimizer: str = setting("adamw", "optimiser", choices=("adamw", "adam", "sgd", "adagrad"))
@@ -243,7 +315,7 @@ class OptimConfig:
 
 
 @dataclass(frozen=True)
-class PretrainRunConfig:
+class PretrainRunConfig(Checked):
     """Where a run writes, what it sees of its targets and how it is carried out."""
 
     pretrain_model_dir: str = setting("runs/gpt_gnn.pt", "file to write the pre-trained model to")
@@ -256,7 +328,7 @@ class PretrainRunConfig:
 
 
 @dataclass(frozen=True)
-class FinetuneRunConfig:
+class FinetuneRunConfig(Checked):
     """Where a run reads and writes and how it is carried out."""
 
     use_pretrain: bool = setting(False, "start from the pre-trained model")
@@ -269,7 +341,7 @@ class FinetuneRunConfig:
 
 
 @dataclass(frozen=True)
-class EmbedSamplerConfig:
+class EmbedSamplerConfig(Checked):
     """HGSampling around the nodes, and the threads that run it."""
 
     sample_depth: int = setting(0, "rounds of sampling; 0: as the model says, or else 6", low=0)
@@ -281,7 +353,7 @@ class EmbedSamplerConfig:
 
 
 @dataclass(frozen=True)
-class EmbedConfig:
+class EmbedConfig(Checked):
     """What is embedded, by which model, and where to."""
 
     model: str = setting(
@@ -299,7 +371,7 @@ class EmbedConfig:
 
 
 @dataclass(frozen=True)
-class FieldTaskConfig:
+class FieldTaskConfig(Checked):
     """What the paper-field task hides."""
 
     hide_all_fields: bool = setting(
@@ -308,7 +380,7 @@ class FieldTaskConfig:
 
 
 @dataclass(frozen=True)
-class VenueTaskConfig:
+class VenueTaskConfig(Checked):
     """What the paper-venue task hides."""
 
     hide_citations: bool = setting(
@@ -320,7 +392,7 @@ class VenueTaskConfig:
 
 
 @dataclass(frozen=True)
-class GridConfig:
+class GridConfig(Checked):
     """Which runs, where to, how many at a time."""
 
     out: str = setting("", "folder of all runs and the report; empty: runs/<data>_<preset>")
@@ -336,7 +408,7 @@ class GridConfig:
 
 
 @dataclass(frozen=True)
-class GridDataConfig:
+class GridDataConfig(Checked):
     """Which data; the folder of the runs remembers it."""
 
     input_dir: str = setting("", "folder of the raw data; empty: the built-in graph's")
@@ -413,8 +485,9 @@ def comparable(config: Any, **resolved: dict[str, Any]) -> dict[str, dict[str, A
         **resolved: groups whose flags leave something to the graph, with what they come to.
     """
     settings = {
-        group: {name: value for name, value in settings.items() if name not in _PLACES}
-        for group, settings in asdict(config).items()
+        group: {name: value for name, value in asdict(record).items() if name not in _PLACES}
+        for group, record in vars(config).items()
+        if isinstance(record, Checked)
     }
     return settings | resolved
 
@@ -431,10 +504,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse_flags(
-    groups: dict[str, type],
+    groups: dict[str, type[Checked]],
     description: str | None,
     argv: Sequence[str] | None = None,
-    extra: type | None = None,
+    extra: type[Checked] | None = None,
     choices: Mapping[str, Mapping[str, Any]] | None = None,
     **defaults: Any,
 ) -> Any:
@@ -448,6 +521,10 @@ def parse_flags(
         choices: flag -> what may be chosen, by name. Where the chosen has ``options``, the flags
             that it reads, those that only others read must stay at their defaults.
         **defaults: this script's own defaults, by field name.
+
+    Returns:
+        A record with an entry per group, and ``given``, a frozenset of the names of the flags that
+        stood on the command line.
 
     Raises:
         SystemExit: an unknown flag or a value out of range, with the allowed ones in the message.
@@ -466,16 +543,24 @@ def parse_flags(
     unknown = set(defaults) - set(owner)
     if unknown:
         raise TypeError(f"defaults that are no flags: {sorted(unknown)}")
-    values = vars(parser.parse_args(argv))
+    # argparse leaves alone what a namespace has: what is still unset was not given.
+    parsed = vars(parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(owner, _UNSET))))
+    given = frozenset(name for name in owner if parsed[name] is not _UNSET)
+    values = {name: parsed[name] if name in given else parser.get_default(name) for name in owner}
     for flag, registry in choices.items():
         _refuse_unread(parser, values, flag, registry)
-    record = make_dataclass("Args", [(name, group) for name, group in groups.items()], frozen=True)
+    entries = [*groups.items(), ("given", frozenset)]
+    record = make_dataclass("Args", entries, frozen=True)
     return record(
         **{
             name: group(**{f.name: values[f.name] for f in fields(group)})
             for name, group in groups.items()
-        }
+        },
+        given=given,
     )
+
+
+_UNSET: Any = object()
 
 
 def _refuse_unread(
@@ -492,12 +577,10 @@ def _refuse_unread(
             )
 
 
-def _add_flag(section: Any, f: Any, default: Any, choices: Collection[str] | None) -> None:
-    assert default is not MISSING
-    help_text = f"{f.metadata['help']} (default: {default!r})"
-    kind = type(default)
-    if isinstance(f.default, float):
-        kind = float
+def _add_flag(section: Any, f: Field[Any], default: Any, choices: Collection[str] | None) -> None:
+    kind = type(f.default)
+    shown = " ".join(default) if kind is tuple else default
+    help_text = f"{f.metadata['help']} (default: {shown!r})"
     if kind is bool:
         section.add_argument(
             f"--{f.name}", action=argparse.BooleanOptionalAction, default=default, help=help_text
@@ -505,29 +588,43 @@ def _add_flag(section: Any, f: Any, default: Any, choices: Collection[str] | Non
         return
     section.add_argument(
         f"--{f.name}",
-        type=_checked(kind, f.metadata["low"], f.metadata["high"], f.metadata["low_open"]),
+        action=_Append if kind is tuple else "store",
+        type=str if kind is tuple else _converter(f, kind, choices),
         default=default,
-        choices=None if choices is None else list(choices),
-        metavar=None if choices else kind.__name__.upper(),
+        metavar=f"{{{','.join(choices)}}}" if choices else _METAVARS[kind],
         help=help_text,
     )
 
 
-def _checked(
-    kind: type, low: float | None, high: float | None, low_open: bool
-) -> Callable[[str], Any]:
-    """A converter that names the expected type and range when a value does not fit."""
-    bounds = f"{'(' if low_open else '['}{low}, {'inf' if high is None else high}]"
+_METAVARS = {int: "INT", float: "FLOAT", str: "STR", tuple: "NAMES"}
+
+
+class _Append(argparse.Action):
+    """A list of names: each use of the flag adds a value to those before; none to the default."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        before = getattr(namespace, self.dest)
+        before = () if before is _UNSET or before is self.default else before
+        setattr(namespace, self.dest, (*before, values))
+
+
+def _converter(f: Field[Any], kind: type, choices: Collection[str] | None) -> Callable[[str], Any]:
+    """From a flag's text to its value, with the message of :class:`Checked`."""
 
     def convert(text: str) -> Any:
         try:
             value = kind(text)
         except ValueError:
             raise argparse.ArgumentTypeError(f"expected {kind.__name__}, got {text!r}") from None
-        if low is not None and (value < low or (low_open and value == low) or value != value):
-            raise argparse.ArgumentTypeError(f"expected a value in {bounds}, got {text}")
-        if high is not None and value > high:
-            raise argparse.ArgumentTypeError(f"expected a value in {bounds}, got {text}")
-        return value
+        try:
+            return _value(f, value, choices)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
     return convert

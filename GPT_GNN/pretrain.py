@@ -34,7 +34,7 @@ def main() -> None:
     )
     graph = open_graph(args.data.data_dir, toy_store)
     settings = asdict(args.facts)
-    hide = {name: settings.pop(name) for name in ("hide_links", "hide_classes")}
+    hide = {name: [*settings.pop(name)] for name in ("hide_links", "hide_classes")}
     resolved = resolve_facts(graph, **settings)
     tqdm.write(resolved.line())
     facts = resolved.facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 
 import numpy as np
@@ -12,10 +13,17 @@ def derive(seed: int, *purpose: int | str) -> np.random.Generator:
 
     Args:
         seed: the run's seed, >= 0.
-        purpose: names and counters; the same ones give the same stream, others an independent one.
+        purpose: names, then counters >= 0; the same ones give the same stream, others an
+            independent one.
     """
-    words = [zlib.crc32(p.encode()) if isinstance(p, str) else int(p) for p in purpose]
-    return np.random.default_rng([int(seed), *words])
+    names = [zlib.crc32(p.encode()) for p in purpose if isinstance(p, str)]
+    counters = [int(p) for p in purpose if not isinstance(p, str)]
+    if not counters:
+        return np.random.default_rng([int(seed), *names])
+    # NumPy cuts numbers into words of 32 bits and pads with zeros: a counter of 0 would be the same
+    # as none, and 2**32 + 5 the same as 5 followed by 1. A hash of the exact purpose is neither.
+    exact = repr((int(seed), *(p if isinstance(p, str) else int(p) for p in purpose)))
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(exact.encode()).digest()))
 
 
 def uniform_of(seed: int, purpose: str, *ids: np.ndarray) -> np.ndarray:

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 EdgeType = tuple[str, str, str]  # (source type, relation, target type)
+
+
+def split_names(values: str | Iterable[str], known: Collection[str]) -> list[str]:
+    """The names in the values of a flag that takes a list.
+
+    A value that as a whole is a known name is that name, whatever commas are in it; any other is
+    comma-separated.
+
+    Args:
+        values: one, or one for each use of the flag.
+        known: the names that there are.
+    """
+    return [
+        name
+        for value in ([values] if isinstance(values, str) else values)
+        for name in ([value] if value in known else filter(None, value.split(",")))
+    ]
 
 
 @dataclass(frozen=True)
@@ -76,6 +93,16 @@ class Schema:
             available = [":".join(edge_type) for edge_type in self.edge_types]
             raise ValueError(f"unknown relation {name!r}; available: {available}")
         return found
+
+    @property
+    def relation_names(self) -> set[str]:
+        """All names of the edge types, in either form."""
+        return {name for e in self.edge_types for name in (e[1], ":".join(e))}
+
+    def all_named(self, values: str | Iterable[str]) -> list[EdgeType]:
+        """The edge types of a flag's values, see :func:`split_names` and :meth:`named`."""
+        names = split_names(values, self.relation_names)
+        return [edge_type for name in names for edge_type in self.named(name)]
 
     def inverse_of(self, edge_type: EdgeType) -> EdgeType:
         """The edge type that stores the same links in the other direction."""

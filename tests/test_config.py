@@ -10,6 +10,7 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from GPT_GNN.config import (
@@ -19,6 +20,9 @@ from GPT_GNN.config import (
     AnyTaskDataConfig,
     FactsConfig,
     FieldTaskConfig,
+    GPTConfig,
+    OptimConfig,
+    SamplerConfig,
     TargetConfig,
     comparable,
     parse_flags,
@@ -165,11 +169,11 @@ SNAPSHOT = {
         "pretrain_model_dir": "runs/gpt_graph.pt",
         "target_type": "",
         "split": "",
-        "rel_stop_list": "",
+        "rel_stop_list": (),
         "text_column": "",
         "attr_part": "",
-        "hide_links": "",
-        "hide_classes": "",
+        "hide_links": (),
+        "hide_classes": (),
     },
     "GPT_GNN.finetune": SHARED
     | FINETUNE
@@ -181,7 +185,7 @@ SNAPSHOT = {
         "split": "",
         "task": "label",
         "label": "",
-        "relation": "",
+        "relation": (),
         "num_candidates": 100,
     },
     "preprocess_reddit": {
@@ -266,19 +270,19 @@ def test_unknown_and_shortened_flags(capsys, script):
 
 
 BAD = [
-    ("pretrain_OAG", "batch_size", "0", "[1, inf]"),
-    ("pretrain_OAG", "queue_size", "-1", "[0, inf]"),
+    ("pretrain_OAG", "batch_size", "0", "[1, inf)"),
+    ("pretrain_OAG", "queue_size", "-1", "[0, inf)"),
     ("pretrain_OAG", "attr_ratio", "1.5", "[0, 1]"),
     ("pretrain_OAG", "attr_ratio", "nan", "[0, 1]"),
-    ("pretrain_OAG", "neg_samp_num", "0", "[1, inf]"),
+    ("pretrain_OAG", "neg_samp_num", "0", "[1, inf)"),
     ("pretrain_OAG", "mask_ratio", "-0.1", "[0, 1]"),
     ("pretrain_OAG", "dropout", "1", "[0, 0.99]"),
-    ("pretrain_OAG", "max_lr", "0", "(0, inf]"),
-    ("pretrain_OAG", "clip", "-1", "(0, inf]"),
-    ("pretrain_OAG", "n_epoch", "0", "[1, inf]"),
-    ("pretrain_OAG", "n_pool", "-1", "[0, inf]"),
-    ("pretrain_OAG", "cuda", "-3", "[-2, inf]"),
-    ("pretrain_OAG", "seed", "-1", "[0, inf]"),
+    ("pretrain_OAG", "max_lr", "0", "(0, inf)"),
+    ("pretrain_OAG", "clip", "-1", "(0, inf)"),
+    ("pretrain_OAG", "n_epoch", "0", "[1, inf)"),
+    ("pretrain_OAG", "n_pool", "-1", "[0, inf)"),
+    ("pretrain_OAG", "cuda", "-3", "[-2, inf)"),
+    ("pretrain_OAG", "seed", "-1", "[0, inf)"),
     ("pretrain_OAG", "n_hid", "4.5", "expected int"),
     ("pretrain_OAG", "n_hid", "many", "expected int"),
     ("pretrain_OAG", "dropout", "much", "expected float"),
@@ -286,7 +290,7 @@ BAD = [
     ("finetune_OAG_PF", "data_percentage", "1.1", "(0, 1]"),
     ("finetune_OAG_PV", "data_percentage", "-0.1", "(0, 1]"),
     ("finetune_OAG_AD", "data_percentage", "nan", "(0, 1]"),
-    ("finetune_OAG_AD", "batch_size", "0", "[1, inf]"),
+    ("finetune_OAG_AD", "batch_size", "0", "[1, inf)"),
 ]
 
 
@@ -310,8 +314,7 @@ def test_a_value_out_of_range_is_told_the_range(capsys, script, flag, value, all
 )
 def test_a_bad_choice_is_told_the_choices(capsys, flag, choices):
     message = refused(capsys, "pretrain_OAG", f"--{flag}", "other")
-    assert f"argument --{flag}: invalid choice: 'other'" in message
-    assert all(choice in message for choice in choices)
+    assert f"argument --{flag}: expected one of {', '.join(choices)}, got 'other'" in message
 
 
 @pytest.mark.parametrize("registry, flag", [(CONVS, "conv_name"), (OBJECTIVES, "objective")])
@@ -393,7 +396,7 @@ def test_a_setting_has_one_name_and_the_type_of_its_default():
         assert len(set(names)) == len(names)
         for group in groups.values():
             for f in fields(group):
-                assert type(f.default).__name__ == f.type
+                assert type(f.default).__name__ == f.type.split("[")[0]
                 assert f.metadata["help"]
 
 
@@ -409,6 +412,64 @@ def test_the_record_that_scripts_get():
         args.encoder.n_hid = 3
     # A script that writes its default as an int does not make the flag one.
     assert parse_pretrain_flags("doc", ["--clip", "0.5"], clip=1).optim.clip == 0.5
+
+
+@pytest.mark.parametrize(
+    "settings, name, value, told",
+    [
+        (GPTConfig, "mask_ratio", 7.0, "expected a value in [0, 1], got 7.0"),
+        (GPTConfig, "loss_sum", "nonsense", "expected one of ratio, plain, got 'nonsense'"),
+        (GPTConfig, "two_pass", 1, "expected bool, got 1"),
+        (SamplerConfig, "batch_size", -3, "expected a value in [1, inf), got -3"),
+        (SamplerConfig, "batch_size", 2.5, "expected int, got 2.5"),
+        (SamplerConfig, "batch_size", True, "expected int, got True"),
+        (OptimConfig, "max_lr", float("inf"), "expected a value in (0, inf), got inf"),
+        (OptimConfig, "weight_decay", float("inf"), "expected a value in [0, inf), got inf"),
+        (OptimConfig, "clip", float("nan"), "expected a value in (0, inf), got nan"),
+        (OptimConfig, "scheduler", None, "expected str, got None"),
+    ],
+)
+def test_a_setting_is_checked_alike_wherever_it_comes_from(settings, name, value, told, capsys):
+    with pytest.raises(ValueError, match=f"^{re.escape(f'{name}: {told}')}$"):
+        settings(**{name: value})
+    with pytest.raises(ValueError, match=f"^{re.escape(f'm.pt: {name}: {told}')}$"):
+        settings.from_record({name: value}, "m.pt")
+    if not isinstance(value, bool | int) and value is not None:
+        with pytest.raises(SystemExit):
+            parse_flags({"group": settings}, "doc", [f"--{name}", str(value)])
+        shown = capsys.readouterr().err
+        assert f"argument --{name}: {told}".replace("'", "") in shown.replace("'", "")
+
+
+def test_a_file_with_a_setting_that_there_is_not():
+    with pytest.raises(
+        ValueError, match=r"m.pt: unknown settings \['n_pol'\]; available: .*n_pool"
+    ):
+        SamplerConfig.from_record({"n_pol": 1, "batch_size": 2}, "m.pt")
+
+
+def test_values_of_numpy_and_paths_are_taken_as_plain_ones():
+    sampler = SamplerConfig(batch_size=np.int64(5))
+    assert type(sampler.batch_size) is int and sampler == SamplerConfig(batch_size=5)
+    assert GPTConfig(w2v_dir=Path("words")).w2v_dir == "words"
+    assert type(GPTConfig(attr_ratio=1).attr_ratio) is float
+
+
+def test_a_flag_that_takes_a_list_may_be_repeated():
+    def stop_list(*argv, **defaults):
+        return parse_flags({"facts": FactsConfig}, "doc", argv, **defaults).facts.rel_stop_list
+
+    twice = ("--rel_stop_list", "born, lives in", "--rel_stop_list", "a,b")
+    assert stop_list(*twice) == ("born, lives in", "a,b")
+    assert stop_list(rel_stop_list=("x",)) == ("x",)
+    assert stop_list(*twice, rel_stop_list=("x",)) == ("born, lives in", "a,b")
+
+
+def test_a_record_says_which_flags_were_given():
+    args = parse_pretrain_flags("doc", ["--n_hid", "400", "--no-prev_norm"], queue_size=8)
+    assert args.given == {"n_hid", "prev_norm"}
+    assert parse_pretrain_flags("doc", []).given == frozenset()
+    assert "given" not in comparable(args)
 
 
 def test_a_default_that_is_no_flag():

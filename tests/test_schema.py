@@ -6,7 +6,7 @@ from GPT_GNN.batch.mask import mask_links
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.schema import Schema
+from GPT_GNN.schema import Schema, split_names
 
 ACTOR, WRITER = ("actor", "to", "film"), ("writer", "to", "film")
 SCHEMA = Schema(
@@ -46,3 +46,20 @@ def test_a_long_name_keeps_one_of_two_relations_of_a_name_unmasked(tmp_path):
     masked = mask_links(subgraph, "film", ("writer:to:film",), 0.5, derive(0, "mask"))
     assert masked.observed[subgraph.edges(WRITER)].all()
     assert not masked.observed[subgraph.edges(ACTOR)].all()
+
+
+def test_names_of_a_list_flag():
+    known = {"born, lives in", "made", "a:born, lives in:b"}
+    assert split_names("born, lives in", known) == ["born, lives in"]
+    assert split_names(["born, lives in", "made,in"], known) == ["born, lives in", "made", "in"]
+    assert split_names("born, lives in,made", known) == ["born", " lives in", "made"]
+    assert split_names(["", ","], known) == []
+
+
+def test_relations_whose_names_have_commas():
+    both = (("a", "born, lives in", "b"), ("b", "rev", "a"))
+    schema = Schema(("a", "b"), both, (1, 0), (False, False))
+    assert schema.all_named("a:born, lives in:b") == [both[0]]
+    assert schema.all_named(["rev", "born, lives in"]) == [both[1], both[0]]
+    with pytest.raises(ValueError, match="unknown relation 'born'; available: .*born, lives in"):
+        schema.all_named("born,rev")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from GPT_GNN.config import setting
+from GPT_GNN.config import Checked, setting
 from GPT_GNN.datasets.oag_features import (
     FOREVER,
     View,
@@ -58,7 +58,7 @@ CITATION_YEARS = (2020, 20)  # the citation bar counts years up to the first, at
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Checked):
     """How a dump is preprocessed."""
 
     domain: str = setting("_CS", "suffix of the file names: _CS, _Med ...; empty or none for none")
@@ -88,12 +88,7 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            low, value = f.metadata["low"], getattr(self, f.name)
-            if low is not None and value < low:
-                raise ValueError(f"--{f.name}: expected at least {low}, got {value}")
-        if self.transfer not in TRANSFERS:
-            raise ValueError(f"--transfer: expected one of {TRANSFERS}, got {self.transfer!r}")
+        super().__post_init__()
         given = [f"--{n}_fields" for n in PARTS if getattr(self, f"{n}_fields")]
         if self.transfer == TIME and given:
             raise ValueError(f"{given[0]}: --transfer time divides by no field")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.config import setting
+from GPT_GNN.config import Checked, setting
 from GPT_GNN.datasets import reddit_toy
 from GPT_GNN.datasets.builtin import built_in, data_folder, open_graph
 from GPT_GNN.datasets.npz import Npz
@@ -31,7 +31,7 @@ _KINDS = {1: "train", 2: "valid", 3: "test"}  # of GraphSAGE's node_types
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Checked):
     """What becomes of GraphSAGE's files."""
 
     split: str = setting(
@@ -43,7 +43,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class FilesConfig:
+class FilesConfig(Checked):
     """What is preprocessed, and where to."""
 
     input_dir: str = setting(

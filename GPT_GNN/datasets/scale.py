@@ -22,7 +22,7 @@ from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.rng import derive
 from GPT_GNN.schema import EdgeType
 
-VERSION = 1  # of what a seed gives
+VERSION = 2  # of what a seed gives
 # With 100,000 nodes every type still has more nodes than a sample of the published size takes.
 SHARES = {"paper": 0.45, "author": 0.51, "field": 0.02, "affiliation": 0.01, "venue": 0.01}
 HUB_SHARE = 0.1  # papers of the one huge venue, as a share of all nodes

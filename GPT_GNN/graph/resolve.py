@@ -20,7 +20,7 @@ from GPT_GNN.graph.split import (
     split_from_dict,
 )
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.schema import EdgeType
+from GPT_GNN.schema import EdgeType, split_names
 
 FLAG, STORE, RELATION, DEFAULT = "flag", "store", "relation", "default"
 NONE = "none"  # a list without entries, where an empty text means the store's
@@ -55,13 +55,13 @@ def resolve_facts(
     graph: HeteroGraph,
     target_type: str = "",
     split: str = "",
-    rel_stop_list: str | None = None,
+    rel_stop_list: str | Sequence[str] | None = None,
     text_column: str = "",
     attr_part: str = "",
     label: str = "",
     links: EdgeType | None = None,
 ) -> ResolvedFacts:
-    """The facts of a graph for a run; every text that is empty leaves its fact to the store.
+    """The facts of a graph for a run; what is empty leaves its fact to the store.
 
     What a store says of its target type holds for that type only, but a split by time for all that
     has times, and one at random for the links of all relations. Nodes without times are divided at
@@ -71,9 +71,9 @@ def resolve_facts(
     Args:
         target_type: the node type; where nobody says, the only one there is.
         split: see :func:`parse_split`.
-        rel_stop_list: relations into the target that are never masked, by commas, each as
-            ``relation`` or ``source:relation:target``; ``none`` for none. None where nothing will
-            be masked: the store's is then taken as it is.
+        rel_stop_list: relations into the target that are never masked, each as ``relation`` or
+            ``source:relation:target``, see :func:`GPT_GNN.schema.split_names`; ``("none",)`` for
+            none. None where nothing will be masked: the store's is then taken as it is.
         text_column: holds the texts that pre-training generates.
         attr_part: the feature part that pre-training generates.
         label: the column of the classes.
@@ -85,7 +85,8 @@ def resolve_facts(
     stored = GraphFacts.stored(graph)
     target, origin = _target(graph, stored, target_type)
     own = stored if stored is not None and stored.target == target else None
-    asked = [name for name in (rel_stop_list or "").split(",") if name and name != NONE]
+    named = split_names(rel_stop_list or (), {*graph.schema.relation_names, NONE})
+    asked = [name for name in named if name != NONE]
     given = {
         "rel_stop_list": _relations(graph, target, asked),
         "text_part": _one_of(graph.feature_parts(target), attr_part, f"attr_part of {target!r}"),
@@ -97,9 +98,9 @@ def resolve_facts(
     for name, value in given.items():
         origins[name] = FLAG if value else STORE if own else DEFAULT
         values[name] = value or getattr(own or GraphFacts(target), name)
-    if rel_stop_list == NONE:
+    if named and not asked:
         values["rel_stop_list"], origins["rel_stop_list"] = (), FLAG
-    if rel_stop_list == "" and own:
+    if rel_stop_list is not None and not named and own:
         values["rel_stop_list"] = _stored_relations(graph, own)
     values["split"], origins["split"] = _split(graph, target, stored, split, links)
     return ResolvedFacts(GraphFacts(target, **values), origins)

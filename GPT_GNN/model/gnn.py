@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from GPT_GNN.batch.batch import Batch
 from GPT_GNN.batch.trim import TrimmedBatch
+from GPT_GNN.config import EncoderConfig
 from GPT_GNN.conv import CONVS
 from GPT_GNN.conv.dropout import Dropout
 from GPT_GNN.schema import Schema
@@ -53,6 +54,8 @@ class GNN(nn.Module):
         super().__init__()
         if conv_name not in CONVS:
             raise ValueError(f"unknown conv_name {conv_name!r}; available: {sorted(CONVS)}")
+        settings = (conv_name, n_hid, n_heads, n_layers, dropout, prev_norm, last_norm)
+        EncoderConfig(*settings, train_time_table, gradient_checkpointing)  # checks them
         self.schema = schema
         self.n_hid = n_hid
         self.gradient_checkpointing = gradient_checkpointing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -71,7 +72,11 @@ def select_task(
 
 
 def held_out_edges(
-    graph: HeteroGraph, facts: GraphFacts, split: str, hide_links: str, hide_classes: str
+    graph: HeteroGraph,
+    facts: GraphFacts,
+    split: str,
+    hide_links: Sequence[str],
+    hide_classes: Sequence[str],
 ) -> HiddenEdges | None:
     """What pre-training must not see, so that a task can ask for it later; None for nothing.
 
@@ -80,7 +85,8 @@ def held_out_edges(
     Args:
         facts: of the pre-training.
         split: the flag, empty for the store's.
-        hide_links: relations whose links are validated and tested with, by commas.
+        hide_links: relations whose links are validated and tested with, see
+            :meth:`GPT_GNN.schema.Schema.all_named`.
         hide_classes: relations into the target that are, at validation and test nodes.
 
     Raises:
@@ -96,7 +102,7 @@ def held_out_edges(
     held_out = np.zeros(graph.num_nodes(facts.target), dtype=bool)
     for name in ("valid", "test"):
         held_out[facts.split.nodes(graph, facts.target, name)] = True
-    for relation in _named(graph, hide_classes):
+    for relation in graph.schema.all_named(hide_classes):
         if relation[2] != facts.target:
             raise ValueError(
                 f"--hide_classes {':'.join(relation)}: expected a relation into {facts.target!r}"
@@ -105,25 +111,17 @@ def held_out_edges(
     return HiddenEdges(graph, masks, pairs)
 
 
-def link_splits(graph: HeteroGraph, split: str, names: str) -> dict[EdgeType, Split]:
+def link_splits(graph: HeteroGraph, split: str, names: Sequence[str]) -> dict[EdgeType, Split]:
     """How the links of some relations are divided.
 
     Args:
         split: the flag, empty for the store's.
-        names: of the relations, by commas.
+        names: of the relations, see :meth:`GPT_GNN.schema.Schema.all_named`.
     """
     return {
         relation: resolve_facts(graph, relation[2], split, links=relation).facts.split
-        for relation in _named(graph, names)
+        for relation in graph.schema.all_named(names)
     }
-
-
-def _named(graph: HeteroGraph, names: str) -> list[EdgeType]:
-    return [
-        edge_type
-        for name in filter(None, names.split(","))
-        for edge_type in graph.schema.named(name)
-    ]
 
 
 def _of_column(
@@ -152,13 +150,12 @@ def _relations(graph: HeteroGraph, task: AnyTaskConfig) -> list[EdgeType]:
     available = [":".join(edge_type) for edge_type in graph.edge_types]
     if not task.relation and len(available) > 1:
         raise ValueError(f"--task {task.task} expects --relation; available: {available}")
-    names = task.relation.split(",") if task.relation else available
-    relations = [edge_type for name in names for edge_type in graph.schema.named(name)]
-    found = [":".join(edge_type) for edge_type in relations]
+    relations = graph.schema.all_named(task.relation or available)
+    found, given = [":".join(edge_type) for edge_type in relations], ",".join(task.relation)
     if task.task == "link" and len(relations) != 1:
-        raise ValueError(f"--relation {task.relation}: expected one relation, got {found}")
+        raise ValueError(f"--relation {given}: expected one relation, got {found}")
     if len({edge_type[::2] for edge_type in relations}) != 1:
         raise ValueError(
-            f"--relation {task.relation}: expected relations between the same types, got {found}"
+            f"--relation {given}: expected relations between the same types, got {found}"
         )
     return relations

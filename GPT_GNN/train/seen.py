@@ -78,8 +78,7 @@ def _seen_classes(
         return []
     hidden: list[EdgeType] = []
     if facts.get("target") == task.target and _same_nodes(graph, split, facts):
-        named = filter(None, facts.get("hide_classes", "").split(","))
-        hidden = [edge_type for name in named for edge_type in graph.schema.named(name)]
+        hidden = graph.schema.all_named(facts.get("hide_classes", ()))
     return [edge_type for edge_type in task.relations if edge_type not in hidden]
 
 

@@ -203,7 +203,7 @@ def test_which_papers_pretrain_and_fine_tune(stores: tuple[HeteroGraph, HeteroGr
     [
         ({"transfer": "field", "finetune_fields": ""}, "expected --finetune_fields"),
         ({"transfer": "time"}, "--finetune_fields: --transfer time"),
-        ({"transfer": "space"}, "--transfer: expected one of"),
+        ({"transfer": "space"}, "transfer: expected one of"),
         ({"transfer": "field", "finetune_fields": "alchemy"}, r"'alchemy'.*music \("),
         ({"transfer": "field", "finetune_fields": "natural science"}, "level-1 field"),
         ({"transfer": "field", "pretrain_fields": HELD_OUT}, "is in --pretrain_fields and"),
