@@ -24,6 +24,7 @@ class NodeTable:
         table: name of the table: a file beside the description, or a key of ``tables``.
         id: column of the ids, whole numbers or texts.
         time: column of the times; empty: none.
+        time_unit: theirs, where it is not that of the description.
         features: column -> its encoder, not fitted.
         labels: column -> separator of several labels in a cell; empty: one label a cell.
         text: column of texts that the store keeps, of the target those that are generated.
@@ -33,6 +34,7 @@ class NodeTable:
     table: str
     id: str
     time: str = ""
+    time_unit: str = ""
     features: Mapping[str, ColumnEncoder] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
@@ -48,6 +50,7 @@ class EdgeTable:
         table: name of the table.
         source, target: columns of the ids of either end.
         time: column of the times; empty: the later of the ends' times, where they have any.
+        time_unit: theirs, where it is not that of the description.
         inverse, multigraph: see :class:`GPT_GNN.graph.arrays.EdgeArrays`.
         skip_unknown_ids: leave out and count the rows of which an id is empty or no node's.
         missing: texts that mean an empty cell, beside the empty text.
@@ -58,6 +61,7 @@ class EdgeTable:
     source: str
     target: str
     time: str = ""
+    time_unit: str = ""
     inverse: str = ""
     multigraph: bool = False
     skip_unknown_ids: bool = False
@@ -115,10 +119,10 @@ class Description:
     folder: Path = Path(".")
     record: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def bins(self) -> TimeBins:
-        """The rule for times, by default that of whole numbers."""
-        return self.time or TimeBins()
+    def bins(self, table: NodeTable | EdgeTable) -> TimeBins:
+        """The rule for a table's times, by default that of whole numbers."""
+        common = self.time or TimeBins()
+        return replace(common, unit=table.time_unit) if table.time_unit else common
 
     def differences(self, other: Description) -> list[str]:
         """Keys in which two descriptions differ; where tables lie and how they are read is none."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +50,12 @@ def _description(keys: Keys, folder: Path) -> Description:
     known = ("nodes", "edges", "time", "target", "label", "text_part", "rel_stop_list", "split")
     keys.only(*known, "text_dim", "seed")
     seed, text_dim = keys.integer("seed", 0), keys.integer("text_dim", 128)
+    time = _time(keys.inner("time", shorthand="unit")) if "time" in keys else None
     tables = keys.inner("nodes")
-    nodes = {name: _nodes(tables.inner(name), text_dim, seed) for name in tables}
+    nodes = {name: _nodes(tables.inner(name), time, text_dim, seed) for name in tables}
     if not nodes:
         raise keys.error("nodes", "at least one node type", "none")
-    edges = tuple(_edges(entry, nodes) for entry in keys.list_of_keys("edges"))
+    edges = tuple(_edges(entry, nodes, time) for entry in keys.list_of_keys("edges"))
     types = [edge.type for edge in edges]
     for i, edge_type in enumerate(types):
         if edge_type in types[:i]:
@@ -69,7 +70,7 @@ def _description(keys: Keys, folder: Path) -> Description:
         edges=edges,
         target=target,
         split=_split(keys, nodes[target], seed),
-        time=_time(keys.inner("time", shorthand="unit")) if "time" in keys else None,
+        time=time,
         label=label,
         text_part=keys.choice("text_part", tuple(nodes[target].features), ""),
         rel_stop_list=_stop_list(keys, edges),
@@ -79,13 +80,14 @@ def _description(keys: Keys, folder: Path) -> Description:
     )
 
 
-def _nodes(keys: Keys, text_dim: int, seed: int) -> NodeTable:
+def _nodes(keys: Keys, time: TimeBins | None, text_dim: int, seed: int) -> NodeTable:
     keys.only(*(f.name for f in fields(NodeTable)))
     labels = keys.inner("labels", list_allowed=True)
     table = NodeTable(
         table=keys.text("table"),
         id=keys.text("id"),
         time=keys.text("time", ""),
+        time_unit=_time_unit(keys, time),
         features=_features(keys.inner("features"), text_dim, seed),
         labels={column: _separator(labels, column) for column in labels},
         text=keys.text("text", ""),
@@ -126,7 +128,7 @@ def _separator(keys: Keys, column: str) -> str:
     return entry.text("separator", "")
 
 
-def _edges(keys: Keys, nodes: Mapping[str, NodeTable]) -> EdgeTable:
+def _edges(keys: Keys, nodes: Mapping[str, NodeTable], time: TimeBins | None) -> EdgeTable:
     keys.only(*(f.name for f in fields(EdgeTable)))
     edge_type = keys.texts("type")
     if len(edge_type) != 3:
@@ -142,6 +144,7 @@ def _edges(keys: Keys, nodes: Mapping[str, NodeTable]) -> EdgeTable:
         source=keys.text("source"),
         target=keys.text("target"),
         time=keys.text("time", ""),
+        time_unit=_time_unit(keys, time),
         inverse=keys.text("inverse", ""),
         multigraph=keys.boolean("multigraph"),
         skip_unknown_ids=keys.boolean("skip_unknown_ids"),
@@ -169,6 +172,19 @@ def _time(keys: Keys) -> TimeBins:
         return TimeBins(keys.text("unit"), keys.text("bin", "years"))
     except ValueError as error:
         raise ValueError(f"{keys.where}: {error}") from error
+
+
+def _time_unit(keys: Keys, common: TimeBins | None) -> str:
+    """A table's own unit of times, which has to come to the bins of all."""
+    unit = keys.text("time_unit", "")
+    if unit and "time" not in keys:
+        raise keys.error("time_unit", "a column of times beside it (time)", "none")
+    if unit:
+        try:
+            replace(common or TimeBins(), unit=unit)
+        except ValueError as error:
+            raise ValueError(f"{keys.where}.time_unit: {error}") from error
+    return unit
 
 
 def _split(keys: Keys, target: NodeTable, seed: int) -> SplitRule:

@@ -12,10 +12,11 @@ from GPT_GNN.datasets.description import SPLIT_COLUMN, Description, NodeTable
 from GPT_GNN.datasets.description_reader import Source, read_description
 from GPT_GNN.datasets.table_edges import edge_arrays
 from GPT_GNN.datasets.table_ids import Ids
-from GPT_GNN.datasets.table_nodes import node_times, stored_columns
+from GPT_GNN.datasets.table_nodes import stored_columns
 from GPT_GNN.datasets.table_reader import TableReader
 from GPT_GNN.datasets.table_source import Table
 from GPT_GNN.datasets.table_split import target_split
+from GPT_GNN.datasets.table_times import TimeColumns
 from GPT_GNN.encoders.cells import is_whole
 from GPT_GNN.graph.append import append_arrays
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays
@@ -59,6 +60,7 @@ def arrays_to_append(
     description = read_description(description)
     _check_same(graph, description)
     reader = TableReader(description, tables)
+    times = TimeColumns(description)
     nodes: dict[str, NodeArrays] = {}
     ids = {t: Ids.stored(graph, t) for t in description.nodes}
     for node_type, spec in description.nodes.items():
@@ -68,7 +70,7 @@ def arrays_to_append(
         new = _new_ids(graph, table, spec, ids[node_type])
         ids[node_type] = ids[node_type].followed_by(new)
         nodes[node_type] = stored_columns(graph, node_type).columns(spec, table)
-        nodes[node_type].time = node_times(spec, table, description.bins)
+        nodes[node_type].time = times.read(spec, table)
         nodes[node_type].columns["id"] = new.values
         if node_type == description.target and graph.has_column(node_type, SPLIT_COLUMN):
             first = graph.num_nodes(node_type)
@@ -79,7 +81,9 @@ def arrays_to_append(
     for edge in description.edges:
         table = reader.read(edge.table)
         if table is not None:
-            edges[edge.type] = edge_arrays(edge, table, ids, description.bins)
+            edges[edge.type] = edge_arrays(edge, table, ids, times.read(edge, table))
+    stored = {f"{graph.path}, {t!r}": graph.node_time(t) for t in graph.node_types}
+    times.check({name: time for name, time in stored.items() if time is not None})
     if not nodes and not edges:
         raise ValueError(f"{description.name}: none of its tables is in {description.folder}")
     return nodes, edges

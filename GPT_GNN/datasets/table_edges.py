@@ -12,23 +12,22 @@ from GPT_GNN.datasets.table_ids import Ids
 from GPT_GNN.datasets.table_source import Table
 from GPT_GNN.encoders.cells import names
 from GPT_GNN.graph.arrays import EdgeArrays
-from GPT_GNN.graph.times import TimeBins
 
 
 def edge_arrays(
-    spec: EdgeTable, table: Table, ids: Mapping[str, Ids], bins: TimeBins
+    spec: EdgeTable, table: Table, ids: Mapping[str, Ids], time: np.ndarray | None
 ) -> EdgeArrays:
     """The edges of a table.
 
     Args:
         ids: node type -> the ids that there are.
+        time: [rows] int32, see :class:`GPT_GNN.datasets.table_times.TimeColumns`.
 
     Raises:
-        ValueError: a column that is not there, an id of no node, a time that is none.
+        ValueError: a column that is not there, an id of no node.
     """
     ends = ((spec.source, spec.type[0]), (spec.target, spec.type[2]))
     src, dst = (_positions(spec, table, column, t, ids[t]) for column, t in ends)
-    time = table.times(spec.time, bins, spec.missing) if spec.time else None
     known = (src >= 0) & (dst >= 0)
     if not known.all():  # only where ``skip_unknown_ids`` allows it
         tqdm.write(

@@ -17,7 +17,6 @@ from GPT_GNN.encoders.encoder import ColumnEncoder, State
 from GPT_GNN.graph.arrays import NodeArrays
 from GPT_GNN.graph.build import GraphBuilder
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.graph.times import TimeBins
 
 Names = list[list[str]]  # of each row's labels
 
@@ -75,11 +74,6 @@ class FittedColumns:
             cells = table.cells(spec.text, spec.missing)
             arrays.columns[spec.text] = table.named_errors(spec.text, texts, cells)
         return arrays
-
-
-def node_times(spec: NodeTable, table: Table, bins: TimeBins) -> np.ndarray | None:
-    """[N] int32, or None for a type without times."""
-    return table.times(spec.time, bins, spec.missing) if spec.time else None
 
 
 def fitted_facts(fitted: Mapping[str, FittedColumns]) -> dict[str, Any]:

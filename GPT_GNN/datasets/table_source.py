@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from GPT_GNN.encoders.cells import CellError, missing
-from GPT_GNN.graph.times import TimeBins
+from GPT_GNN.graph.times import TimeBins, YearError
 
 SUFFIXES = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}  # and .parquet
 
@@ -69,21 +69,19 @@ class Table:
         """[n] int32, NO_TIME for none.
 
         Raises:
-            ValueError: a cell that is no time, with its row.
+            ValueError: a cell that is no time, or one of no plausible year, with its row.
         """
         cells = self.cells(column, also_missing)
         try:
-            return bins(cells, self.where(column))
-        except ValueError:
-            # The first cell that cannot be read ends the shortest part that cannot be.
-            low, high = 0, len(cells)
-            while low < high:
-                middle = (low + high) // 2
-                low, high = (
-                    (low, middle) if _fails(bins, cells[: middle + 1]) else (middle + 1, high)
-                )
-            bins(cells[low : low + 1], f"{self.where(column)}, row {low + 1}")
-            raise
+            return bins(cells)
+        except YearError as error:
+            problem = (
+                f"{error.problem}; another unit of this table: time_unit; if it means unknown: "
+                f'missing: ["{error.value}"]'
+            )
+            raise self._error(column, error.row, problem) from error
+        except CellError as error:
+            raise self._error(column, error.row, error.problem) from error
 
     def named_errors(
         self, column: str, work: Callable[[np.ndarray], Any], cells: np.ndarray, rows: Any = None
@@ -97,9 +95,12 @@ class Table:
             return work(cells)
         except CellError as error:
             row = error.row if rows is None else int(rows[error.row])
-            raise ValueError(f"{self.where(column)}, row {row + 1}: {error.problem}") from error
+            raise self._error(column, row, error.problem) from error
         except ValueError as error:
             raise ValueError(f"{self.where(column)}: {error}") from error
+
+    def _error(self, column: str, row: int, problem: str) -> ValueError:
+        return ValueError(f"{self.where(column)}, row {row + 1}: {problem}")
 
 
 def read_table(
@@ -231,11 +232,3 @@ def _emptied(cells: np.ndarray, empty: np.ndarray) -> np.ndarray:
     out = cells.astype(object)
     out[empty] = None
     return out
-
-
-def _fails(bins: TimeBins, cells: np.ndarray) -> bool:
-    try:
-        bins(cells)
-    except ValueError:
-        return True
-    return False

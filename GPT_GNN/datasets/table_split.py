@@ -42,9 +42,11 @@ def target_split(
         try:
             if not rule.bounds:
                 return StoredSplit(TimeSplit.at_quantiles(time), None)
-            bounds = [str(b) for b in rule.bounds] if description.bins.unit == "dates" else None
-            found = description.bins(bounds or list(rule.bounds), "bounds").tolist()
-            return StoredSplit(TimeSplit(*found), None)
+            bins = description.bins(description.nodes[description.target])
+            bounds = [str(b) if bins.unit == "dates" else b for b in rule.bounds]
+            return StoredSplit(TimeSplit(*bins.bounds(bounds).tolist()), None)
+        except CellError as error:
+            raise ValueError(f"{where}.bounds[{error.row}]: {error.problem}") from error
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
     if rule.by == "random":

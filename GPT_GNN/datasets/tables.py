@@ -21,9 +21,10 @@ from GPT_GNN.datasets.description_reader import Source, read_description
 from GPT_GNN.datasets.table_append import append_tables
 from GPT_GNN.datasets.table_edges import edge_arrays
 from GPT_GNN.datasets.table_ids import Ids
-from GPT_GNN.datasets.table_nodes import FittedColumns, add_fitted, fitted_facts, node_times
+from GPT_GNN.datasets.table_nodes import FittedColumns, add_fitted, fitted_facts
 from GPT_GNN.datasets.table_reader import TableReader
 from GPT_GNN.datasets.table_split import target_split
+from GPT_GNN.datasets.table_times import TimeColumns
 from GPT_GNN.graph.arrays import NodeArrays, known_nodes, write_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import LINK_SPLIT, RandomSplit, split_to_dict
@@ -50,10 +51,9 @@ def build_from_tables(
     reader = TableReader(description, tables)
     ids, nodes, fitted = {}, {}, {}
     node_tables = {t: reader.filled(spec.table) for t, spec in description.nodes.items()}
-    time = {
-        t: node_times(spec, node_tables[t], description.bins)
-        for t, spec in description.nodes.items()
-    }
+    times = TimeColumns(description)
+    time = {t: times.read(spec, node_tables[t]) for t, spec in description.nodes.items()}
+    times.check()
     target = description.target
     split, split_numbers = target_split(description, node_tables[target], time[target])
     for node_type, spec in description.nodes.items():
@@ -71,10 +71,11 @@ def build_from_tables(
         )
     if split_numbers is not None:
         nodes[target].columns[SPLIT_COLUMN] = split_numbers
-    edges = {
-        spec.type: edge_arrays(spec, reader.filled(spec.table), ids, description.bins)
-        for spec in description.edges
-    }
+    edges = {}
+    for edge in description.edges:
+        table = reader.filled(edge.table)
+        edges[edge.type] = edge_arrays(edge, table, ids, times.read(edge, table))
+    times.check()
     task = GraphFacts(
         target=target,
         rel_stop_list=description.rel_stop_list,
@@ -87,9 +88,14 @@ def build_from_tables(
     if description.split.by == "random":  # its nodes have a column; links are divided alike
         drawn = RandomSplit(description.split.fractions, description.split.seed)
         facts[LINK_SPLIT] = split_to_dict(drawn)
-    declared = description.time is not None
     return write_graph(
-        path, nodes, edges, task, facts, declared, extend=partial(add_fitted, fitted=fitted)
+        path,
+        nodes,
+        edges,
+        task,
+        facts,
+        times_declared=True,  # or checked above, where their rows are known
+        extend=partial(add_fitted, fitted=fitted),
     )
 
 

@@ -16,9 +16,10 @@ from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, with_times
 from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.means import FACT as MEANS
+from GPT_GNN.graph.remarks import remarks
 from GPT_GNN.graph.split import LINK_SPLIT, ColumnSplit, RandomSplit, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.graph.times import check_span
+from GPT_GNN.graph.time_scale import span_warning
 from GPT_GNN.schema import EdgeType
 
 
@@ -76,7 +77,7 @@ def append_arrays(
     }
     added = {edge_type: _fitting(graph, merged, edge_type, e) for edge_type, e in edges.items()}
     times = [n.time for n in merged.values()] + [e.time for e in added.values()]
-    warning = check_span([t for t in times if t is not None], declared=True)
+    warning = span_warning(t for t in times if t is not None)
     if warning:
         tqdm.write(f"warning: {warning}")
     with build_graph(path, graph.views) as builder:
@@ -89,7 +90,10 @@ def append_arrays(
         _write_edges(builder, graph, added)
         for name in _tables(graph):
             builder.add_table(name, graph.table(name))
-    return HeteroGraph.open(path)
+    whole = HeteroGraph.open(path)
+    for line in remarks(whole):
+        tqdm.write(line)
+    return whole
 
 
 def _with_all_times(graph: HeteroGraph, node_type: str, new: NodeArrays) -> NodeArrays:

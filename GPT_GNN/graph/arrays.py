@@ -14,9 +14,10 @@ from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.derived import degree_features
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.inverse import find_inverses
-from GPT_GNN.graph.split import SPLITS, Split, TimeSplit
+from GPT_GNN.graph.remarks import remarks
+from GPT_GNN.graph.split import SPLITS, ColumnSplit, Split, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
-from GPT_GNN.graph.times import check_span
+from GPT_GNN.graph.time_scale import check_scale, span_warning
 from GPT_GNN.graph.words import add_words
 from GPT_GNN.schema import EdgeType
 
@@ -81,7 +82,7 @@ def write_graph(
         path: the folder to create or replace.
         task: becomes the fact ``task``.
         facts: further facts.
-        times_declared: whether someone said what the times' unit is, see :func:`check_span`.
+        times_declared: whether someone said what the times' unit is, see :func:`check_scale`.
         degrees: node types that get the feature part ``degree``, see :func:`degree_features`; under
             a split by time of the edges up to pre-training's bound.
         seed: of the word vectors.
@@ -98,7 +99,11 @@ def write_graph(
         {edge_type: e.inverse for edge_type, e in edges.items() if e.inverse},
     )
     if task:
+        _check_task(task, nodes)
         _check_stop_list(task, inverse)
+    times = times_of(nodes, edges)
+    if not times_declared:
+        check_scale(times)
     timed = {edge_type: with_times(nodes, edge_type, e) for edge_type, e in edges.items()}
     for edge_type, e in edges.items():
         twin = edges.get((edge_type[2], inverse[edge_type], edge_type[0]))
@@ -106,8 +111,7 @@ def write_graph(
             timed[edge_type] = _without_those_of(timed[edge_type], twin)
     if degrees:
         nodes = _with_degrees(nodes, timed, degrees, task)
-    all_times = [n.time for n in nodes.values()] + [e.time for e in timed.values()]
-    warning = check_span([t for t in all_times if t is not None], times_declared)
+    warning = span_warning(times.values())
     if warning:
         tqdm.write(f"warning: {warning}")
     with build_graph(path, VIEWS) as builder:
@@ -126,7 +130,10 @@ def write_graph(
             add_words(builder, task.target, task.text_column, texts, known, seed=seed)
         if extend:
             extend(builder)
-    return HeteroGraph.open(path)
+    graph = HeteroGraph.open(path)
+    for line in remarks(graph):
+        tqdm.write(line)
+    return graph
 
 
 def known_nodes(nodes: NodeArrays, split: Split) -> np.ndarray:
@@ -175,6 +182,15 @@ def check_ids(nodes: Mapping[str, NodeArrays], edge_type: EdgeType, edges: EdgeA
                 f"{edge_type}: expected {node_type} ids in [0, {n}), got {np.min(ids)} .. "
                 f"{np.max(ids)}"
             )
+
+
+def times_of(
+    nodes: Mapping[str, NodeArrays], edges: Mapping[EdgeType, EdgeArrays]
+) -> dict[str, np.ndarray]:
+    """All times that are given, by words that name them."""
+    of_nodes = {f"times of {t!r}": n.time for t, n in nodes.items()}
+    of_edges = {f"times of {':'.join(t)!r}": e.time for t, e in edges.items()}
+    return {name: t for name, t in (of_nodes | of_edges).items() if t is not None}
 
 
 def with_times(
@@ -233,6 +249,39 @@ def _without_those_of(edges: EdgeArrays, twin: EdgeArrays) -> EdgeArrays:
     if time is None and not kept.any():
         time = np.empty(0, dtype=np.int32)
     return EdgeArrays(edges.src[kept], edges.dst[kept], time, edges.inverse, edges.multigraph)
+
+
+def _check_task(task: GraphFacts, nodes: Mapping[str, NodeArrays]) -> None:
+    """Raise ValueError for a split or a label that the target's nodes do not have."""
+    if task.target not in nodes:
+        raise ValueError(f"target: no nodes of type {task.target!r}; given: {list(nodes)}")
+    target = nodes[task.target]
+    if isinstance(task.split, TimeSplit) and target.time is None:
+        raise ValueError(f"split by time: expected times of {task.target!r} nodes, got none")
+    if isinstance(task.split, ColumnSplit) and task.split.column not in target.columns:
+        raise ValueError(
+            f"split: expected a column {task.split.column!r} of {task.target!r}, got "
+            f"{list(target.columns)}"
+        )
+    if task.label:
+        _check_label(f"label {task.label!r} of {task.target!r}", target.columns.get(task.label))
+
+
+def _check_label(what: str, column: np.ndarray | Sequence[str] | None) -> None:
+    """Raise ValueError for what is neither [N] integers nor [N, C] of 0 and 1, with the node."""
+    expected = f"{what}: expected an integer per node, or a 0 or 1 for each class"
+    if not isinstance(column, np.ndarray):
+        raise ValueError(f"{expected}, got {'none' if column is None else 'texts'}")
+    if column.ndim == 1 and column.dtype.kind in "iu":
+        return
+    wrong = np.ones(len(column), dtype=bool)
+    if column.ndim == 2:
+        wrong = ~((column == 0) | (column == 1)).all(1)
+    elif column.ndim == 1 and column.dtype.kind == "f":
+        wrong = np.isnan(column) if np.isnan(column).any() else wrong
+    if wrong.any():
+        node = int(np.argmax(wrong))
+        raise ValueError(f"{expected}, got {column[node]} for node {node} ({column.dtype})")
 
 
 def _check_stop_list(task: GraphFacts, inverse: Mapping[EdgeType, str]) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
-from torch_geometric.data import Data, HeteroData
+from torch_geometric.data import Data, HeteroData, TemporalData
 from tqdm import tqdm
 
+from GPT_GNN.encoders.cells import CellError
 from GPT_GNN.graph.arrays import (
     EdgeArrays,
     NodeArrays,
@@ -20,22 +22,19 @@ from GPT_GNN.graph.arrays import (
 )
 from GPT_GNN.graph.derived import identity_features, text_features_of
 from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.left_out import MASKS, NO_COLUMNS, is_column, left_out
 from GPT_GNN.graph.split import ALL, ColumnSplit, RandomSplit, Split, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
-from GPT_GNN.graph.times import TimeBins
+from GPT_GNN.graph.time_scale import PYTHON
+from GPT_GNN.graph.times import TimeBins, YearError
 from GPT_GNN.rng import derive
 from GPT_GNN.schema import EdgeType
 
 NODE, LINK = "node", "to"  # the types of a graph that has one of each
 VALID_SHARE = 0.2  # of the training nodes, where nothing says which validate; HGB's share
-MASKS = {
-    "pretrain": "pretrain_mask",
-    "train": "train_mask",
-    "valid": "val_mask",
-    "test": "test_mask",
-}
 
 Times = str | Mapping[str | EdgeType, Any] | None
+Rules = TimeBins | Mapping[str | EdgeType, TimeBins] | None
 
 
 def from_hetero_data(
@@ -51,7 +50,7 @@ def from_hetero_data(
     identities: Collection[str] = (),
     rel_stop_list: Collection[str] = (),
     split: Split | None = None,
-    time_bins: TimeBins | None = None,
+    time_bins: Rules = None,
     text_features: str = "tfidf",
     text_dim: int = 256,
     seed: int = 0,
@@ -60,15 +59,17 @@ def from_hetero_data(
 
     A node type's ``x`` becomes its features and every other attribute with an entry a node a column
     of that name; a type may have neither. Edge attributes other than times are not used by any
-    encoder here and are left out, with a line that says so. Untimed parallel edges are one edge.
+    encoder here. Whatever is left out gets a line that says so, with the setting that would read
+    it where there is one. Untimed parallel edges are one edge.
 
     Args:
         data: the graph; not changed.
         path: the folder to create or replace.
         target: the node type to pre-train and predict; by default the only one that has ``label``,
             or the only one.
-        label: attribute of the target's classes: [N] whole numbers, negative or NaN for none, or
-            [N, C] of 0 and 1 for several classes a node. By default ``y``, if there is one.
+        label: attribute of the target's classes: [N] whole numbers, negative or NaN for none (how
+            many NaN there are is said), or [N, C] of 0 and 1 for several classes a node. By default
+            ``y``, if there is one.
         time: name of the attribute that holds times wherever a type has one, or per node type or
             edge type a name or [N] or [E] values; see ``time_bins``. Edges without one of their own
             take the later of their ends' times.
@@ -90,7 +91,8 @@ def from_hetero_data(
             (with ``pretrain_mask`` if there is one, else all nodes pre-train; without ``val_mask``
             a fifth of the training nodes validates, drawn with the seed); or else by time, with 70,
             10, 10 and 10 % of the nodes; or else at random.
-        time_bins: how times become whole numbers; by default they are that already.
+        time_bins: how times become whole numbers, one rule or one per node type or edge type, all
+            with the same ``bin``; by default they are that already.
         text_features: ``tfidf``, or a sentence-transformers model (name or path).
         text_dim: width of ``tfidf``.
         seed: of the drawn validation nodes, of the random split, text features and word vectors.
@@ -99,24 +101,27 @@ def from_hetero_data(
         ValueError: attributes of another shape or kind than said, names that are not there,
             relations of which it is unclear whether they are inverses, times of no unit.
     """
-    bins = time_bins or TimeBins()
-    nodes = {t: _nodes(data, t, _is_timed(time, t)) for t in data.node_types}
+    times = _times(data, time)
+    rules = _rules(time_bins, [*data.node_types, *data.edge_types])
+    nodes = {t: _nodes(data, t) for t in data.node_types}
     edges = {
         e: _edges(data, e, (inverse or {}).get(e, ""), e in multigraph) for e in data.edge_types
     }
     _check_known("inverse or multigraph", {*(inverse or {}), *multigraph}, edges)
-    for key, values in _times(data, time).items():
+    for key, values in times.items():
         if key in nodes:
-            nodes[key].time = bins(_entries(values, nodes[key].num_nodes, f"{key} times"))
+            nodes[key].time = _binned(rules[key], key, values, nodes[key].num_nodes)
         else:
-            count = len(edges[key].src)
-            edges[key].time = bins(_entries(values, count, f"{key} times"))
+            edges[key].time = _binned(rules[key], key, values, len(edges[key].src))
     texts = {t: _texts(data, t, value) for t, value in (text or {}).items()}
     target = target or _only_target(nodes, label or "y")
     if target not in nodes:
         raise ValueError(f"target: no node type {target!r}; available: {list(nodes)}")
     label = _label(nodes[target], target, label)
+    masks = set() if split else {(target, mask) for mask in MASKS.values()}
     split = split or _split(data, nodes[target], target, seed)
+    for line in left_out(data, time, masks):
+        tqdm.write(line)
     for node_type, values in texts.items():
         if node_type not in nodes:
             raise ValueError(f"text: no node type {node_type!r}; available: {list(nodes)}")
@@ -138,21 +143,23 @@ def from_hetero_data(
         text_column="text" if target in texts else "",
         label=label,
     )
-    facts = {"dataset": "hetero_data", "time_bins": {"unit": bins.unit, "bin": bins.bin}}
+    facts = {"dataset": "hetero_data", "time_bins": _recorded(time_bins)}
     return write_graph(
         path,
         nodes,
         edges,
         task,
         facts,
-        times_declared=time_bins is not None,
+        times_declared=all(_is_declared(time_bins, key) for key in times),
         degrees=degrees,
         seed=seed,
     )
 
 
-def from_data(data: Data, path: str | os.PathLike[str], **settings: Any) -> HeteroGraph:
-    """The same from a ``Data``: one node type ``node``, one relation ``to``.
+def from_data(
+    data: Data | TemporalData, path: str | os.PathLike[str], **settings: Any
+) -> HeteroGraph:
+    """The same from a ``Data`` or ``TemporalData``: one node type ``node``, one relation ``to``.
 
     A ``Data`` with ``node_type`` and ``edge_type`` is made a ``HeteroData`` by PyG first.
 
@@ -162,48 +169,39 @@ def from_data(data: Data, path: str | os.PathLike[str], **settings: Any) -> Hete
     Raises:
         ValueError: see there; or a graph without edges.
     """
+    edge_type = (NODE, LINK, NODE)
+    if isinstance(data, TemporalData):
+        events = HeteroData({NODE: {"num_nodes": data.num_nodes}})
+        events[edge_type].edge_index = torch.stack([data.src, data.dst])
+        for name in set(data.keys()) - {"src", "dst"}:
+            events[edge_type][name] = data[name]
+        return from_hetero_data(events, path, **settings)
     if "edge_type" in data or "node_type" in data:
         return from_hetero_data(data.to_heterogeneous(), path, **settings)
     if data.edge_index is None:
         raise ValueError("expected a Data with edge_index, found none")
     hetero = HeteroData()
     hetero[NODE].num_nodes = data.num_nodes
-    edge_type = (NODE, LINK, NODE)
     for name, value in data.to_dict().items():
         is_edge = name == "edge_index" or data.is_edge_attr(name)
         hetero[edge_type if is_edge else NODE][name] = value
     return from_hetero_data(hetero, path, **settings)
 
 
-def _nodes(data: HeteroData, node_type: str, timed: bool) -> NodeArrays:
+def _nodes(data: HeteroData, node_type: str) -> NodeArrays:
     store = data[node_type]
     n = store.num_nodes
     if n is None:
         raise ValueError(f"{node_type!r}: expected x or num_nodes, found {list(store.keys())}")
     arrays = NodeArrays(int(n))
-    left_out = []
     for name, value in store.items():
         if name == "y" and "y_index" in store:  # classes of some nodes only
             value = _scattered(node_type, value, store["y_index"], arrays.num_nodes)
         if name == "x":
             x = _array(value)
             arrays.features["x"] = x[:, None] if x.ndim == 1 else x
-        elif name in ("num_nodes", "y_index", *MASKS.values()):
-            continue
-        elif name == "time":  # a store's own name for what the setting ``time`` gives
-            left_out += [] if timed else [name]
-        elif isinstance(value, (torch.Tensor, np.ndarray)) and np.shape(value)[:1] == (n,):
-            column = _array(value)
-            arrays.columns[name] = column[:, 0] if column.shape[1:] == (1,) else column
-        elif isinstance(value, list) and len(value) == n and all(isinstance(v, str) for v in value):
-            arrays.columns[name] = value
-        else:
-            left_out.append(name)
-    if left_out:
-        tqdm.write(
-            f"note: {node_type!r}: {', '.join(left_out)} left out: neither an array with an entry "
-            "a node nor a list of strings, or times that no setting asks for"
-        )
+        elif name not in NO_COLUMNS and is_column(value, arrays.num_nodes):
+            arrays.columns[name] = value if isinstance(value, list) else _flat(value)
     return arrays
 
 
@@ -220,16 +218,46 @@ def _edges(data: HeteroData, edge_type: EdgeType, inverse: str, multigraph: bool
                 f"shape {ends.shape}"
             )
         ends = np.empty((2, 0), dtype=np.int64)
-    unused = [name for name in ("edge_attr", "edge_weight") if name in store]
-    if unused:
-        tqdm.write(f"note: {edge_type}: {' and '.join(unused)} left out, no encoder reads it")
     return EdgeArrays(ends[0], ends[1], inverse=inverse, multigraph=multigraph)
 
 
-def _is_timed(time: Times, node_type: str) -> bool:
-    """Whether the attribute ``time`` of a node type is what gives its times."""
-    name = time.get(node_type) if isinstance(time, Mapping) else time
-    return isinstance(name, str) and name == "time"
+def _rules(time_bins: Rules, types: Collection[Any]) -> dict[Any, TimeBins]:
+    """The rule of each type's times, by default that of whole numbers."""
+    if not isinstance(time_bins, Mapping):
+        return dict.fromkeys(types, time_bins or TimeBins())
+    _check_known("time_bins", time_bins, types)
+    bins = {rule.bin for rule in time_bins.values()}
+    if len(bins) > 1:
+        raise ValueError(f"time_bins: expected one bin for all types, got {sorted(bins)}")
+    return dict.fromkeys(types, TimeBins()) | dict(time_bins)
+
+
+def _is_declared(time_bins: Rules, key: Any) -> bool:
+    return key in time_bins if isinstance(time_bins, Mapping) else time_bins is not None
+
+
+def _recorded(time_bins: Rules) -> dict[str, Any]:
+    """The rules as a fact."""
+    if not isinstance(time_bins, Mapping):
+        return asdict(time_bins or TimeBins())
+    names = {key: key if isinstance(key, str) else ":".join(key) for key in time_bins}
+    return {
+        "unit": {names[key]: rule.unit for key, rule in time_bins.items()},
+        "bin": next(iter(time_bins.values()), TimeBins()).bin,
+    }
+
+
+def _binned(rule: TimeBins, key: Any, values: Any, count: int) -> np.ndarray:
+    """The times of a type, [count] int32; errors name it and the entry."""
+    what = f"{key} times"
+    values = _entries(values, count, what)
+    try:
+        return rule(values)
+    except YearError as error:
+        problem = f"{error.problem}; an unknown time is NaN"
+        raise ValueError(f"{what}, {PYTHON.entry(error.row)}: {problem}") from error
+    except CellError as error:
+        raise ValueError(f"{what}, {PYTHON.entry(error.row)}: {error.problem}") from error
 
 
 def _times(data: HeteroData, time: Times) -> dict[Any, Any]:
@@ -271,8 +299,7 @@ def _check_known(what: str, keys: Collection[Any], available: Collection[Any]) -
 
 
 def _entries(values: Any, count: int, what: str) -> np.ndarray:
-    array = _array(values)
-    array = array[:, 0] if array.shape[1:] == (1,) else array
+    array = _flat(values)
     if array.shape != (count,):
         raise ValueError(f"{what}: expected {count} values, found shape {array.shape}")
     return array
@@ -303,9 +330,20 @@ def _label(nodes: NodeArrays, target: str, name: str) -> str:
             f"{[n for n, c in nodes.columns.items() if isinstance(c, np.ndarray)]}"
         )
     if column.ndim == 1 and column.dtype.kind in "bf":
-        classes = np.where(np.isnan(column.astype(np.float64)), -1, column)
-        if (classes != np.floor(classes)).any():
-            raise ValueError(f"label of {target!r}: expected whole numbers in {name!r}")
+        none = np.isnan(column.astype(np.float64))
+        if none.any():
+            tqdm.write(
+                f"note: label {name!r} of {target!r} is NaN for {int(none.sum())} of {len(none)} "
+                f"nodes, the first of them node {int(np.argmax(none))}: they have no class"
+            )
+        classes = np.where(none, -1, column)
+        wrong = ~np.isfinite(classes) | (classes != np.floor(classes))
+        if wrong.any():
+            node = int(np.argmax(wrong))
+            raise ValueError(
+                f"label of {target!r}: expected whole numbers in {name!r}, got {column[node]} for "
+                f"node {node}"
+            )
         nodes.columns[name] = classes.astype(np.int64)
     return name
 
@@ -316,6 +354,12 @@ def _array(values: Any) -> np.ndarray:
         values = values.float() if values.dtype == torch.bfloat16 else values
         return values.to_dense().numpy() if values.layout != torch.strided else values.numpy()
     return np.asarray(values)
+
+
+def _flat(values: Any) -> np.ndarray:
+    """An array, one of shape [N, 1] as [N]."""
+    array = _array(values)
+    return array[:, 0] if array.shape[1:] == (1,) else array
 
 
 def _only_target(nodes: Mapping[str, NodeArrays], label: str) -> str:

@@ -101,6 +101,25 @@ class TimeSplit:
         """Latest time that a sample for this split may contain."""
         return self.range(split)[1]
 
+    def empty_parts(self, time: np.ndarray) -> str:
+        """What to say of splits without a node, or an empty text.
+
+        Args:
+            time: [N] int, NO_TIME for none.
+        """
+        known = time[time != NO_TIME]
+        ranges = {split: self.range(split) for split in SPLITS}
+        empty = [
+            split for split, (low, high) in ranges.items() if not _any_between(known, low, high)
+        ]
+        if not empty:
+            return ""
+        found = f"from {known.min()} to {known.max()}" if len(known) else "none"
+        return (
+            f"no time is in {' and in '.join(empty)}: the bounds are {self.pretrain_until}, "
+            f"{self.train_until} and {self.valid_until}, the times {found}"
+        )
+
 
 @dataclass(frozen=True)
 class RandomSplit:
@@ -179,6 +198,10 @@ class ColumnSplit:
     def time_max(self, split: str) -> int:
         """No bound: the graph's times, if any, do not separate the splits."""
         return NO_BOUND
+
+
+def _any_between(times: np.ndarray, low: int, high: int) -> bool:
+    return bool(((times >= low) & (times <= high)).any())
 
 
 def _number(split: str) -> int:

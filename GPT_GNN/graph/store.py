@@ -1,6 +1,6 @@
 """A heterogeneous graph in a folder of ``.npy`` files, opened by mmap (docs/DATA_FORMAT.md).
 
-python -m GPT_GNN.graph.store PATH            # a table of what is in it
+python -m GPT_GNN.graph.store PATH            # tables of what is in it, and what to mind
 python -m GPT_GNN.graph.store PATH --verify   # and read every byte against its checksum
 """
 
@@ -361,25 +361,10 @@ class HeteroGraph:
         return meta_checksum(self.meta)[:16]
 
     def summary(self) -> str:
-        """A table of node types, edge types and sizes."""
-        lines = [f"{self.path}: {FORMAT} version {VERSION}, views {', '.join(self.views)}", ""]
-        lines.append(f"{'node type':<24}{'nodes':>12}{'features':>10}  columns")
-        for node_type in self.node_types:
-            columns = " ".join(sorted(self.meta["columns"].get(node_type, {})))
-            lines.append(
-                f"{node_type:<24}{self.num_nodes(node_type):>12,}"
-                f"{self.feature_dim(node_type):>10}  {columns}"
-            )
-        lines += ["", f"{'edge type':<52}{'edges':>12}  time  inverse"]
-        for i, edge_type in enumerate(self.edge_types):
-            lines.append(
-                f"{' -> '.join(edge_type):<52}{self.num_edges(edge_type):>12,}"
-                f"  {'yes' if self.schema.timed[i] else 'no':<4}"
-                f"  {self.edge_types[self.schema.inverse[i]][1]}"
-            )
-        total = sum(entry["bytes"] for entry in self.meta["files"].values())
-        lines += ["", f"{sum(self.meta['num_edges']):,} stored edges, {total / 1e6:,.1f} MB"]
-        return "\n".join(lines)
+        """Tables of node types, edge types, splits and classes, for people."""
+        from GPT_GNN.graph.summary import summary  # reads splits, which read a store
+
+        return summary(self)
 
 
 def meta_checksum(meta: dict[str, Any]) -> str:
@@ -402,9 +387,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("path", help="folder of the store")
     parser.add_argument("--verify", action="store_true", help="compare every file's checksum")
     args = parser.parse_args(argv)
+    from GPT_GNN.graph.remarks import remarks  # reads a store
+
     try:
         graph = HeteroGraph.open(args.path)
         print(graph.summary())
+        for line in remarks(graph):
+            print(line)
         if args.verify:
             graph.verify()
             print("every checksum matches")

@@ -9,16 +9,28 @@ from typing import Any
 
 import numpy as np
 
+from GPT_GNN.encoders.cells import CellError, as_cells, missing, numbers
 from GPT_GNN.graph.store import NO_TIME
 
-LONGEST_DIFFERENCE = 120  # of two times in a batch; HGT's temporal encoding knows no longer one
+FIRST_YEAR, LAST_YEAR = 1000, 2200  # what a time with a unit may be; ``bins`` may be anything
 _LARGEST = 2.0**53  # a float holds no larger one exactly
 _DATE = re.compile(r"[+-]?\d{4}(-\d\d.*)?")
-_NOT_YEARS = 1000  # no calendar has been observed for longer
 _EPOCH = {"seconds": "s", "milliseconds": "ms", "days": "D", "months": "M", "years": "Y"}
 UNITS = (*_EPOCH, "dates", "bins")
 BINS = {"years": "Y", "months": "M", "weeks": "D", "days": "D", "hours": "h"}
 _COARSENESS = ("milliseconds", "seconds", "hours", "days", "weeks", "months", "years")
+
+
+class YearError(CellError):
+    """A time that comes to no plausible year.
+
+    Attributes:
+        value: as it was given.
+    """
+
+    def __init__(self, row: int, problem: str, value: Any) -> None:
+        super().__init__(row, problem)
+        self.value = value
 
 
 @dataclass(frozen=True)
@@ -49,101 +61,121 @@ class TimeBins:
         ):
             raise ValueError(f"time bin: {self.unit} cannot be divided into {self.bin}")
 
-    def __call__(self, values: Any, what: str = "times") -> np.ndarray:
+    def __call__(self, values: Any) -> np.ndarray:
         """Bins of some times, [n] int32; NO_TIME for what is missing (NaN, NaT, None, empty text).
 
         Args:
             values: [n] numbers, datetimes or texts, as the unit says.
-            what: names the values in errors.
 
         Raises:
-            ValueError: a value that is no time, has a fraction of a bin, or does not fit.
+            CellError: a value that is no time, has a fraction of a bin, or does not fit; of these
+                a YearError: a time before the year 1000 or after 2200, of any unit but ``bins``.
         """
         if self.unit == "bins":
-            return _whole(values, what)
+            return _whole(values)
+        moments = self._moments(values)
+        self._check_years(as_cells(values), moments)
+        return self._binned(moments)
+
+    def bounds(self, values: Any) -> np.ndarray:
+        """The same of bounds, which may be of any year: 9999 is how some say that there is none."""
+        return _whole(values) if self.unit == "bins" else self._binned(self._moments(values))
+
+    def _moments(self, values: Any) -> np.ndarray:
+        """[n] datetimes, NaT where missing."""
         if self.unit == "dates":
-            moments = _dates(values, what)
-        else:
-            numbers, missing = _numbers(values, what)
-            numbers = numbers - 1970 if self.unit == "years" else numbers
-            moments = np.floor(numbers).astype(np.int64).astype(f"M8[{_EPOCH[self.unit]}]")
-            moments[missing] = np.datetime64("NaT")
+            return _dates(values)
+        found, empty = _numbers(values)
+        return np.where(empty, np.datetime64("NaT"), _datetimes(found, self.unit))
+
+    def _binned(self, moments: np.ndarray) -> np.ndarray:
         bins = moments.astype(f"M8[{BINS[self.bin]}]").astype(np.int64)
         bins = bins // 7 if self.bin == "weeks" else bins + 1970 * (self.bin == "years")
-        return _int32(bins, np.isnat(moments), what)
+        return _int32(bins, np.isnat(moments))
+
+    def _check_years(self, values: np.ndarray, moments: np.ndarray) -> None:
+        years = _years(moments)
+        odd = ~np.isnat(moments) & ((years < FIRST_YEAR) | (years > LAST_YEAR))
+        if odd.any():
+            row = int(np.argmax(odd))
+            value = values.tolist()[row] if self.unit != "dates" else values[row]
+            problem = (
+                f"expected a time of the years {FIRST_YEAR} to {LAST_YEAR}, got {value}, which is "
+                f"of the year {years[row]} by the unit {self.unit}"
+            )
+            raise YearError(row, problem + _other_units(value, self.unit), value)
 
 
-def check_span(times: list[np.ndarray], declared: bool) -> str | None:
-    """Whether times are of a size that the temporal encoding tells apart.
-
-    Args:
-        times: arrays of int32, NO_TIME for none.
-        declared: whether someone said what their unit is.
-
-    Returns:
-        A warning, when some differences will count as the longest, or None.
-
-    Raises:
-        ValueError: nobody said it, and they cannot be years.
-    """
-    known = [t[t != NO_TIME] for t in times]
-    known = [t for t in known if len(t)]
-    if not known:
-        return None
-    first, last = min(int(t.min()) for t in known), max(int(t.max()) for t in known)
-    if last - first > _NOT_YEARS and not declared:
-        raise ValueError(
-            f"times from {first} to {last} are no years: expected a rule for them, e.g. "
-            "time_bins=TimeBins('seconds', 'months')"
-        )
-    if last - first <= LONGEST_DIFFERENCE:
-        return None
-    return (
-        f"times from {first} to {last}: differences of more than {LONGEST_DIFFERENCE} count as "
-        f"{LONGEST_DIFFERENCE}; wider bins tell them apart"
-    )
+def _datetimes(found: np.ndarray, unit: str) -> np.ndarray:
+    """[n] datetimes of numbers in a unit of ``_EPOCH``."""
+    found = found - 1970 if unit == "years" else found
+    return np.floor(found).astype(np.int64).astype(f"M8[{_EPOCH[unit]}]")
 
 
-def _numbers(values: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
+def _years(moments: np.ndarray) -> np.ndarray:
+    """[n] int64 years of the calendar."""
+    return moments.astype("M8[Y]").astype(np.int64) + 1970
+
+
+def _other_units(value: Any, unit: str) -> str:
+    """The units by which a number is of a plausible year; anything small is of 1970 by most."""
+    fitting = []
+    for other in () if unit == "dates" else _EPOCH:
+        year = int(_years(_datetimes(np.array([float(value)]), other))[0])
+        if FIRST_YEAR <= year <= LAST_YEAR and abs(year - 1970) > 1:
+            fitting.append(f"{year} by {other}")
+    return f" (it is of {' or '.join(fitting)})" if fitting else ""
+
+
+def _numbers(values: Any) -> tuple[np.ndarray, np.ndarray]:
     """[n] float64, 0 where missing, and where that is."""
-    values = np.asarray(values)
-    if values.dtype.kind in "Mm":
-        raise ValueError(f"{what}: expected numbers, got {values.dtype}; dates have the unit dates")
-    if values.dtype.kind in "OUS":
-        values = np.array([None if v is None or v == "" else v for v in values], dtype=object)
-    try:
-        numbers = values.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{what}: expected numbers, got {error}") from error
-    missing = np.isnan(numbers) | (numbers == NO_TIME)
-    if (np.abs(numbers[~missing]) > _LARGEST).any():
-        raise ValueError(f"{what}: expected numbers up to {_LARGEST:.0e}, got larger ones")
-    return np.where(missing, 0, numbers), missing
+    cells = as_cells(values)
+    if cells.dtype.kind in "Mm" and len(cells):
+        raise CellError(0, f"expected numbers, got {cells.dtype}; dates have the unit dates")
+    found = numbers(cells)
+    empty = np.isnan(found) | (found == NO_TIME)
+    large = ~empty & (np.abs(found) > _LARGEST)
+    if large.any():
+        row = int(np.argmax(large))
+        raise CellError(row, f"expected a number up to {_LARGEST:.0e}, got {cells[row]}")
+    return np.where(empty, 0, found), empty
 
 
-def _whole(values: Any, what: str) -> np.ndarray:
-    array = np.asarray(values)
+def _whole(values: Any) -> np.ndarray:
+    array = as_cells(values)
     if array.dtype.kind in "iu":  # float64 would round large ones
-        return _int32(array, array == NO_TIME, what)
-    numbers, missing = _numbers(values, what)
-    if (numbers != np.floor(numbers)).any():
-        wrong = numbers[numbers != np.floor(numbers)][0]
-        raise ValueError(f"{what}: expected whole numbers, got {wrong}")
-    return _int32(numbers, missing, what)
+        return _int32(array, array == NO_TIME)
+    found, empty = _numbers(array)
+    fractions = found != np.floor(found)
+    if fractions.any():
+        row = int(np.argmax(fractions))
+        raise CellError(row, f"expected whole numbers, got {found[row]}")
+    return _int32(found, empty)
 
 
-def _dates(values: Any, what: str) -> np.ndarray:
-    array = np.asarray(values)
-    if array.dtype.kind == "M":
-        return array
-    texts = [None if v is None or v != v or v == "" else v for v in array.tolist()]
-    wrong = [v for v in texts if v is not None and not _is_date(v)]
-    if wrong:
-        raise ValueError(f"{what}: expected dates like 2020-01-31, got {wrong[0]!r}")
+def _dates(values: Any) -> np.ndarray:
+    cells = as_cells(values)
+    if cells.dtype.kind == "M":
+        return cells
+    empty = missing(cells).tolist()
+    texts = [None if none else cell for cell, none in zip(cells.tolist(), empty, strict=True)]
+    for row, text in enumerate(texts):
+        if text is not None and not _is_date(text):
+            raise CellError(row, f"expected dates like 2020-01-31, got {text!r}")
     try:
         return np.array(texts, dtype="M8[s]")
+    except ValueError:
+        for row, text in enumerate(texts):
+            _date(row, text)
+        raise
+
+
+def _date(row: int, text: Any) -> None:
+    """Raise CellError for what NumPy cannot read as a datetime, e.g. the month 13."""
+    try:
+        np.array([text], dtype="M8[s]")
     except ValueError as error:
-        raise ValueError(f"{what}: expected dates like 2020-01-31, got {error}") from error
+        raise CellError(row, f"expected dates like 2020-01-31, got {error}") from error
 
 
 def _is_date(value: Any) -> bool:
@@ -151,8 +183,10 @@ def _is_date(value: Any) -> bool:
     return _DATE.fullmatch(value) is not None if isinstance(value, str) else isinstance(value, date)
 
 
-def _int32(bins: np.ndarray, missing: np.ndarray, what: str) -> np.ndarray:
-    known = bins[~missing]
-    if len(known) and not (NO_TIME < known.min() and known.max() < 2**31):
-        raise ValueError(f"{what}: expected 32 bits, got {known.min()} .. {known.max()}")
-    return np.where(missing, NO_TIME, bins).astype(np.int32)
+def _int32(bins: np.ndarray, empty: np.ndarray) -> np.ndarray:
+    """[n] int32, NO_TIME where missing."""
+    too_large = ~empty & ((bins <= NO_TIME) | (bins >= 2**31))
+    if too_large.any():
+        row = int(np.argmax(too_large))
+        raise CellError(row, f"expected a number of 32 bits, got {bins[row]}")
+    return np.where(empty, NO_TIME, bins).astype(np.int32)

@@ -7,7 +7,7 @@ import torch
 from torch_geometric.data import HeteroData
 
 from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.graph.hetero_data import MASKS
+from GPT_GNN.graph.left_out import MASKS
 from GPT_GNN.graph.split import SPLITS, ColumnSplit
 from GPT_GNN.graph.store import HeteroGraph
 

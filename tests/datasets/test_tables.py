@@ -276,7 +276,7 @@ def test_splits_that_are_none(tmp_path):
     found = refused(tmp_path, {("split", "bounds"): [2012, 2010, 2014]})
     assert "films.yaml, split: a split by time: expected three ascending bounds" in found
     found = refused(tmp_path, {("split", "bounds"): ["soon", 2010, 2014]})
-    assert "films.yaml, split: bounds: expected dates" in found
+    assert "films.yaml, split.bounds[0]: expected dates" in found
 
 
 def test_bounds_are_of_the_tables_unit(tmp_path):

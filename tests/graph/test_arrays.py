@@ -121,7 +121,7 @@ def test_split_numbers():
             {},
             "column 'y' of 'a': expected 2 values, got 3",
         ),
-        ({"a": NodeArrays(2, time=ints(1, 10**9))}, {}, "are no years"),
+        ({"a": NodeArrays(2, time=ints(1, 10**9))}, {}, "entry 0: expected a time like"),
     ],
 )
 def test_mistakes_leave_nothing(tmp_path, nodes, edges, message):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from GPT_GNN.graph.store import NO_TIME
-from GPT_GNN.graph.times import TimeBins, check_span
+from GPT_GNN.graph.times import TimeBins, YearError
 
 MOMENTS = [
     datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC),
@@ -63,9 +63,9 @@ def test_a_column_of_datetimes():
     ("unit", "bins", "values", "message"),
     [
         ("bins", "years", [1.5], "expected whole numbers, got 1.5"),
-        ("bins", "years", [2**31], "expected 32 bits"),
-        ("seconds", "years", ["soon"], "released: expected numbers"),
-        ("dates", "years", ["21.11.2026"], "released: expected dates like 2020-01-31"),
+        ("bins", "years", [0, 2**31], "row 2: expected a number of 32 bits, got 2147483648"),
+        ("seconds", "years", ["soon"], "row 1: expected a number, got 'soon'"),
+        ("dates", "years", ["21.11.2026"], "row 1: expected dates like 2020-01-31"),
         ("fortnights", "years", [], "time unit: expected one of .* got 'fortnights'"),
         ("seconds", "decades", [], "time bin: expected one of .* got 'decades'"),
         ("years", "days", [], "years cannot be divided into days"),
@@ -73,17 +73,7 @@ def test_a_column_of_datetimes():
 )
 def test_mistakes(unit, bins, values, message):
     with pytest.raises(ValueError, match=message):
-        TimeBins(unit, bins)(values, "released")
-
-
-def test_span():
-    years = np.array([1950, NO_TIME, 2020], dtype=np.int32)
-    seconds = np.array([0, 1_700_000_000], dtype=np.int32)
-    assert check_span([years], declared=False) is None
-    assert check_span([np.array([NO_TIME], dtype=np.int32)], declared=False) is None
-    with pytest.raises(ValueError, match="are no years: expected a rule"):
-        check_span([years, seconds], declared=False)
-    assert "count as 120" in (check_span([seconds], declared=True) or "")
+        TimeBins(unit, bins)(values)
 
 
 @pytest.mark.parametrize(
@@ -91,8 +81,9 @@ def test_span():
     [
         ("dates", np.array([2005, 2006]), "expected dates like 2020-01-31, got 2005"),
         ("dates", ["20200131"], "expected dates like 2020-01-31, got '20200131'"),
-        ("seconds", [float("inf")], "expected numbers up to"),
-        ("seconds", [1e30], "expected numbers up to"),
+        ("seconds", [0, float("inf")], "row 2: expected a finite number, got inf"),
+        ("seconds", [0, 1e30], "row 2: expected a number up to 9e\\+15, got 1e\\+30"),
+        ("dates", ["2020-01-01", "2020-13-01"], "row 2: expected dates like 2020-01-31, got Month"),
         ("days", np.array(["2020-01-31"], dtype="M8[D]"), "dates have the unit dates"),
     ],
 )
@@ -104,3 +95,39 @@ def test_times_of_another_unit_than_said(unit, values, message):
 def test_dates_of_every_length():
     values = ["2020", "2020-03", "2020-03-04", "2020-03-04T05:06:07", "2020-03-04 05:06"]
     assert TimeBins("dates")(values).tolist() == [2020] * 5
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "year", "others"),
+    [
+        ("seconds", 1_583_020_800_000, 52133, "(it is of 2020 by milliseconds)"),
+        ("days", 1_583_020_800, 4336133, "(it is of 2020 by seconds)"),
+        ("years", 900_000_000, 900000000, "(it is of 1998 by seconds)"),
+        ("months", 18_000, 3470, "(it is of 2019 by days)"),
+        ("years", 0, 0, ""),
+        ("years", -1, -1, ""),
+        ("years", "2201", 2201, "(it is of 1976 by days or 2153 by months)"),
+        ("dates", "9999-12-31", 9999, ""),
+    ],
+)
+@pytest.mark.parametrize("row", [0, 2])
+def test_times_beyond_reason(unit, value, year, others, row):
+    """A unit that is not that of the values puts them into years that no data are of."""
+    right = {"seconds": 0, "days": 0, "years": 2000, "months": 0, "dates": "2000"}[unit]
+    values = [right] * 3
+    values[row] = value
+    with pytest.raises(YearError) as error:
+        TimeBins(unit, "years")(values)
+    assert (error.value.row, error.value.value) == (row, value)
+    assert error.value.problem == (
+        f"expected a time of the years 1000 to 2200, got {value}, which is of the year {year} by "
+        f"the unit {unit}" + (f" {others}" if others else "")
+    )
+
+
+def test_bins_may_be_anything():
+    assert TimeBins("bins", "hours")([-5, 0, 10**9]).tolist() == [-5, 0, 10**9]
+
+
+def test_bounds_may_be_of_any_year():
+    assert TimeBins("years").bounds([0, 2012, 9999]).tolist() == [0, 2012, 9999]

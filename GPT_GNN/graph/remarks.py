@@ -1,0 +1,84 @@
+"""What the owner of a store should know before training on it: notes and warnings, a line each."""
+
+from __future__ import annotations
+
+from statistics import median
+
+import numpy as np
+
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.split import TimeSplit
+from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.graph.summary import class_sizes
+from GPT_GNN.graph.ways_around import ways_around
+
+_FEW_NODES = 3  # in the median class: too few to train, validate and test with
+_MANY_CLASSES = 20
+
+
+def remarks(graph: HeteroGraph) -> list[str]:
+    """Lines that begin with ``note:`` or ``warning:``; they read no edges and no features."""
+    timed = [t for t in graph.node_types if graph.has_column(t, "time")]
+    found = [f"warning: {way}" for way in ways_around(graph.schema, timed)]
+    task = GraphFacts.stored(graph)
+    if task is None:
+        return found
+    return found + _of_split(graph, task) + _of_classes(graph, task)
+
+
+def time_range(graph: HeteroGraph) -> tuple[int, int] | None:
+    """First and last time of nodes and edges; reads all edges' times. None without times."""
+    times = [graph.node_time(t) for t in graph.node_types]
+    times += [graph.csr(edge_type).time for edge_type in graph.edge_types]
+    known = [t[t != NO_TIME] for t in times if t is not None]
+    known = [t for t in known if len(t)]
+    if not known:
+        return None
+    return min(int(t.min()) for t in known), max(int(t.max()) for t in known)
+
+
+def _of_split(graph: HeteroGraph, task: GraphFacts) -> list[str]:
+    time = graph.node_time(task.target)
+    if time is None or not isinstance(task.split, TimeSplit):
+        return []
+    lines = []
+    unknown = int((time == NO_TIME).sum())
+    if unknown:
+        lines.append(
+            f"note: {unknown:,} of {len(time):,} {task.target!r} nodes have no time and are in no "
+            "split: nothing is trained or tested with them"
+        )
+    empty = task.split.empty_parts(time)
+    if empty:
+        lines.append(f"warning: {task.target!r}: {empty}")
+    return lines
+
+
+def _of_classes(graph: HeteroGraph, task: GraphFacts) -> list[str]:
+    """A warning for each label that looks like a number or a name rather than a class."""
+    labels = {task.target: {task.label: None} if task.label else {}}
+    for node_type, classes in graph.facts.get("classes", {}).items():
+        labels.setdefault(node_type, {}).update(dict.fromkeys(classes))
+    lines = []
+    for node_type, names in labels.items():
+        for label in names:
+            sizes = class_sizes(graph, node_type, label)
+            if sizes and _are_many(list(sizes.values())):
+                lines.append(
+                    f"warning: label {label!r} of {node_type!r} has {len(sizes):,} classes for "
+                    f"{sum(sizes.values()):,} labels (median {median(sizes.values()):g} a class): "
+                    "every distinct value is a class; expected ranges of a number, or another label"
+                )
+    return lines
+
+
+def _are_many(sizes: list[int]) -> bool:
+    """Whether classes are too many for their nodes: most are tiny, or they outnumber their nodes.
+
+    349 venues of 736,000 papers and 41 communities of 233,000 posts are not; 42 ages of 857 drivers
+    are, which are more than the 20 drivers of each.
+    """
+    if len(sizes) <= 2:
+        return False
+    per_class = np.sum(sizes) / len(sizes)
+    return median(sizes) < _FEW_NODES or (len(sizes) > max(_MANY_CLASSES, per_class))

@@ -1,0 +1,103 @@
+"""Whether a graph's times are on one scale: checked where nobody says what their unit is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from GPT_GNN.graph.store import NO_TIME
+
+LONGEST_DIFFERENCE = 120  # of two times in a batch; HGT's temporal encoding knows no longer one
+_NOT_YEARS = 1000  # no calendar has been observed for longer
+
+
+@dataclass(frozen=True)
+class Advice:
+    """How errors about times speak to those who build a store in one of the ways.
+
+    Attributes:
+        unknown: how an unknown time is given; VALUE in it stands for the one that was found.
+        unit: how a unit is declared.
+        entry: the words for a position in the times.
+    """
+
+    unknown: str
+    unit: str
+    entry: Callable[[int], str]
+
+
+PYTHON = Advice(
+    "NaN",
+    "time_bins=TimeBins('seconds', 'months'), or per type {type: TimeBins(...)}; "
+    "TimeBins('bins') for numbers that are no dates",
+    lambda i: f"entry {i}",
+)
+
+
+def check_scale(times: Mapping[str, np.ndarray], advice: Advice = PYTHON) -> None:
+    """Raise ValueError when times of no declared unit cannot be years.
+
+    Whole numbers whose range is not above 1,000 pass, whatever they count.
+
+    Args:
+        times: what names them in errors -> [n] int32, NO_TIME for none.
+
+    Raises:
+        ValueError: with the range of each; of one that is alone on its side, with its place.
+    """
+    known = {name: t[t != NO_TIME] for name, t in times.items()}
+    ranges = {name: (int(t.min()), int(t.max())) for name, t in known.items() if len(t)}
+    if not ranges:
+        return
+    first, last = min(low for low, _ in ranges.values()), max(high for _, high in ranges.values())
+    if last - first <= _NOT_YEARS:
+        return
+    distinct = np.unique(np.concatenate(list(known.values()))).astype(np.int64)
+    gap = int(np.diff(distinct).argmax())
+    if 2 * (distinct[gap + 1] - distinct[gap]) > last - first:
+        for name, (low, high) in ranges.items():
+            if low <= distinct[gap] < high:
+                raise _outlier(name, times[name], int(distinct[gap]), advice)
+    shown = ", ".join(f"{name} from {low} to {high}" for name, (low, high) in ranges.items())
+    raise ValueError(
+        f"times without a unit are too far apart for years: {shown}; expected "
+        f"{'the unit of each' if len(ranges) > 1 else 'their unit'}: {advice.unit}"
+    )
+
+
+def _outlier(name: str, times: np.ndarray, last_low: int, advice: Advice) -> ValueError:
+    """What to raise about times on both sides of a gap; those on the rarer side are at fault."""
+    known, low = times != NO_TIME, times <= last_low
+    rare = known & (low if 2 * np.sum(known & low) <= np.sum(known) else ~low)
+    row, others = int(np.argmax(rare)), times[known & ~rare]
+    return ValueError(
+        f"{name}, {advice.entry(row)}: expected a time like the others, {others.min()} to "
+        f"{others.max()}, got {times[row]}; if it means unknown: "
+        f"{advice.unknown.replace('VALUE', str(times[row]))}; if the times are no years: "
+        f"{advice.unit}"
+    )
+
+
+def span_warning(times: Iterable[np.ndarray]) -> str | None:
+    """What the temporal encoding does not tell apart, or None.
+
+    Args:
+        times: arrays of int32, NO_TIME for none.
+    """
+    known = [t[t != NO_TIME] for t in times]
+    known = [t for t in known if len(t)]
+    if not known:
+        return None
+    first, last = min(int(t.min()) for t in known), max(int(t.max()) for t in known)
+    if first == last and sum(map(len, known)) > 1:
+        return (
+            f"all times are {first}: they tell nothing apart; expected a finer bin, or another unit"
+        )
+    if last - first <= LONGEST_DIFFERENCE:
+        return None
+    return (
+        f"times from {first} to {last}: differences of more than {LONGEST_DIFFERENCE} count as "
+        f"{LONGEST_DIFFERENCE}; wider bins tell them apart"
+    )

@@ -1,0 +1,79 @@
+"""Ways around a bound in time: untimed node types that lead a sample to what comes later."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from GPT_GNN.schema import EdgeType, Schema
+
+
+@dataclass(frozen=True)
+class WayAround:
+    """A node type through which a sample gets past its bound.
+
+    Attributes:
+        node_type: has no time, though its nodes belong to one, that of what they hang on.
+        timed: its relations with node types that have a time: a bound cuts these.
+        untimed: its relations with other node types that have none: a bound does not cut these.
+    """
+
+    node_type: str
+    timed: tuple[EdgeType, ...]
+    untimed: tuple[EdgeType, ...]
+
+    def __str__(self) -> str:
+        own = repr(self.node_type)
+        dated, through = _others(self.node_type, self.timed), _others(self.node_type, self.untimed)
+        return (
+            f"{own} has no time and hangs on {dated}, which has one ({_names(self.timed)}), and on "
+            f"{through}, which has none ({_names(self.untimed)}): a sample with a bound in time "
+            f"reaches later {own} nodes through {through}; a time for {own}, such as that of its "
+            f"{dated}, closes this way"
+        )
+
+
+def ways_around(schema: Schema, timed_types: Collection[str]) -> list[WayAround]:
+    """The node types that lead around a bound in time.
+
+    Results of races hang on races, which have dates, and on drivers, who have none. From a race of
+    2005 a sample reaches a result, from there its driver, and from there the driver's results of
+    2020: a bound at 2005 cuts the edge from these to their races, but none before it.
+
+    Such a type has no time, a timed relation with a type that has one, and an untimed relation with
+    another type. An untimed relation within the type is no such way: a hierarchy of fields says the
+    same at any time.
+
+    Args:
+        schema: with the relations that have times, as in a store: a relation with an end that has a
+            time takes it.
+        timed_types: the node types that have times.
+
+    Returns:
+        In the order of the node types; each relation by one of its two directions.
+    """
+    found = []
+    for node_type in schema.node_types:
+        if node_type in timed_types:
+            continue
+        timed, untimed = [], []
+        for i, edge_type in enumerate(schema.edge_types):
+            if i > schema.inverse[i] or node_type not in (edge_type[0], edge_type[2]):
+                continue
+            other = edge_type[2] if edge_type[0] == node_type else edge_type[0]
+            if schema.timed[i] and other in timed_types:
+                timed.append(edge_type)
+            elif not schema.timed[i] and other != node_type:
+                untimed.append(edge_type)
+        if timed and untimed:
+            found.append(WayAround(node_type, tuple(timed), tuple(untimed)))
+    return found
+
+
+def _others(node_type: str, relations: Collection[EdgeType]) -> str:
+    ends = [end for source, _, target in relations for end in (source, target)]
+    return " and ".join(repr(end) for end in dict.fromkeys(ends) if end != node_type)
+
+
+def _names(relations: Collection[EdgeType]) -> str:
+    return ", ".join(":".join(edge_type) for edge_type in relations)
