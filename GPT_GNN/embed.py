@@ -18,6 +18,7 @@ from GPT_GNN.datasets.builtin import open_graph
 from GPT_GNN.datasets.reddit import toy_store
 from GPT_GNN.files import atomic_file
 from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.remarks import time_range
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.train.embed import embed
 from GPT_GNN.train.runtime import pick_device, run_script
@@ -33,6 +34,8 @@ def main() -> None:
     graph = open_graph(args.data.data_dir, toy_store)
     node_type = _node_type(graph, args.run)
     ids = read_ids(args.run.ids, graph.num_nodes(node_type))
+    if args.run.time_max != EmbedConfig.time_max:
+        _warn_outside(graph, args.run.time_max)
     model = read_trained(args.run.model, graph)
 
     def size(name: str) -> int:
@@ -59,6 +62,19 @@ def main() -> None:
         np.save(file, rows)
     n, width = rows.shape
     print(f"{args.run.out}: {n} rows of {width} for nodes of type {node_type!r}")
+
+
+def _warn_outside(graph: HeteroGraph, time_max: int) -> None:
+    """Say when a bound is of no time of the graph: a year, say, where the store counts months."""
+    found = time_range(graph)
+    if found is None:
+        print(f"warning: --time_max {time_max}: the graph has no times, nothing is left out")
+    elif not found[0] <= time_max <= found[1]:
+        left_out = "everything with a time" if time_max < found[0] else "nothing"
+        print(
+            f"warning: --time_max {time_max}: the graph's times are {found[0]} to {found[1]}, "
+            f"{left_out} is left out"
+        )
 
 
 def _node_type(graph: HeteroGraph, run: EmbedConfig) -> str:

@@ -18,6 +18,7 @@ from GPT_GNN.graph.arrays import (
     NodeArrays,
     known_nodes,
     split_numbers,
+    times_of,
     write_graph,
 )
 from GPT_GNN.graph.derived import identity_features, text_features_of
@@ -25,7 +26,7 @@ from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.left_out import MASKS, NO_COLUMNS, is_column, left_out
 from GPT_GNN.graph.split import ALL, ColumnSplit, RandomSplit, Split, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
-from GPT_GNN.graph.time_scale import PYTHON
+from GPT_GNN.graph.time_scale import PYTHON, check_scale
 from GPT_GNN.graph.times import TimeBins, YearError
 from GPT_GNN.rng import derive
 from GPT_GNN.schema import EdgeType
@@ -113,6 +114,8 @@ def from_hetero_data(
             nodes[key].time = _binned(rules[key], key, values, nodes[key].num_nodes)
         else:
             edges[key].time = _binned(rules[key], key, values, len(edges[key].src))
+    if not all(_is_declared(time_bins, key) for key in times):
+        check_scale(times_of(nodes, edges))  # before they divide the nodes
     texts = {t: _texts(data, t, value) for t, value in (text or {}).items()}
     target = target or _only_target(nodes, label or "y")
     if target not in nodes:
@@ -150,7 +153,7 @@ def from_hetero_data(
         edges,
         task,
         facts,
-        times_declared=all(_is_declared(time_bins, key) for key in times),
+        times_declared=True,  # or checked
         degrees=degrees,
         seed=seed,
     )

@@ -40,7 +40,8 @@ def left_out(data: HeteroData, time: Any, masks: Collection[tuple[str, str]]) ->
                     lines.append(f"{what} left out: it does not divide the target's nodes here")
             elif name == "time" or not (name in NO_COLUMNS or is_column(value, store.num_nodes)):
                 reason = "neither an array with an entry a node nor a list of strings"
-                lines.append(f"{what} left out: {_time_setting(name, node_type) or reason}")
+                setting = _time_setting(name, node_type) if name == "time" else ""
+                lines.append(f"{what} left out: {setting or reason}")
             elif _may_be_times(name, value, store.num_nodes):
                 lines.append(f"{what} is a column, no time: {_time_setting(name, node_type)}")
     for edge_type in data.edge_types:
@@ -70,7 +71,8 @@ def _gives_times(time: Any, key: Any, name: str) -> bool:
 
 def _may_be_times(name: str, value: Any, n: int) -> bool:
     """Whether an attribute looks like times: one number an entry, under a name such as ``year``."""
-    is_name = name == "t" or any(word in name.lower() for word in ("time", "year", "date"))
+    is_name = name == "t" or name.endswith("_at")
+    is_name |= any(word in name.lower() for word in ("time", "year", "date"))
     return is_name and is_column(value, n) and np.shape(value) in ((n,), (n, 1))
 
 

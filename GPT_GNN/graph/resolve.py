@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import (
@@ -184,6 +185,10 @@ def _split(
         split = parse_split(asked, graph, target, times)
         if links is not None and isinstance(split, ColumnSplit):
             raise ValueError(f"--split {asked}: a column divides nodes; links need time or random")
+        if isinstance(split, TimeSplit) and times is not None:
+            empty = split.empty_parts(times)
+            if empty:
+                tqdm.write(f"warning: --split {asked}: {empty}")
         return split, FLAG
     if stored is not None and _divides(stored, target, times, links):
         return stored.split, STORE

@@ -42,7 +42,8 @@ def ways_around(schema: Schema, timed_types: Collection[str]) -> list[WayAround]
 
     Such a type has no time, a timed relation with a type that has one, and an untimed relation with
     another type. An untimed relation within the type is no such way: a hierarchy of fields says the
-    same at any time.
+    same at any time. Nor is told what hangs on two types that have times, results on races and on
+    drivers with dates of birth: a field of papers and patents, which is right, looks the same.
 
     Args:
         schema: with the relations that have times, as in a store: a relation with an end that has a

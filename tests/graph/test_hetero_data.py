@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from torch_geometric.data import Data, HeteroData
+from torch_geometric.data import Data, HeteroData, TemporalData
 from torch_geometric.transforms import ToUndirected
 
 from GPT_GNN.batch.mask import mask_links
@@ -401,3 +401,133 @@ def test_odd_attributes_do_not_stop_it(tmp_path, capsys):
     assert graph.feature_dim("author") == 2
     said = capsys.readouterr().out
     assert "'paper': version left out: neither an array" in said and "notes left out" in said
+
+
+def test_a_unit_per_type(tmp_path):
+    """Films have years, ratings seconds; both come to years."""
+    data = academic()
+    seconds = torch.arange(80) * 86400 * 40 + 10**9  # from September 2001 on
+    rules = {"paper": TimeBins("years"), WRITES: TimeBins("seconds")}
+    times = {"paper": torch.full((40,), 2001), WRITES: seconds}
+    graph = HeteroGraph.from_hetero_data(
+        data, tmp_path / "g", target="paper", time=times, time_bins=rules, split=RandomSplit()
+    )
+    want = seconds.numpy().astype("M8[s]").astype("M8[Y]").astype(int) + 1970
+    assert sorted(set(graph.csr(WRITES).time.tolist())) == sorted(set(want.tolist()))
+    assert graph.facts["time_bins"] == {
+        "unit": {"paper": "years", "author:writes:paper": "seconds"},
+        "bin": "years",
+    }
+    with pytest.raises(ValueError, match="times of 'paper' from 2001 to 2001, .*'author:writes"):
+        HeteroGraph.from_hetero_data(data, tmp_path / "h", target="paper", time=times)
+
+
+def late(data):
+    data["paper"].year[7] = 20051
+
+
+def unknown_year(data):
+    data["paper"].year[7] = 0
+
+
+YEARS = TimeBins("years")
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "message"),
+    [
+        (
+            late,
+            {"time_bins": YEARS},
+            "paper times, entry 7: .* got 20051, .* unknown time is",
+        ),
+        (unknown_year, {}, "times of 'paper', entry 7: .* got 0; if it means unknown: NaN"),
+        (None, {"time_bins": {"book": YEARS}}, "time_bins: unknown type book"),
+        (
+            None,
+            {"time_bins": {"paper": YEARS, WRITES: TimeBins("seconds", "days")}},
+            r"time_bins: expected one bin for all types, got \['days', 'years'\]",
+        ),
+    ],
+)
+def test_times_beyond_reason(tmp_path, change, settings, message):
+    data = academic()
+    if change:
+        change(data)
+    with pytest.raises(ValueError, match=message):
+        HeteroGraph.from_hetero_data(data, tmp_path / "g", target="paper", time="year", **settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_attribute_of_edges_gets_a_line(tmp_path, capsys):
+    data = academic()
+    data[WRITES].rating, data[WRITES].rated_at = torch.ones(80), torch.arange(80) + 1950
+    data[WRITES].edge_attr, data[WRITES].note = torch.ones(80, 2), "from a form"
+    HeteroGraph.from_hetero_data(data, tmp_path / "g", target="paper", time={"paper": "year"})
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
+    assert said == [
+        f"note: {WRITES}: rating left out: no encoder reads it",
+        f"note: {WRITES}: rated_at left out: time={{{WRITES}: 'rated_at'}} would read it as times",
+        f"note: {WRITES}: edge_attr left out: no encoder reads it",
+        f"note: {WRITES}: note left out: no encoder reads it",
+    ]
+    graph = HeteroGraph.from_hetero_data(
+        data, tmp_path / "h", target="paper", time={WRITES: "rated_at", "paper": "year"}
+    )
+    assert "rated_at" not in capsys.readouterr().out and graph.csr(WRITES).time.max() == 2029
+
+
+def test_attributes_of_nodes_that_nothing_reads(tmp_path, capsys):
+    data = academic()
+    data["author"].train_mask, data["paper"].train_mask = torch.ones(25) > 0, torch.ones(40) > 0
+    data.source = "a survey"
+    HeteroGraph.from_hetero_data(data, tmp_path / "g", target="paper")
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
+    assert said == [
+        "note: source left out: it belongs to no node type and no edge type",
+        "note: 'paper': year is a column, no time: time={'paper': 'year'} would read it as times",
+        "note: 'author': train_mask left out: it does not divide the target's nodes here",
+    ]
+    HeteroGraph.from_hetero_data(data, tmp_path / "h", target="paper", split=RandomSplit())
+    assert "'paper': train_mask left out" in capsys.readouterr().out
+
+
+def test_events(tmp_path, capsys):
+    """PyG's TemporalData, of as many events as nodes."""
+    events = TemporalData(
+        src=torch.arange(10) % 5,
+        dst=torch.arange(10) % 5 + 5,
+        t=torch.arange(10),
+        msg=torch.rand(10, 3),
+    )
+    graph = HeteroGraph.from_data(events, tmp_path / "g")
+    said = capsys.readouterr().out
+    assert "t left out: time={('node', 'to', 'node'): 't'} would" in said and "msg left" in said
+    assert graph.num_nodes("node") == 10 and not any(graph.schema.timed)
+    timed = HeteroGraph.from_data(events, tmp_path / "h", time="t", split=RandomSplit())
+    assert sorted(timed.csr(("node", "to", "node")).time.tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_a_class_that_is_not_known(tmp_path, capsys):
+    data = academic()
+    data["paper"].y = data["paper"].y.float()
+    data["paper"].y[5] = data["paper"].y[9] = float("nan")
+    HeteroGraph.from_hetero_data(data, tmp_path / "g")
+    said = capsys.readouterr().out
+    assert "label 'y' of 'paper' is NaN for 2 of 40 nodes, the first of them node 5" in said
+    data["paper"].y = torch.zeros(40, 3)
+    data["paper"].y[6, 1] = float("nan")
+    with pytest.raises(ValueError, match="label 'y' of 'paper': .* for node 6"):
+        HeteroGraph.from_hetero_data(data, tmp_path / "h")
+    data["paper"].y = torch.zeros(40)
+    data["paper"].y[3] = float("inf")
+    with pytest.raises(ValueError, match="expected whole numbers in 'y', got inf for node 3"):
+        HeteroGraph.from_hetero_data(data, tmp_path / "h")
+    assert not (tmp_path / "h").exists()
+
+
+@pytest.mark.parametrize("setting", ["edge_time_attr", "time_attr", "labels"])
+def test_settings_that_there_are_not(tmp_path, setting):
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{setting}'"):
+        HeteroGraph.from_data(plain(), tmp_path / "g", **{setting: "t"})
+    assert list(tmp_path.iterdir()) == []
