@@ -103,6 +103,17 @@ def test_flags_override_what_the_model_says(call, store, model):
         assert np.array_equal(got, want) == same
 
 
+@pytest.mark.parametrize(
+    ("time_max", "left_out"),
+    [(1900, "everything with a time is left out"), (20050, "nothing is left out"), (2005, "")],
+)
+def test_a_bound_outside_of_the_times_is_told(call, time_max, left_out):
+    status, out = call("--node_type", "author", "--ids", "2:4", f"--time_max={time_max}")
+    assert status == 0, out
+    assert (f"warning: --time_max {time_max}: the graph's times are" in out) == bool(left_out)
+    assert left_out in out
+
+
 def test_without_settings_in_the_file_the_usual_samples(call, store, model, tmp_path):
     record = torch.load(model[0], weights_only=True)
     del record["config"]["sampler"]

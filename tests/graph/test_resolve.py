@@ -210,3 +210,13 @@ def test_too_few_times_to_divide(tmp_path):
     graph.node_time = lambda node_type: same
     with pytest.raises(ValueError, match="at least 4 distinct times, got 1; give --split"):
         resolve_facts(graph, "song")
+
+
+def test_a_flag_s_bounds_that_leave_splits_empty_are_told(ratings, capsys):
+    resolve_facts(ratings, "song", split="time:2,4,6")
+    assert capsys.readouterr().out == ""
+    resolve_facts(ratings, "song", split="time:2010,2012,2014")
+    assert capsys.readouterr().out == (
+        "warning: --split time:2010,2012,2014: no time is in train and in valid and in test: the "
+        "bounds are 2010, 2012 and 2014, the times from 1 to 8\n"
+    )
