@@ -101,7 +101,7 @@ def write_graph(
     if task:
         _check_task(task, nodes)
         _check_stop_list(task, inverse)
-    times = times_of(nodes, edges)
+    times = _times_of(nodes, edges)
     if not times_declared:
         check_scale(times)
     timed = {edge_type: with_times(nodes, edge_type, e) for edge_type, e in edges.items()}
@@ -184,7 +184,7 @@ def check_ids(nodes: Mapping[str, NodeArrays], edge_type: EdgeType, edges: EdgeA
             )
 
 
-def times_of(
+def _times_of(
     nodes: Mapping[str, NodeArrays], edges: Mapping[EdgeType, EdgeArrays]
 ) -> dict[str, np.ndarray]:
     """All times that are given, by words that name them."""

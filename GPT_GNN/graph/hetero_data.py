@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,30 +11,25 @@ import torch
 from torch_geometric.data import Data, HeteroData, TemporalData
 from tqdm import tqdm
 
-from GPT_GNN.encoders.cells import CellError
 from GPT_GNN.graph.arrays import (
     EdgeArrays,
     NodeArrays,
     known_nodes,
     split_numbers,
-    times_of,
     write_graph,
 )
+from GPT_GNN.graph.attributes import array, attribute, check_known, flat, is_column
 from GPT_GNN.graph.derived import identity_features, text_features_of
 from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.graph.left_out import MASKS, NO_COLUMNS, is_column, left_out
+from GPT_GNN.graph.hetero_times import Rules, Times, read_times, rules_fact
+from GPT_GNN.graph.left_out import MASKS, NO_COLUMNS, left_out
 from GPT_GNN.graph.split import ALL, ColumnSplit, RandomSplit, Split, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
-from GPT_GNN.graph.time_scale import PYTHON, check_scale
-from GPT_GNN.graph.times import TimeBins, YearError
 from GPT_GNN.rng import derive
 from GPT_GNN.schema import EdgeType
 
 NODE, LINK = "node", "to"  # the types of a graph that has one of each
 VALID_SHARE = 0.2  # of the training nodes, where nothing says which validate; HGB's share
-
-Times = str | Mapping[str | EdgeType, Any] | None
-Rules = TimeBins | Mapping[str | EdgeType, TimeBins] | None
 
 
 def from_hetero_data(
@@ -102,20 +96,15 @@ def from_hetero_data(
         ValueError: attributes of another shape or kind than said, names that are not there,
             relations of which it is unclear whether they are inverses, times of no unit.
     """
-    times = _times(data, time)
-    rules = _rules(time_bins, [*data.node_types, *data.edge_types])
     nodes = {t: _nodes(data, t) for t in data.node_types}
     edges = {
         e: _edges(data, e, (inverse or {}).get(e, ""), e in multigraph) for e in data.edge_types
     }
-    _check_known("inverse or multigraph", {*(inverse or {}), *multigraph}, edges)
-    for key, values in times.items():
-        if key in nodes:
-            nodes[key].time = _binned(rules[key], key, values, nodes[key].num_nodes)
-        else:
-            edges[key].time = _binned(rules[key], key, values, len(edges[key].src))
-    if not all(_is_declared(time_bins, key) for key in times):
-        check_scale(times_of(nodes, edges))  # before they divide the nodes
+    check_known("inverse or multigraph", {*(inverse or {}), *multigraph}, edges)
+    counts = {t: n.num_nodes for t, n in nodes.items()} | {e: len(a.src) for e, a in edges.items()}
+    times = read_times(data, time, time_bins, counts)
+    for key, found in times.items():
+        (nodes[key] if isinstance(key, str) else edges[key]).time = found
     texts = {t: _texts(data, t, value) for t, value in (text or {}).items()}
     target = target or _only_target(nodes, label or "y")
     if target not in nodes:
@@ -123,7 +112,7 @@ def from_hetero_data(
     label = _label(nodes[target], target, label)
     masks = set() if split else {(target, mask) for mask in MASKS.values()}
     split = split or _split(data, nodes[target], target, seed)
-    for line in left_out(data, time, masks):
+    for line in left_out(data, time, times, masks):
         tqdm.write(line)
     for node_type, values in texts.items():
         if node_type not in nodes:
@@ -132,7 +121,7 @@ def from_hetero_data(
         nodes[node_type].features["text"] = text_features_of(
             values, known_nodes(nodes[node_type], split), text_features, text_dim, seed
         )
-    _check_known("degrees or identities", {*degrees, *identities}, nodes)
+    check_known("degrees or identities", {*degrees, *identities}, nodes)
     for node_type in identities:
         n = nodes[node_type].num_nodes
         nodes[node_type].features["identity"] = identity_features(
@@ -146,14 +135,14 @@ def from_hetero_data(
         text_column="text" if target in texts else "",
         label=label,
     )
-    facts = {"dataset": "hetero_data", "time_bins": _recorded(time_bins)}
+    facts = {"dataset": "hetero_data", "time_bins": rules_fact(time_bins)}
     return write_graph(
         path,
         nodes,
         edges,
         task,
         facts,
-        times_declared=True,  # or checked
+        times_declared=True,  # or checked where they are read
         degrees=degrees,
         seed=seed,
     )
@@ -176,8 +165,9 @@ def from_data(
     if isinstance(data, TemporalData):
         events = HeteroData({NODE: {"num_nodes": data.num_nodes}})
         events[edge_type].edge_index = torch.stack([data.src, data.dst])
-        for name in set(data.keys()) - {"src", "dst"}:
-            events[edge_type][name] = data[name]
+        for name in data.keys():  # noqa: SIM118 (it is no mapping)
+            if name not in ("src", "dst"):
+                events[edge_type][name] = data[name]
         return from_hetero_data(events, path, **settings)
     if "edge_type" in data or "node_type" in data:
         return from_hetero_data(data.to_heterogeneous(), path, **settings)
@@ -201,10 +191,10 @@ def _nodes(data: HeteroData, node_type: str) -> NodeArrays:
         if name == "y" and "y_index" in store:  # classes of some nodes only
             value = _scattered(node_type, value, store["y_index"], arrays.num_nodes)
         if name == "x":
-            x = _array(value)
+            x = array(value)
             arrays.features["x"] = x[:, None] if x.ndim == 1 else x
         elif name not in NO_COLUMNS and is_column(value, arrays.num_nodes):
-            arrays.columns[name] = value if isinstance(value, list) else _flat(value)
+            arrays.columns[name] = value if isinstance(value, list) else flat(value)
     return arrays
 
 
@@ -212,7 +202,7 @@ def _edges(data: HeteroData, edge_type: EdgeType, inverse: str, multigraph: bool
     store = data[edge_type]
     if "edge_index" not in store:
         raise ValueError(f"{edge_type}: expected edge_index, found {list(store.keys())}")
-    ends = _array(store["edge_index"])
+    ends = array(store["edge_index"])
     if ends.ndim != 2 or len(ends) != 2 or ends.dtype.kind not in "iu":
         # An empty list of edges is a float tensor of one dimension in some data sets.
         if ends.size:
@@ -224,93 +214,18 @@ def _edges(data: HeteroData, edge_type: EdgeType, inverse: str, multigraph: bool
     return EdgeArrays(ends[0], ends[1], inverse=inverse, multigraph=multigraph)
 
 
-def _rules(time_bins: Rules, types: Collection[Any]) -> dict[Any, TimeBins]:
-    """The rule of each type's times, by default that of whole numbers."""
-    if not isinstance(time_bins, Mapping):
-        return dict.fromkeys(types, time_bins or TimeBins())
-    _check_known("time_bins", time_bins, types)
-    bins = {rule.bin for rule in time_bins.values()}
-    if len(bins) > 1:
-        raise ValueError(f"time_bins: expected one bin for all types, got {sorted(bins)}")
-    return dict.fromkeys(types, TimeBins()) | dict(time_bins)
-
-
-def _is_declared(time_bins: Rules, key: Any) -> bool:
-    return key in time_bins if isinstance(time_bins, Mapping) else time_bins is not None
-
-
-def _recorded(time_bins: Rules) -> dict[str, Any]:
-    """The rules as a fact."""
-    if not isinstance(time_bins, Mapping):
-        return asdict(time_bins or TimeBins())
-    names = {key: key if isinstance(key, str) else ":".join(key) for key in time_bins}
-    return {
-        "unit": {names[key]: rule.unit for key, rule in time_bins.items()},
-        "bin": next(iter(time_bins.values()), TimeBins()).bin,
-    }
-
-
-def _binned(rule: TimeBins, key: Any, values: Any, count: int) -> np.ndarray:
-    """The times of a type, [count] int32; errors name it and the entry."""
-    what = f"{key} times"
-    values = _entries(values, count, what)
-    try:
-        return rule(values)
-    except YearError as error:
-        problem = f"{error.problem}; an unknown time is NaN"
-        raise ValueError(f"{what}, {PYTHON.entry(error.row)}: {problem}") from error
-    except CellError as error:
-        raise ValueError(f"{what}, {PYTHON.entry(error.row)}: {error.problem}") from error
-
-
-def _times(data: HeteroData, time: Times) -> dict[Any, Any]:
-    """Values by node type or edge type."""
-    types = [*data.node_types, *data.edge_types]
-    if time is None:
-        return {}
-    if isinstance(time, str):
-        found = {key: data[key][time] for key in types if time in data[key]}
-        if not found:
-            raise ValueError(f"time: no node type and no edge type has an attribute {time!r}")
-        return found
-    _check_known("time", time, types)
-    return {
-        key: _attribute(data, key, value) if isinstance(value, str) else value
-        for key, value in time.items()
-    }
-
-
 def _texts(data: HeteroData, node_type: str, value: str | Sequence[str]) -> list[str]:
-    _check_known("text", [node_type], data.node_types)
-    texts = _attribute(data, node_type, value) if isinstance(value, str) else value
+    check_known("text", [node_type], data.node_types)
+    texts = attribute(data, node_type, value) if isinstance(value, str) else value
     n = data[node_type].num_nodes
     if len(texts) != n or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"text of {node_type!r}: expected {n} strings, found {len(texts)} entries")
     return list(texts)
 
 
-def _attribute(data: HeteroData, key: Any, name: str) -> Any:
-    if name not in data[key]:
-        raise ValueError(f"{key}: no attribute {name!r}; available: {list(data[key].keys())}")
-    return data[key][name]
-
-
-def _check_known(what: str, keys: Collection[Any], available: Collection[Any]) -> None:
-    unknown = [key for key in keys if key not in available]
-    if unknown:
-        raise ValueError(f"{what}: unknown type {unknown[0]}; available: {list(available)}")
-
-
-def _entries(values: Any, count: int, what: str) -> np.ndarray:
-    array = _flat(values)
-    if array.shape != (count,):
-        raise ValueError(f"{what}: expected {count} values, found shape {array.shape}")
-    return array
-
-
 def _scattered(node_type: str, values: Any, nodes: Any, n: int) -> np.ndarray:
     """Classes of some nodes as a column of all, [n] int64, -1 for none."""
-    y, ids = _array(values), _array(nodes)
+    y, ids = array(values), array(nodes)
     if y.shape != ids.shape or ids.ndim != 1 or (len(ids) and not 0 <= ids.min() <= ids.max() < n):
         raise ValueError(
             f"y_index of {node_type!r}: expected an id in [0, {n}) for each of y, found shapes "
@@ -351,20 +266,6 @@ def _label(nodes: NodeArrays, target: str, name: str) -> str:
     return name
 
 
-def _array(values: Any) -> np.ndarray:
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        values = values.float() if values.dtype == torch.bfloat16 else values
-        return values.to_dense().numpy() if values.layout != torch.strided else values.numpy()
-    return np.asarray(values)
-
-
-def _flat(values: Any) -> np.ndarray:
-    """An array, one of shape [N, 1] as [N]."""
-    array = _array(values)
-    return array[:, 0] if array.shape[1:] == (1,) else array
-
-
 def _only_target(nodes: Mapping[str, NodeArrays], label: str) -> str:
     labelled = [t for t, arrays in nodes.items() if label in arrays.columns]
     for candidates in (labelled, list(nodes)):
@@ -399,7 +300,7 @@ def _split(data: HeteroData, nodes: NodeArrays, target: str, seed: int) -> Split
 def _mask(data: HeteroData, target: str, name: str) -> np.ndarray | None:
     if name not in data[target]:
         return None
-    mask = _array(data[target][name])
+    mask = array(data[target][name])
     n = data[target].num_nodes
     if mask.shape != (n,) or mask.dtype != np.bool_:
         raise ValueError(

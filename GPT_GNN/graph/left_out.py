@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from torch_geometric.data import HeteroData
+
+from GPT_GNN.graph.attributes import is_column
 
 MASKS = {
     "pretrain": "pretrain_mask",
@@ -19,48 +20,51 @@ MASKS = {
 NO_COLUMNS = ("x", "num_nodes", "y_index", "time", *MASKS.values())
 
 
-def left_out(data: HeteroData, time: Any, masks: Collection[tuple[str, str]]) -> list[str]:
+def left_out(
+    data: HeteroData, time: Any, timed: Collection[Any], masks: Collection[tuple[str, str]]
+) -> list[str]:
     """Lines about attributes that nothing reads, with the setting that would, where there is one.
 
     Args:
         time: the setting of :func:`GPT_GNN.graph.hetero_data.from_hetero_data`.
+        timed: the node types and edge types that it gives times.
         masks: (node type, name) of those that divide the nodes.
     """
-    lines = []
-    for name in data.stores[0]:  # that of the whole graph
-        lines.append(f"note: {name} left out: it belongs to no node type and no edge type")
-    for node_type in data.node_types:
-        store = data[node_type]
-        for name, value in store.items():
-            if _gives_times(time, node_type, name):
+    whole = data.stores[0]  # what belongs to the graph
+    lines = [f"{name} left out: it belongs to no node type and no edge type" for name in whole]
+    for key in (*data.node_types, *data.edge_types):
+        for name, value in data[key].items():
+            if _gives_times(time, key, name):
                 continue
-            what = f"note: {node_type!r}: {name}"
-            if name in MASKS.values():
-                if (node_type, name) not in masks:
-                    lines.append(f"{what} left out: it does not divide the target's nodes here")
-            elif name == "time" or not (name in NO_COLUMNS or is_column(value, store.num_nodes)):
-                reason = "neither an array with an entry a node nor a list of strings"
-                setting = _time_setting(name, node_type) if name == "time" else ""
-                lines.append(f"{what} left out: {setting or reason}")
-            elif _may_be_times(name, value, store.num_nodes):
-                lines.append(f"{what} is a column, no time: {_time_setting(name, node_type)}")
-    for edge_type in data.edge_types:
-        store = data[edge_type]
-        for name, value in store.items():
-            if name == "edge_index" or _gives_times(time, edge_type, name):
-                continue
-            count = np.shape(store["edge_index"])[-1]
-            setting = _time_setting(name, edge_type) if _may_be_times(name, value, count) else ""
-            reason = setting or "no encoder reads it"
-            lines.append(f"note: {edge_type}: {name} left out: {reason}")
-    return lines
+            could = "" if key in timed else f"time={{{key!r}: {name!r}}} would read it as times"
+            if isinstance(key, tuple):
+                said = _of_edges(data[key], name, value, could)
+            elif name in MASKS.values() and (key, name) not in masks:
+                said = " left out: it does not divide the target's nodes here"
+            else:
+                said = _of_nodes(data[key], name, value, could)
+            lines += [f"{key!r}: {name}{said}"] if said else []
+    return [f"note: {line}" for line in lines]
 
 
-def is_column(value: Any, n: int) -> bool:
-    """Whether an attribute has an entry a node: an array, or a list of strings."""
-    if isinstance(value, torch.Tensor | np.ndarray):
-        return bool(np.shape(value)[:1] == (n,))
-    return isinstance(value, list) and len(value) == n and all(isinstance(v, str) for v in value)
+def _of_nodes(store: Any, name: str, value: Any, could: str) -> str:
+    """What to say of a node type's attribute; nothing of one that is read."""
+    if name == "time":
+        return f" left out: {could or 'the times are others'}"
+    if name in NO_COLUMNS or (name == "y" and "y_index" in store):
+        return ""
+    if not is_column(value, store.num_nodes):
+        return " left out: neither an array with an entry a node nor a list of strings"
+    likely = could and _may_be_times(name, value, store.num_nodes)
+    return f" is a column, no time: {could}" if likely else ""
+
+
+def _of_edges(store: Any, name: str, value: Any, could: str) -> str:
+    """The same of an edge type's."""
+    if name == "edge_index":
+        return ""
+    likely = could and _may_be_times(name, value, np.shape(store["edge_index"])[-1])
+    return f" left out: {could if likely else 'no encoder reads it'}"
 
 
 def _gives_times(time: Any, key: Any, name: str) -> bool:
@@ -74,7 +78,3 @@ def _may_be_times(name: str, value: Any, n: int) -> bool:
     is_name = name == "t" or name.endswith("_at")
     is_name |= any(word in name.lower() for word in ("time", "year", "date"))
     return is_name and is_column(value, n) and np.shape(value) in ((n,), (n, 1))
-
-
-def _time_setting(name: str, key: Any) -> str:
-    return f"time={{{key!r}: {name!r}}} would read it as times"
