@@ -175,12 +175,13 @@ def test_word_vectors_are_of_the_seed(tmp_path):
     assert not np.array_equal(vectors[0], vectors[2])
 
 
-def test_classes_of_some_nodes_only(tmp_path):
+def test_classes_of_some_nodes_only(tmp_path, capsys):
     data = academic()
     data["author"].y, data["author"].y_index = torch.tensor([2, 0]), torch.tensor([7, 3])
     graph = HeteroGraph.from_hetero_data(data, tmp_path / "g", target="author")
     column = graph.column("author", "y")
     assert (column[7], column[3]) == (2, 0) and (np.delete(column, [3, 7]) == -1).all()
+    assert "'author': y" not in capsys.readouterr().out  # it is read
 
 
 def test_several_classes_a_node(tmp_path):
