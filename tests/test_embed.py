@@ -191,7 +191,8 @@ def test_a_store_that_names_no_type(call, tmp_path):
 
 def test_flags_and_their_defaults():
     args = parse_flags(EMBED_GROUPS, "doc", [])
-    found = {name: value for group in asdict(args).values() for name, value in group.items()}
+    groups = (asdict(getattr(args, group)) for group in EMBED_GROUPS)
+    found = {name: value for group in groups for name, value in group.items()}
     assert found == {
         **{"data_dir": "toy", "model": "runs/gpt_graph.pt", "node_type": ""},
         **{"ids": "", "out": "emb.npy", "view": "finetune", "time_max": 2**31 - 1},

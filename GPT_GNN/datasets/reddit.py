@@ -171,8 +171,6 @@ def _files_folder(folder: Path) -> Path:
 
 
 def _build(folder: Path, output: Path, settings: Settings, facts: dict[str, Any]) -> None:
-    if settings.split not in ("random", "file"):
-        raise ValueError(f"unknown split {settings.split!r}; available: ['random', 'file']")
     with Npz(folder / DATA_FILE) as data, Npz(folder / GRAPH_FILE) as edges:
         posts = _checked_posts(data, edges)
         with build_graph(output, VIEWS) as builder:

@@ -97,7 +97,7 @@ def test_node_types_are_needed_by_the_files_split_only(tmp_path):
     folder = write(tmp_path / "raw", {"node_types": None})
     Reddit.build(folder, tmp_path / "random")
     assert "expected an array 'node_types'" in refused(folder, tmp_path, split="file")
-    with pytest.raises(ValueError, match="unknown split 'time'"):
+    with pytest.raises(ValueError, match="split: expected one of random, file"):
         Reddit.build(folder, tmp_path / "store", split="time")
 
 
