@@ -230,7 +230,7 @@ class AnyTaskConfig(Checked):
 
 @dataclass(frozen=True)
 class EncoderConfig(Checked):
-    """The graph neural network; a pre-trained one must have the same settings."""
+    """The graph neural network; a pre-trained one has its file's settings, dropout apart."""
 
     conv_name: str = setting("hgt", "convolution")
     n_hid: int = setting(400, "hidden width", low=1)
@@ -333,6 +333,9 @@ class FinetuneRunConfig(Checked):
 
     use_pretrain: bool = setting(False, "start from the pre-trained model")
     pretrain_model_dir: str = setting("runs/gpt_gnn.pt", "file of the pre-trained model")
+    other_features: bool = setting(
+        False, "go on where the pre-trained model is of other features than the graph has"
+    )
     model_dir: str = setting("runs", "folder for the results of tasks")
     task_name: str = setting("task", "name of this run: results go to <model_dir>/<task_name>")
     seed: int = setting(0, "seed of the run", low=0)
@@ -359,11 +362,17 @@ class EmbedConfig(Checked):
     model: str = setting(
         "runs/gpt_graph.pt", "file of a pre-trained, fine-tuned or published model"
     )
+    other_features: bool = setting(
+        False, "go on where the model is of other features than the graph has"
+    )
     node_type: str = setting("", "type of the nodes; empty: the one that the store says is trained")
     ids: str = setting(
-        "", "a .npy of ids, a text file with one a line, or FIRST:BEHIND_LAST; empty: all nodes"
+        "",
+        "file of ids as the graph's source writes them: text with one per line, .npy, or CSV or "
+        "Parquet with a column of the id's name or id; empty: all nodes",
     )
-    out: str = setting("emb.npy", "file to write, [n, n_hid] float32")
+    rows: str = setting("", "row numbers FIRST:END, END excluded, either may be left out")
+    out: str = setting("emb.npy", "file to write, [n, n_hid] float32, in the order of the ids")
     view: str = setting("finetune", "features that are read, as known then")
     time_max: int = setting(2**31 - 1, "latest time that is seen; the default is no bound")
     seed: int = setting(0, "seed of the samples", low=0)

@@ -2,12 +2,12 @@
 
 python -m GPT_GNN.embed                                  # all posts of the built-in graph
 python -m GPT_GNN.embed --data_dir data/oag_cs --model runs/gpt_gnn.pt --out emb.npy
-python -m GPT_GNN.embed --data_dir data/oag_cs --model runs/PF/best.pt --node_type author --ids 90:
+python -m GPT_GNN.embed --data_dir data/films --node_type film --ids wanted.csv --out films.npy
+python -m GPT_GNN.embed --data_dir data/oag_cs --model runs/PF/best.pt --node_type author --rows 90:
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from GPT_GNN.config import EMBED_GROUPS, EmbedConfig, SamplerConfig, parse_flags
 from GPT_GNN.datasets.builtin import open_graph
+from GPT_GNN.datasets.node_ids import rows_in_range, rows_of_ids
 from GPT_GNN.datasets.reddit import toy_store
 from GPT_GNN.files import atomic_file
 from GPT_GNN.graph.facts import GraphFacts
@@ -24,24 +25,26 @@ from GPT_GNN.train.embed import embed
 from GPT_GNN.train.runtime import pick_device, run_script
 from GPT_GNN.train.trained import read_trained
 
+SUFFIX = ".npy"
+
 
 def main() -> None:
     """Read the flags, embed, write."""
     args = parse_flags(EMBED_GROUPS, __doc__)
-    if Path(args.run.out).is_dir():
-        raise ValueError(f"--out {args.run.out}: expected a file, found a folder")
+    _check_places(args.run)
     device = pick_device(args.run.cuda)
     graph = open_graph(args.data.data_dir, toy_store)
     node_type = _node_type(graph, args.run)
-    ids = read_ids(args.run.ids, graph.num_nodes(node_type))
+    ids = _nodes(graph, node_type, args.run)
     if args.run.time_max != EmbedConfig.time_max:
         _warn_outside(graph, args.run.time_max)
-    model = read_trained(args.run.model, graph)
+    model = read_trained(args.run.model, graph, args.run.other_features)
 
     def size(name: str) -> int:
         trained_with = model.sampler.get(name, getattr(SamplerConfig, name))
         return int(getattr(args.sampler, name) or trained_with)
 
+    depth, sample_width = size("sample_depth"), size("sample_width")
     # Opened first: hours of work must not end at a place that cannot be written.
     with atomic_file(args.run.out) as temporary, open(temporary, "wb") as file:
         rows = embed(
@@ -49,8 +52,8 @@ def main() -> None:
             graph,
             node_type,
             ids,
-            sample_depth=size("sample_depth"),
-            sample_width=size("sample_width"),
+            sample_depth=depth,
+            sample_width=sample_width,
             batch_size=args.sampler.batch_size,
             n_pool=args.sampler.n_pool,
             time_max=args.run.time_max,
@@ -61,7 +64,32 @@ def main() -> None:
         )
         np.save(file, rows)
     n, width = rows.shape
-    print(f"{args.run.out}: {n} rows of {width} for nodes of type {node_type!r}")
+    print(
+        f"{args.run.out}: {n} rows of {width} for nodes of type {node_type!r}, by samples of "
+        f"depth {depth} and width {sample_width}"
+    )
+
+
+def _check_places(run: EmbedConfig) -> None:
+    """What needs no graph: no work for a place that cannot be read or written."""
+    if run.ids and run.rows:
+        raise ValueError(f"expected --ids or --rows, got both: {run.ids} and {run.rows}")
+    for flag, path, what in (("model", run.model, "a model"), ("ids", run.ids, "ids")):
+        if not Path(path).is_file() and (path or flag == "model"):
+            rows = "; row numbers are --rows FIRST:END" if flag == "ids" else ""
+            raise ValueError(
+                f"--{flag} {path!r}: expected a file of {what}, found {_found(path)}{rows}"
+            )
+    if not run.out or Path(run.out).is_dir():
+        raise ValueError(f"--out {run.out!r}: expected a file, found {_found(run.out)}")
+    if Path(run.out).suffix != SUFFIX:
+        raise ValueError(f"--out {run.out!r}: expected a name that ends in {SUFFIX}")
+
+
+def _found(path: str) -> str:
+    if not path:
+        return "an empty path"
+    return "a folder" if Path(path).is_dir() else "no such file"
 
 
 def _warn_outside(graph: HeteroGraph, time_max: int) -> None:
@@ -89,43 +117,15 @@ def _node_type(graph: HeteroGraph, run: EmbedConfig) -> str:
     return facts.target
 
 
-def read_ids(text: str, num_nodes: int) -> np.ndarray:
-    """The ids of ``--ids``.
-
-    Args:
-        text: a .npy file, a text file with one id a line (empty lines are skipped),
-            ``first:behind_last`` where either may be left out, or empty for all.
-        num_nodes: of the type.
-
-    Returns:
-        [n] integers.
-
-    Raises:
-        ValueError: none of these, or a line that is no integer.
-    """
-    ends = re.fullmatch(r"(\d*):(\d*)", text or ":")
-    if ends:
-        first, behind = int(ends[1] or 0), int(ends[2] or num_nodes)
-        if not first <= behind <= num_nodes:
-            raise ValueError(f"--ids {text}: expected a range of 0:{num_nodes}")
-        return np.arange(first, behind)
-    path = Path(text)
-    if not path.is_file():
-        raise ValueError(f"--ids {text}: expected a file or FIRST:BEHIND_LAST, found neither")
-    if path.suffix == ".npy":
-        try:
-            return np.asarray(np.load(path, allow_pickle=False))
-        except (ValueError, EOFError) as error:
-            raise ValueError(f"{path}: expected a .npy of integers: {error}") from error
-    ids = []
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        try:
-            ids += [np.int64(int(line))] if line.strip() else []
-        except (ValueError, OverflowError) as error:
-            raise ValueError(
-                f"{path}:{number}: expected an id, got {line.decode(errors='replace')!r}"
-            ) from error
-    return np.array(ids, dtype=np.int64)
+def _nodes(graph: HeteroGraph, node_type: str, run: EmbedConfig) -> np.ndarray:
+    """The rows that ``--ids`` or ``--rows`` asks for, by default all."""
+    num_nodes = graph.num_nodes(node_type)
+    try:
+        if run.ids:
+            return rows_of_ids(graph, node_type, run.ids)
+        return rows_in_range(run.rows or ":", num_nodes)
+    except ValueError as error:
+        raise ValueError(f"{'--ids' if run.ids else '--rows'} {error}") from error
 
 
 if __name__ == "__main__":

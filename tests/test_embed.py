@@ -83,7 +83,7 @@ def call(monkeypatch, capfd, store, model, tmp_path):
 def test_all_nodes_of_the_trained_type_by_the_models_samples(call, store, model, tmp_path):
     status, out = call()
     assert status == 0, out
-    assert "emb.npy: 40 rows of 8 for nodes of type 'paper'" in out
+    assert "emb.npy: 40 rows of 8 for nodes of type 'paper', by samples of depth 2 and " in out
     assert [p.name for p in tmp_path.iterdir()] == ["emb.npy"]
     sizes = {"sample_depth": 2, "sample_width": 4}
     want = embed(model[1], store, "paper", np.arange(40), **sizes)
@@ -93,7 +93,7 @@ def test_all_nodes_of_the_trained_type_by_the_models_samples(call, store, model,
 
 def test_flags_override_what_the_model_says(call, store, model):
     flags = "--sample_depth 1 --sample_width 50 --batch_size 7 --n_pool 0 --seed 3 --view original"
-    bounds = "--node_type author --time_max 2005 --out deep/er/rows.npy --ids 2:6"
+    bounds = "--node_type author --time_max 2005 --out deep/er/rows.npy --rows 2:6"
     status, out = call(*flags.split(), *bounds.split())
     assert status == 0, out
     settings = {"sample_depth": 1, "sample_width": 50, "batch_size": 7, "seed": 3}
@@ -130,7 +130,7 @@ def test_ids_in_a_file(call, store, model, tmp_path, kind):
     if kind == "npy":
         np.save("ids.npy", ids)
     else:
-        (tmp_path / "ids.txt").write_text("7\n3\n 3\n\n39\n")
+        (tmp_path / "ids.txt").write_text("7\n3\n3\n\n39\n")
     status, out = call("--ids", "ids.npy" if kind == "npy" else "ids.txt")
     assert status == 0, out
     got, want = (
@@ -143,7 +143,7 @@ def test_ids_in_a_file(call, store, model, tmp_path, kind):
 def test_new_nodes_by_their_range(call, store, tmp_path):
     edges = {CITE: EdgeArrays(np.array([40, 41]), np.array([1, 2]))}
     grown = append_arrays(store, tmp_path / "grown", nodes(3, 0, 1), edges)
-    status, out = call("--ids", "40:", data_dir=grown.path)
+    status, out = call("--rows", "40:", data_dir=grown.path)
     assert status == 0, out
     rows = np.load("emb.npy")
     assert rows.shape == (3, 8) and len(np.unique(rows, axis=0)) == 3
@@ -152,18 +152,26 @@ def test_new_nodes_by_their_range(call, store, tmp_path):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        ("--ids 3:50", "--ids 3:50: expected a range of 0:40"),
-        ("--ids 5:3", "--ids 5:3: expected a range of 0:40"),
-        ("--ids none.npy", "--ids none.npy: expected a file or FIRST:BEHIND_LAST, found neither"),
-        ("--ids bad.txt", "bad.txt:2: expected an id, got 'x'"),
-        ("--ids huge.txt", "huge.txt:1: expected an id, got '99999999999999999999'"),
-        ("--ids bad.npy", "expected ids [n] of integers, got (2,) of float64"),
-        ("--ids empty.npy", "empty.npy: expected a .npy of integers: "),
+        ("--rows 3:50", "--rows 3:50: expected a range of 0:40"),
+        ("--rows 3", "--rows 3: expected row numbers FIRST:END"),
+        ("--rows 3: --ids bad.txt", "expected --ids or --rows, got both: bad.txt and 3:"),
+        ("--ids 3:9", "--ids '3:9': expected a file of ids, found no such file; row numbers are"),
+        ("--ids bad.txt", "--ids bad.txt: expected ids of 'paper' in "),
+        ("--ids bad.txt", "store, 1 of 2 are of no node or of several: line 2 'x'"),
+        ("--ids huge.txt", "line 1 '99999999999999999999'"),
+        ("--ids bad.npy", "--ids bad.npy: expected ids of 'paper' in "),
+        ("--ids bad.npy", "1 of 2 are of no node or of several: row 1 '0.5'"),
+        ("--ids empty.npy", "empty.npy: expected a .npy of integers or texts: "),
         ("--node_type venue", "unknown node type 'venue'; available: ['paper', 'author']"),
         ("--view late", "has no view 'late'; available: ['pretrain', 'finetune', 'original']"),
-        ("--model none.pt", "none.pt: no such file; expected a pretrain or finetune checkpoint"),
+        ("--model none.pt", "--model 'none.pt': expected a file of a model, found no such file"),
+        ("--model .", "--model '.': expected a file of a model, found a folder"),
+        ("--model=", "--model '': expected a file of a model, found an empty path"),
         ("--time_max 1999", "are later than time_max: expected times up to 1999"),
-        ("--out .", "--out .: expected a file, found a folder"),
+        ("--out .", "--out '.': expected a file, found a folder"),
+        ("--out=", "--out '': expected a file, found an empty path"),
+        ("--out e.csv", "--out 'e.csv': expected a name that ends in .npy"),
+        ("--out e", "--out 'e': expected a name that ends in .npy"),
         ("--data_dir nowhere", "nowhere is not a graph store"),
     ],
 )
@@ -195,7 +203,14 @@ def test_flags_and_their_defaults():
     found = {name: value for group in groups for name, value in group.items()}
     assert found == {
         **{"data_dir": "toy", "model": "runs/gpt_graph.pt", "node_type": ""},
-        **{"ids": "", "out": "emb.npy", "view": "finetune", "time_max": 2**31 - 1},
+        **{
+            "ids": "",
+            "rows": "",
+            "other_features": False,
+            "out": "emb.npy",
+            "view": "finetune",
+            "time_max": 2**31 - 1,
+        },
         **{"sample_depth": 0, "sample_width": 0, "batch_size": 256, "n_pool": 2},
         **{"seed": 0, "cuda": -2},
     }

@@ -220,8 +220,10 @@ def test_a_folder_that_is_not_a_store(tmp_path, call, script):
 
 def test_a_model_of_another_width(store, pretrained, tmp_path, call):
     flags = f"--data_dir {store} --use_pretrain --pretrain_model_dir {pretrained}"
-    line = one_line_error(*call("finetune_OAG_PF", flags, TINY, "--n_hid 16"))
-    assert "vec.pt is of another architecture: n_hid is 8 in the checkpoint and 16 here" in line
+    line = one_line_error(*call("finetune_OAG_PF", flags, TINY, "--n_hid 16 --n_layers 4"))
+    assert (
+        "vec.pt is of another architecture: n_hid is 8 in the file and 16 here; n_layers " in line
+    )
 
 
 def test_a_model_that_is_not_there(store, tmp_path, call):

@@ -12,6 +12,7 @@ import numpy as np
 from GPT_GNN.config import Checked, setting
 from GPT_GNN.datasets.oag_features import (
     FOREVER,
+    MEANS,
     View,
     add_citation_features,
     add_text_features,
@@ -41,6 +42,7 @@ from GPT_GNN.datasets.oag_transfer import (
 from GPT_GNN.datasets.raw import NONE
 from GPT_GNN.encoders.text import (
     Corpus,
+    fitted_text,
     sample_to_fit,
     text_encoder,
     title_ids,
@@ -49,10 +51,11 @@ from GPT_GNN.encoders.text import (
 from GPT_GNN.files import atomic_folder
 from GPT_GNN.graph.build import GraphBuilder, NotAStoreError, build_graph
 from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.inputs import FITTED
 from GPT_GNN.graph.means import FACT
 from GPT_GNN.graph.split import ALL, ColumnSplit, TimeSplit
 
-VERSION = 6  # of what a dump gives; a cached built-in graph of another version is built again
+VERSION = 7  # of what a dump gives; a cached built-in graph of another version is built again
 SPLIT = TimeSplit(pretrain_until=2013, train_until=2016, valid_until=2017)  # the published years
 CITATION_YEARS = (2020, 20)  # the citation bar counts years up to the first, at most the second
 
@@ -189,6 +192,9 @@ def _build(
             "valid_until": split.valid_until,
             "views": {view.name: asdict(view) for view in views},
             FACT: means_fact(views[0]),
+            FITTED: dict.fromkeys(
+                ("paper", *MEANS), {"text": fitted_text(encoder, settings.text_encoder)}
+            ),
             "files": {stem: counts.to_dict() for stem, counts in dump.counts.items()},
             "task": task.to_dict(),
             **({} if part is None else {"part": part}),

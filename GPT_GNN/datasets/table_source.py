@@ -38,6 +38,10 @@ class Table:
         """Table and column, for errors."""
         return f"{self.name}, column {column!r}"
 
+    def has(self, column: str) -> bool:
+        """Whether it has a column of this name, among those that were read."""
+        return column in self._columns
+
     def cells(
         self, column: str, also_missing: Collection[str] = (), wide: bool = False
     ) -> np.ndarray:

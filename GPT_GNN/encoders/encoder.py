@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
@@ -19,6 +20,21 @@ class State:
 
     facts: dict[str, Any]
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """The facts, and for each array a small dict: what tells two states apart."""
+        return self.facts | {name: _summary(values) for name, values in self.arrays.items()}
+
+
+def _summary(values: np.ndarray) -> dict[str, Any]:
+    if values.dtype.kind != "f":
+        digest = hashlib.sha256(np.ascontiguousarray(values).tobytes())
+        return {"sha256": digest.hexdigest()[:16]}
+    # Not a digest: another machine or number of threads rounds the same fit otherwise.
+    flat = np.asarray(values, dtype=np.float64).ravel()
+    length = float(np.linalg.norm(flat))
+    projection = float(flat @ np.cos(np.arange(len(flat))))
+    return {"log_length": float(np.log1p(length)), "projection": projection / (length or 1.0)}
 
 
 @dataclass

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from GPT_GNN.encoders.encoder import State
+
 BOS, EOS = "bos", "eos"
 FIT_TITLES = 200_000  # a sample of this many texts determines TF-IDF weights and directions
 CHUNK_TEXTS = 8_192
@@ -137,6 +139,12 @@ class SentenceTransformerEncoder:
 def text_encoder(name: str, dim: int, seed: int) -> TextEncoder:
     """``tfidf``, or else the name or path of a sentence-transformers model (whose width it has)."""
     return TfidfSvd(dim, seed) if name == "tfidf" else SentenceTransformerEncoder(name)
+
+
+def fitted_text(encoder: TextEncoder, name: str) -> dict[str, Any]:
+    """What a text encoder of :func:`text_encoder` has fitted, ready for JSON, to compare stores."""
+    arrays = encoder.state() if isinstance(encoder, TfidfSvd) else {}
+    return State({"encoder": "text", "model": name, "dim": encoder.dim}, arrays).summary()
 
 
 def sample_to_fit(ids: np.ndarray) -> np.ndarray:

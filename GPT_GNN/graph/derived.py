@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from GPT_GNN.encoders.text import sample_to_fit, text_encoder, tokenise
+from GPT_GNN.encoders.text import fitted_text, sample_to_fit, text_encoder, tokenise
 from GPT_GNN.schema import EdgeType
 
 IDENTITY_DIM = 128
@@ -43,11 +44,11 @@ def identity_features(n: int, rng: np.random.Generator) -> np.ndarray:
 
 def text_features_of(
     texts: list[str], known: np.ndarray, name: str, dim: int, seed: int
-) -> np.ndarray:
-    """[N, width] float32; the encoder learns from texts that pre-training may know."""
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """[N, width] float32, and what was fitted: from texts that pre-training may know."""
     encoder = text_encoder(name, dim, seed)
     fitted = [texts[i] for i in sample_to_fit(known).tolist()]
     if not any(map(tokenise, fitted)):
         raise ValueError(f"text: expected words, found none in {len(fitted)} texts")
     encoder.fit(fitted)
-    return encoder.encode(texts)
+    return encoder.encode(texts), fitted_text(encoder, name)

@@ -22,6 +22,7 @@ from GPT_GNN.graph.attributes import array, attribute, check_known, flat, is_col
 from GPT_GNN.graph.derived import identity_features, text_features_of
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.hetero_times import Rules, Times, read_times, rules_fact
+from GPT_GNN.graph.inputs import FITTED
 from GPT_GNN.graph.left_out import MASKS, NO_COLUMNS, left_out
 from GPT_GNN.graph.split import ALL, ColumnSplit, RandomSplit, Split, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
@@ -114,13 +115,15 @@ def from_hetero_data(
     split = split or _split(data, nodes[target], target, seed)
     for line in left_out(data, time, times, masks):
         tqdm.write(line)
+    fitted: dict[str, dict[str, Any]] = {}
     for node_type, values in texts.items():
         if node_type not in nodes:
             raise ValueError(f"text: no node type {node_type!r}; available: {list(nodes)}")
         nodes[node_type].columns["text"] = values
-        nodes[node_type].features["text"] = text_features_of(
+        nodes[node_type].features["text"], text_fitted = text_features_of(
             values, known_nodes(nodes[node_type], split), text_features, text_dim, seed
         )
+        fitted[node_type] = {"text": text_fitted}
     check_known("degrees or identities", {*degrees, *identities}, nodes)
     for node_type in identities:
         n = nodes[node_type].num_nodes
@@ -135,7 +138,9 @@ def from_hetero_data(
         text_column="text" if target in texts else "",
         label=label,
     )
-    facts = {"dataset": "hetero_data", "time_bins": rules_fact(time_bins)}
+    facts: dict[str, Any] = {"dataset": "hetero_data", "time_bins": rules_fact(time_bins)}
+    if fitted:
+        facts[FITTED] = fitted
     return write_graph(
         path,
         nodes,

@@ -25,6 +25,7 @@ from GPT_GNN.tasks import Task
 from GPT_GNN.tasks.query import ClassBatch, LabelBatch, PairBatch
 from GPT_GNN.train.checkpoint import load_checkpoint, save_checkpoint
 from GPT_GNN.train.fit import Plan, Run, fit
+from GPT_GNN.train.matching import graph_record
 from GPT_GNN.train.optim import autocast
 from GPT_GNN.train.runtime import pick_device, seeded
 from GPT_GNN.train.start import state_on_cpu
@@ -160,13 +161,14 @@ def finetune(
         metrics = task.metrics(_scores(model, batches.evaluate("valid"), device))
         return {**metrics, "score": metrics[main]}
 
+    of_graph = graph_record(graph)
+
     def save_best(step: int, metrics: dict[str, float]) -> None:
         save_checkpoint(
             best,
             "finetune",
             config=config,
-            schema=graph.schema.to_dict(),
-            feature_dims=graph.feature_dims,
+            **of_graph,
             model=state_on_cpu(model),
             step=step,
             metrics=metrics,

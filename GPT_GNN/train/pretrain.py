@@ -26,6 +26,7 @@ from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.train.checkpoint import save_checkpoint
 from GPT_GNN.train.fit import Plan, Run, fit
 from GPT_GNN.train.log import RunLog
+from GPT_GNN.train.matching import graph_record
 from GPT_GNN.train.runtime import pick_device
 from GPT_GNN.train.start import state_on_cpu
 
@@ -180,13 +181,14 @@ def pretrain(
         n_pool=sampler.n_pool,
     )
 
+    of_graph = graph_record(graph)
+
     def save_best(step: int, metrics: dict[str, float]) -> None:
         save_checkpoint(
             file,
             "pretrain",
             config=config,
-            schema=graph.schema.to_dict(),
-            feature_dims=graph.feature_dims,
+            **of_graph,
             model=state_on_cpu(objective),
             step=step,
             metrics=metrics,

@@ -16,8 +16,10 @@ from GPT_GNN.model.heads import TextDecoder
 from GPT_GNN.objectives import OBJECTIVES
 from GPT_GNN.objectives.gpt_gnn import GPTGNN
 from GPT_GNN.schema import EdgeType
-from GPT_GNN.train.checkpoint import CheckpointError, check_same, check_schema
-from GPT_GNN.train.published.encoder import check_architecture, encoder_state, read_architecture
+from GPT_GNN.train.architecture import saved_architecture, trained_architecture
+from GPT_GNN.train.checkpoint import CheckpointError
+from GPT_GNN.train.matching import encoder_weights, moved_columns
+from GPT_GNN.train.published.encoder import check_graph, encoder_state, read_architecture
 from GPT_GNN.train.published.files import PublishedModel, open_pretrained
 from GPT_GNN.train.published.objective import (
     Scorers,
@@ -29,10 +31,6 @@ from GPT_GNN.train.published.objective import (
 )
 from GPT_GNN.train.runtime import seeded
 
-# Settings that fine-tuning may change: no weight depends on them.
-_FREE = ("dropout", "train_time_table", "gradient_checkpointing")
-_WITH_HEADS = ("hgt", "gat", "han")
-
 
 def new_encoder(graph: HeteroGraph, encoder: EncoderConfig, seed: int) -> GNN:
     """A freshly initialised encoder for a graph."""
@@ -40,32 +38,32 @@ def new_encoder(graph: HeteroGraph, encoder: EncoderConfig, seed: int) -> GNN:
         return GNN(graph.schema, graph.feature_dims, **asdict(encoder))
 
 
-def pretrained_encoder(graph: HeteroGraph, encoder: EncoderConfig, path: str | Path) -> GNN:
+def pretrained_encoder(
+    graph: HeteroGraph, encoder: EncoderConfig, path: str | Path, other_features: bool = False
+) -> GNN:
     """The encoder of a pre-trained model, ours or a published one.
 
+    Args:
+        encoder: its settings; a file of another architecture is an error.
+        other_features: see :func:`GPT_GNN.train.matching.moved_columns`.
+
     Raises:
-        CheckpointError: the file is no pre-trained model, or of another architecture or schema; the
-            message names the first setting that differs, of a published file all that do.
+        CheckpointError: the file is no pre-trained model, or of another architecture, schema or
+            other features; the message names all settings or features that differ.
     """
     record = open_pretrained(path)
+    settings = trained_architecture(path, record, encoder)
     if isinstance(record, PublishedModel):
-        return published_encoder(record, graph, encoder)
-    free = _FREE if encoder.conv_name in _WITH_HEADS else (*_FREE, "n_heads")
-    saved = record["config"]["encoder"] | {name: getattr(encoder, name) for name in free}
-    check_same(path, "architecture", saved, asdict(encoder))
-    check_schema(path, record["schema"], graph.schema)
-    check_same(path, "graph (feature widths)", record["feature_dims"], graph.feature_dims)
-    model = GNN(graph.schema, graph.feature_dims, **asdict(encoder))
-    prefix = "encoder."
-    state = {k.removeprefix(prefix): v for k, v in record["model"].items() if k.startswith(prefix)}
-    model.load_state_dict(state)
+        return published_encoder(record, graph, settings)
+    model = GNN(graph.schema, graph.feature_dims, **asdict(settings))
+    model.load_state_dict(encoder_weights(path, record, graph, other_features))
     return model
 
 
 def initial_encoder(graph: HeteroGraph, encoder: EncoderConfig, run: FinetuneRunConfig) -> GNN:
     """The encoder that fine-tuning starts from: pre-trained with ``use_pretrain``, or fresh."""
     if run.use_pretrain:
-        return pretrained_encoder(graph, encoder, run.pretrain_model_dir)
+        return pretrained_encoder(graph, encoder, run.pretrain_model_dir, run.other_features)
     return new_encoder(graph, encoder, run.seed)
 
 
@@ -116,7 +114,12 @@ def pretrained_gpt_gnn(graph: HeteroGraph, dataset: Any, path: str | Path) -> GP
     record = open_pretrained(path)
     if isinstance(record, PublishedModel):
         return published_gpt_gnn(record, graph, dataset).objective
-    check_schema(path, record["schema"], graph.schema)
+    moved = moved_columns(path, record, graph)
+    if moved:
+        raise CheckpointError(
+            f"{path}: features of {', '.join(moved)} are in another order in {graph.path}: "
+            "expected the same, its encoder alone can be mapped"
+        )
     name = record["config"].get("objective", {}).get("objective", "gpt_gnn")
     if name != "gpt_gnn":
         raise CheckpointError(
@@ -125,7 +128,7 @@ def pretrained_gpt_gnn(graph: HeteroGraph, dataset: Any, path: str | Path) -> GP
         )
     if "gpt" not in record["config"]:
         raise CheckpointError(f"{path} holds an encoder alone: expected scorers and a decoder too")
-    encoder = GNN(graph.schema, graph.feature_dims, **record["config"]["encoder"])
+    encoder = GNN(graph.schema, graph.feature_dims, **saved_architecture(path, record))
     gpt = GPTConfig(**record["config"]["gpt"])
     columns = slice(*record["attr_columns"]) if "attr_columns" in record else None
     objective = new_gpt_gnn(encoder, graph, dataset, gpt, seed=0, attr_columns=columns)
@@ -136,12 +139,15 @@ def pretrained_gpt_gnn(graph: HeteroGraph, dataset: Any, path: str | Path) -> GP
 def published_encoder(model: PublishedModel, graph: HeteroGraph, encoder: EncoderConfig) -> GNN:
     """The encoder of a published model.
 
+    Args:
+        encoder: its settings, see :func:`GPT_GNN.train.architecture.trained_architecture`.
+
     Raises:
-        CheckpointError: entries that are missing, unexpected or of another shape, settings or a
-            graph that it was not made for; lists them all.
+        CheckpointError: entries that are missing, unexpected or of another shape, or a graph that
+            it was not made for; lists them all.
     """
     found = read_architecture(model)
-    check_architecture(model, found, graph, encoder)
+    check_graph(model, found, graph)
     check_heads(model, encoder.n_hid, found.in_dim, whole=False)
     if model.task_head:
         names = ", ".join(model.task_head)

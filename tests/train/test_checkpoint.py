@@ -216,10 +216,13 @@ def test_what_is_taken_from_a_pretrained_model(toy, tmp_path, conv_name):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"n_hid": 16}, "n_hid is 8 in the checkpoint and 16 here"),
-        ({"n_layers": 3, "n_heads": 4}, "n_heads is 2 in the checkpoint and 4 here"),
-        ({"conv_name": "gat"}, "conv_name is 'hgt' in the checkpoint and 'gat' here"),
-        ({"last_norm": True}, "last_norm is False in the checkpoint and True here"),
+        ({"n_hid": 16}, "n_hid is 8 in the file and 16 here"),
+        (
+            {"n_layers": 3, "n_heads": 4},
+            "n_heads is 2 in the file and 4 here; n_layers is 1 in the file and 3 here",
+        ),
+        ({"conv_name": "gat"}, "conv_name is 'hgt' in the file and 'gat' here"),
+        ({"last_norm": True}, "last_norm is False in the file and True here"),
     ],
 )
 def test_another_architecture(toy, pretrained, change, message):

@@ -20,6 +20,7 @@ from GPT_GNN.config import EncoderConfig, Parser
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.train.checkpoint import CheckpointError, save_checkpoint
+from GPT_GNN.train.matching import graph_record
 from GPT_GNN.train.published.encoder import read_architecture
 from GPT_GNN.train.published.files import PublishedModel, open_pretrained
 from GPT_GNN.train.published.objective import Scorers
@@ -80,8 +81,7 @@ def _convert(args: argparse.Namespace) -> str:
     save_checkpoint(
         args.output,
         "pretrain",
-        schema=graph.schema.to_dict(),
-        feature_dims=graph.feature_dims,
+        **graph_record(graph),
         published=Path(args.old).name,
         **content,
     )

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from GPT_GNN.batch.batch import TIME_ZERO
-from GPT_GNN.config import EncoderConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import Schema
 from GPT_GNN.train.checkpoint import CheckpointError
@@ -123,27 +122,6 @@ def _check(model: PublishedModel, layout: Layout, layers: list[Sizes], in_dim: i
     for i in range(len(layers) if layout.twins else 0):
         twins = (f"gcs.{i}.base_conv.{name}" for name in layout.twins)
         check_twins(model.path, model.encoder, *twins)
-
-
-def check_architecture(
-    model: PublishedModel, found: Architecture, graph: HeteroGraph, encoder: EncoderConfig
-) -> None:
-    """Compare an encoder with the settings and the graph that it is wanted for.
-
-    Raises:
-        CheckpointError: names every setting that differs, with both values.
-    """
-    differences = [
-        f"{name} is {value!r} in the file and {getattr(encoder, name)!r} here"
-        for name, value in found.settings.items()
-        if value != getattr(encoder, name)
-    ]
-    if differences:
-        raise CheckpointError(
-            f"{model.path} is of another architecture: {'; '.join(differences)}. "
-            f"The file's flags: {found.flags}"
-        )
-    check_graph(model, found, graph)
 
 
 def check_graph(model: PublishedModel, found: Architecture, graph: HeteroGraph) -> None:

@@ -1,0 +1,160 @@
+"""What a model reads of a graph's features: their parts, and what was fitted to make them.
+
+Two stores may have features of one width and yet not the same ones: other columns of a table, the
+same columns in another order, other categories, texts in other directions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from GPT_GNN.encoders.encoder import State
+from GPT_GNN.graph.store import HeteroGraph
+
+FITTED = "fitted"  # the fact: node type -> part -> what was fitted, see State.summary
+_SHOWN = 5  # names that an error lists
+_EXACT, _ROUNDED = 1e-9, 1e-4  # how far single numbers and summaries of arrays agree
+
+
+@dataclass(frozen=True)
+class Part:
+    """One named part of a type's features.
+
+    Attributes:
+        name: unique within the type.
+        width: its number of columns.
+        fitted: what makes its numbers mean the same in two stores; empty: nothing, or not known.
+    """
+
+    name: str
+    width: int
+    fitted: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FeatureInputs:
+    """The features that a model reads.
+
+    Attributes:
+        parts: node type -> its parts, in the order of their columns.
+    """
+
+    parts: Mapping[str, tuple[Part, ...]]
+
+    @classmethod
+    def of(cls, graph: HeteroGraph) -> FeatureInputs:
+        """Those of a store."""
+        fitted = _fitted(graph)
+        return cls(
+            {
+                node_type: tuple(
+                    Part(name, s.stop - s.start, fitted.get(node_type, {}).get(name, {}))
+                    for name, s in graph.feature_parts(node_type).items()
+                )
+                for node_type in graph.node_types
+            }
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as a checkpoint keeps them."""
+        return {
+            node_type: [{"name": p.name, "width": p.width, "fitted": dict(p.fitted)} for p in parts]
+            for node_type, parts in self.parts.items()
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> FeatureInputs:
+        """The inverse of :meth:`to_dict`."""
+        return cls({t: tuple(Part(**part) for part in parts) for t, parts in record.items()})
+
+    def differences(self, store: FeatureInputs) -> list[str]:
+        """What differs in a store of the same node types, for an error; the order is no matter."""
+        found = []
+        for node_type, parts in self.parts.items():
+            ours = {part.name: part for part in parts}
+            theirs = {part.name: part for part in store.parts[node_type]}
+            for name in dict.fromkeys([*ours, *theirs]):
+                if name not in ours or name not in theirs:
+                    where = "store" if name in theirs else "model"
+                    found.append(f"{node_type} {name!r}: in the {where} only")
+                else:
+                    what = ", ".join(_part_differences(ours[name], theirs[name]))
+                    found += [f"{node_type} {name!r}: {what}"] if what else []
+        return found
+
+    def order(self, store: FeatureInputs, node_type: str) -> np.ndarray:
+        """For each column of a store's features the column here that has the same name.
+
+        Returns:
+            [F] int64; 0 .. F - 1 also where a part is there on one side only or of another width.
+        """
+        ours, theirs = self.parts[node_type], store.parts[node_type]
+        width = sum(part.width for part in ours)
+        if {(p.name, p.width) for p in ours} != {(p.name, p.width) for p in theirs}:
+            return np.arange(width)
+        ends = np.cumsum([part.width for part in ours])
+        columns = {p.name: range(end - p.width, end) for p, end in zip(ours, ends, strict=True)}
+        return np.array([i for part in theirs for i in columns[part.name]], dtype=np.int64)
+
+
+def _fitted(graph: HeteroGraph) -> dict[str, dict[str, Any]]:
+    """Node type -> part -> what was fitted: the fact of that name, or the tables' encoders."""
+    found: dict[str, dict[str, Any]] = {t: dict(p) for t, p in graph.facts.get(FITTED, {}).items()}
+    for i, entry in enumerate(graph.facts.get("encoders", [])):
+        arrays = {name: graph.table(f"encoder{i}_{name}") for name in entry["arrays"]}
+        summary = State({"encoder": entry["encoder"], **entry["facts"]}, arrays).summary()
+        found.setdefault(entry["node_type"], {})[entry["column"]] = summary
+    return found
+
+
+def _part_differences(ours: Part, theirs: Part) -> list[str]:
+    known = [name for name in ours.fitted if name in theirs.fitted]
+    lines = [
+        _described(name, ours.fitted[name], theirs.fitted[name])
+        for name in known
+        if not _same(ours.fitted[name], theirs.fitted[name])
+    ]
+    if not lines and ours.width != theirs.width:
+        lines = [f"{ours.width} columns in the model and {theirs.width} in the store"]
+    return lines
+
+
+def _same(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, dict) and isinstance(theirs, dict) and ours.keys() == theirs.keys():
+        return all(_close(ours[name], theirs[name], abs_tol=_ROUNDED) for name in ours)
+    return _close(ours, theirs, rel_tol=_EXACT)
+
+
+def _close(a: Any, b: Any, **tolerance: float) -> bool:
+    numbers = isinstance(a, float) and isinstance(b, float)
+    return math.isclose(a, b, **tolerance) if numbers else bool(a == b)
+
+
+def _described(name: str, ours: Any, theirs: Any) -> str:
+    """What differs in one thing that was fitted."""
+    if isinstance(ours, dict):  # the summary of an array, which says nothing to a reader
+        return f"other {name}"
+    if not isinstance(ours, list) or not isinstance(theirs, list):
+        return f"{name} {_short(ours)} in the model and {_short(theirs)} in the store"
+    only = {
+        "model": [x for x in ours if x not in theirs],
+        "store": [x for x in theirs if x not in ours],
+    }
+    told = [f"{_listed(names)} in the {where} only" for where, names in only.items() if names]
+    if told:
+        return f"other {name}: {' and '.join(told)}"
+    return f"{name} in another order: {_listed(ours)} in the model, {_listed(theirs)} in the store"
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(map(repr, names[:_SHOWN])) + more
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)
