@@ -136,6 +136,23 @@ def test_typed_nodes_without_times_or_features(store, run):
         assert config["task"]["task"] == name and config["facts"]["target"] == "film"
 
 
+def test_the_architecture_is_the_models_without_a_flag_for_it(store, run, call):
+    run("pretrain", store["pages"], "--split random")
+    flags = f"{store['pages']} --use_pretrain --label y --cuda -1 --n_pool 0 {SHORT}"
+    status, out = call("finetune", flags)
+    assert status == 0, out
+    config = json.loads(Path("runs/graph/config.json").read_text())
+    assert [config["encoder"][name] for name in ("n_hid", "n_heads", "n_layers")] == [8, 2, 1]
+    status, out = call("finetune", flags, "--n_hid 8 --resume")
+    assert status == 0, out
+    status, out = call("finetune", flags, "--n_hid 16 --n_layers 3 --n_heads 2 --task_name no")
+    assert status == 1 and not Path("runs/no").exists()
+    assert (
+        "error: runs/gpt_graph.pt is of another architecture: n_hid is 8 in the file and 16 here; "
+        "n_layers is 1 in the file and 3 here. Leave these out to take the file's\n"
+    ) in out
+
+
 def test_one_type_one_relation_loops_and_lone_nodes(store, run):
     out = run("pretrain", store["pages"])
     assert "target page [default]; split by random" in out

@@ -67,7 +67,7 @@ def saved_architecture(
             f"{path}: expected the encoder's settings in its config, found those of "
             f"{', '.join(config) or 'nothing'}"
         )
-    return dict(config["encoder"])
+    return asdict(EncoderConfig.from_record(config["encoder"], path))
 
 
 def _free(settings: dict[str, Any]) -> tuple[str, ...]:

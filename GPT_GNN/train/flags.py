@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from GPT_GNN.config import (
@@ -15,6 +16,8 @@ from GPT_GNN.config import (
 )
 from GPT_GNN.conv import CONVS
 from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.train.architecture import trained_architecture
+from GPT_GNN.train.published.files import open_pretrained
 
 
 def parse_pretrain_flags(
@@ -43,8 +46,20 @@ def parse_finetune_flags(
     extra: type | None = None,
     **defaults: Any,
 ) -> Any:
-    """Flags of a fine-tuning script; see :func:`parse_pretrain_flags`. ``extra``: its task's."""
+    """Flags of a fine-tuning script; see :func:`parse_pretrain_flags`. ``extra``: its task's.
+
+    With ``use_pretrain`` the encoder's settings are those of the model's file, so that the record
+    of the run says what was used.
+
+    Raises:
+        CheckpointError: the file is no pre-trained model, or flags contradict it; names them all.
+    """
     groups = {**FINETUNE_GROUPS, "data": data} | ({"facts": facts} if facts else {})
     defaults = {**FINETUNE_DEFAULTS, **defaults}
     choices = {"conv_name": CONVS}
-    return parse_flags(groups, description, argv, extra, choices, **defaults)
+    args = parse_flags(groups, description, argv, extra, choices, **defaults)
+    if not args.run.use_pretrain:
+        return args
+    file = args.run.pretrain_model_dir
+    model = open_pretrained(file)
+    return replace(args, encoder=trained_architecture(file, model, args.encoder, args.given))

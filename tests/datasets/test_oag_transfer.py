@@ -12,6 +12,7 @@ import pytest
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.datasets.oag_build import Settings
 from GPT_GNN.graph.build import NotAStoreError
+from GPT_GNN.graph.inputs import FeatureInputs
 from GPT_GNN.graph.store import HeteroGraph, StoreError
 from tests.datasets.dumps import SMALL, Rows, find, read_rows, write_rows
 
@@ -72,6 +73,8 @@ def test_a_model_of_one_store_fits_the_other(stores: tuple[HeteroGraph, HeteroGr
     pretrain, finetune = stores
     assert pretrain.schema.to_dict() == finetune.schema.to_dict()
     assert pretrain.feature_dims == finetune.feature_dims
+    assert FeatureInputs.of(pretrain) == FeatureInputs.of(finetune)
+    assert FeatureInputs.of(pretrain).parts["author"][0].fitted
     assert pretrain.words() == finetune.words()
     assert np.array_equal(pretrain.table("word_vectors"), finetune.table("word_vectors"))
 

@@ -1,0 +1,90 @@
+"""With a trained model the architecture is the file's; flags that contradict it are one error."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from GPT_GNN.config import EncoderConfig, comparable
+from GPT_GNN.train.architecture import trained_architecture
+from GPT_GNN.train.checkpoint import CheckpointError, save_checkpoint
+from GPT_GNN.train.flags import parse_finetune_flags
+from GPT_GNN.train.published.files import open_pretrained
+from tests.train import published_models as published
+
+TRAINED = EncoderConfig(n_hid=16, n_heads=2, n_layers=2, dropout=0.4, last_norm=True)
+
+
+def saved(path, encoder=TRAINED):
+    save_checkpoint(path, "pretrain", config={"encoder": asdict(encoder)})
+    return path
+
+
+def parsed(path, *flags, **defaults):
+    argv = ["--use_pretrain", "--pretrain_model_dir", str(path), *flags]
+    return parse_finetune_flags("doc", argv, **defaults)
+
+
+def test_what_no_flag_says_is_the_files(tmp_path):
+    path = saved(tmp_path / "gpt.pt")
+    # Dropout and its like are the user's, whatever the file was trained with.
+    want = asdict(TRAINED) | {"dropout": 0.2, "train_time_table": True}
+    args = parsed(path, "--train_time_table", "--n_heads", "2", n_hid=32)
+    assert asdict(args.encoder) == want
+    recorded = comparable(args)["encoder"]  # which --resume compares
+    assert recorded.items() <= want.items() and recorded["n_hid"] == 16
+    assert asdict(parse_finetune_flags("doc", []).encoder) == asdict(EncoderConfig())
+
+
+def test_all_contradictions_are_one_error(tmp_path):
+    path = saved(tmp_path / "gpt.pt")
+    flags = "--n_hid 400 --n_layers 2 --conv_name gat --no-last_norm --dropout 0.9".split()
+    with pytest.raises(CheckpointError) as error:
+        parsed(path, *flags)
+    assert str(error.value) == (
+        f"{path} is of another architecture: conv_name is 'hgt' in the file and 'gat' here; n_hid "
+        "is 16 in the file and 400 here; last_norm is True in the file and False here. Leave these "
+        "out to take the file's"
+    )
+
+
+def test_a_default_that_is_typed_counts(tmp_path):
+    with pytest.raises(CheckpointError, match="n_heads is 2 in the file and 8 here"):
+        parsed(saved(tmp_path / "gpt.pt"), "--n_heads", "8")
+
+
+def test_heads_of_a_layer_that_has_none(tmp_path):
+    path = saved(tmp_path / "gpt.pt", EncoderConfig("gcn", n_hid=16, n_heads=2))
+    encoder = parsed(path, "--n_heads", "5").encoder
+    assert (encoder.conv_name, encoder.n_hid, encoder.n_heads) == ("gcn", 16, 5)
+
+
+def test_a_published_file(tmp_path):
+    graph = published.store(tmp_path / "store")
+    path = tmp_path / "old.pt"
+    torch.save(published.state(published.literal(graph, "hgt", last_norm=True)), path)
+    encoder = parsed(path, "--dropout", "0.7").encoder
+    want = EncoderConfig(
+        n_hid=published.D, n_heads=2, n_layers=published.LAYERS, dropout=0.7, last_norm=True
+    )
+    assert encoder == want
+    with pytest.raises(CheckpointError, match=f"n_hid is {published.D} in the file and 9 here"):
+        parsed(path, "--n_hid", "9")
+
+
+def test_a_file_that_does_not_say(tmp_path):
+    path = tmp_path / "gpt.pt"
+    save_checkpoint(path, "pretrain", config={"gpt": {}})
+    with pytest.raises(CheckpointError, match="expected the encoder's settings in its config, fou"):
+        trained_architecture(path, open_pretrained(path), TRAINED)
+    with pytest.raises(CheckpointError, match="no such file"):
+        parsed(tmp_path / "none.pt")
+
+
+def test_settings_of_a_file_are_checked_as_a_flag_is(tmp_path):
+    path = tmp_path / "gpt.pt"
+    save_checkpoint(path, "pretrain", config={"encoder": asdict(TRAINED) | {"n_hid": -1}})
+    with pytest.raises(ValueError, match=r"gpt\.pt: n_hid: expected a value in .*, got -1"):
+        parsed(path)
