@@ -17,6 +17,7 @@ from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.rng import derive
 from GPT_GNN.train.checkpoint import save_checkpoint
 from GPT_GNN.train.embed import embed
+from GPT_GNN.train.matching import graph_record
 from GPT_GNN.train.start import new_encoder
 
 ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)
@@ -53,8 +54,7 @@ def model(store):
         path,
         "pretrain",
         config={"encoder": asdict(ENCODER), "sampler": sampler},
-        schema=store.schema.to_dict(),
-        feature_dims=store.feature_dims,
+        **graph_record(store),
         model={f"encoder.{name}": x for name, x in encoder.state_dict().items()},
     )
     return path, encoder
@@ -147,6 +147,41 @@ def test_new_nodes_by_their_range(call, store, tmp_path):
     assert status == 0, out
     rows = np.load("emb.npy")
     assert rows.shape == (3, 8) and len(np.unique(rows, axis=0)) == 3
+
+
+def with_edges_of(store, path, arrays):
+    """A store of the same schema and edges with other nodes."""
+    edges = {
+        e: EdgeArrays(store.csr(e).indices, store.csr(e).targets(), None, f"rev_{e[1]}")
+        for e in (CITE, WRITES)
+    }
+    return write_graph(path, arrays, edges, task=GraphFacts("paper"))
+
+
+def test_ids_of_the_stores_own(call, store, model, tmp_path):
+    """The rows of the nodes that are called so, whatever their numbers are."""
+    arrays, own = nodes(40, 9, 0), derive(0, "own").permutation(40)
+    arrays["paper"].columns["id"] = own
+    named = with_edges_of(store, tmp_path / "named", arrays)
+    (tmp_path / "ids.txt").write_text("5\n3\n")
+    status, out = call("--ids", "ids.txt", data_dir=named.path)
+    assert status == 0 and "row numbers" not in out, out
+    want = [int(np.flatnonzero(own == i)[0]) for i in (5, 3)]
+    sizes = {"sample_depth": 2, "sample_width": 4}
+    assert np.array_equal(
+        np.load("emb.npy"), embed(model[1], named, "paper", np.array(want), **sizes)
+    )
+
+
+def test_a_store_of_other_features(call, store, tmp_path):
+    arrays = nodes(40, 9, 0)
+    arrays["paper"].features["y"] = arrays["paper"].features.pop("x")
+    other = with_edges_of(store, tmp_path / "other", arrays)
+    status, out = call(data_dir=other.path)
+    assert status == 1 and not (tmp_path / "emb.npy").exists()
+    assert "paper 'x': in the model only; paper 'y': in the store only. --other_features" in out
+    status, out = call("--other_features", data_dir=other.path)
+    assert status == 0 and "--other_features goes on\n" in out
 
 
 @pytest.mark.parametrize(

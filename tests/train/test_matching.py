@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from GPT_GNN.config import EncoderConfig, GPTConfig
+from GPT_GNN.config import EncoderConfig, FinetuneRunConfig, GPTConfig
 from GPT_GNN.datasets.table_append import append_tables
 from GPT_GNN.datasets.tables import build_from_tables
 from GPT_GNN.graph.facts import GraphFacts
@@ -17,6 +17,7 @@ from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint, save_chec
 from GPT_GNN.train.embed import embed
 from GPT_GNN.train.matching import graph_record
 from GPT_GNN.train.start import (
+    initial_encoder,
     new_encoder,
     new_gpt_gnn,
     pretrained_encoder,
@@ -167,7 +168,8 @@ def test_other_features_of_the_same_width_are_an_error_that_lists_them(
             opened()
     capsys.readouterr()
     encoder = open_encoder(model, other, other_features=True)
-    pretrained_encoder(other, ENCODER, model, other_features=True)
+    run = FinetuneRunConfig(True, str(model), other_features=True)
+    initial_encoder(other, ENCODER, run)
     said = "".join(capsys.readouterr())
     assert said.count("warning: ") == 2 and said.count("; --other_features goes on") == 2
     same = open_encoder(model, graph).state_dict()
