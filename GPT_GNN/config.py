@@ -334,7 +334,7 @@ class FinetuneRunConfig(Checked):
     use_pretrain: bool = setting(False, "start from the pre-trained model")
     pretrain_model_dir: str = setting("runs/gpt_gnn.pt", "file of the pre-trained model")
     other_features: bool = setting(
-        False, "go on where the pre-trained model is of other features than the graph has"
+        False, "continue although the pre-trained model read other features than the graph has"
     )
     model_dir: str = setting("runs", "folder for the results of tasks")
     task_name: str = setting("task", "name of this run: results go to <model_dir>/<task_name>")
@@ -363,7 +363,7 @@ class EmbedConfig(Checked):
         "runs/gpt_graph.pt", "file of a pre-trained, fine-tuned or published model"
     )
     other_features: bool = setting(
-        False, "go on where the model is of other features than the graph has"
+        False, "continue although the model was trained on other features than the graph has"
     )
     node_type: str = setting("", "type of the nodes; empty: the one that the store says is trained")
     ids: str = setting(

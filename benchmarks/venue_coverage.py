@@ -27,6 +27,7 @@ from GPT_GNN.model.gnn import GNN
 from GPT_GNN.tasks import NodeClassification
 from GPT_GNN.train.checkpoint import load_checkpoint
 from GPT_GNN.train.finetune import TaskBatches, TaskModel
+from GPT_GNN.train.matching import encoder_weights
 from GPT_GNN.train.runtime import run_script
 
 SHOWN = 8  # venues
@@ -72,7 +73,8 @@ def ranked_first(graph: HeteroGraph, run: Path) -> None:
     task = NodeClassification(graph, OAG.split, OAG.paper_venue(graph), "all")
     encoder = GNN(graph.schema, graph.feature_dims, **record["config"]["encoder"])
     model = TaskModel(encoder, task)
-    model.load_state_dict(record["model"])
+    weights = encoder_weights(run / "best.pt", record, graph)
+    model.load_state_dict(record["model"] | {f"encoder.{k}": x for k, x in weights.items()})
     model.eval()
     sampler = SamplerConfig(**record["config"]["sampler"])
     first: Counter[int] = Counter()
