@@ -108,7 +108,7 @@ def test_flags_override_what_the_model_says(call, store, model):
     [(1900, "everything with a time is left out"), (20050, "nothing is left out"), (2005, "")],
 )
 def test_a_bound_outside_of_the_times_is_told(call, time_max, left_out):
-    status, out = call("--node_type", "author", "--ids", "2:4", f"--time_max={time_max}")
+    status, out = call("--node_type", "author", "--rows", "2:4", f"--time_max={time_max}")
     assert status == 0, out
     assert (f"warning: --time_max {time_max}: the graph's times are" in out) == bool(left_out)
     assert left_out in out
