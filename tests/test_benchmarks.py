@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import bench_encoders, bench_reddit, published
+from benchmarks import baselines, bench_encoders, bench_reddit, published
 from benchmarks.bench_sampler import objective_of
 from benchmarks.floor import products
 from benchmarks.measure import interleaved, line, show
@@ -20,6 +20,7 @@ from GPT_GNN.config import EncoderConfig
 from GPT_GNN.conv import CONVS
 from GPT_GNN.datasets.oag import toy_store
 from GPT_GNN.datasets.reddit import Reddit
+from GPT_GNN.datasets.reddit import toy_store as toy_posts
 from GPT_GNN.graph.store import HeteroGraph
 
 HID, HEADS, LAYERS = 8, 2, 3
@@ -103,3 +104,18 @@ def test_reddit_has_the_links_that_were_asked_for(tmp_path):
     graph = HeteroGraph.open(tmp_path / "store")
     assert graph.num_edges(Reddit.relation) == 3000
     assert graph.feature_dim(Reddit.target) == 5
+
+
+def test_baselines_are_those_of_the_scripts_tasks(tmp_path, capsys, monkeypatch):
+    stores = {"PF": toy_store(700, 0, tmp_path), "communities": toy_posts(200, 0, tmp_path)}
+    for name, graph in stores.items():
+        capsys.readouterr()  # what building the graph says
+        command = ["baselines.py", "--data_dir", str(graph.path), "--data_percentage", "0.5"]
+        monkeypatch.setattr(sys, "argv", command)
+        baselines.main()
+        lines = capsys.readouterr().out.splitlines()[1:]
+        assert [line.split()[0] for line in lines] == list(baselines.tasks(graph))
+        task = baselines.tasks(graph)[name](0.5, 0)
+        known = [baselines.tasks(graph)[name](0.5, seed).most_frequent("test") for seed in range(3)]
+        found = [task.metrics(values)[task.metric_names[0]] for values in known]
+        assert f"{np.mean(found):.3f} ± {np.std(found, ddof=1):.3f} / " in lines[0]

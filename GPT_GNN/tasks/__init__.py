@@ -68,7 +68,10 @@ class Task(Protocol):
         """Metrics of any set of items, from their scores."""
 
     def most_frequent(self, split: str) -> dict[str, np.ndarray]:
-        """What :meth:`scores` would give for an answer that knows the training labels only."""
+        """What :meth:`scores` would give for an answer that knows the training labels only.
+
+        Where several answers are equally good by those, the expected values of choosing at random.
+        """
 
     def describe(self) -> dict[str, Any]:
         """What holds the labels, for the record of a run."""

@@ -11,7 +11,9 @@ from torch.nn import functional as F
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.heads import Classifier
 
-Answers = dict[str, np.ndarray]  # ``true`` and ``predicted`` of some nodes, as f1_scores takes them
+# ``true`` and ``predicted`` of some nodes, as f1_scores takes them; of T equally likely answers
+# ``predicted`` is [T, ...].
+Answers = dict[str, np.ndarray]
 
 
 class Classes(Protocol):
@@ -38,7 +40,10 @@ class Classes(Protocol):
         """The true classes and those that scores choose."""
 
     def most_frequent(self, train: np.ndarray, items: np.ndarray) -> Answers:
-        """Answers for ``items`` that are always the most frequent class of ``train``."""
+        """Answers for ``items``: always the most frequent class of ``train``; T of them if T tie.
+
+        Which class has the smaller number must not decide how good the baseline is.
+        """
 
 
 class OneClass:
@@ -74,7 +79,8 @@ class OneClass:
     def most_frequent(self, train: np.ndarray, items: np.ndarray) -> Answers:
         """See :class:`Classes`."""
         true, counts = self.of(items), np.bincount(self.of(train), minlength=len(self.names))
-        return {"true": true, "predicted": np.full_like(true, counts.argmax())}
+        most = np.flatnonzero(counts == counts.max())
+        return {"true": true, "predicted": np.broadcast_to(most[:, None], (len(most), len(true)))}
 
 
 class ManyClasses:
@@ -107,10 +113,9 @@ class ManyClasses:
 
     def most_frequent(self, train: np.ndarray, items: np.ndarray) -> Answers:
         """See :class:`Classes`; one class for every node, however many it has."""
-        true = self.of(items) > 0
-        predicted = np.zeros_like(true)
-        predicted[:, self.of(train).sum(0).argmax()] = True
-        return {"true": true, "predicted": predicted}
+        true, counts = self.of(items) > 0, self.of(train).sum(0, dtype=np.int64)
+        most = np.eye(len(counts), dtype=bool)[counts == counts.max()]
+        return {"true": true, "predicted": np.broadcast_to(most[:, None], (len(most), *true.shape))}
 
 
 def read_classes(graph: HeteroGraph, node_type: str, name: str) -> Classes:

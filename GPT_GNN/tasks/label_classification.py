@@ -113,7 +113,10 @@ class LabelClassification:
         return LabelBatch(batch, nodes, torch.from_numpy(self._classes.of(items)))
 
     def most_frequent(self, split: str) -> dict[str, np.ndarray]:
-        """What :meth:`scores` gives when the answer is always training's most frequent class."""
+        """What :meth:`scores` gives when the answer is always training's most frequent class.
+
+        ``predicted`` is [T, n] or [T, n, C]: one answer for each of the T classes that are so.
+        """
         return self._classes.most_frequent(self._items["train"], self._items[split])
 
     def describe(self) -> dict[str, Any]:
@@ -124,10 +127,13 @@ class LabelClassification:
         """Micro-F1 and macro-F1 over items, and their number.
 
         Args:
-            values: what :meth:`scores` gives for each item.
+            values: what :meth:`scores` gives for each item; of several equally likely answers, as
+                :meth:`most_frequent` gives, the mean of their metrics is taken.
         """
-        micro, macro = f1_scores(values["true"], values["predicted"])
-        return {"micro_f1": micro, "macro_f1": macro, "items": len(values["true"])}
+        true, predicted = values["true"], values["predicted"]
+        answers = predicted if predicted.ndim > true.ndim else predicted[None]
+        micro, macro = np.mean([f1_scores(true, answer) for answer in answers], axis=0).tolist()
+        return {"micro_f1": micro, "macro_f1": macro, "items": len(true)}
 
     def head(self, n_hid: int) -> nn.Module:
         """A linear classifier over the classes."""

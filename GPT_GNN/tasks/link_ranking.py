@@ -11,7 +11,6 @@ from torch import Tensor
 from GPT_GNN.batch.batch import Batch
 from GPT_GNN.graph.split import NO_BOUND, Split
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
-from GPT_GNN.metrics import hits
 from GPT_GNN.model.heads import Matcher
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hidden import HiddenEdges
@@ -221,9 +220,9 @@ class LinkRanking:
             part = items[start : start + at_once]
             row, candidate = self._candidates(split, part)
             true = candidate == self._links.source[part[:, 0]][row]
-            for name, values in ranked(degree[candidate], true, np.bincount(row)).items():
+            for name, values in ranked(degree[candidate], true, np.bincount(row), _HITS).items():
                 parts.setdefault(name, []).append(values)
-        return _with_hits({name: np.concatenate(values) for name, values in parts.items()})
+        return {name: np.concatenate(values) for name, values in parts.items()}
 
     def describe(self) -> dict[str, Any]:
         """What holds the labels, for the record of a run."""
@@ -244,8 +243,4 @@ class LinkRanking:
 
     def scores(self, head: Matcher, h: Tensor, data: PairBatch) -> dict[str, np.ndarray]:
         """Per query ``ndcg``, ``mrr`` and ``hits@10``."""
-        return _with_hits(pair_metrics(head, h, data))
-
-
-def _with_hits(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return values | {f"hits@{_HITS}": hits(values["mrr"], _HITS)}
+        return pair_metrics(head, h, data, _HITS)

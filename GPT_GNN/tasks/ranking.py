@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from GPT_GNN.metrics import ranking_metrics
+from GPT_GNN.metrics import rank_groups
 from GPT_GNN.model.heads import Matcher
 from GPT_GNN.tasks.query import PairBatch
 
@@ -27,25 +27,26 @@ def pair_loss(head: Matcher, h: Tensor, data: PairBatch) -> Tensor:
     return -(data.true * log_p).sum() / len(data.size)
 
 
-def pair_metrics(head: Matcher, h: Tensor, data: PairBatch) -> dict[str, np.ndarray]:
-    """Per query ``ndcg`` and ``mrr``, [Q] each."""
+def pair_metrics(
+    head: Matcher, h: Tensor, data: PairBatch, hits_at: int | None = None
+) -> dict[str, np.ndarray]:
+    """What :func:`ranked` gives for the scores of a batch, [Q] each."""
     score = pair_scores(head, h, data).cpu().numpy()
-    return ranked(score, data.true.cpu().numpy(), data.size.cpu().numpy())
+    return ranked(score, data.true.cpu().numpy(), data.size.cpu().numpy(), hits_at)
 
 
-def ranked(score: np.ndarray, true: np.ndarray, size: np.ndarray) -> dict[str, np.ndarray]:
-    """``ndcg`` and ``mrr`` of queries whose candidates lie one after the other.
+def ranked(
+    score: np.ndarray, true: np.ndarray, size: np.ndarray, hits_at: int | None = None
+) -> dict[str, np.ndarray]:
+    """``ndcg`` and ``mrr`` of queries whose candidates lie one after the other, [Q] each.
 
     Args:
         score: [K]; true: [K], 0 for a wrong candidate; size: [Q], candidates of each query.
+        hits_at: also ``hits@<it>``.
     """
-    ends = np.cumsum(size)[:-1]
-    rows = [
-        ranking_metrics(s[None], t[None])
-        for s, t in zip(np.split(score, ends), np.split(true, ends), strict=True)
-    ]
-    ndcg, mrr = (np.concatenate([row[i] for row in rows]) for i in (0, 1))
-    return {"ndcg": ndcg, "mrr": mrr}
+    ranking = rank_groups(score, true, size)
+    values = {"ndcg": ranking.ndcg(), "mrr": ranking.reciprocal_rank()}
+    return values if hits_at is None else values | {f"hits@{hits_at}": ranking.hits(hits_at)}
 
 
 def first_seen(ids: np.ndarray) -> np.ndarray:

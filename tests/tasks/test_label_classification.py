@@ -77,8 +77,20 @@ def test_labels_counted_on_paper(ten):
 def test_the_floor_is_trainings_most_frequent_class(ten):
     task = of_posts(ten)
     floor = task.most_frequent("test")
-    assert floor["predicted"].tolist() == [1, 1]  # class 5: two of three training posts
+    assert floor["predicted"].tolist() == [[1, 1]]  # class 5: two of three training posts
     assert task.metrics(floor) == {"micro_f1": 0.5, "macro_f1": pytest.approx(1 / 3), "items": 2}
+
+
+@pytest.mark.parametrize("renumbered", [False, True])
+def test_the_floor_of_equally_frequent_classes_is_the_mean_of_their_answers(tmp_path, renumbered):
+    """Classes 2 and 5 have a training post each; which has the smaller number is of no matter."""
+    label = [-1, 5, -1, 2, 9, 2, 5, -3, 9, 2]
+    if renumbered:
+        label = [{5: 2, 2: 5}.get(c, c) for c in label]
+    task = of_posts(posts(tmp_path / "store", label=label))
+    # Of the test posts, one of 5 and one of 9, "always 5" gets one right, "always 2" none.
+    floor = task.metrics(task.most_frequent("test"))
+    assert floor == {"micro_f1": 1 / 4, "macro_f1": pytest.approx((2 / 3 / 2) / 2), "items": 2}
 
 
 def test_loss_and_scores_by_literal_loops(toy):
@@ -169,11 +181,29 @@ def test_several_classes_a_post_counted_on_paper(tmp_path, dtype):
     data = collated(task, task.graph, "test", np.array([8, 6]))
     assert data.y.tolist() == GENRES[[8, 6]].tolist() and data.y.dtype == torch.float32
     floor = task.most_frequent("test")
-    assert floor["predicted"].tolist() == [[False, False, True, False]] * 2  # genre 2, always
+    # Genre 2, always.
+    assert floor["predicted"].tolist() == [[[False, False, True, False]] * 2]
     # Post 6 has genres 2 and 3, post 8 genre 0: one right, one wrong, two missed.
     assert task.metrics(floor) == {
         "micro_f1": pytest.approx(2 / 5),
         "macro_f1": pytest.approx((0 + 0 + 2 / 3 + 0) / 4),
+        "items": 2,
+    }
+
+
+def test_the_floor_of_equally_frequent_genres_is_the_mean_of_their_answers(tmp_path):
+    genres = GENRES.copy()
+    genres[3] = [1, 0, 0, 0]  # now training has genres 0 and 2 twice
+    task = of_posts(posts(tmp_path / "store", label=genres))
+    floor = task.most_frequent("test")
+    assert floor["predicted"][:, 0].tolist() == [
+        [True, False, False, False],
+        [False, False, True, False],
+    ]
+    # Post 6 has genres 2 and 3, post 8 genre 0: each answer has one right, one wrong, two missed.
+    assert task.metrics(floor) == {
+        "micro_f1": pytest.approx(2 / 5),
+        "macro_f1": pytest.approx(2 / 3 / 4),
         "items": 2,
     }
 
