@@ -27,11 +27,10 @@ from GPT_GNN.datasets.oag_raw import (
     drop_papers,
     read_names,
     read_papers,
-    require_pretraining_papers,
+    require_some,
 )
 from GPT_GNN.datasets.oag_transfer import (
     FIELD,
-    FINETUNE,
     PARTS,
     PRETRAIN,
     TIME,
@@ -39,8 +38,10 @@ from GPT_GNN.datasets.oag_transfer import (
     Division,
     divide_by_field,
 )
-from GPT_GNN.datasets.raw import NONE
+from GPT_GNN.datasets.raw import NONE, RawDataError, counts_table
 from GPT_GNN.encoders.text import (
+    BOS,
+    EOS,
     Corpus,
     fitted_text,
     sample_to_fit,
@@ -68,7 +69,7 @@ class Settings(Checked):
     citation_bar: int = setting(
         0, "keep papers cited at least min(2020 - year, 20) times this within the dump", low=0
     )
-    language: str = setting("en", "DetectedLanguage of the papers to keep, or any")
+    language: str = setting("en", "DetectedLanguage of the papers to keep, in any case; or any")
     text_encoder: str = setting("tfidf", "tfidf, or a sentence-transformers model (name or path)")
     text_dim: int = setting(256, "width of the tfidf features", low=1)
     word_dim: int = setting(100, "width of the word vectors", low=1)
@@ -164,19 +165,22 @@ def _build(
         encoder = text_encoder(settings.text_encoder, settings.text_dim, settings.seed)
         names = read_names(dump)
         every, references, division = _kept_papers(dump, names, settings)
-        fit_on = every.year <= until
+        fit_on = (every.year <= until) & (division is None or division.pretrain)
+        early = "papers" if until == FOREVER else f"papers of {until} or before"
+        require_some(dump, every, fit_on, f"{early} to pre-train on")
         papers = every
         if division is not None:
-            fit_on &= division.pretrain
             kept = fit_on if part == PRETRAIN else division.finetune
             papers = drop_papers(dump, every, ~kept, f"not of {part}")
-        if part != FINETUNE:
-            require_pretraining_papers(papers, until)
         graph = OAGraph(builder, dump, names, papers, division)
         links = graph.add_links(references)
         graph.add_columns()
         sample = sample_to_fit(np.flatnonzero(fit_on))
-        encoder.fit([every.title(node) for node in sample.tolist()])
+        try:
+            encoder.fit([every.title(node) for node in sample.tolist()])
+        except ValueError as error:
+            where = f"{dump.path('Papers')}, column NormalisedTitle"
+            raise RawDataError(f"{where}, papers that pre-train: {error}") from error
         add_text_features(builder, papers, links, encoder, views)
         graph.add_vectors()
         add_citation_features(builder, links, views)
@@ -200,7 +204,7 @@ def _build(
             **({} if part is None else {"part": part}),
             **extra_facts,
         }
-    print(counts_table(dump))
+    print(counts_table(dump.counts.values()))
 
 
 def feature_views(split: TimeSplit) -> tuple[View, ...]:
@@ -258,9 +262,17 @@ def _add_words(
     corpus = Corpus(builder.folder / "spool" / "corpus")
     corpus.add((every.title(node) for node in np.flatnonzero(fit_on).tolist()), marked=True)
     corpus.add(_abstracts(dump, every, fit_on), marked=False)
+    where = f"{dump.path('Papers')} and {dump.path('PAb')}, titles and abstracts that pre-train"
+    if not corpus.words:
+        raise RawDataError(f"{where}: expected words, found none")
     words, vectors = train_word_vectors(
         corpus, settings.word_dim, settings.word_min_count, settings.word_epochs, settings.seed
     )
+    if not set(words) - {BOS, EOS}:
+        raise RawDataError(
+            f"{where}: expected a word that occurs {settings.word_min_count} times, found none "
+            f"among {corpus.words:,} words; --word_min_count takes rarer ones"
+        )
     builder.add_words(words)
     builder.add_table("word_vectors", vectors)
     titles = (papers.title(i) for i in range(len(papers.ids)))
@@ -287,14 +299,3 @@ def _abstracts(dump: RawDump, papers: Papers, wanted: np.ndarray) -> Iterator[st
         empty = np.array([not text.strip() for text in chunk["AbstractText"]], dtype=bool)
         chunk.leave_out(empty, "empty")
         yield from chunk["AbstractText"][wanted[node[~empty]]]
-
-
-def counts_table(dump: RawDump) -> str:
-    """What was read, kept and left out of every file, and the first of the bad rows."""
-    lines = [f"{'file':<34}{'read':>12}{'kept':>12}{'bad':>8}  left out"]
-    for counts in dump.counts.values():
-        reasons = ", ".join(f"{n:,} {reason}" for reason, n in counts.left_out.items())
-        numbers = f"{counts.read:>12,}{counts.kept:>12,}{counts.bad:>8,}"
-        lines.append(f"{counts.file:<34}{numbers}  {reasons or '-'}")
-        lines += [f"    bad: {message}" for message in counts.bad_examples]
-    return "\n".join(lines)

@@ -5,7 +5,8 @@ Legend: P papers of the dump, N kept papers; "position" is a row number in a sor
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,8 @@ NODE_TYPE_OF_NAME = {
     "affiliation": "affiliation",
 }
 FIRST_YEAR = 1900  # earlier papers are left out, as published
+ANY_LANGUAGE = "any"
+_SHOWN = 10  # languages that an error names
 
 
 class TextRows:
@@ -127,18 +130,22 @@ class RawDump:
     Attributes:
         folder, domain: where the files are and the suffix of their names, e.g. ``_CS``.
         skip_bad_rows: count wrong rows instead of stopping at the first.
+        languages: how many rows of Papers have each DetectedLanguage.
     """
 
     folder: Path
     domain: str
     skip_bad_rows: bool
     counts: dict[str, FileCounts] = field(default_factory=dict)
+    languages: Counter[str] = field(default_factory=Counter)
+
+    def path(self, stem: str) -> Path:
+        """Where a file is. Raises RawDataError when it is not there."""
+        return raw.find_raw_file(self.folder, stem, "" if stem == "FHierarchy" else self.domain)
 
     def table(self, stem: str) -> RawTable:
         """Open one file. Raises RawDataError when it is not there."""
-        domain = "" if stem == "FHierarchy" else self.domain
-        path = raw.find_raw_file(self.folder, stem, domain)
-        table = RawTable(path, COLUMNS[stem], self.skip_bad_rows)
+        table = RawTable(self.path(stem), COLUMNS[stem], self.skip_bad_rows)
         self.counts[stem] = table.counts
         return table
 
@@ -215,11 +222,14 @@ def read_papers(dump: RawDump, venues: Names, language: str) -> tuple[Papers, np
 
     Args:
         venues: names of the venues; a paper's VenueId is empty or one of them.
-        language: keep papers of this DetectedLanguage only; ``any`` keeps all.
+        language: keep papers of this DetectedLanguage only, in any case; ``any`` keeps all.
 
     Returns:
         The papers, and [P] int64 years of all of them (NONE where empty). Nothing is left out yet
         for its citations: see :func:`drop_papers`.
+
+    Raises:
+        RawDataError: no paper is left.
     """
     table = dump.table("Papers")
     parts: dict[str, list[np.ndarray]] = {
@@ -230,6 +240,7 @@ def read_papers(dump: RawDump, venues: Names, language: str) -> tuple[Papers, np
         venue = lookup(venues.ids, chunk["VenueId"])
         undefined = (chunk["VenueId"] != NONE) & (venue == NONE)
         chunk.reject(undefined, "VenueId", "a VenueId that SeqName defines as a venue")
+        dump.languages.update(chunk["DetectedLanguage"])
         reason = _paper_reasons(chunk, language)
         values = (chunk["PaperId"], chunk["PublishYear"], venue[~undefined], chunk["DocType"])
         for name, value in zip(parts, (*values, reason), strict=True):
@@ -255,6 +266,7 @@ def read_papers(dump: RawDump, venues: Names, language: str) -> tuple[Papers, np
         title_rows=kept,
         titles=titles.ragged(),
     )
+    _require_papers(dump, papers)
     return papers, year
 
 
@@ -263,8 +275,12 @@ def _paper_reasons(chunk: Chunk, language: str) -> np.ndarray:
     reason = np.full(len(chunk), "", dtype=object)
     no_title = np.array([not title.strip() for title in chunk["NormalisedTitle"]], dtype=bool)
     year = chunk["PublishYear"]
+    wanted = language.casefold()
+    other = np.array(
+        [found.casefold() != wanted for found in chunk["DetectedLanguage"]], dtype=bool
+    )
     for mask, text in (
-        ((chunk["DetectedLanguage"] != language) & (language != "any"), "other language"),
+        (other & (wanted != ANY_LANGUAGE), "other language"),
         (year < FIRST_YEAR, f"year before {FIRST_YEAR}"),
         (year == NONE, "no year"),
         (no_title, "no title"),
@@ -274,29 +290,59 @@ def _paper_reasons(chunk: Chunk, language: str) -> np.ndarray:
 
 
 def drop_papers(dump: RawDump, papers: Papers, drop: np.ndarray, reason: str) -> Papers:
-    """Leave out the kept papers of a mask [N] and number the others anew."""
+    """Leave out the kept papers of a mask [N] and number the others anew.
+
+    Raises:
+        RawDataError: no paper is left.
+    """
     dump.counts["Papers"].leave_out(reason, int(drop.sum()))
     node = papers.node.copy()
     rows = np.flatnonzero(node != NONE)
     node[rows] = np.where(drop, NONE, np.cumsum(~drop) - 1)
     keep = ~drop
-    return Papers(
-        sorted_ids=papers.sorted_ids,
-        sorted_rows=papers.sorted_rows,
+    left = replace(
+        papers,
         node=node,
         ids=papers.ids[keep],
         year=papers.year[keep],
         venue=papers.venue[keep],
         doc_type=papers.doc_type[keep],
         title_rows=papers.title_rows[keep],
-        titles=papers.titles,
     )
+    _require_papers(dump, left)
+    return left
 
 
-def require_pretraining_papers(papers: Papers, until: int) -> None:
-    """Raise RawDataError when no kept paper is early enough to pre-train on."""
-    if not (papers.year <= until).any():
-        found = "no paper at all"
-        if len(papers.year):
-            found = f"{len(papers.year)} papers of {papers.year.min()} to {papers.year.max()}"
-        raise RawDataError(f"expected papers of {until} or before to pre-train on, found {found}")
+def require_some(dump: RawDump, papers: Papers, wanted: np.ndarray, what: str) -> None:
+    """Raise RawDataError when none of the kept papers is wanted, [N] bool."""
+    if not wanted.any():
+        years = f"{papers.year.min()} to {papers.year.max()}"
+        raise RawDataError(
+            f"{dump.path('Papers')}: expected {what}, found {len(wanted):,} papers of {years}"
+            f"{_why_left_out(dump)}"
+        )
+
+
+def _require_papers(dump: RawDump, papers: Papers) -> None:
+    """Raise RawDataError, with the reasons, when no paper is left."""
+    if not len(papers.ids):
+        counts = dump.counts["Papers"]
+        raise RawDataError(
+            f"{dump.path('Papers')}: expected papers to keep, found none among "
+            f"{counts.read:,} rows{_why_left_out(dump)}"
+        )
+
+
+def _why_left_out(dump: RawDump) -> str:
+    """The reasons for which papers were left out, with what to do about their language."""
+    counts = dump.counts["Papers"]
+    reasons = {**counts.left_out, **({"bad": counts.bad} if counts.bad else {})}
+    if not reasons:
+        return ""
+    text = "; left out: " + ", ".join(f"{n:,} {reason}" for reason, n in reasons.items())
+    if "other language" in reasons:
+        most = dump.languages.most_common(_SHOWN)
+        shown = ", ".join(f"{name!r} ({n:,})" for name, n in most)
+        shown += ", ..." * (len(dump.languages) > _SHOWN)
+        text += f" (DetectedLanguage is {shown}; --language keeps one of them, or any)"
+    return text

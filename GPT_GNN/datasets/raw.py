@@ -3,6 +3,7 @@
 A :class:`RawTable` reads a file once, in order, a chunk of rows in memory at a time, and keeps the
 book: rows read, rows left out and why, rows that are wrong. A wrong row stops the reading with the
 file, the line, what was expected and what was found; with ``skip_bad_rows`` it is counted instead.
+Columns are found by the names in the header, whatever their order.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import io
 import itertools
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -76,6 +77,7 @@ class FileCounts:
         left_out: for each reason the rows that a rule of the preprocessing leaves out.
         bad: rows that are wrong, skipped because the user asked for it.
         bad_examples: the messages of the first few of them.
+        not_read: columns of the file that have no use here.
     """
 
     file: str
@@ -83,6 +85,7 @@ class FileCounts:
     left_out: dict[str, int] = field(default_factory=dict)
     bad: int = 0
     bad_examples: list[str] = field(default_factory=list)
+    not_read: list[str] = field(default_factory=list)
 
     @property
     def kept(self) -> int:
@@ -103,6 +106,21 @@ class FileCounts:
             "left_out": dict(self.left_out),
             "bad": self.bad,
         }
+
+
+def counts_table(files: Iterable[FileCounts]) -> str:
+    """What was read, kept and left out of every file, and the first of the bad rows."""
+    lines = [f"{'file':<34}{'read':>12}{'kept':>12}{'bad':>8}  left out"]
+    for counts in files:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in counts.left_out.items())
+        numbers = f"{counts.read:>12,}{counts.kept:>12,}{counts.bad:>8,}"
+        lines.append(f"{counts.file:<34}{numbers}  {reasons or '-'}")
+        lines += [f"    bad: {message}" for message in counts.bad_examples]
+        if counts.not_read:
+            lines.append(f"    columns that are not read: {', '.join(counts.not_read)}")
+        if counts.read and not counts.kept:
+            lines.append("    nothing of this file is in the graph")
+    return "\n".join(lines)
 
 
 class Chunk:
@@ -152,9 +170,10 @@ class RawTable:
 
     Args:
         path: the file.
-        columns: name and kind of each column, in order.
+        columns: name and kind of each column.
         skip_bad_rows: count wrong rows instead of stopping at the first.
-        header: whether line 1 names the columns.
+        header: whether line 1 names the columns, in any case and order, and others that are not
+            read; without it they are exactly ``columns``, in this order.
     """
 
     def __init__(
@@ -163,6 +182,8 @@ class RawTable:
         self.path, self.kinds = path, columns
         self.skip_bad_rows, self.header = skip_bad_rows, header
         self.counts = FileCounts(path.name)
+        self._names = list(columns)  # of the file's columns, in its order
+        self._place = {name: i for i, name in enumerate(columns)}  # of each that is read
 
     def bad_row(self, line: int, expected: str, found: str) -> None:
         """Count a wrong row, or stop. Raises RawDataError unless bad rows are skipped."""
@@ -177,8 +198,9 @@ class RawTable:
         """All rows, CHUNK_ROWS at a time, with a progress bar on a terminal.
 
         Raises:
-            RawDataError: an empty file, a file without rows or without its header, a truncated or
-                damaged gzip stream; or a wrong row, unless bad rows are skipped.
+            RawDataError: an empty file, a file without rows, without a header or with one that
+                lacks a column, a truncated or damaged gzip stream; a wrong row, unless bad rows are
+                skipped, or nothing but wrong rows.
         """
         from tqdm import tqdm
 
@@ -195,7 +217,7 @@ class RawTable:
                 stream = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=raw)), 1 << 20)
             line = 1
             if self.header:
-                self._check_header(self._lines(stream, 1, line))
+                self._read_header(self._lines(stream, 1, line))
                 line += 1
             while lines := self._lines(stream, CHUNK_ROWS, line):
                 self.counts.read += len(lines)
@@ -204,6 +226,12 @@ class RawTable:
                 bar.update(raw.tell() - bar.n)
         if self.counts.read == 0:
             raise RawDataError(f"{self.path}: expected at least one row, found none")
+        # Here, behind the last chunk, those are counted that were rejected after it was parsed.
+        if self.counts.bad == self.counts.read:
+            raise RawDataError(
+                f"{self.path}: all {self.counts.read:,} rows are bad, and --skip_bad_rows leaves "
+                f"none; the first: {self.counts.bad_examples[0]}"
+            )
 
     def _lines(self, stream: BinaryIO, count: int, line: int) -> list[bytes]:
         lines: list[bytes] = []
@@ -216,13 +244,28 @@ class RawTable:
                 f"found one that is damaged or cut short ({error})"
             ) from error
 
-    def _check_header(self, lines: list[bytes]) -> None:
-        cells = b"".join(lines).decode("utf-8", "replace").rstrip("\r\n").split("\t")
-        if len(cells) != len(self.kinds) or cells[0].strip().isdigit():
+    def _read_header(self, lines: list[bytes]) -> None:
+        """Find each column by its name."""
+        text = b"".join(lines).decode("utf-8-sig", "replace").rstrip("\r\n")
+        self._names = [cell.strip() for cell in text.split("\t")]
+        places: dict[str, list[int]] = {}
+        for i, name in enumerate(self._names):
+            places.setdefault(name.casefold(), []).append(i)
+        found = {name: places.pop(name.casefold(), []) for name in self.kinds}
+        expected = f"{self.path}, line 1: expected a header with the columns "
+        expected += ", ".join(self.kinds)
+        if not any(found.values()):
+            raise RawDataError(f"{expected}; found a line that names none of them: {_short(text)}")
+        missing = [name for name, at in found.items() if not at]
+        if missing:
             raise RawDataError(
-                f"{self.path}, line 1: expected a header of {len(self.kinds)} columns "
-                f"({', '.join(self.kinds)}), found {_short(chr(9).join(cells))}"
+                f"{expected}; {', '.join(missing)} missing, found {', '.join(self._names)}"
             )
+        twice = [name for name, at in found.items() if len(at) > 1]
+        if twice:
+            raise RawDataError(f"{expected}, each once; found {', '.join(twice)} several times")
+        self._place = {name: at for name, (at,) in found.items()}
+        self.counts.not_read = [self._names[i] for others in places.values() for i in others]
 
     def _parse(self, lines: list[bytes], first_line: int) -> Chunk:
         numbers = np.arange(first_line, first_line + len(lines), dtype=np.int64)
@@ -235,12 +278,11 @@ class RawTable:
             return Chunk(self, numbers[good], self._columns(cells))
 
     def _columns(self, rows: list[list[str]]) -> dict[str, np.ndarray]:
-        if any(len(row) != len(self.kinds) for row in rows):
+        if any(len(row) != len(self._names) for row in rows):
             raise ValueError("wrong number of columns")
-        columns = zip(*rows, strict=True) if rows else [[] for _ in self.kinds]
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(self._names)
         return {
-            name: kind.parse(list(cells))
-            for (name, kind), cells in zip(self.kinds.items(), columns, strict=True)
+            name: kind.parse(list(columns[self._place[name]])) for name, kind in self.kinds.items()
         }
 
     def _check_row(self, line: bytes, number: int) -> bool:
@@ -249,11 +291,12 @@ class RawTable:
         except UnicodeDecodeError:
             self.bad_row(number, "UTF-8 text", repr(line[:80]))
             return False
-        if len(cells) != len(self.kinds):
-            expected = f"{len(self.kinds)} columns ({', '.join(self.kinds)})"
+        if len(cells) != len(self._names):
+            expected = f"{len(self._names)} columns ({', '.join(self._names)})"
             self.bad_row(number, expected, f"{len(cells)}: {_short(chr(9).join(cells))}")
             return False
-        for (name, kind), cell in zip(self.kinds.items(), cells, strict=True):
+        for name, kind in self.kinds.items():
+            cell = cells[self._place[name]]
             try:
                 kind.parse([cell])
             except (ValueError, KeyError):

@@ -15,7 +15,7 @@ from GPT_GNN.config import Checked, setting
 from GPT_GNN.datasets import reddit_toy
 from GPT_GNN.datasets.builtin import built_in, data_folder, open_graph
 from GPT_GNN.datasets.npz import Npz
-from GPT_GNN.datasets.raw import RawDataError
+from GPT_GNN.datasets.raw import FileCounts, RawDataError, counts_table
 from GPT_GNN.graph.arrays import VIEWS
 from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.facts import GraphFacts
@@ -183,6 +183,8 @@ def _build(folder: Path, output: Path, settings: Settings, facts: dict[str, Any]
             builder.add_node_type(Reddit.target, posts)
             builder.add_relation(Reddit.relation, inverse=Reddit.relation[1])
             links = _links(edges, posts)
+            counts = FileCounts(GRAPH_FILE, read=edges.shape("row")[0])
+            counts.leave_out("the same link again", counts.read - len(links))
             for start in range(0, len(links), _EDGES):
                 part = links[start : start + _EDGES]
                 builder.add_edges(Reddit.relation, part // posts, part % posts)
@@ -193,6 +195,7 @@ def _build(folder: Path, output: Path, settings: Settings, facts: dict[str, Any]
             builder.add_column(Reddit.target, Reddit.split.column, _split(data, posts, settings))
             if settings.split == "file":
                 builder.facts["pretrain_on"] = "train"
+    print(counts_table([counts]))
 
 
 def _checked_posts(data: Npz, edges: Npz) -> int:
@@ -291,5 +294,11 @@ def _split(data: Npz, posts: int, settings: Settings) -> np.ndarray:
             f"{data.path}, array 'node_types': expected 1 (train), 2 (valid), 3 (test) or 0, found "
             f"{other[0]}"
         )
+    for kind, name in _KINDS.items():
+        if not (kinds == kind).any():
+            raise RawDataError(
+                f"{data.path}, array 'node_types': expected {kind} ({name}) for some posts, found "
+                f"it for none of {posts:,}; --split random divides them anew"
+            )
     number = [-1, *(SPLITS.index(name) for name in _KINDS.values())]
     return np.array(number, dtype=np.int8)[kinds]

@@ -122,6 +122,16 @@ def edit(folder: Path, stem: str, line: int, column: int, value: str) -> None:
     write_rows(path, rows)
 
 
+def rearrange(
+    folder: Path, stem: str, order: list[int], names: dict[str, str] | None = None
+) -> None:
+    """Put the columns of a file, header and all, in another order, and call some otherwise."""
+    path = find(folder, stem)
+    rows = [row.split("\t") for row in path.read_text(encoding="utf-8").splitlines()]
+    rows[0] = [(names or {}).get(name, name) for name in rows[0]]
+    write_rows(path, [[row[i] for i in order] for row in rows])
+
+
 def append(folder: Path, stem: str, *rows: list[str]) -> None:
     """Add rows at the end of a file."""
     with open(find(folder, stem), "a", encoding="utf-8") as file:

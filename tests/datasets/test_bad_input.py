@@ -9,13 +9,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from GPT_GNN.datasets import oag_build
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.datasets.oag_raw import COLUMNS
 from GPT_GNN.datasets.raw import RawDataError
 from GPT_GNN.graph.store import HeteroGraph
-from tests.datasets.dumps import SMALL, append, edit, file_name, find
+from tests.datasets.dumps import (
+    SMALL,
+    append,
+    edit,
+    file_name,
+    find,
+    read_rows,
+    rearrange,
+    write_rows,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -122,14 +133,6 @@ def test_empty_file(tiny: Path, stem: str) -> None:
     assert_refused(tiny, f"{path}: expected at least one row, found none")
 
 
-def test_missing_header(tiny: Path) -> None:
-    path = find(tiny, "PF")
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
-    assert_refused(
-        tiny, f"{path}, line 1: expected a header of 2 columns (PaperId, FieldOfStudyId)"
-    )
-
-
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(RawDataError, match="expected a folder with a raw dump, found none"):
         OAG.build(tmp_path / "nowhere", tmp_path / "store")
@@ -169,8 +172,124 @@ def test_no_papers_to_pretrain_on(tiny: Path) -> None:
     assert_refused(tiny, "expected papers of 2013 or before", "found 6 papers of 2014 to 2019")
 
 
-def test_no_paper_at_all(tiny: Path) -> None:
-    assert_refused(tiny, "found no paper at all", language="xx")
+def test_all_papers_are_of_other_languages(tiny: Path) -> None:
+    assert_refused(
+        tiny,
+        f"{find(tiny, 'Papers')}: expected papers to keep, found none among 7 rows",
+        "left out: 7 other language",
+        "(DetectedLanguage is 'en' (6), 'fr' (1); --language keeps one of them, or any)",
+        language="xx",
+    )
+    for line in range(2, 9):
+        edit(tiny, "Papers", line, 4, "")
+    assert_refused(tiny, "left out: 7 other language", "DetectedLanguage is '' (7)")
+
+
+def test_all_papers_are_left_out_for_several_reasons(tiny: Path) -> None:
+    for line, year in enumerate(("", "1899", "x"), start=2):
+        edit(tiny, "Papers", line, 1, year)
+    reasons = (
+        "left out: 1 no year, 1 year before 1900, 1 other language, 3 too few citations, 1 bad"
+    )
+    parts = [f"{find(tiny, 'Papers')}: expected papers to keep", *reasons.split(", ")]
+    assert_refused(tiny, *parts[:1], *parts[2:], citation_bar=9, skip_bad_rows=True)
+
+
+def test_the_early_papers_are_of_other_languages(tiny: Path) -> None:
+    for line in (2, 3):
+        edit(tiny, "Papers", line, 4, "de")
+    parts = ("expected papers of 2013 or before", "left out: 3 other language", "'de' (2)")
+    assert_refused(tiny, f"{find(tiny, 'Papers')}", *parts)
+
+
+@pytest.mark.parametrize("stem", list(COLUMNS))
+def test_all_rows_are_bad(tiny: Path, stem: str) -> None:
+    for line in range(2, len(read_rows(tiny, stem)) + 2):
+        edit(tiny, stem, line, 0, "P1")
+    file = find(tiny, stem)
+    rows = len(read_rows(tiny, stem))
+    assert_refused(
+        tiny, f"{file}: all {rows} rows are bad", f"{file}, line 2", "'P1'", skip_bad_rows=True
+    )
+
+
+def test_all_rows_contradict_another_file(tiny: Path) -> None:
+    """Rows that turn out bad after they were parsed count as well."""
+    write_rows(find(tiny, "PR"), [["PaperId", "ReferenceId"], ["77", "1"], ["78", "1"]])
+    assert_refused(tiny, "all 2 rows are bad", "a PaperId that Papers defines", skip_bad_rows=True)
+
+
+def test_all_vectors_are_bad(tiny: Path) -> None:
+    (tiny / "vfi_vector.tsv").write_text("101\t1 x\n402\ty\n")
+    assert_refused(tiny, "vfi_vector.tsv: all 2 rows are bad", skip_bad_rows=True)
+
+
+def test_titles_without_a_word(tiny: Path) -> None:
+    for line in range(2, 9):
+        edit(tiny, "Papers", line, 2, "!!! ???")
+    where = f"{find(tiny, 'Papers')}, column NormalisedTitle, papers that pre-train: expected words"
+    assert_refused(tiny, where, "found none in 2 texts, such as '!!! ???'")
+
+
+class Wordless:
+    """A text encoder that needs no words, as language models do not."""
+
+    dim = 2
+
+    def fit(self, texts: list[str]) -> None: ...
+
+    def encode(self, texts: list[str]) -> np.ndarray:
+        return np.zeros((len(texts), 2), dtype=np.float32)
+
+
+def test_no_word_for_the_word_vectors(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    papers, abstracts = find(tiny, "Papers"), find(tiny, "PAb")
+    assert_refused(
+        tiny,
+        f"{papers} and {abstracts}, titles and abstracts that pre-train",
+        "expected a word that occurs 99 times, found none among 10 words",
+        "--word_min_count",
+        word_min_count=99,
+    )
+    monkeypatch.setattr(oag_build, "text_encoder", lambda *_: Wordless())
+    for line in range(2, 9):
+        edit(tiny, "Papers", line, 2, "?")
+    write_rows(abstracts, [["PaperId", "AbstractText"], ["1", "..."]])
+    assert_refused(tiny, f"{papers} and {abstracts}", "expected words, found none")
+
+
+@pytest.mark.parametrize("stem", list(COLUMNS))
+def test_a_column_of_another_name(tiny: Path, stem: str) -> None:
+    names = list(COLUMNS[stem])
+    rearrange(tiny, stem, list(range(len(names))), {names[1]: "Other"})
+    found = ", ".join([names[0], "Other", *names[2:]])
+    assert_refused(
+        tiny,
+        f"{find(tiny, stem)}, line 1: expected a header with the columns {', '.join(names)}",
+        f"; {names[1]} missing, found {found}",
+    )
+
+
+def test_a_column_that_is_missing(tiny: Path) -> None:
+    rearrange(tiny, "Papers", [0, 1, 2, 3, 5, 6])
+    assert_refused(tiny, "Papers_CS_20190919.tsv, line 1", "DetectedLanguage missing")
+
+
+def test_a_column_that_is_there_twice(tiny: Path) -> None:
+    rearrange(tiny, "PR", [0, 1, 1])
+    assert_refused(tiny, "PR_CS_20190919.tsv, line 1", "each once; found ReferenceId several times")
+
+
+@pytest.mark.parametrize("stem", list(COLUMNS))
+def test_no_header(tiny: Path, stem: str) -> None:
+    rows = read_rows(tiny, stem)
+    write_rows(find(tiny, stem), rows)
+    first = "\t".join(rows[0])
+    assert_refused(
+        tiny,
+        f"{find(tiny, stem)}, line 1: expected a header with the columns",
+        f"found a line that names none of them: {first!r}",
+    )
 
 
 @pytest.mark.parametrize("name", ["text_dim", "word_dim", "word_min_count", "word_epochs"])

@@ -11,7 +11,7 @@ import pytest
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType
-from tests.datasets.dumps import SMALL, append, edit, find, read_rows, write_tiny
+from tests.datasets.dumps import SMALL, append, edit, find, read_rows, rearrange, write_tiny
 
 Link = tuple[int, int, int | None]
 
@@ -154,6 +154,80 @@ def test_any_language(tiny: Path) -> None:
     assert (6, 403, 2010) in links(graph, ("paper", "PF_in_L2", "field"))
     assert (4, 6, 2017) in links(graph, ("paper", "PP_cite", "paper"))
     assert build(tiny, language="fr").num_nodes("paper") == 1
+
+
+@pytest.mark.parametrize("written", ["EN", "En"])
+def test_a_language_counts_in_any_case(tiny: Path, written: str) -> None:
+    plain = build(tiny)
+    for line in (2, 5):
+        edit(tiny, "Papers", line, 4, written)
+    for asked in ("en", "EN"):
+        assert build(tiny, language=asked).meta["files"] == plain.meta["files"]
+    assert build(tiny, language="Any").num_nodes("paper") == 7
+
+
+ORDERS = {
+    "SeqName": [2, 1, 0],
+    "FHierarchy": [1, 0, 3, 2],
+    "Papers": [6, 4, 2, 0, 5, 3, 1],
+    "PR": [1, 0],
+    "PF": [1, 0],
+    "PAuAf": [3, 2, 1, 0],
+    "PAb": [1, 0],
+}
+
+
+def test_columns_in_another_order_are_found_by_their_names(tiny: Path) -> None:
+    expected = build(tiny)
+    for stem, order in ORDERS.items():
+        rearrange(tiny, stem, order)
+    graph = OAG.build(tiny, tiny.parent / "other", **SMALL)
+    assert graph.meta["files"] == expected.meta["files"]
+    assert graph.facts["files"] == expected.facts["files"]
+    edit(tiny, "Papers", 3, ORDERS["Papers"].index(1), "20o5")
+    with pytest.raises(ValueError, match="line 3: expected an integer year.* found '20o5'"):
+        build(tiny)
+
+
+def test_names_of_columns_count_in_any_case(tiny: Path) -> None:
+    expected = build(tiny).meta["files"]
+    path = find(tiny, "Papers")
+    path.write_text("\ufeff" + path.read_text().replace("PaperId\tPublishYear", "PAPERID\t year "))
+    with pytest.raises(ValueError, match="PublishYear missing, found PAPERID, year, Norm"):
+        build(tiny)
+    path.write_text(path.read_text().replace(" year ", " publishyear "))
+    assert OAG.build(tiny, tiny.parent / "other", **SMALL).meta["files"] == expected
+
+
+def test_other_columns_are_not_read_and_told(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = build(tiny)
+    path = find(tiny, "PR")
+    header, *rows = path.read_text().splitlines()
+    lines = [f"Weight\t{header}\tSource", *(f"0.5\t{row}\tx" for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+    capsys.readouterr()
+    graph = OAG.build(tiny, tiny.parent / "other", **SMALL)
+    assert graph.meta["files"] == expected.meta["files"]
+    assert graph.facts["files"] == expected.facts["files"]
+    told = capsys.readouterr().out.splitlines()
+    at = [i for i, line in enumerate(told) if line.startswith("PR_CS_20190919.tsv")]
+    assert told[at[0] + 1] == "    columns that are not read: Weight, Source"
+    path.write_text(path.read_text() + "0.5\t2\t1\n")
+    with pytest.raises(
+        ValueError, match="line 10: expected 4 columns .Weight, PaperId, ReferenceI"
+    ):
+        build(tiny)
+
+
+def test_a_file_of_which_nothing_is_kept_is_told(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    find(tiny, "PR").write_text("PaperId\tReferenceId\n1\t999\n2\t998\n")
+    build(tiny)
+    told = capsys.readouterr().out
+    assert "2 reference outside the dump\n    nothing of this file is in the graph\n" in told
 
 
 def test_citation_bar(tiny: Path) -> None:

@@ -136,6 +136,22 @@ def test_an_unknown_node_type(tmp_path):
     assert "3 (test) or 0, found 4" in refused(folder, tmp_path, split="file")
 
 
+@pytest.mark.parametrize("kind, name", [(1, "train"), (2, "valid"), (3, "test")])
+def test_a_split_of_the_file_without_posts(tmp_path, kind, name):
+    kinds = np.arange(POSTS) % 4
+    kinds[kinds == kind] = 0
+    message = refused(write(tmp_path / "raw", {"node_types": kinds}), tmp_path, split="file")
+    assert (
+        f"'node_types': expected {kind} ({name}) for some posts, found it for none of 12" in message
+    )
+
+
+def test_links_that_are_there_again_are_counted(tmp_path, capsys):
+    Reddit.build(write(tmp_path / "raw"), tmp_path / "store")
+    read, kept, bad, left_out = capsys.readouterr().out.splitlines()[1].split(maxsplit=4)[1:]
+    assert (read, kept, bad, left_out) == ("9", "6", "0", "3 the same link again")
+
+
 @pytest.mark.parametrize("name", [DATA_FILE, GRAPH_FILE])
 def test_files_that_are_missing_or_cut_short(tmp_path, name):
     file = write(tmp_path / "raw") / name
