@@ -107,7 +107,7 @@ def test_reddit_has_the_links_that_were_asked_for(tmp_path):
 
 
 def test_baselines_are_those_of_the_scripts_tasks(tmp_path, capsys, monkeypatch):
-    stores = {"PF": toy_store(700, 0, tmp_path), "communities": toy_posts(200, 0, tmp_path)}
+    stores = {"PF": toy_store(400, 0, tmp_path), "communities": toy_posts(200, 0, tmp_path)}
     for name, graph in stores.items():
         capsys.readouterr()  # what building the graph says
         command = ["baselines.py", "--data_dir", str(graph.path), "--data_percentage", "0.5"]

@@ -139,7 +139,8 @@ def finetune(
     ``<model_dir>/<task_name>/`` gets config.json, metrics.jsonl (its last line is the test result),
     checkpoint.pt (the last state), best.pt and test_scores.npz: ``items`` [n] or [n, 2], as
     ``task.items`` names them, and what ``task.scores`` gave for each, by its name, [n] or [n, C].
-    The test line holds, as ``floor_*``, the result of always answering the most frequent labels.
+    The test line holds, as ``floor_*``, the result of always answering the most frequent labels;
+    ties count as their expected value.
 
     Args:
         config: all settings that the numbers depend on, group by group (``config.comparable``).
