@@ -294,7 +294,7 @@ def test_no_header(tiny: Path, stem: str) -> None:
 
 @pytest.mark.parametrize("name", ["text_dim", "word_dim", "word_min_count", "word_epochs"])
 def test_setting_out_of_range(tiny: Path, name: str) -> None:
-    with pytest.raises(ValueError, match=f"--{name}: expected at least 1, got 0"):
+    with pytest.raises(ValueError, match=rf"{name}: expected a value in \[1, inf\), got 0"):
         build(tiny, **{name: 0})
 
 
