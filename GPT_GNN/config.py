@@ -14,6 +14,8 @@ from dataclasses import Field, asdict, dataclass, field, fields, make_dataclass
 from numbers import Integral, Real
 from typing import Any, Self, TypeVar
 
+from GPT_GNN.files import KEEP_OTHER_FILES
+
 T = TypeVar("T")
 LIST = "comma-separated, or the flag again"  # how a flag takes several names
 
@@ -113,6 +115,7 @@ class DumpConfig(Checked):
     output_dir: str = setting(
         "", "store to write; empty: data/oag<domain> or data/toy_*, with the name of a transfer"
     )
+    keep_other_files: bool = setting(False, KEEP_OTHER_FILES)
     toy_papers: int = setting(4000, "papers of the built-in graph", low=100)
 
 

@@ -1,12 +1,43 @@
-"""Files that are either whole or not there: written under a temporary name, then renamed."""
+"""Files and folders that are either whole or not there, and never in place of what others wrote.
+
+They are written under a temporary name, then renamed. A path that is a symbolic link stays one:
+what it points to is written.
+"""
 
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+KEEP_OTHER_FILES = (
+    "rebuild also where the folder holds files that are not the store's, and leave them there"
+)
+_SHOWN = 10  # files that an error names
+_NEW, _OLD = ".gpt_gnn_new", ".gpt_gnn_old"  # ends of hidden names that nobody else gives
+
+# Folder -> names of the files in it that an earlier output wrote, relative, with /.
+Written = Callable[[Path], Collection[str]]
+
+
+class OtherFilesError(ValueError):
+    """Where something is to be written lies what we did not write; it is not replaced."""
+
+
+def real_path(path: str | os.PathLike[str]) -> Path:
+    """Where a path leads: through symbolic links, to what is there or to what would be created.
+
+    Raises:
+        OtherFilesError: a link that leads to itself.
+    """
+    real = Path(os.path.realpath(path))
+    if real.is_symlink():
+        raise OtherFilesError(f"{path} is a symbolic link that leads to itself")
+    return real
 
 
 @contextmanager
@@ -15,8 +46,13 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     When the block raises (a full disk, Ctrl-C), the temporary file is removed and whatever stood
     at ``path`` before is untouched.
+
+    Raises:
+        OtherFilesError: a folder or a device is there.
     """
-    path = Path(path)
+    path = real_path(path)
+    if path.exists() and not path.is_file():
+        raise OtherFilesError(f"{path}: expected a file or nothing there, found a folder or device")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -29,29 +65,151 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_folder(
+    path: str | os.PathLike[str], written: Written, keep_other_files: bool = False
+) -> Iterator[Path]:
     """The same for a folder: an older one is replaced only once the new one is whole.
 
-    A folder that a kill between the two renames left under its temporary name is put back first.
+    What others put into the older folder is moved into the new one, right after that took the
+    older one's place; nothing but what ``written`` names is ever deleted. A kill in between leaves
+    the older folder, or what is left in it, under a hidden name beside ``path``; the next call puts
+    it back.
+
+    Args:
+        written: what of the older folder may go.
+        keep_other_files: go on where it holds other files.
+
+    Raises:
+        OtherFilesError: see :func:`checked_folder`; also files that came there in the meantime, or
+            that have the name of a new one.
     """
-    path = Path(path)
+    path = checked_folder(path, written, keep_other_files)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for orphan in path.parent.glob(f".{path.name}.*.old"):
-        if path.exists():
-            shutil.rmtree(orphan)
-        else:
-            os.rename(orphan, path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_NEW}")
     temporary.mkdir()
     try:
         yield temporary
+        checked_folder(path, written, keep_other_files)
         if path.exists():
-            old = path.with_name(f".{path.name}.{os.getpid()}.old")
-            os.rename(path, old)
-            os.rename(temporary, path)
-            shutil.rmtree(old)
+            _replace(path, temporary, written)
         else:
             os.rename(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def checked_folder(
+    path: str | os.PathLike[str], written: Written, keep_other_files: bool = False
+) -> Path:
+    """The real folder that :func:`atomic_folder` would write, if it may; to ask before long work.
+
+    Args:
+        written, keep_other_files: see there.
+
+    Raises:
+        OtherFilesError: it holds files that ``written`` does not name; or it is a file, where a
+            disk is mounted, or the working directory, which would not be there any more.
+    """
+    path = real_path(path)
+    _put_back(path, written)
+    if not path.exists():
+        return path
+    if not path.is_dir():
+        raise OtherFilesError(f"{path}: expected a folder or nothing there, found a file")
+    if os.path.ismount(path) or Path.cwd().is_relative_to(path):
+        raise OtherFilesError(
+            f"{path}: expected a folder that can be replaced, found one that holds the working "
+            "directory or is where a disk is mounted; give a folder inside it"
+        )
+    others = sorted(_files(path) - set(written(path)))
+    if others and not keep_other_files:
+        shown = ", ".join(others[:_SHOWN])
+        more = f" and {len(others) - _SHOWN} more" * (len(others) > _SHOWN)
+        raise OtherFilesError(
+            f"{path}: expected nothing there but an older store, found {len(others)} other "
+            f"file{'s' * (len(others) > 1)}: {shown}{more}. Nothing was replaced: give another "
+            "folder, move them, or give --keep_other_files, which leaves them there"
+        )
+    return path
+
+
+def _files(folder: Path) -> set[str]:
+    """Names of all files and links below a folder, relative, with /."""
+    found = set()
+    for place, folders, files in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(place, name))]
+        found |= {Path(place, name).relative_to(folder).as_posix() for name in [*files, *links]}
+    return found
+
+
+def _replace(path: Path, temporary: Path, written: Written) -> None:
+    """Put a folder in another's place, and what others put into that one into the new one."""
+    ours = set(written(path))
+    taken = [name for name in sorted(_files(path) - ours) if os.path.lexists(temporary / name)]
+    if taken:
+        raise OtherFilesError(
+            f"{path / taken[0]} is to be written, but what is there was written by others; nothing "
+            "was replaced: give another folder, or move it"
+        )
+    shutil.copymode(path, temporary)  # other people's files stay as private as they are
+    old = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_OLD}")
+    os.rename(path, old)
+    try:
+        os.rename(temporary, path)
+    except OSError:
+        os.rename(old, path)
+        raise
+    _empty_into(old, path, ours)
+
+
+def _put_back(path: Path, written: Written) -> None:
+    """What a kill in :func:`_replace` left beside ``path``."""
+    if not path.parent.is_dir():
+        return
+    name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}{re.escape(_OLD)}")
+    for old in [entry for entry in path.parent.iterdir() if name.fullmatch(entry.name)]:
+        if path.exists():
+            _empty_into(old, path, set(written(old)))
+        else:
+            os.rename(old, path)
+
+
+def _empty_into(old: Path, path: Path, ours: Collection[str]) -> None:
+    """Move what others wrote from a folder into another, and delete the rest: what is ours."""
+    for name in list(_others(old, ours)):
+        _move(old / name, path / name)
+    for place, _, files in os.walk(old, topdown=False):
+        for name in files:
+            if Path(place, name).relative_to(old).as_posix() in ours:
+                os.unlink(os.path.join(place, name))
+        with suppress(OSError):  # not empty: someone wrote to it just now; the next call sees to it
+            os.rmdir(place)
+
+
+def _others(folder: Path, ours: Collection[str], within: str = "") -> Iterator[str]:
+    """Names of the topmost entries with nothing of ours in them."""
+    for entry in folder.iterdir():
+        name = f"{within}{entry.name}"
+        if entry.is_symlink() or not entry.is_dir():
+            if name not in ours:
+                yield name
+        elif any(file.startswith(f"{name}/") for file in ours):
+            yield from _others(entry, ours, f"{name}/")
+        else:
+            yield name
+
+
+def _move(source: Path, target: Path) -> None:
+    """Rename, into a folder of the same name if there is one; nothing is written over."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not os.path.lexists(target):
+        os.rename(source, target)
+    elif source.is_dir() and target.is_dir() and not (source.is_symlink() or target.is_symlink()):
+        for entry in list(source.iterdir()):
+            _move(entry, target / entry.name)
+        source.rmdir()
+    else:
+        raise OtherFilesError(
+            f"{source}: a build that was killed left it there, and {target} is there too; "
+            "move one of the two"
+        )

@@ -142,6 +142,7 @@ SNAPSHOT = {
     "preprocess_OAG": {
         "input_dir": "",
         "output_dir": "",
+        "keep_other_files": False,
         "domain": "_CS",
         "citation_bar": 0,
         "language": "en",
@@ -192,6 +193,7 @@ SNAPSHOT = {
     "preprocess_reddit": {
         "input_dir": "",
         "output_dir": "",
+        "keep_other_files": False,
         "download": False,
         "toy_posts": 3000,
         "split": "random",

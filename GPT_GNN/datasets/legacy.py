@@ -23,8 +23,10 @@ from tqdm import tqdm
 from GPT_GNN.datasets.legacy_graph import Edges, PublishedGraph, read_graph
 from GPT_GNN.datasets.oag_build import SPLIT, Settings
 from GPT_GNN.datasets.oag_features import FOREVER
+from GPT_GNN.files import KEEP_OTHER_FILES, OtherFilesError
 from GPT_GNN.graph.arrays import VIEWS
-from GPT_GNN.graph.build import GraphBuilder, NotAStoreError, build_graph
+from GPT_GNN.graph.build import GraphBuilder, build_graph
+from GPT_GNN.graph.output import check_output
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph, StoreError
 from GPT_GNN.graph.words import add_words
 from GPT_GNN.pickles import PickleError, expected_layout
@@ -80,7 +82,8 @@ def open_legacy(path: str | os.PathLike[str]) -> HeteroGraph:
         except StoreError:
             pass  # not converted yet, or by another version of the package
     tqdm.write(f"{path} is read as a graph of the published code and kept as the store {store}")
-    return convert(path, store, progress=True)
+    # Nobody asked to replace anything, so what others put there stays, too.
+    return convert(path, store, progress=True, keep_other_files=True)
 
 
 def convert(
@@ -88,6 +91,7 @@ def convert(
     output: str | os.PathLike[str],
     word_vectors: bool = True,
     progress: bool = False,
+    keep_other_files: bool = False,
 ) -> HeteroGraph:
     """Write a published graph as a store and open it.
 
@@ -99,19 +103,21 @@ def convert(
         word_vectors: where nodes have titles, train the word vectors that the text decoder needs
             and such a file does not have, on titles of up to 2013; takes longer than the rest.
         progress: show a bar.
+        keep_other_files: see :func:`GPT_GNN.graph.build.build_graph`.
 
     Raises:
         PickleError: not such a file, cut short, or one that asks for anything that such a file has
             no use for; no store is left behind.
-        NotAStoreError: ``output`` is there already and is no store.
+        OtherFilesError: ``output`` holds files that are not a store's.
     """
+    check_output(output, keep_other_files)
     graph = read_graph(os.fspath(source), progress)
     try:
-        with build_graph(output, VIEWS) as builder:
+        with build_graph(output, VIEWS, keep_other_files) as builder:
             builder.facts = {"dataset": "legacy", "source": _source(Path(source))}
             with expected_layout(graph.name):
                 _write(builder, graph, word_vectors, progress)
-    except (PickleError, NotAStoreError):
+    except (PickleError, OtherFilesError):
         raise
     except ValueError as error:  # the builder's
         raise PickleError(f"{graph.name}: {error}") from error
@@ -380,9 +386,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=True,
         help="train word vectors on the titles; without, pre-training on text needs --w2v_dir",
     )
+    parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
     args = parser.parse_args(argv)
     try:
-        print(convert(args.source, args.output, args.word_vectors, progress=True).summary())
+        print(convert(**vars(args), progress=True).summary())
     except (ValueError, OSError) as error:
         print(f"error: {error}\nnothing was written", file=sys.stderr)
         return 1

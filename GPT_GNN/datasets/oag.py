@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,19 +64,23 @@ class OAG:
     def build(
         input_dir: str | os.PathLike[str],
         output_dir: str | os.PathLike[str],
+        keep_other_files: bool = False,
         **settings: Any,
     ) -> HeteroGraph:
         """Preprocess a raw dump to a store and open it; of a transfer's two the one to fine-tune.
 
         Args:
+            keep_other_files: see :func:`GPT_GNN.graph.build.build_graph`.
             settings: fields of :class:`GPT_GNN.datasets.oag_build.Settings`.
 
         Raises:
             RawDataError: the dump is incomplete, damaged or contradicts itself.
             ValueError: a setting out of range, or fields that do not divide the papers.
+            OtherFilesError: ``output_dir`` holds files that are not a store's.
         """
-        checked = Settings(**settings)
-        build_store(Path(input_dir), Path(output_dir), checked, GraphFacts.of(OAG))
+        checked, facts = Settings(**settings), GraphFacts.of(OAG)
+        output = Path(output_dir)
+        build_store(Path(input_dir), output, checked, facts, keep_other_files=keep_other_files)
         return HeteroGraph.open(_stores(Path(output_dir), checked.transfer)[-1])
 
     @staticmethod
@@ -85,7 +90,11 @@ class OAG:
 
     @staticmethod
     def preprocess(
-        input_dir: str, output_dir: str, toy_papers: int = TOY_PAPERS, **settings: Any
+        input_dir: str,
+        output_dir: str,
+        keep_other_files: bool = False,
+        toy_papers: int = TOY_PAPERS,
+        **settings: Any,
     ) -> None:
         """What preprocess_OAG.py does; without ``input_dir`` it writes and takes a built-in dump.
 
@@ -98,11 +107,11 @@ class OAG:
             if input_dir:
                 default = data_folder() / f"oag{checked.domain}{suffix}"
                 output = Path(output_dir or default)
-                OAG.build(input_dir, output, **settings)
+                OAG.build(input_dir, output, keep_other_files, **settings)
             else:
                 default = _toy_path(data_folder(), toy_papers, checked.seed)
                 output = Path(output_dir or default.with_name(default.name + suffix))
-                _build_toy(output, toy_papers, checked)
+                _build_toy(output, toy_papers, checked, keep_other_files)
         except ValueError as error:  # RawDataError is one
             raise SystemExit(f"error: {error}\nnothing was written") from error
         except OSError as error:
@@ -164,19 +173,24 @@ def toy_store(
     """
     path = _toy_path(folder or data_folder(), num_papers, seed)
     versions = [toy.VERSION, oag_build.VERSION]
-    return built_in(path, versions, lambda: _build_toy(path, num_papers, Settings(seed=seed)))
+    # Nobody asked to replace anything, so what others put there stays, too.
+    build = partial(_build_toy, path, num_papers, Settings(seed=seed), keep_other_files=True)
+    return built_in(path, versions, build)
 
 
 def _toy_path(folder: Path, num_papers: int, seed: int) -> Path:
     return folder / f"toy_{num_papers}_{seed}"
 
 
-def _build_toy(path: Path, num_papers: int, settings: Settings) -> HeteroGraph:
+def _build_toy(
+    path: Path, num_papers: int, settings: Settings, keep_other_files: bool
+) -> HeteroGraph:
     with tempfile.TemporaryDirectory() as folder:
         toy.write_toy_dump(Path(folder), num_papers, settings.seed)
         extra = {
             "versions": [toy.VERSION, oag_build.VERSION],
             "toy_papers": num_papers,
         }
-        build_store(Path(folder), path, settings, GraphFacts.of(OAG), extra)
+        facts = GraphFacts.of(OAG)
+        build_store(Path(folder), path, settings, facts, extra, keep_other_files)
     return HeteroGraph.open(_stores(path, settings.transfer)[-1])

@@ -50,10 +50,11 @@ from GPT_GNN.encoders.text import (
     train_word_vectors,
 )
 from GPT_GNN.files import atomic_folder
-from GPT_GNN.graph.build import GraphBuilder, NotAStoreError, build_graph
+from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.inputs import FITTED
 from GPT_GNN.graph.means import FACT
+from GPT_GNN.graph.output import store_files
 from GPT_GNN.graph.split import ALL, ColumnSplit, TimeSplit
 
 VERSION = 7  # of what a dump gives; a cached built-in graph of another version is built again
@@ -106,6 +107,7 @@ def build_store(
     settings: Settings,
     task: GraphFacts,
     extra_facts: Mapping[str, Any] | None = None,
+    keep_other_files: bool = False,
 ) -> None:
     """Preprocess a dump; nothing is at ``output_dir`` until all of it is there.
 
@@ -118,11 +120,13 @@ def build_store(
     Args:
         task: the facts of the dataset; its split is by time.
         extra_facts: kept in the store's facts as they are.
+        keep_other_files: see :func:`GPT_GNN.graph.build.build_graph`.
 
     Raises:
         RawDataError: the dump is incomplete, damaged or contradicts itself, or has no paper in the
             pre-training years.
         ValueError: fields that do not divide the papers.
+        OtherFilesError: ``output_dir`` holds files that are not a store's.
         OSError: the store cannot be written.
 
     Differs: see docs/ORIGINAL.md; the main ones are that features know no future, that ids come
@@ -131,15 +135,16 @@ def build_store(
     """
     extra = extra_facts or {}
     if settings.transfer == TIME:
-        _build(input_dir, output_dir, settings, None, task, extra)
+        _build(input_dir, output_dir, settings, None, task, extra, keep_other_files)
         return
-    if output_dir.exists() and any(
-        not (entry / "meta.json").is_file() for entry in output_dir.iterdir()
-    ):
-        raise NotAStoreError(f"{output_dir} is there already and holds other things; not replaced")
-    with atomic_folder(output_dir) as folder:
+    with atomic_folder(output_dir, _files_of_both, keep_other_files) as folder:
         for part in PARTS:
             _build(input_dir, folder / part, settings, part, task, extra)
+
+
+def _files_of_both(folder: Path) -> set[str]:
+    """What a transfer between fields has written into a folder."""
+    return {f"{part}/{name}" for part in PARTS for name in store_files(folder / part)}
 
 
 def _build(
@@ -149,6 +154,7 @@ def _build(
     part: str | None,
     task: GraphFacts,
     extra_facts: Mapping[str, Any],
+    keep_other_files: bool = False,
 ) -> None:
     """One store: of all papers, or one of ``PARTS``."""
     split = task.split
@@ -161,7 +167,7 @@ def _build(
     domain = "" if settings.domain == "none" else settings.domain
     dump = RawDump(input_dir, domain, settings.skip_bad_rows)
     dump.check_files()
-    with build_graph(output_dir, [view.name for view in views]) as builder:
+    with build_graph(output_dir, [view.name for view in views], keep_other_files) as builder:
         encoder = text_encoder(settings.text_encoder, settings.text_dim, settings.seed)
         names = read_names(dump)
         every, references, division = _kept_papers(dump, names, settings)

@@ -15,7 +15,9 @@ from typing import Any
 
 from GPT_GNN.config import Parser
 from GPT_GNN.datasets.builtin import data_folder
+from GPT_GNN.files import KEEP_OTHER_FILES
 from GPT_GNN.graph.hetero_data import from_data, from_hetero_data
+from GPT_GNN.graph.output import check_output
 from GPT_GNN.graph.store import HeteroGraph
 
 
@@ -52,7 +54,11 @@ DATASETS = {
 
 
 def build(
-    name: str, path: str | os.PathLike[str], root: str | os.PathLike[str], seed: int = 0
+    name: str,
+    path: str | os.PathLike[str],
+    root: str | os.PathLike[str],
+    seed: int = 0,
+    keep_other_files: bool = False,
 ) -> HeteroGraph:
     """Read a data set with PyG, which fetches it where there is a network, and write a store.
 
@@ -63,6 +69,7 @@ def build(
         path: the folder to create or replace.
         root: the folder in which PyG keeps the data set.
         seed: see :func:`GPT_GNN.graph.hetero_data.from_hetero_data`.
+        keep_other_files: see :func:`GPT_GNN.graph.build.build_graph`.
 
     Raises:
         ValueError: an unknown name, or see there.
@@ -73,10 +80,11 @@ def build(
 
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}; available: {sorted(DATASETS)}")
+    check_output(path, keep_other_files)
     source = DATASETS[name]
     data = getattr(datasets, source.name)(os.fspath(root), **source.arguments)[0]
     write = from_hetero_data if isinstance(data, HeteroData) else from_data
-    return write(data, path, seed=seed, **source.settings)
+    return write(data, path, seed=seed, keep_other_files=keep_other_files, **source.settings)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,10 +94,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("output", help="store to write")
     parser.add_argument("--root", default="", help="PyG's folder; empty: data/pyg/<name>")
     parser.add_argument("--seed", type=int, default=0, help="of drawn splits")
+    parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
     args = parser.parse_args(argv)
     root = args.root or Path(data_folder()) / "pyg" / args.name
     try:
-        print(build(args.name, args.output, root, args.seed).summary())
+        graph = build(args.name, args.output, root, args.seed, args.keep_other_files)
+        print(graph.summary())
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -16,9 +16,11 @@ from GPT_GNN.datasets import reddit_toy
 from GPT_GNN.datasets.builtin import built_in, data_folder, open_graph
 from GPT_GNN.datasets.npz import Npz
 from GPT_GNN.datasets.raw import FileCounts, RawDataError, counts_table
+from GPT_GNN.files import KEEP_OTHER_FILES
 from GPT_GNN.graph.arrays import VIEWS
 from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.output import check_output
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit
 from GPT_GNN.graph.store import HeteroGraph
 
@@ -50,6 +52,7 @@ class FilesConfig(Checked):
         "", f"folder of {DATA_FILE} and {GRAPH_FILE}; empty: the built-in graph's"
     )
     output_dir: str = setting("", "store to write; empty: data/reddit or data/toy_reddit_*")
+    keep_other_files: bool = setting(False, KEEP_OTHER_FILES)
     download: bool = setting(False, "fetch the files into input_dir where they are not there")
     toy_posts: int = setting(TOY_POSTS, "posts of the built-in graph", low=100)
 
@@ -90,7 +93,10 @@ class Reddit:
 
     @staticmethod
     def build(
-        input_dir: str | os.PathLike[str], output_dir: str | os.PathLike[str], **settings: Any
+        input_dir: str | os.PathLike[str],
+        output_dir: str | os.PathLike[str],
+        keep_other_files: bool = False,
+        **settings: Any,
     ) -> HeteroGraph:
         """Preprocess GraphSAGE's two files to a store and open it.
 
@@ -98,18 +104,25 @@ class Reddit:
 
         Args:
             input_dir: the folder of the files, or the one whose ``raw`` is, as PyG lays them out.
+            keep_other_files: see :func:`GPT_GNN.graph.build.build_graph`.
             settings: fields of :class:`Settings`.
 
         Raises:
             RawDataError: a file is missing, damaged or does not fit the other.
-            ValueError: ``output_dir`` is there already and is no store.
+            OtherFilesError: ``output_dir`` holds files that are not a store's.
         """
-        _build(_files_folder(Path(input_dir)), Path(output_dir), Settings(**settings), {})
+        folder = _files_folder(Path(input_dir))
+        _build(folder, Path(output_dir), Settings(**settings), {}, keep_other_files)
         return HeteroGraph.open(output_dir)
 
     @staticmethod
     def preprocess(
-        input_dir: str, output_dir: str, download: bool, toy_posts: int, **settings: Any
+        input_dir: str,
+        output_dir: str,
+        keep_other_files: bool,
+        download: bool,
+        toy_posts: int,
+        **settings: Any,
     ) -> None:
         """What preprocess_reddit.py does; without ``input_dir`` it writes and takes built-in files.
 
@@ -117,13 +130,15 @@ class Reddit:
             RawDataError: see :meth:`build`; or nothing was fetched.
         """
         if input_dir:
+            output = output_dir or data_folder() / "reddit"
+            check_output(output, keep_other_files)
             if download:
                 fetch(Path(input_dir))
-            graph = Reddit.build(input_dir, output_dir or data_folder() / "reddit", **settings)
+            graph = Reddit.build(input_dir, output, keep_other_files, **settings)
         else:
             checked = Settings(**settings)
             path = Path(output_dir or _toy_path(data_folder(), toy_posts, checked.seed))
-            graph = _build_toy(path, toy_posts, checked)
+            graph = _build_toy(path, toy_posts, checked, keep_other_files)
         print(f"\n{graph.summary()}")
 
 
@@ -138,6 +153,7 @@ def fetch(folder: Path) -> None:
     from torch_geometric.data import download_url, extract_zip
     from torch_geometric.datasets import Reddit as PyGReddit
 
+    there = set(folder.glob("*.zip"))
     try:
         archive = download_url(PyGReddit.url, str(folder))
         extract_zip(archive, str(folder))
@@ -145,13 +161,15 @@ def fetch(folder: Path) -> None:
         raise RawDataError(
             f"{PyGReddit.url}: {error}; put {DATA_FILE} and {GRAPH_FILE} into {folder} by hand"
         ) from error
-    Path(archive).unlink()
+    if Path(archive) not in there:  # one put there by hand was taken instead of fetched
+        Path(archive).unlink()
 
 
 def toy_store(posts: int = TOY_POSTS, seed: int = 0, folder: Path | None = None) -> HeteroGraph:
     """The built-in graph, opened from ``<folder>/toy_reddit_<posts>_<seed>``, built if need be."""
     path = _toy_path(folder or data_folder(), posts, seed)
-    build = partial(_build_toy, path, posts, Settings(seed=seed))
+    # Nobody asked to replace anything, so what others put there stays, too.
+    build = partial(_build_toy, path, posts, Settings(seed=seed), keep_other_files=True)
     return built_in(path, [reddit_toy.VERSION, VERSION], build)
 
 
@@ -159,10 +177,12 @@ def _toy_path(folder: Path, posts: int, seed: int) -> Path:
     return folder / f"toy_reddit_{posts}_{seed}"
 
 
-def _build_toy(path: Path, posts: int, settings: Settings) -> HeteroGraph:
+def _build_toy(path: Path, posts: int, settings: Settings, keep_other_files: bool) -> HeteroGraph:
+    check_output(path, keep_other_files)
     with tempfile.TemporaryDirectory() as folder:
         reddit_toy.write_files(Path(folder), posts, settings.seed)
-        _build(Path(folder), path, settings, {"versions": [reddit_toy.VERSION, VERSION]})
+        facts = {"versions": [reddit_toy.VERSION, VERSION]}
+        _build(Path(folder), path, settings, facts, keep_other_files)
     return HeteroGraph.open(path)
 
 
@@ -170,10 +190,12 @@ def _files_folder(folder: Path) -> Path:
     return folder / "raw" if (folder / "raw" / DATA_FILE).is_file() else folder
 
 
-def _build(folder: Path, output: Path, settings: Settings, facts: dict[str, Any]) -> None:
+def _build(
+    folder: Path, output: Path, settings: Settings, facts: dict[str, Any], keep_other_files: bool
+) -> None:
     with Npz(folder / DATA_FILE) as data, Npz(folder / GRAPH_FILE) as edges:
         posts = _checked_posts(data, edges)
-        with build_graph(output, VIEWS) as builder:
+        with build_graph(output, VIEWS, keep_other_files) as builder:
             builder.facts = {
                 "dataset": "reddit",
                 "settings": asdict(settings),

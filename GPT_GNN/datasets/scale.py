@@ -17,6 +17,7 @@ from math import gcd
 
 import numpy as np
 
+from GPT_GNN.files import KEEP_OTHER_FILES
 from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.rng import derive
@@ -43,7 +44,11 @@ Edges = tuple[EdgeType, np.ndarray, np.ndarray, np.ndarray | None]
 
 
 def build_scale(
-    path: str | os.PathLike[str], nodes: int, seed: int = 0, width: int = 128
+    path: str | os.PathLike[str],
+    nodes: int,
+    seed: int = 0,
+    width: int = 128,
+    keep_other_files: bool = False,
 ) -> HeteroGraph:
     """Write the store and open it.
 
@@ -52,6 +57,7 @@ def build_scale(
         nodes: number of nodes of all types together, >= 2000.
         seed: the same seed and sizes give the same bytes.
         width: feature columns of every type (float16, the same in all views).
+        keep_other_files: see :func:`GPT_GNN.graph.build.build_graph`.
 
     Raises:
         ValueError: too few nodes, or ``path`` holds something else.
@@ -59,7 +65,8 @@ def build_scale(
     if nodes < LEAST_NODES:
         raise ValueError(f"expected at least {LEAST_NODES} nodes, got {nodes}")
     counts = {node_type: round(share * nodes) for node_type, share in SHARES.items()}
-    with build_graph(path, views=("pretrain", "finetune", "original")) as builder:
+    views = ("pretrain", "finetune", "original")
+    with build_graph(path, views, keep_other_files) as builder:
         for node_type, n in counts.items():
             builder.add_node_type(node_type, n)
         for edge_type in (VENUE, CITE, FIELD_1, FIELD_2, PARENT, FIRST, LAST, OTHER, EMPLOYED):
@@ -165,13 +172,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m GPT_GNN.datasets.scale", description="Write a large random OAG-like store."
     )
-    parser.add_argument("--out", required=True, help="folder of the store")
+    parser.add_argument("--out", dest="path", required=True, help="folder of the store")
     parser.add_argument("--nodes", type=int, default=100_000, help="nodes of all types together")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same store")
     parser.add_argument("--width", type=int, default=128, help="feature columns of every type")
+    parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
     args = parser.parse_args(argv)
     try:
-        print(build_scale(args.out, args.nodes, args.seed, args.width).summary())
+        print(build_scale(**vars(args)).summary())
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

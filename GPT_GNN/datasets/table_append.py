@@ -20,6 +20,7 @@ from GPT_GNN.datasets.table_times import TimeColumns
 from GPT_GNN.encoders.cells import is_whole
 from GPT_GNN.graph.append import append_arrays
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays
+from GPT_GNN.graph.output import check_output
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType
 
@@ -29,6 +30,7 @@ def append_tables(
     description: Source,
     path: str | os.PathLike[str],
     tables: Mapping[str, Any] | None = None,
+    keep_other_files: bool = False,
 ) -> HeteroGraph:
     """Write a store with the nodes and edges of a store and those of further tables; open it.
 
@@ -38,13 +40,16 @@ def append_tables(
         path: the folder to create or replace; it may be the store's own.
         tables: see :func:`build_from_tables`. They hold new nodes only, and edges whose ends are
             old or new nodes.
+        keep_other_files: see :func:`GPT_GNN.graph.build.build_graph`.
 
     Raises:
         ValueError: as :func:`build_from_tables`; also an id that the store has already, a class
             that it does not know, or another description.
     """
+    check_output(path, keep_other_files)
     graph = store if isinstance(store, HeteroGraph) else HeteroGraph.open(store)
-    return append_arrays(graph, path, *arrays_to_append(graph, description, tables))
+    nodes, edges = arrays_to_append(graph, description, tables)
+    return append_arrays(graph, path, nodes, edges, keep_other_files)
 
 
 def arrays_to_append(

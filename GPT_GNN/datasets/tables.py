@@ -25,14 +25,19 @@ from GPT_GNN.datasets.table_nodes import FittedColumns, add_fitted, fitted_facts
 from GPT_GNN.datasets.table_reader import TableReader
 from GPT_GNN.datasets.table_split import target_split
 from GPT_GNN.datasets.table_times import TimeColumns
+from GPT_GNN.files import KEEP_OTHER_FILES
 from GPT_GNN.graph.arrays import NodeArrays, known_nodes, write_graph
 from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.output import check_output
 from GPT_GNN.graph.split import LINK_SPLIT, RandomSplit, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
 
 
 def build_from_tables(
-    description: Source, path: str | os.PathLike[str], tables: Mapping[str, Any] | None = None
+    description: Source,
+    path: str | os.PathLike[str],
+    tables: Mapping[str, Any] | None = None,
+    keep_other_files: bool = False,
 ) -> HeteroGraph:
     """Write a store from tables, all or nothing, and open it.
 
@@ -43,10 +48,12 @@ def build_from_tables(
         path: the folder to create or replace.
         tables: name -> pandas DataFrame, pyarrow Table or mapping from names to columns; a table
             that is not there is a file beside the description.
+        keep_other_files: see :func:`GPT_GNN.graph.build.build_graph`.
 
     Raises:
         ValueError: what is wrong, with the file, the key, or the table, column and row.
     """
+    check_output(path, keep_other_files)
     description = read_description(description)
     reader = TableReader(description, tables)
     ids, nodes, fitted = {}, {}, {}
@@ -96,6 +103,7 @@ def build_from_tables(
         facts,
         times_declared=True,  # or checked above, where their rows are known
         extend=partial(add_fitted, fitted=fitted),
+        keep_other_files=keep_other_files,
     )
 
 
@@ -108,12 +116,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--append_to", default="", metavar="STORE", help="a store whose nodes and edges come first"
     )
+    parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
     args = parser.parse_args(argv)
+    keep = args.keep_other_files
     try:
         if args.append_to:
-            graph = append_tables(args.append_to, args.description, args.output)
+            graph = append_tables(
+                args.append_to, args.description, args.output, keep_other_files=keep
+            )
         else:
-            graph = build_from_tables(args.description, args.output)
+            graph = build_from_tables(args.description, args.output, keep_other_files=keep)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -16,6 +16,7 @@ from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, with_times
 from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.means import FACT as MEANS
+from GPT_GNN.graph.output import check_output
 from GPT_GNN.graph.remarks import remarks
 from GPT_GNN.graph.split import LINK_SPLIT, ColumnSplit, RandomSplit, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
@@ -28,6 +29,7 @@ def append_arrays(
     path: str | os.PathLike[str],
     nodes: Mapping[str, NodeArrays],
     edges: Mapping[EdgeType, EdgeArrays],
+    keep_other_files: bool = False,
 ) -> HeteroGraph:
     """Write a store with more nodes and edges, all or nothing, and open it.
 
@@ -63,11 +65,13 @@ def append_arrays(
         path: the folder to create or replace.
         nodes: new nodes of some types.
         edges: new edges of some relations; ``inverse`` may be left empty.
+        keep_other_files: see :func:`GPT_GNN.graph.build.build_graph`.
 
     Raises:
         ValueError: types that the store does not have, arrays that do not fit it or each other, ids
             out of range, an inverse that is another one in the store.
     """
+    check_output(path, keep_other_files)
     schema = graph.schema
     for node_type in nodes:
         schema.node_type_id(node_type)
@@ -80,7 +84,7 @@ def append_arrays(
     warning = span_warning(t for t in times if t is not None)
     if warning:
         tqdm.write(f"warning: {warning}")
-    with build_graph(path, graph.views) as builder:
+    with build_graph(path, graph.views, keep_other_files) as builder:
         builder.facts = _facts(graph, nodes, edges)
         for node_type, arrays in merged.items():
             builder.add_node_type(node_type, arrays.num_nodes)

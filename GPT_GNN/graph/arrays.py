@@ -14,6 +14,7 @@ from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.derived import degree_features
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.inverse import find_inverses
+from GPT_GNN.graph.output import check_output
 from GPT_GNN.graph.remarks import remarks
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, Split, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
@@ -70,6 +71,7 @@ def write_graph(
     degrees: Collection[str] = (),
     seed: int = 0,
     extend: Callable[[GraphBuilder], None] | None = None,
+    keep_other_files: bool = False,
 ) -> HeteroGraph:
     """Write a store, all or nothing, and open it.
 
@@ -87,11 +89,13 @@ def write_graph(
             a split by time of the edges up to pre-training's bound.
         seed: of the word vectors.
         extend: adds to the builder what has no place here.
+        keep_other_files: see :func:`GPT_GNN.graph.build.build_graph`.
 
     Raises:
         ValueError: arrays that do not fit each other, ids out of range, features that are not
             finite, relations of which it is unclear whether they are inverses, times of no unit.
     """
+    check_output(path, keep_other_files)
     for edge_type, e in edges.items():
         check_ids(nodes, edge_type, e)
     inverse = find_inverses(
@@ -114,7 +118,7 @@ def write_graph(
     warning = span_warning(times.values())
     if warning:
         tqdm.write(f"warning: {warning}")
-    with build_graph(path, VIEWS) as builder:
+    with build_graph(path, VIEWS, keep_other_files) as builder:
         builder.facts = dict(facts or {}) | ({"task": task.to_dict()} if task else {})
         for node_type, arrays in nodes.items():
             _write_nodes(builder, node_type, arrays)

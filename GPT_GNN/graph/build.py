@@ -16,6 +16,7 @@ from urllib.parse import quote
 import numpy as np
 
 from GPT_GNN.files import atomic_folder
+from GPT_GNN.graph.output import META, store_files
 from GPT_GNN.graph.sort import sort_rows
 from GPT_GNN.graph.store import (
     FORMAT,
@@ -32,10 +33,6 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")  # the name of a table
 _LONGEST_NAME = 100  # of what is part of a file's name: file systems take 255 bytes
 
 
-class NotAStoreError(ValueError):
-    """What stands where a store is to be written is something else; it is not replaced."""
-
-
 @dataclass
 class _Relation:
     edge_type: EdgeType
@@ -46,22 +43,22 @@ class _Relation:
 
 @contextmanager
 def build_graph(
-    path: str | os.PathLike[str], views: Iterable[str] = ("default",)
+    path: str | os.PathLike[str],
+    views: Iterable[str] = ("default",),
+    keep_other_files: bool = False,
 ) -> Iterator[GraphBuilder]:
     """Build a store at ``path``; nothing is there until the block ends without an error.
 
     Args:
         path: the folder to create or replace.
         views: names of the feature views.
+        keep_other_files: build also where ``path`` holds files that are not a store's, and leave
+            them there.
 
     Raises:
-        NotAStoreError: ``path`` holds something that is not a graph store; it would be deleted.
+        OtherFilesError: ``path`` holds such files, or is a file.
     """
-    path = Path(path)
-    if path.exists() and not (path / "meta.json").is_file():
-        if not path.is_dir() or any(path.iterdir()):
-            raise NotAStoreError(f"{path} is there already and is not a graph store; not replaced")
-    with atomic_folder(path) as folder:
+    with atomic_folder(path, store_files, keep_other_files) as folder:
         builder = GraphBuilder(folder, tuple(views))
         yield builder
         builder.finish()
@@ -397,7 +394,7 @@ class GraphBuilder:
         }
         record = {"checksum": meta_checksum(meta), "meta": meta}
         text = json.dumps(record, indent=1, ensure_ascii=True)
-        (self.folder / "meta.json").write_text(text + "\n", encoding="utf-8")
+        (self.folder / META).write_text(text + "\n", encoding="utf-8")
 
 
 def _file_name(*names: str) -> str:

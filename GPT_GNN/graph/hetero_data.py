@@ -24,6 +24,7 @@ from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.hetero_times import Rules, Times, read_times, rules_fact
 from GPT_GNN.graph.inputs import FITTED
 from GPT_GNN.graph.left_out import MASKS, NO_COLUMNS, left_out
+from GPT_GNN.graph.output import check_output
 from GPT_GNN.graph.split import ALL, ColumnSplit, RandomSplit, Split, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.rng import derive
@@ -50,6 +51,7 @@ def from_hetero_data(
     text_features: str = "tfidf",
     text_dim: int = 256,
     seed: int = 0,
+    keep_other_files: bool = False,
 ) -> HeteroGraph:
     """Write a store and open it.
 
@@ -92,11 +94,13 @@ def from_hetero_data(
         text_features: ``tfidf``, or a sentence-transformers model (name or path).
         text_dim: width of ``tfidf``.
         seed: of the drawn validation nodes, of the random split, text features and word vectors.
+        keep_other_files: see :func:`GPT_GNN.graph.build.build_graph`.
 
     Raises:
         ValueError: attributes of another shape or kind than said, names that are not there,
             relations of which it is unclear whether they are inverses, times of no unit.
     """
+    check_output(path, keep_other_files)
     nodes = {t: _nodes(data, t) for t in data.node_types}
     edges = {
         e: _edges(data, e, (inverse or {}).get(e, ""), e in multigraph) for e in data.edge_types
@@ -150,6 +154,7 @@ def from_hetero_data(
         times_declared=True,  # or checked where they are read
         degrees=degrees,
         seed=seed,
+        keep_other_files=keep_other_files,
     )
 
 

@@ -152,13 +152,7 @@ class HeteroGraph:
             inside = sorted(file.parent.name for file in path.glob("*/meta.json"))
             found += f"; stores in it: {', '.join(inside)}" if inside else ""
             raise StoreError(f"{path} is not a graph store: {found}")
-        try:
-            record = json.loads(meta_file.read_text(encoding="utf-8"))
-            meta, checksum = record["meta"], record["checksum"]
-        except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-            raise StoreError(f"{meta_file} is damaged: {error!r}") from error
-        if checksum != meta_checksum(meta):
-            raise StoreError(f"{meta_file} is damaged: its checksum does not match")
+        meta = read_meta(meta_file)
         if meta.get("format") != FORMAT or meta.get("version") != VERSION:
             raise StoreError(
                 f"{path}: expected {FORMAT} version {VERSION}, "
@@ -365,6 +359,18 @@ class HeteroGraph:
         from GPT_GNN.graph.summary import summary  # reads splits, which read a store
 
         return summary(self)
+
+
+def read_meta(file: Path) -> dict[str, Any]:
+    """What a ``meta.json`` says. Raises StoreError unless it is as it was written."""
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        meta, checksum = record["meta"], record["checksum"]
+        if checksum == meta_checksum(meta):
+            return dict(meta)
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{file} is damaged: {error!r}") from error
+    raise StoreError(f"{file} is damaged: its checksum does not match")
 
 
 def meta_checksum(meta: dict[str, Any]) -> str:

@@ -381,7 +381,7 @@ def test_nothing_but_a_store_is_replaced(pickled, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")
     path = pickled(node_feature=frames(), edge_list=both_ways([(0, 1, 2000)]))
-    with pytest.raises(ValueError, match="not a graph store"):
+    with pytest.raises(ValueError, match="1 other file: thesis.txt"):
         convert(path, tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis.txt").exists()
 

@@ -11,7 +11,7 @@ import pytest
 
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.datasets.oag_build import Settings
-from GPT_GNN.graph.build import NotAStoreError
+from GPT_GNN.files import OtherFilesError
 from GPT_GNN.graph.inputs import FeatureInputs
 from GPT_GNN.graph.store import HeteroGraph, StoreError
 from tests.datasets.dumps import SMALL, Rows, find, read_rows, write_rows
@@ -261,7 +261,7 @@ def test_a_side_without_papers(toy_dump: Path, tmp_path: Path) -> None:
 def test_what_stands_there_is_not_replaced(toy_dump: Path, tmp_path: Path) -> None:
     (tmp_path / "g").mkdir()
     (tmp_path / "g" / "notes.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(NotAStoreError, match="holds other things"):
+    with pytest.raises(OtherFilesError, match="found 1 other file: notes.txt"):
         build(toy_dump, tmp_path / "g", transfer="field")
     assert (tmp_path / "g" / "notes.txt").read_text(encoding="utf-8") == "mine"
 

@@ -207,6 +207,13 @@ def test_download(tmp_path, monkeypatch):
     monkeypatch.setattr(pyg, "extract_zip", lambda path, folder: write(tmp_path / "raw"))
     fetch(tmp_path / "raw")
     assert not (tmp_path / "archive").exists()
+    # One that was put there by hand is taken instead, and stays.
+    by_hand = tmp_path / "by_hand" / "reddit.zip"
+    by_hand.parent.mkdir()
+    by_hand.write_bytes(b"")
+    monkeypatch.setattr(pyg, "download_url", lambda url, folder: str(by_hand))
+    fetch(by_hand.parent)
+    assert by_hand.exists()
 
     def unreachable(url, folder):
         raise OSError("no network")

@@ -5,6 +5,7 @@ import errno
 import numpy as np
 import pytest
 
+from GPT_GNN.files import OtherFilesError
 from GPT_GNN.graph import build
 from GPT_GNN.graph.build import build_graph
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph, StoreError
@@ -197,8 +198,8 @@ def test_what_is_not_a_store_is_never_replaced(tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("years of work")
     (tmp_path / "file").write_text("more")
-    for name in ("home", "file"):
-        with pytest.raises(ValueError, match="is not a graph store; not replaced"):
+    for name, told in (("home", "1 other file: thesis.tex"), ("file", "found a file")):
+        with pytest.raises(OtherFilesError, match=told):
             built(tmp_path / name, [], [])
     assert (tmp_path / "home" / "thesis.tex").read_text() == "years of work"
     assert (tmp_path / "file").read_text() == "more"
