@@ -18,6 +18,7 @@ from dataclasses import replace
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 from GPT_GNN.config import OAGGridDataConfig
+from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.report import paper
 from GPT_GNN.report.reproduce import reproduce
 from GPT_GNN.report.study import Cells, Method, Preset, Setting, Study, Task, two_pass, under_each
@@ -219,6 +220,7 @@ def main() -> None:
         name="OAG",
         scripts=os.path.dirname(os.path.abspath(__file__)),
         data=OAGGridDataConfig,
+        raw_files=OAG.raw_files,
         built_in={"finetune_fields": "oceanography"},
         preprocess="preprocess_OAG.py --domain {domain} [--language {language}] "
         "[--citation_bar {citation_bar}]",

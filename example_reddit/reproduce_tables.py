@@ -15,6 +15,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 from GPT_GNN.config import GridDataConfig
+from GPT_GNN.datasets.reddit import Reddit
 from GPT_GNN.report.reproduce import reproduce
 from GPT_GNN.report.study import Cells, Method, Preset, Setting, Study, Task, two_pass
 from GPT_GNN.train.runtime import run_script
@@ -103,6 +104,7 @@ def main() -> None:
         name="Reddit",
         scripts=os.path.dirname(os.path.abspath(__file__)),
         data=GridDataConfig,
+        raw_files=Reddit.raw_files,
         preprocess="preprocess_reddit.py",
         pretrain="pretrain_reddit.py",
         settings={"random": Setting("--split random")},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from GPT_GNN.datasets import oag_build, toy
 from GPT_GNN.datasets.builtin import built_in, data_folder
 from GPT_GNN.datasets.legacy import open_store
 from GPT_GNN.datasets.oag_build import SPLIT, Settings, build_store
-from GPT_GNN.datasets.oag_transfer import PARTS, TIME
+from GPT_GNN.datasets.oag_raw import RawDump
+from GPT_GNN.datasets.oag_transfer import PARTS, TIME, check_fields
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType
@@ -82,6 +84,32 @@ class OAG:
         output = Path(output_dir)
         build_store(Path(input_dir), output, checked, facts, keep_other_files=keep_other_files)
         return HeteroGraph.open(_stores(Path(output_dir), checked.transfer)[-1])
+
+    @staticmethod
+    def raw_files(data: Mapping[str, str]) -> dict[str, int]:
+        """Names and bytes of the files that preprocessing reads; none for the built-in graph.
+
+        Args:
+            data: the flags ``input_dir``, ``domain``, ``language``, ``citation_bar``,
+                ``pretrain_fields`` and ``finetune_fields``, as far as a dump can tell right ones.
+
+        Raises:
+            RawDataError: a file is missing, or names and levels of fields cannot be read.
+            ValueError: a name of a field that the dump does not have.
+        """
+        domain = Settings(
+            data["domain"], language=data["language"], citation_bar=int(data["citation_bar"])
+        ).suffix
+        fields = data["pretrain_fields"], data["finetune_fields"]
+        if data["input_dir"]:
+            dump = RawDump(Path(data["input_dir"]), domain, skip_bad_rows=False)
+            files = dump.check_files()
+            check_fields(dump, *fields)
+            return {file.name: file.stat().st_size for file in files}
+        with tempfile.TemporaryDirectory() as folder:
+            toy.write_toy_dump(Path(folder), TOY_PAPERS, 0)
+            check_fields(RawDump(Path(folder), domain, skip_bad_rows=False), *fields)
+        return {}
 
     @staticmethod
     def facts(graph: HeteroGraph) -> GraphFacts:

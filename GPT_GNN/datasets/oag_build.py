@@ -92,6 +92,11 @@ class Settings(Checked):
         "", "fields that pre-train, likewise; empty: all papers outside the held-out fields"
     )
 
+    @property
+    def suffix(self) -> str:
+        """What the dump's file names have of the domain."""
+        return "" if self.domain == "none" else self.domain
+
     def __post_init__(self) -> None:
         super().__post_init__()
         given = [f"--{n}_fields" for n in PARTS if getattr(self, f"{n}_fields")]
@@ -164,8 +169,7 @@ def _build(
     if part == PRETRAIN:
         views = (View(PRETRAIN, until, until, until),)
         task = replace(task, split=ColumnSplit(pretrain_on=ALL))
-    domain = "" if settings.domain == "none" else settings.domain
-    dump = RawDump(input_dir, domain, settings.skip_bad_rows)
+    dump = RawDump(input_dir, settings.suffix, settings.skip_bad_rows)
     dump.check_files()
     with build_graph(output_dir, [view.name for view in views], keep_other_files) as builder:
         encoder = text_encoder(settings.text_encoder, settings.text_dim, settings.seed)

@@ -149,10 +149,9 @@ class RawDump:
         self.counts[stem] = table.counts
         return table
 
-    def check_files(self) -> None:
+    def check_files(self) -> list[Path]:
         """Look for every file before the first is read. Raises RawDataError."""
-        for stem in COLUMNS:
-            self.table(stem)
+        return [self.table(stem).path for stem in COLUMNS]
 
 
 def read_names(dump: RawDump) -> dict[str, Names]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from GPT_GNN.datasets.oag_links import read_fields
-from GPT_GNN.datasets.oag_raw import Names, Papers, RawDump, read_hierarchy
+from GPT_GNN.datasets.oag_raw import Names, Papers, RawDump, read_hierarchy, read_names
 from GPT_GNN.datasets.raw import NONE, lookup
 
 TIME, FIELD, TIME_FIELD = TRANSFERS = ("time", "field", "time+field")
@@ -61,20 +61,13 @@ def divide_by_field(
     paper, field = read_fields(again, papers, fields, hierarchy)
     level = hierarchy.level[lookup(hierarchy.ids, fields.ids[field])]
     sizes = np.bincount(field[level == LEVEL], minlength=len(fields.ids))
-    asked = {
-        flag: _find(fields, sizes, flag, names)
-        for flag, names in (
-            ("pretrain_fields", pretrain_fields),
-            ("finetune_fields", finetune_fields),
-        )
-    }
-    both = np.intersect1d(asked["pretrain_fields"], asked["finetune_fields"]).tolist()
-    if both:
-        raise ValueError(f"{_name(fields, both[0])} is in --pretrain_fields and --finetune_fields")
+    largest = sorted(np.flatnonzero(sizes).tolist(), key=lambda i: -sizes[i])
+    known = {i: f"{fields.ids[i]}, {sizes[i]:,} papers" for i in largest}
+    wanted = _asked(fields, known, pretrain_fields, finetune_fields)
     n = len(papers.ids)
     finetune, pretrain = np.zeros(n, dtype=bool), np.full(n, not pretrain_fields)
-    finetune[paper[np.isin(field, asked["finetune_fields"])]] = True
-    pretrain[paper[np.isin(field, asked["pretrain_fields"])]] = True
+    finetune[paper[np.isin(field, wanted[1])]] = True
+    pretrain[paper[np.isin(field, wanted[0])]] = True
     pretrain &= ~finetune
     for flag, side in (("pretrain", pretrain), ("finetune", finetune)):
         if not side.any():
@@ -83,9 +76,42 @@ def divide_by_field(
     return Division(pretrain, finetune, doc_types, np.unique(level).tolist())
 
 
-def _find(fields: Names, sizes: np.ndarray, flag: str, names: str) -> np.ndarray:
+def check_fields(dump: RawDump, pretrain_fields: str, finetune_fields: str) -> None:
+    """Look for fields by name before any paper is read; which papers have them is not known yet.
+
+    Args:
+        pretrain_fields, finetune_fields: see :func:`divide_by_field`.
+
+    Raises:
+        ValueError: what is no field of level 1 of the dump, or a field on both sides.
+        RawDataError: names or levels of fields cannot be read.
+    """
+    if not (pretrain_fields or finetune_fields):
+        return
+    fields, hierarchy = read_names(dump)["field"], read_hierarchy(dump)
+    level_1 = np.flatnonzero(np.isin(fields.ids, hierarchy.ids[hierarchy.level == LEVEL]))
+    known = {i: f"{fields.ids[i]}" for i in level_1.tolist()}
+    _asked(fields, known, pretrain_fields, finetune_fields)
+
+
+def _asked(
+    fields: Names, known: Mapping[int, str], pretrain_fields: str, finetune_fields: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the fields of each side.
+
+    Args:
+        known: positions of the fields of level 1 -> what an error says of them.
+    """
+    pretrain = _find(fields, known, "pretrain_fields", pretrain_fields)
+    finetune = _find(fields, known, "finetune_fields", finetune_fields)
+    both = np.intersect1d(pretrain, finetune).tolist()
+    if both:
+        raise ValueError(f"{_name(fields, both[0])} is in --pretrain_fields and --finetune_fields")
+    return pretrain, finetune
+
+
+def _find(fields: Names, known: Mapping[int, str], flag: str, names: str) -> np.ndarray:
     """Positions of the named fields."""
-    known = np.flatnonzero(sizes).tolist()
     by_name = {_name(fields, i).casefold(): i for i in known}
     by_name |= {str(fields.ids[i]): i for i in known}
     found = []
@@ -93,13 +119,10 @@ def _find(fields: Names, sizes: np.ndarray, flag: str, names: str) -> np.ndarray
         if name.casefold() not in by_name:
             if not known:
                 raise ValueError(f"--{flag}: these papers have no field of level {LEVEL}")
-            largest = sorted(known, key=lambda i: -sizes[i])[:_SHOWN]
-            shown = "; ".join(
-                f"{_name(fields, i)} ({fields.ids[i]}, {sizes[i]:,})" for i in largest
-            )
+            shown = "; ".join(f"{_name(fields, i)} ({known[i]})" for i in list(known)[:_SHOWN])
             raise ValueError(
                 f"--{flag} {name!r}: expected the name or the id of a level-{LEVEL} field of these "
-                f"papers, or the id where the name has a comma; one of {len(known)} (id, papers): "
+                f"papers, or the id where the name has a comma; one of {len(known)}: "
                 f"{shown}{'; ...' * (len(known) > _SHOWN)}"
             )
         found.append(by_name[name.casefold()])

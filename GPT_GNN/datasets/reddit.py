@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -114,6 +115,24 @@ class Reddit:
         folder = _files_folder(Path(input_dir))
         _build(folder, Path(output_dir), Settings(**settings), {}, keep_other_files)
         return HeteroGraph.open(output_dir)
+
+    @staticmethod
+    def raw_files(data: Mapping[str, str]) -> dict[str, int]:
+        """Names and bytes of the files that preprocessing reads; none for the built-in graph.
+
+        Args:
+            data: the flag ``input_dir``.
+
+        Raises:
+            RawDataError: a file is missing.
+        """
+        if not data["input_dir"]:
+            return {}
+        folder = _files_folder(Path(data["input_dir"]))
+        for name in (DATA_FILE, GRAPH_FILE):
+            if not (folder / name).is_file():
+                raise RawDataError(f"{folder}: expected {name}, found none")
+        return {name: (folder / name).stat().st_size for name in (DATA_FILE, GRAPH_FILE)}
 
     @staticmethod
     def preprocess(

@@ -42,6 +42,7 @@ class Job:
         labels: what it is, for the tables.
         seed: of the run; None where it has none.
         expected: seconds that it is declared to take, for the time left.
+        inputs: name -> bytes of the raw files that it reads; None where nobody looked.
     """
 
     name: str
@@ -53,41 +54,86 @@ class Job:
     labels: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
     expected: float = 1.0
+    inputs: Mapping[str, int] | None = None
 
     @property
     def resumable(self) -> bool:
         """Whether its script has ``--resume``."""
         return self.kind != "preprocess"
 
+    @property
+    def anew(self) -> list[str]:
+        """Flags of a start over what an earlier run of the job left in its place."""
+        return ["--keep_other_files"] if self.kind == "preprocess" else []
+
 
 def finished(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, Record]:
-    """The records that hold, by name: of the same command, and of the runs that it needs now.
+    """The records that hold, by name: of the same command and inputs, and of the runs it needs now.
 
     Args:
         jobs: what a job needs comes before it.
     """
     holds: dict[str, Record] = {}
     for job in jobs:
-        record = records.get(job.name)
-        if record and all(name in holds for name in job.needs):
-            if {name: record[name] for name in ("command", "needs")} == _basis(job, holds):
-                holds[job.name] = record
+        if job.name in records and not _outdated(job, records[job.name], holds):
+            holds[job.name] = records[job.name]
     return holds
 
 
+def outdated(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, str]:
+    """The finished jobs whose record does not hold any more, and why: they are run again.
+
+    Returns:
+        Name -> the reason; empty where a run that it needs is the reason.
+    """
+    holds = finished(jobs, records)
+    return {
+        job.name: _difference(job, records[job.name])
+        for job in jobs
+        if job.name in records and job.name not in holds
+    }
+
+
+def _outdated(job: Job, record: Record, holds: Mapping[str, Record]) -> bool:
+    if _difference(job, record) or any(name not in holds for name in job.needs):
+        return True
+    return bool(record["needs"] != _basis(job, holds)["needs"])
+
+
+def _difference(job: Job, record: Record) -> str:
+    """In what command and inputs of a finished job are others than those of a job."""
+    was, now = _flags(record["command"]), _flags(job.command)
+    if record["command"] != job.command:
+        old = [flag for flag in was if flag not in now] or ["without"]
+        new = [flag for flag in now if flag not in was] or ["without"]
+        return f"{' '.join(new)}, was {' '.join(old)}"
+    # An older version did not look at the files.
+    read, found = record.get("inputs"), job.inputs
+    if read is not None and found is not None and read != found:
+        names = sorted(name for name in {*read, *found} if read.get(name) != found.get(name))
+        return f"other input files: {', '.join(names)}"
+    return ""
+
+
+def _flags(command: str) -> list[str]:
+    """A command's script and flags, each with its values."""
+    return [part.strip() for part in command.replace(" --", "\0--").split("\0")]
+
+
 def _basis(job: Job, done: Mapping[str, Record]) -> dict[str, Any]:
-    """What a result rests on: its command, and which runs of the jobs that it needs."""
+    """What a result rests on: its command, its inputs, which runs of the jobs that it needs."""
     needs = {name: done[name]["finished"] for name in job.needs}
-    return {"command": job.command, "needs": needs}
+    inputs = None if job.inputs is None else dict(job.inputs)
+    return {"command": job.command, "inputs": inputs, "needs": needs}
 
 
 def run_jobs(jobs: Sequence[Job], out: Path, scripts: Path, n_jobs: int) -> list[str]:
     """Run what is not finished, in order, each job as soon as what it needs is there; POSIX only.
 
-    A finished job has a line in ``<out>/results.jsonl`` and is skipped, unless its command is
-    another one now or what it needs was run anew. An interrupted one goes on from its checkpoint if
-    command, needs and code are the same, or else starts anew. What a job prints is kept in
-    ``<out>/logs/``, and shown if it fails; then those that need it are left out.
+    A finished job has a line in ``<out>/results.jsonl`` and is skipped, unless its command or its
+    inputs are others now or what it needs was run anew. An interrupted one goes on from its
+    checkpoint if command, needs and code are the same, or else starts anew. What a job prints is
+    kept in ``<out>/logs/``, and shown if it fails; then those that need it are left out.
 
     Args:
         jobs: what a job needs comes before it.
@@ -179,7 +225,7 @@ class _Running:
         script, *flags = shlex.split(job.command)
         for flag, path in job.places.items():
             flags += [flag, str(out / path)]
-        flags += ["--resume"] * self._resumed
+        flags += ["--resume"] if self._resumed else job.anew
         self._started = time.monotonic()
         self._peak_mb: float | None = None
         with open(self._log, "a" if self._resumed else "w", encoding="utf-8") as log:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from GPT_GNN.config import GridConfig, parse_flags
 from GPT_GNN.files import atomic_file
+from GPT_GNN.report.begun import check_some_stay, given, remember, remembered, status
 from GPT_GNN.report.figures import (
     finetuning_figure,
     fraction_figure,
@@ -20,7 +21,7 @@ from GPT_GNN.report.figures import (
 from GPT_GNN.report.grid import Job, finished, run_jobs
 from GPT_GNN.report.layouts import LAYOUTS, pretraining
 from GPT_GNN.report.progress import duration
-from GPT_GNN.report.records import RECORDS, Record, only_process, read_records
+from GPT_GNN.report.records import RECORDS, Record, read_records
 from GPT_GNN.report.results import metric_name
 from GPT_GNN.report.study import SCRATCH, Cells, Method, Preset, Study, plan, unset_flags
 from GPT_GNN.report.tables import Results, Table
@@ -29,6 +30,9 @@ from GPT_GNN.report.tables import Results, Table
 def reproduce(study: Study, description: str | None, argv: Sequence[str] | None = None) -> None:
     """Run what is not finished of a study's tables and write ``<out>/report/``.
 
+    Flags that say which data, and the preset, are those of the last call with this ``--out`` where
+    none are given. Others run anew what depends on them.
+
     Args:
         description: the script's docstring.
         argv: the flags, by default the command line's.
@@ -36,15 +40,16 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
     Raises:
         SystemExit: a bad flag.
         ValueError: a table that the preset does not have, an unknown setting, a flag that a setting
-            needs is empty, data other than those that ``--out`` was begun with, nothing to report,
-            another process at work there, or jobs that failed.
+            needs is empty, raw data that are not there or do not have what flags name, flags by
+            which no finished run of ``--out`` would stay, nothing to report, another process at
+            work there, or jobs that failed.
     """
-    choices = {"preset": study.presets, "table": {**study.tables, "all": None}}
-    args = parse_flags({"grid": GridConfig, "data": study.data}, description, argv, choices=choices)
+    args, out, was = _parsed(study, description, argv)
     flags, preset = args.grid, study.presets[args.grid.preset]
     if flags.table in preset.without:
         raise ValueError(f"--table {flags.table}: it is no table of --preset {flags.preset}")
     kept = {name: spec for name, spec in study.tables.items() if name not in preset.without}
+    whole = replace(study, tables=kept)
     study = replace(study, tables=_of_settings(kept, flags.settings))
     if flags.table not in {**study.tables, "all": None}:
         raise ValueError(
@@ -53,26 +58,31 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
         )
     tables = list(study.tables) if flags.table == "all" else [flags.table]
     seeds, n_jobs = flags.seeds or preset.seeds, flags.jobs or preset.jobs or os.cpu_count() or 1
+    asked = given(study, args.data, flags.preset)
+    data = _filled(study, asked)
+    inputs = None if flags.report_only else study.raw_files(data)
+    if not flags.report_only:
+        every = _set_tables(whole, whole.tables, data)
+        check_some_stay(out, plan(whole, preset, every, seeds, data, inputs), was, asked)
     if flags.dry_run:
-        print("\n".join([preset.told, *_declared(study, preset, tables, seeds)]))
+        jobs = plan(study, preset, _set_tables(study, tables, data), seeds, data, inputs)
+        lines = [preset.told, *_declared(study, preset, tables, seeds), *status(out, jobs)]
+        print("\n".join(lines))
         return
-    out = Path(flags.out or f"runs/{study.name}_{flags.preset}").resolve()
     if flags.report_only and not (out / RECORDS).is_file():
         raise ValueError(f"{out}: expected {RECORDS} of earlier runs to report, found none")
-    data = _remembered(out, study, args.data, flags.preset)
     if flags.report_only:  # what needs a flag that was never given has never run
-        tables = [table for table in tables if not unset_flags(study, [table], data)]
-    jobs = plan(study, preset, tables, seeds, data)
+        tables = _set_tables(study, tables, data)
+    jobs = plan(study, preset, tables, seeds, data, inputs)
     print(preset.told)
     print(f"declared time of all {len(jobs)} jobs: {_one_at_a_time(jobs)}")
-    failed = [] if flags.report_only else run_jobs(jobs, out, Path(study.scripts), n_jobs)
-    asked = [] if flags.report_only and flags.table == "all" else tables
+    failed = [] if flags.report_only else _run(study, jobs, out, asked, n_jobs)
+    shown = [] if flags.report_only and flags.table == "all" else tables
     plans = {
-        table: plan(study, preset, [table], seeds, data)
-        for table in study.tables
-        if not unset_flags(study, [table], data)
+        table: plan(study, preset, [table], seeds, data, inputs)
+        for table in _set_tables(study, study.tables, data)
     }
-    shown = _shown(plans, asked, read_records(out)) or tables
+    shown = _shown(plans, shown, read_records(out)) or tables
     report = Report(study, preset, {table: plans[table] for table in shown}, out, data)
     print(report.write())
     if failed:
@@ -80,6 +90,39 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
             f"{len(failed)} of {len(jobs)} jobs failed or need one that did: {', '.join(failed)}; "
             f"{out / 'logs'} has what they printed"
         )
+
+
+def _parsed(
+    study: Study, description: str | None, argv: Sequence[str] | None
+) -> tuple[Any, Path, dict[str, Any]]:
+    """The flags, the folder of the runs, and what it was begun with: the defaults there."""
+    choices = {"preset": study.presets, "table": {**study.tables, "all": None}}
+    groups = {"grid": GridConfig, "data": study.data}
+    args = parse_flags(groups, description, argv, choices=choices)
+    out = Path(args.grid.out or f"runs/{study.name}_{args.grid.preset}").resolve()
+    was = remembered(out, study)
+    return parse_flags(groups, description, argv, choices=choices, **was), out, was
+
+
+def _filled(study: Study, data: Mapping[str, str]) -> dict[str, str]:
+    """The flags that say which data, with those of the built-in graph where it is taken."""
+    built_in = {} if data["input_dir"] else study.built_in
+    return {name: value or built_in.get(name, "") for name, value in data.items()}
+
+
+def _set_tables(study: Study, tables: Iterable[str], data: Mapping[str, str]) -> list[str]:
+    """The tables of which no setting needs a flag that is empty."""
+    return [table for table in tables if not unset_flags(study, [table], data)]
+
+
+def _run(
+    study: Study, jobs: Sequence[Job], out: Path, asked: Mapping[str, str], n_jobs: int
+) -> list[str]:
+    """Run jobs; what failed."""
+    remember(out, asked)
+    for line in status(out, jobs):
+        print(line)
+    return run_jobs(jobs, out, Path(study.scripts), n_jobs)
 
 
 def _declared(study: Study, preset: Preset, tables: Sequence[str], seeds: int) -> list[str]:
@@ -109,48 +152,6 @@ def _of_settings(tables: Mapping[str, Cells], names: str) -> dict[str, Cells]:
         for name, spec in tables.items()
     }
     return {name: spec for name, spec in kept.items() if spec.settings}
-
-
-def _remembered(out: Path, study: Study, given: object, preset: str) -> dict[str, str]:
-    """The data's flags and the preset: what ``out`` was begun with, or else what is given.
-
-    The folder keeps them.
-
-    A folder in which nothing is finished, as of a call that failed, has not been begun.
-
-    Raises:
-        ValueError: ``out`` was begun with others, or another process is at work there.
-    """
-    if (out / RECORDS).is_file():
-        return _agreed(out, study, given, preset, begun=True)
-    with only_process(out):
-        return _agreed(out, study, given, preset, begun=False)
-
-
-def _agreed(out: Path, study: Study, given: object, preset: str, begun: bool) -> dict[str, str]:
-    path, defaults = out / "data.json", {**study.data_defaults, "preset": ""}
-    flags = {name: str(getattr(given, name)) for name in study.data_defaults}
-    flags["preset"] = preset  # runs of two would overwrite each other
-    if flags["input_dir"]:
-        flags["input_dir"] = str(Path(flags["input_dir"]).resolve())
-    if begun and path.exists():  # by an older version with fewer flags, it may be
-        kept = defaults | json.loads(path.read_text(encoding="utf-8"))
-    else:
-        built_in = {} if flags["input_dir"] else study.built_in
-        kept = flags | {name: flags[name] or value for name, value in built_in.items()}
-    data = {
-        name: kept[name] if value in ("", defaults[name]) else value
-        for name, value in flags.items()
-    }
-    for name, value in data.items():
-        # What was not needed so far may still be said; but not that there is a dump after all.
-        if value != kept[name] and (kept[name] or name == "input_dir"):
-            raise ValueError(
-                f"{out} was begun with --{name} {kept[name]!r}, got {value!r}: give another --out"
-            )
-    with atomic_file(path) as temporary:
-        temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    return data
 
 
 def _shown(

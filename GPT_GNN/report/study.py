@@ -150,6 +150,8 @@ class Study:
         scripts: folder of the scripts.
         data: dataclass of the flags that say which data; ``input_dir`` is one.
         built_in: those flags for the built-in graph, which is taken without ``input_dir``.
+        raw_files: checks the flags of ``data`` by the raw data, before the first job; gives the
+            names and bytes of the files that preprocessing reads.
         preprocess, pretrain: scripts with flags; in the former ``{flag}`` stands for one of
             ``data``, and what is in brackets is left out where its flag has its default.
         settings: by name.
@@ -161,6 +163,7 @@ class Study:
     name: str
     scripts: str
     data: type
+    raw_files: Callable[[Mapping[str, str]], Mapping[str, int]]
     preprocess: str
     pretrain: str
     settings: Mapping[str, Setting]
@@ -180,7 +183,12 @@ class Study:
 
 
 def plan(
-    study: Study, preset: Preset, tables: Sequence[str], seeds: int, data: Mapping[str, str]
+    study: Study,
+    preset: Preset,
+    tables: Sequence[str],
+    seeds: int,
+    data: Mapping[str, str],
+    inputs: Mapping[str, int] | None = None,
 ) -> list[Job]:
     """The jobs of some tables, each once, seed by seed; what a job needs comes before it.
 
@@ -188,6 +196,7 @@ def plan(
         tables: names.
         seeds: their number.
         data: flags that say which data; one that is not there has its default.
+        inputs: the raw files, see ``Study.raw_files``; None where nobody looked.
 
     Raises:
         ValueError: a setting needs a flag of ``data`` that is empty, or two jobs have one name
@@ -200,7 +209,7 @@ def plan(
     for seed in range(seeds):
         for table in tables:
             for labels in cells(study.tables[table], preset):
-                chain = _Chain(study, preset, data, labels, seed)
+                chain = _Chain(study, preset, data, inputs, labels, seed)
                 for job in chain.jobs():
                     if jobs.setdefault(job.name, job) != job:
                         raise ValueError(
@@ -253,6 +262,7 @@ class _Chain:
     study: Study
     preset: Preset
     data: Mapping[str, str]
+    inputs: Mapping[str, int] | None
     labels: Mapping[str, Any]
     seed: int
 
@@ -320,6 +330,7 @@ class _Chain:
             flags.format(**values),
             {**input_dir, "--output_dir": self._data_dir("")},
             labels={"setting": setting},
+            inputs=self.inputs,
             expected=self.preset.seconds["preprocess"],
         )
 

@@ -228,7 +228,7 @@ def test_a_field_whose_name_has_a_comma_is_named_by_its_id(toy_dump: Path, tmp_p
         for i, name, *_ in read_rows(raw, "SeqName")
     ]
     rewrite(raw, "SeqName", names)
-    with pytest.raises(ValueError, match=rf"'stars': .*; stars, mostly \({by_id}, \d+\)"):
+    with pytest.raises(ValueError, match=rf"'stars': .*; stars, mostly \({by_id}, \d+ papers\)"):
         build(raw, tmp_path / "g", transfer="field", finetune_fields="stars, mostly")
     _, finetune = build(raw, tmp_path / "g", transfer="field", finetune_fields=by_id)
     assert ids(finetune) == papers_of(toy_dump, HELD_OUT) & english(toy_dump).keys()

@@ -37,7 +37,15 @@ def oag(study, scripts):
         "encoders": replace(real.tables["encoders"], convs=("hgt", "gcn")),
         "labels": replace(real.tables["labels"], tasks=("PF",), fractions=(0.1, 1.0)),
     }
-    return replace(real, scripts=str(scripts), tables=tables)
+    return replace(real, scripts=str(scripts), tables=tables, raw_files=raw_files)
+
+
+def raw_files(data):
+    """Stands for what a data set looks at: any files of tables, and a field that there is not."""
+    if "nonsense" in data["finetune_fields"]:
+        raise ValueError(f"--finetune_fields: no field {data['finetune_fields']!r}")
+    files = Path(data["input_dir"]).glob("*.tsv") if data["input_dir"] else ()
+    return {path.name: path.stat().st_size for path in files}
 
 
 def test_from_flags_to_report(oag, tmp_path, calls, capsys):
@@ -139,23 +147,113 @@ def test_the_folder_remembers_its_data(oag, tmp_path):
     }
     records = read_records(tmp_path / "out")
     assert records["store_field"]["command"].endswith("--finetune_fields 'cell biology,x'")
-    for other in (
-        ["--input_dir", str(tmp_path)],
-        ["--finetune_fields", "y"],
-        ["--domain", "_X"],
-        ["--preset", "paper"],
-    ):
-        with pytest.raises(ValueError, match=f"was begun with {other[0]} .*give another --out"):
-            reproduce(oag, "", [*out, *other])
+    for other in (["--domain", "_X"], ["--preset", "paper"], ["--citation_bar", "2"]):
+        told = f"was begun with {other[0]} .*none of its 2 finished runs is of these.*another --out"
+        for dry in ([], ["--dry_run"]):
+            with pytest.raises(ValueError, match=told):
+                reproduce(oag, "", [*out, *other, *dry])
     older = {name: data[name] for name in FIELDS}  # by a version that knew no other flag
     (tmp_path / "out" / "data.json").write_text(json.dumps(older))
     reproduce(oag, "", [*out, "--report_only"])
     with pytest.raises(ValueError, match="was begun with --language 'en', got 'any'"):
         reproduce(oag, "", [*out, "--language", "any"])
-    toy = ["--out", str(tmp_path / "toy"), "--seeds", "1", "--table", "labels"]
-    reproduce(oag, "", toy)
-    with pytest.raises(ValueError, match="was begun with --input_dir '', got"):
-        reproduce(oag, "", [*toy, "--input_dir", str(dump)])
+    assert read_records(tmp_path / "out") == records
+    older["preset"] = "large"
+    (tmp_path / "out" / "data.json").write_text(json.dumps(older))
+    with pytest.raises(ValueError, match=r"expected one of the presets \['small', 'paper'\], got"):
+        reproduce(oag, "", out)
+
+
+def test_a_changed_flag_runs_anew_what_depends_on_it_alone(oag, tmp_path, calls, capsys):
+    spec = replace(oag.tables["transfer"], methods=("GPT-GNN",), tasks=("PF",))
+    oag = replace(oag, tables={"transfer": spec})
+    out = ["--out", str(tmp_path), "--seeds", "1"]
+    reproduce(oag, "", [*out, "--finetune_fields", "astronomy"])
+    first = read_records(tmp_path)
+    assert len(calls()) == 6  # a store, a model and a run in each of two settings
+    capsys.readouterr()
+    reproduce(oag, "", [*out, "--dry_run"])  # the flags are remembered
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-1] == "finished: 6 of 6 jobs; to run: 0; to run again: 0"
+    reproduce(oag, "", [*out, "--dry_run", "--finetune_fields", "music", "--seeds", "2"])
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-3:] == [
+        "finished: 3 of 10 jobs; to run: 4; to run again: 3:",
+        "  store_field: --finetune_fields music, was --finetune_fields astronomy",
+        "  2 that need runs of theirs anew",
+    ]
+    with pytest.raises(ValueError, match="no field 'nonsense'"):
+        reproduce(oag, "", [*out, "--finetune_fields", "nonsense"])
+    assert len(calls()) == 6 and read_records(tmp_path) == first
+    assert json.loads((tmp_path / "data.json").read_text())["finetune_fields"] == "astronomy"
+    reproduce(oag, "", [*out, "--finetune_fields", "music"])
+    assert "to run again: 3:\n  store_field: " in capsys.readouterr().out
+    again = {name for name, record in read_records(tmp_path).items() if record != first[name]}
+    assert again == {name for name in first if "_field" in name} and len(again) == 3
+    # Taken back: what was run with it is another run, and of time all is still as it was.
+    reproduce(oag, "", [*out, "--finetune_fields", "astronomy"])
+    assert len(calls()) == 12
+    kept = {name for name, record in read_records(tmp_path).items() if record == first[name]}
+    assert kept == first.keys() - again
+
+
+def test_a_default_can_be_given_where_another_value_is_remembered(oag, tmp_path, capsys):
+    oag = replace(oag, tables={"labels": oag.tables["labels"]}, scripts="/none")
+    out = ["--out", str(tmp_path), "--seeds", "1"]
+    remembered = {"input_dir": "", "domain": "_CS", "language": "any", "preset": "paper"}
+    (tmp_path / "data.json").write_text(json.dumps(remembered))
+    (tmp_path / "results.jsonl").write_text("")
+    for flags, told in (([], "The paper's sizes"), (["--preset", "small"], "Small: ")):
+        reproduce(oag, "", [*out, "--dry_run", *flags])
+        assert capsys.readouterr().out.startswith(told)
+
+
+def test_the_same_dump_at_another_place(oag, tmp_path, calls, capsys):
+    oag = replace(oag, tables={"labels": oag.tables["labels"]})
+    out = ["--out", str(tmp_path / "out"), "--seeds", "1"]
+    for name, text in (("one", "1 2"), ("same", "1 2"), ("other", "1 2 3")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "papers.tsv").write_text(text)
+        (tmp_path / name / "notes.txt").write_text(name)
+    reproduce(oag, "", [*out, "--input_dir", str(tmp_path / "one")])
+    records = read_records(tmp_path / "out")
+    assert records["store_time"]["inputs"] == {"papers.tsv": 3}
+    reproduce(oag, "", [*out, "--input_dir", str(tmp_path / "same")])
+    assert read_records(tmp_path / "out") == records
+    for other in (str(tmp_path / "other"), ""):
+        with pytest.raises(ValueError, match="was begun with --input_dir '.*same', got '"):
+            reproduce(oag, "", [*out, "--input_dir", other])
+    # Of a store by an older version nobody knows which files it read.
+    capsys.readouterr()
+    lines = (
+        (tmp_path / "out" / "results.jsonl")
+        .read_text()
+        .replace('"inputs": {"papers.tsv": 3}, ', "")
+    )
+    (tmp_path / "out" / "results.jsonl").write_text(lines)
+    reproduce(oag, "", [*out, "--dry_run"])
+    assert "finished: 6 of 6 jobs" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="was begun with --input_dir"):
+        reproduce(oag, "", [*out, "--input_dir", str(tmp_path / "one")])
+
+
+def test_the_real_data_are_looked_at_before_the_first_job(study, tmp_path):
+    """A mistyped field, a file that is not there: nothing is run, nothing is written."""
+    oag, reddit = study("example_OAG"), study("example_reddit")
+    out = ["--out", str(tmp_path / "out")]
+    (tmp_path / "dump").mkdir()
+    dump = ["--input_dir", str(tmp_path / "dump")]
+    for declared, flags, told in (
+        (oag, ["--finetune_fields", "oceanografy"], "one of 8: .*oceanography"),
+        (oag, ["--finetune_fields", "music", "--pretrain_fields", "Music"], "music is in --pret"),
+        (oag, ["--pretrain_fields", "tides"], "--pretrain_fields 'tides': expected the name or"),
+        (oag, dump, "expected one file SeqName_CS_<8 digits>.tsv"),
+        (reddit, dump, "expected reddit_data.npz, found none"),
+    ):
+        for more in ([], ["--dry_run"]):
+            with pytest.raises(ValueError, match=told):
+                reproduce(declared, "", [*out, *flags, *more])
+    assert not (tmp_path / "out").exists()
 
 
 def test_flags_of_preprocessing_that_a_dump_needs(oag):
