@@ -416,19 +416,21 @@ class GridConfig(Checked):
     )
     seeds: int = setting(0, "number of seeds, from 0; 0: the preset's", low=0)
     report_only: bool = setting(False, "run nothing, report what is finished")
-    dry_run: bool = setting(False, "run nothing, tell how long each table is declared to take")
+    dry_run: bool = setting(
+        False, "run nothing, tell how long each table takes, what is finished, what runs again"
+    )
 
 
 @dataclass(frozen=True)
 class GridDataConfig(Checked):
-    """Which data; the folder of the runs remembers it."""
+    """Which data; where none is given, those of the last call with this --out."""
 
     input_dir: str = setting("", "folder of the raw data; empty: the built-in graph's")
 
 
 @dataclass(frozen=True)
 class OAGGridDataConfig(GridDataConfig):
-    """Which data; the folder of the runs remembers it."""
+    """Which data; where none is given, those of the last call with this --out."""
 
     domain: str = setting("_CS", "suffix of the dump's file names: _CS, _Med ...; none for none")
     language: str = setting("en", "DetectedLanguage of the papers to keep, or any")
