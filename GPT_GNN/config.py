@@ -87,7 +87,8 @@ def _value(f: Field[Any], value: Any, choices: Collection[str] | None) -> Any:
     elif kind is str and isinstance(value, os.PathLike):
         converted = os.fspath(value)
     elif kind is tuple:
-        converted = (value,) if isinstance(value, str) else tuple(value)
+        values = [value] if isinstance(value, str) else value
+        converted = tuple(name for name in values if name)
     if not isinstance(converted, kind) or (kind is int and isinstance(value, bool)):
         raise ValueError(f"expected {kind.__name__}, got {value!r}")
     if choices is not None and converted not in choices:
@@ -410,7 +411,9 @@ class GridConfig(Checked):
     out: str = setting("", "folder of all runs and the report; empty: runs/<data>_<preset>")
     preset: str = setting("small", "sizes and lengths of all runs")
     table: str = setting("all", "what is compared")
-    settings: str = setting("all", "run and report only these settings of the tables, by commas")
+    settings: tuple[str, ...] = setting(
+        ("all",), f"run and report only these settings of the tables, {LIST}"
+    )
     jobs: int = setting(
         0, "runs at a time, one thread each; 0: one a processor, of preset paper one", low=0
     )
@@ -437,11 +440,11 @@ class OAGGridDataConfig(GridDataConfig):
     citation_bar: int = setting(
         0, "keep papers cited at least min(2020 - year, 20) times this within the dump", low=0
     )
-    finetune_fields: str = setting(
-        "", "level-1 fields, by commas, to fine-tune on where fields are transferred"
+    finetune_fields: tuple[str, ...] = setting(
+        (), f"level-1 fields to fine-tune on where fields are transferred, {LIST}"
     )
-    pretrain_fields: str = setting(
-        "", "those that pre-train there; empty: all papers outside the former"
+    pretrain_fields: tuple[str, ...] = setting(
+        (), "those that pre-train there, likewise; empty: all papers outside the former"
     )
 
 

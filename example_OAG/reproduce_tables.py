@@ -221,7 +221,7 @@ def main() -> None:
         scripts=os.path.dirname(os.path.abspath(__file__)),
         data=OAGGridDataConfig,
         raw_files=OAG.raw_files,
-        built_in={"finetune_fields": "oceanography"},
+        built_in={"finetune_fields": ("oceanography",)},
         preprocess="preprocess_OAG.py --domain {domain} [--language {language}] "
         "[--citation_bar {citation_bar}]",
         pretrain="pretrain_OAG.py",

@@ -155,8 +155,8 @@ SNAPSHOT = {
         "toy_papers": 4000,
         "seed": 0,
         "transfer": "time",
-        "finetune_fields": "",
-        "pretrain_fields": "",
+        "finetune_fields": (),
+        "pretrain_fields": (),
     },
     "pretrain_reddit": SHARED
     | PRETRAIN

@@ -86,7 +86,7 @@ class OAG:
         return HeteroGraph.open(_stores(Path(output_dir), checked.transfer)[-1])
 
     @staticmethod
-    def raw_files(data: Mapping[str, str]) -> dict[str, int]:
+    def raw_files(data: Mapping[str, Any]) -> dict[str, int]:
         """Names and bytes of the files that preprocessing reads; none for the built-in graph.
 
         Args:

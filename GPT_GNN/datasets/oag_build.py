@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.config import Checked, setting
+from GPT_GNN.config import LIST, Checked, setting
 from GPT_GNN.datasets.oag_features import (
     FOREVER,
     MEANS,
@@ -85,11 +85,11 @@ class Settings(Checked):
         "time+field: likewise, and the former ends before 2014",
         choices=TRANSFERS,
     )
-    finetune_fields: str = setting(
-        "", "held-out fields: names or ids of level-1 fields, by commas; with a transfer of fields"
+    finetune_fields: tuple[str, ...] = setting(
+        (), f"held-out fields: names or ids of level-1 fields, {LIST}; with a transfer of fields"
     )
-    pretrain_fields: str = setting(
-        "", "fields that pre-train, likewise; empty: all papers outside the held-out fields"
+    pretrain_fields: tuple[str, ...] = setting(
+        (), "fields that pre-train, likewise; empty: all papers outside the held-out fields"
     )
 
     @property

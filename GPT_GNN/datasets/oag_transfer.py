@@ -10,6 +10,7 @@ import numpy as np
 from GPT_GNN.datasets.oag_links import read_fields
 from GPT_GNN.datasets.oag_raw import Names, Papers, RawDump, read_hierarchy, read_names
 from GPT_GNN.datasets.raw import NONE, lookup
+from GPT_GNN.schema import split_names
 
 TIME, FIELD, TIME_FIELD = TRANSFERS = ("time", "field", "time+field")
 PRETRAIN, FINETUNE = PARTS = ("pretrain", "finetune")  # the stores of a transfer between fields
@@ -37,7 +38,11 @@ class Division(NamedTuple):
 
 
 def divide_by_field(
-    dump: RawDump, papers: Papers, fields: Names, pretrain_fields: str, finetune_fields: str
+    dump: RawDump,
+    papers: Papers,
+    fields: Names,
+    pretrain_fields: Sequence[str],
+    finetune_fields: Sequence[str],
 ) -> Division:
     """The sides of all papers.
 
@@ -47,8 +52,8 @@ def divide_by_field(
 
     Args:
         fields: names of the fields.
-        pretrain_fields, finetune_fields: names (in any case) or ids of fields of level 1, by
-            commas.
+        pretrain_fields, finetune_fields: names (in any case) or ids of fields of level 1, see
+            :func:`GPT_GNN.schema.split_names`.
 
     Raises:
         ValueError: what is no field of level 1 of these papers, a field on both sides, or a side
@@ -76,7 +81,9 @@ def divide_by_field(
     return Division(pretrain, finetune, doc_types, np.unique(level).tolist())
 
 
-def check_fields(dump: RawDump, pretrain_fields: str, finetune_fields: str) -> None:
+def check_fields(
+    dump: RawDump, pretrain_fields: Sequence[str], finetune_fields: Sequence[str]
+) -> None:
     """Look for fields by name before any paper is read; which papers have them is not known yet.
 
     Args:
@@ -95,7 +102,10 @@ def check_fields(dump: RawDump, pretrain_fields: str, finetune_fields: str) -> N
 
 
 def _asked(
-    fields: Names, known: Mapping[int, str], pretrain_fields: str, finetune_fields: str
+    fields: Names,
+    known: Mapping[int, str],
+    pretrain_fields: Sequence[str],
+    finetune_fields: Sequence[str],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the fields of each side.
 
@@ -110,22 +120,23 @@ def _asked(
     return pretrain, finetune
 
 
-def _find(fields: Names, known: Mapping[int, str], flag: str, names: str) -> np.ndarray:
+def _find(fields: Names, known: Mapping[int, str], flag: str, values: Sequence[str]) -> np.ndarray:
     """Positions of the named fields."""
     by_name = {_name(fields, i).casefold(): i for i in known}
     by_name |= {str(fields.ids[i]): i for i in known}
+    names = split_names((value.strip().casefold() for value in values), by_name)
     found = []
-    for name in filter(None, (name.strip() for name in names.split(","))):
-        if name.casefold() not in by_name:
+    for name in filter(None, map(str.strip, names)):
+        if name not in by_name:
             if not known:
                 raise ValueError(f"--{flag}: these papers have no field of level {LEVEL}")
             shown = "; ".join(f"{_name(fields, i)} ({known[i]})" for i in list(known)[:_SHOWN])
             raise ValueError(
                 f"--{flag} {name!r}: expected the name or the id of a level-{LEVEL} field of these "
-                f"papers, or the id where the name has a comma; one of {len(known)}: "
+                f"papers; one of {len(known)}: "
                 f"{shown}{'; ...' * (len(known) > _SHOWN)}"
             )
-        found.append(by_name[name.casefold()])
+        found.append(by_name[name])
     return np.array(found, dtype=np.int64)
 
 

@@ -117,7 +117,7 @@ class Reddit:
         return HeteroGraph.open(output_dir)
 
     @staticmethod
-    def raw_files(data: Mapping[str, str]) -> dict[str, int]:
+    def raw_files(data: Mapping[str, Any]) -> dict[str, int]:
         """Names and bytes of the files that preprocessing reads; none for the built-in graph.
 
         Args:

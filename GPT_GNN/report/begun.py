@@ -11,7 +11,7 @@ from typing import Any
 from GPT_GNN.files import atomic_file
 from GPT_GNN.report.grid import Job, finished, outdated
 from GPT_GNN.report.records import RECORDS, only_process, read_records
-from GPT_GNN.report.study import Study
+from GPT_GNN.report.study import Study, Value, as_value
 
 _FILE = "data.json"
 _SHOWN = 10  # jobs of which the reason is told
@@ -38,19 +38,26 @@ def remembered(out: Path, study: Study) -> dict[str, Any]:
             f"{path}: expected one of the presets {list(study.presets)}, got {kept['preset']!r}"
         )
     defaults: dict[str, Any] = {f.name: f.default for f in fields(study.data)}
-    data = {name: type(value)(kept.get(name, value)) for name, value in defaults.items()}
+    data = {name: _like(value, kept.get(name, value)) for name, value in defaults.items()}
     return data | ({"preset": kept["preset"]} if "preset" in kept else {})
 
 
-def given(study: Study, flags: object, preset: str) -> dict[str, str]:
+def _like(default: Any, value: Any) -> Any:
+    """A value of the file in the type of its setting; of an older version a list is one text."""
+    if isinstance(default, tuple):
+        return tuple(value) if isinstance(value, list | tuple) else (value,) if value else ()
+    return type(default)(value)
+
+
+def given(study: Study, flags: object, preset: str) -> dict[str, Value]:
     """The same of a call, as text; the folder of the raw data as an absolute path."""
-    data = {f.name: str(getattr(flags, f.name)) for f in fields(study.data)} | {"preset": preset}
+    data = {f.name: as_value(getattr(flags, f.name)) for f in fields(study.data)}
     if data["input_dir"]:
-        data["input_dir"] = str(Path(data["input_dir"]).resolve())
-    return data
+        data["input_dir"] = str(Path(str(data["input_dir"])).resolve())
+    return data | {"preset": preset}
 
 
-def remember(out: Path, data: Mapping[str, str]) -> None:
+def remember(out: Path, data: Mapping[str, Value]) -> None:
     """Keep the flags of a call that is about to run jobs.
 
     Raises:
@@ -61,7 +68,7 @@ def remember(out: Path, data: Mapping[str, str]) -> None:
 
 
 def check_some_stay(
-    out: Path, jobs: Sequence[Job], was: Mapping[str, Any], now: Mapping[str, str]
+    out: Path, jobs: Sequence[Job], was: Mapping[str, Any], now: Mapping[str, Value]
 ) -> None:
     """Refuse other flags where no finished run would stay: another folder is as good.
 
@@ -74,7 +81,7 @@ def check_some_stay(
     """
     records = read_records(out)
     runs = [name for name, record in records.items() if record["kind"] != "preprocess"]
-    changed = [name for name, value in was.items() if str(value) != now[name]]
+    changed = [name for name, value in was.items() if as_value(value) != now[name]]
     # An older version did not look at the raw files, so that another folder may hold others.
     unknown = "input_dir" in changed and any(
         record["kind"] == "preprocess" and record.get("inputs") is None
@@ -82,7 +89,7 @@ def check_some_stay(
     )
     stay = not unknown and any(name in finished(jobs, records) for name in runs)
     if changed and runs and not stay:
-        told = ", ".join(f"--{name} {str(was[name])!r}, got {now[name]!r}" for name in changed)
+        told = ", ".join(f"--{name} {as_value(was[name])!r}, got {now[name]!r}" for name in changed)
         raise ValueError(
             f"{out} was begun with {told}: none of its {len(runs)} finished runs is of these, all "
             "would be replaced; give another --out"

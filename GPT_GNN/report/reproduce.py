@@ -23,8 +23,18 @@ from GPT_GNN.report.layouts import LAYOUTS, pretraining
 from GPT_GNN.report.progress import duration
 from GPT_GNN.report.records import RECORDS, Record, read_records
 from GPT_GNN.report.results import metric_name
-from GPT_GNN.report.study import SCRATCH, Cells, Method, Preset, Study, plan, unset_flags
+from GPT_GNN.report.study import (
+    SCRATCH,
+    Cells,
+    Method,
+    Preset,
+    Study,
+    Value,
+    plan,
+    unset_flags,
+)
 from GPT_GNN.report.tables import Results, Table
+from GPT_GNN.schema import split_names
 
 
 def reproduce(study: Study, description: str | None, argv: Sequence[str] | None = None) -> None:
@@ -53,7 +63,7 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
     study = replace(study, tables=_of_settings(kept, flags.settings))
     if flags.table not in {**study.tables, "all": None}:
         raise ValueError(
-            f"--table {flags.table} --settings {flags.settings}: it has the settings "
+            f"--table {flags.table} --settings {','.join(flags.settings)}: it has the settings "
             f"{list(kept[flags.table].settings)} only"
         )
     tables = list(study.tables) if flags.table == "all" else [flags.table]
@@ -104,19 +114,19 @@ def _parsed(
     return parse_flags(groups, description, argv, choices=choices, **was), out, was
 
 
-def _filled(study: Study, data: Mapping[str, str]) -> dict[str, str]:
+def _filled(study: Study, data: Mapping[str, Value]) -> dict[str, Value]:
     """The flags that say which data, with those of the built-in graph where it is taken."""
     built_in = {} if data["input_dir"] else study.built_in
-    return {name: value or built_in.get(name, "") for name, value in data.items()}
+    return {name: value or built_in.get(name, value) for name, value in data.items()}
 
 
-def _set_tables(study: Study, tables: Iterable[str], data: Mapping[str, str]) -> list[str]:
+def _set_tables(study: Study, tables: Iterable[str], data: Mapping[str, Value]) -> list[str]:
     """The tables of which no setting needs a flag that is empty."""
     return [table for table in tables if not unset_flags(study, [table], data)]
 
 
 def _run(
-    study: Study, jobs: Sequence[Job], out: Path, asked: Mapping[str, str], n_jobs: int
+    study: Study, jobs: Sequence[Job], out: Path, asked: Mapping[str, Value], n_jobs: int
 ) -> list[str]:
     """Run jobs; what failed."""
     remember(out, asked)
@@ -127,7 +137,7 @@ def _run(
 
 def _declared(study: Study, preset: Preset, tables: Sequence[str], seeds: int) -> list[str]:
     """What each table is declared to take, and all of them, which share jobs."""
-    data = dict.fromkeys(study.data_defaults, "any")  # the times know no data
+    data: dict[str, Value] = dict.fromkeys(study.data_defaults, "any")  # the times know no data
 
     def line(what: str, names: Sequence[str]) -> str:
         jobs = plan(study, preset, names, seeds, data)
@@ -141,12 +151,13 @@ def _one_at_a_time(jobs: Sequence[Job]) -> str:
     return f"{duration(sum(job.expected for job in jobs))}, one at a time"
 
 
-def _of_settings(tables: Mapping[str, Cells], names: str) -> dict[str, Cells]:
+def _of_settings(tables: Mapping[str, Cells], values: Sequence[str]) -> dict[str, Cells]:
     """The tables that have some of the settings that ``--settings`` names, with these alone."""
     known = list(dict.fromkeys(name for spec in tables.values() for name in spec.settings))
-    wanted = known if names == "all" else names.split(",")
+    names = split_names(values, known)
+    wanted = known if names == ["all"] else names
     if not set(wanted) <= set(known):
-        raise ValueError(f"--settings: expected all, or some of {known} by commas, got {names!r}")
+        raise ValueError(f"--settings: expected all, or some of {known}, got {names}")
     kept = {
         name: replace(spec, settings=tuple(s for s in spec.settings if s in wanted))
         for name, spec in tables.items()
@@ -190,7 +201,7 @@ class Report:
         preset: Preset,
         plans: Mapping[str, Sequence[Job]],
         out: Path,
-        data: Mapping[str, str],
+        data: Mapping[str, Value],
     ) -> None:
         self._study, self._preset, self._plans = study, preset, plans
         self._out, self._data = out, data
@@ -253,9 +264,7 @@ class Report:
         records = list(self._records.values())
         first, second = map(metric_name, self._study.metrics)
         data = ", ".join(
-            f"{name} {Path(value).name if name == 'input_dir' else value}"
-            for name, value in self._data.items()
-            if value
+            f"{name} {_shown_value(name, value)}" for name, value in self._data.items() if value
         )
         return [
             f"{len(records)} of {len(self._jobs)} jobs finished, which took "
@@ -273,6 +282,12 @@ class Report:
     def _has_own_length(self, record: Record) -> bool:
         method = self._study.methods.get(record["labels"].get("method", ""), Method())
         return record["kind"] == "pretrain" and "--n_epoch" in (method.pretrain or "")
+
+
+def _shown_value(flag: str, value: Value) -> str:
+    if not isinstance(value, str):
+        return ", ".join(value)
+    return Path(value).name if flag == "input_dir" else value
 
 
 def _commits(records: Sequence[Record]) -> str:

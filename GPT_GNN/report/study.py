@@ -15,6 +15,7 @@ from GPT_GNN.report.grid import Job
 SCRATCH = "no pre-train"
 FULL = "GPT-GNN"
 MLP = "MLP"
+Value = str | tuple[str, ...]  # of a flag that says which data
 _OPTIONAL = re.compile(r" *\[([^\]]*)\]")
 
 
@@ -163,7 +164,7 @@ class Study:
     name: str
     scripts: str
     data: type
-    raw_files: Callable[[Mapping[str, str]], Mapping[str, int]]
+    raw_files: Callable[[Mapping[str, Value]], Mapping[str, int]]
     preprocess: str
     pretrain: str
     settings: Mapping[str, Setting]
@@ -172,14 +173,14 @@ class Study:
     tables: Mapping[str, Cells]
     presets: Mapping[str, Preset]
     metrics: tuple[str, str]
-    built_in: Mapping[str, str] = field(default_factory=dict)
+    built_in: Mapping[str, Value] = field(default_factory=dict)
     paper: Callable[[str, str, str, str], float | None] = lambda *cell: None
     paper_told: str = ""
 
     @property
-    def data_defaults(self) -> dict[str, str]:
+    def data_defaults(self) -> dict[str, Value]:
         """The flags that say which data, where none is given."""
-        return {f.name: str(f.default) for f in fields(self.data)}
+        return {f.name: as_value(f.default) for f in fields(self.data)}
 
 
 def plan(
@@ -187,7 +188,7 @@ def plan(
     preset: Preset,
     tables: Sequence[str],
     seeds: int,
-    data: Mapping[str, str],
+    data: Mapping[str, Value],
     inputs: Mapping[str, int] | None = None,
 ) -> list[Job]:
     """The jobs of some tables, each once, seed by seed; what a job needs comes before it.
@@ -220,7 +221,7 @@ def plan(
 
 
 def unset_flags(
-    study: Study, tables: Sequence[str], data: Mapping[str, str]
+    study: Study, tables: Sequence[str], data: Mapping[str, Value]
 ) -> list[tuple[str, str]]:
     """Flags of ``data`` that some tables need and that are empty, and a setting that needs each."""
     found, data = {}, {**study.data_defaults, **data}
@@ -230,6 +231,17 @@ def unset_flags(
             if not data[name]:
                 found[name] = f"setting {setting}"
     return list(found.items())
+
+
+def as_value(setting: object) -> Value:
+    """The value of a flag as text, or as a list of texts."""
+    return tuple(map(str, setting)) if isinstance(setting, tuple | list) else str(setting)
+
+
+def _quoted(flag: str, value: Value) -> str:
+    """What stands behind a flag in a command: a list is the flag again for each value."""
+    values = [value] if isinstance(value, str) else value
+    return f" --{flag} ".join(map(shlex.quote, values))
 
 
 def _placeholders(text: str) -> list[str]:
@@ -261,7 +273,7 @@ class _Chain:
 
     study: Study
     preset: Preset
-    data: Mapping[str, str]
+    data: Mapping[str, Value]
     inputs: Mapping[str, int] | None
     labels: Mapping[str, Any]
     seed: int
@@ -322,8 +334,8 @@ class _Chain:
 
         flags = _words(self.study.preprocess, self._setting.preprocess)
         flags = _OPTIONAL.sub(given, flags)
-        values = {name: shlex.quote(data[name]) for name in _placeholders(flags)}
-        input_dir = {"--input_dir": data["input_dir"]} if data["input_dir"] else {}
+        values = {name: _quoted(name, data[name]) for name in _placeholders(flags)}
+        input_dir = {"--input_dir": str(data["input_dir"])} if data["input_dir"] else {}
         return Job(
             self._store,
             "preprocess",
