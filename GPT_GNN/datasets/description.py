@@ -28,7 +28,7 @@ class NodeTable:
         features: column -> its encoder, not fitted.
         labels: column -> separator of several labels in a cell; empty: one label a cell.
         text: column of texts that the store keeps, of the target those that are generated.
-        missing: texts that mean an empty cell, beside the empty text.
+        missing: values that mean an empty cell, beside the empty text; -999 is -999.0, too.
     """
 
     table: str
@@ -53,7 +53,7 @@ class EdgeTable:
         time_unit: theirs, where it is not that of the description.
         inverse, multigraph: see :class:`GPT_GNN.graph.arrays.EdgeArrays`.
         skip_unknown_ids: leave out and count the rows of which an id is empty or no node's.
-        missing: texts that mean an empty cell, beside the empty text.
+        missing: values that mean an empty cell, beside the empty text; -999 is -999.0, too.
     """
 
     type: EdgeType

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,15 @@ class Keys:
             if not isinstance(value, str):
                 raise self.error(key, "texts", f"{value!r} ({type(value).__name__}): quote it")
         return tuple(values)
+
+    def cells(self, key: str) -> tuple[str, ...]:
+        """A list of cells of a table, texts or numbers, as texts; by default none."""
+        values = self.entries(key, [])
+        for value in values:
+            if isinstance(value, bool) or not isinstance(value, str | int | float | date):
+                found = f"{value!r} ({type(value).__name__})"
+                raise self.error(key, "texts or numbers", f"{found}: quote it")
+        return tuple(str(value) for value in values)
 
     def integer(self, key: str, default: int) -> int:
         """A whole number from 0."""

@@ -91,7 +91,7 @@ def _nodes(keys: Keys, time: TimeBins | None, text_dim: int, seed: int) -> NodeT
         features=_features(keys.inner("features"), text_dim, seed),
         labels={column: _separator(labels, column) for column in labels},
         text=keys.text("text", ""),
-        missing=keys.texts("missing"),
+        missing=keys.cells("missing"),
     )
     for column in table.labels:
         if column in table.features:
@@ -148,7 +148,7 @@ def _edges(keys: Keys, nodes: Mapping[str, NodeTable], time: TimeBins | None) ->
         inverse=keys.text("inverse", ""),
         multigraph=keys.boolean("multigraph"),
         skip_unknown_ids=keys.boolean("skip_unknown_ids"),
-        missing=keys.texts("missing"),
+        missing=keys.cells("missing"),
     )
 
 

@@ -12,13 +12,17 @@ import numpy as np
 from GPT_GNN.datasets.description import NodeTable
 from GPT_GNN.datasets.table_source import Table
 from GPT_GNN.encoders import ENCODERS
-from GPT_GNN.encoders.cells import CellError, in_order, is_whole, name_lists, names, texts
+from GPT_GNN.encoders.cells import CellError, canonical, in_order, is_whole, texts
 from GPT_GNN.encoders.encoder import ColumnEncoder, State
+from GPT_GNN.encoders.lists import name_lists, single_names
 from GPT_GNN.graph.arrays import NodeArrays
 from GPT_GNN.graph.build import GraphBuilder
 from GPT_GNN.graph.store import HeteroGraph
 
 Names = list[list[str]]  # of each row's labels
+_NO_CLASSES = frozenset(
+    {"nan", "NaN", "NAN", "-nan", "inf", "-inf"}
+)  # what failed computations give
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,10 @@ class FittedColumns:
             table.named_errors(column, encoders[column].fit, cells, known)
         classes = {}
         for column in spec.labels:
-            found = {name for row in _labels(spec, table, column) for name in row}
+            labels = _labels(spec, table, column)
+            found = {name for row in labels for name in row}
+            if found & _NO_CLASSES:
+                table.named_errors(column, _check_classes, labels)  # type: ignore[arg-type]
             classes[column] = in_order(found)
         return cls(encoders, classes)
 
@@ -120,14 +127,24 @@ def _labels(spec: NodeTable, table: Table, column: str) -> Names:
             column, partial(name_lists, separator=spec.labels[column]), cells
         )
         return found
-    single = table.named_errors(column, names, cells)
+    single = table.named_errors(column, single_names, cells)
     # A negative number is how data sets without empty cells say that a node has no label.
     return [[] if n is None or (n[0] == "-" and is_whole(n)) else [n] for n in single]
 
 
+def _check_classes(labels: Names) -> None:
+    for row, found in enumerate(labels):
+        for name in _NO_CLASSES.intersection(found):
+            raise CellError(
+                row,
+                f"expected a class or an empty cell, got {name!r}; missing: [{name!r}] would make "
+                "it an empty cell",
+            )
+
+
 def _class_numbers(labels: Names, classes: list[str], several: bool) -> np.ndarray:
     """[N] int64, -1 for none, or [N, C] uint8 of 0 and 1."""
-    number = {name: i for i, name in enumerate(classes)}
+    number = {canonical(name): i for i, name in enumerate(classes)}
     for row, found in enumerate(labels):
         for name in found:
             if name not in number:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from GPT_GNN.encoders.cells import CellError, missing
+from GPT_GNN.datasets.table_columns import emptied, typed_column
+from GPT_GNN.datasets.table_text import SUFFIXES, read_text
+from GPT_GNN.encoders.cells import CellError, are_among
 from GPT_GNN.graph.times import TimeBins, YearError
-
-SUFFIXES = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}  # and .parquet
 
 
 class Table:
@@ -21,10 +21,15 @@ class Table:
     Attributes:
         name: of the table, for errors.
         num_rows: rows of each column.
+        available: names of all columns that the table has, the unread ones too.
+
+    Raises:
+        ValueError: two columns of one name, or columns of several lengths.
     """
 
     def __init__(self, name: str, columns: Mapping[str, np.ndarray], available: Sequence[str]):
-        self.name, self._columns, self._available = name, columns, available
+        self.name, self._columns, self.available = name, columns, available
+        _check_once(name, available)
         lengths = {column: len(cells) for column, cells in columns.items()}
         self.num_rows = next(iter(lengths.values()), 0)
         for column, length in lengths.items():
@@ -48,7 +53,7 @@ class Table:
         """[n] numbers, dates or objects, None among these being empty.
 
         Args:
-            also_missing: texts that mean an empty cell.
+            also_missing: values that mean an empty cell, see :func:`are_among`.
             wide: whether [n, width] numbers are a column too.
 
         Raises:
@@ -56,7 +61,7 @@ class Table:
         """
         if column not in self._columns:
             raise ValueError(
-                f"{self.name}: expected a column {column!r}; available: {list(self._available)}"
+                f"{self.name}: expected a column {column!r}; available: {list(self.available)}"
             )
         cells = self._columns[column]
         if cells.ndim != 1 and not wide:
@@ -64,10 +69,9 @@ class Table:
                 f"{self.where(column)}: expected one value a row, got an array of shape "
                 f"{cells.shape}"
             )
-        if not also_missing or cells.dtype.kind != "O":
+        if not also_missing or cells.ndim != 1:
             return cells
-        texts = set(also_missing)
-        return _emptied(cells, np.array([isinstance(c, str) and c in texts for c in cells], bool))
+        return emptied(cells, are_among(cells, also_missing))
 
     def times(self, column: str, bins: TimeBins, also_missing: Collection[str] = ()) -> np.ndarray:
         """[n] int32, NO_TIME for none.
@@ -115,7 +119,7 @@ def read_table(
 ) -> Table | None:
     """A table of ``tables``, or else the file of that name; None when there is neither.
 
-    CSV files are UTF-8 with a header line. Their cells are texts: an id stays as it is written.
+    Text files are UTF-8 with a header line, see :func:`read_text`.
 
     Args:
         tables: name -> pandas DataFrame, pyarrow Table or mapping from names to columns.
@@ -134,35 +138,9 @@ def read_table(
         raise ValueError(f"{name}: expected a file {', '.join([*SUFFIXES, '.parquet'])}")
     if not path.is_file():
         return None
-    return _parquet(path, wanted) if suffix is None else _csv(path, SUFFIXES[suffix], wanted)
-
-
-def _csv(path: Path, separator: str, wanted: Collection[str]) -> Table:
-    import zlib
-
-    import pandas
-
-    options: dict[str, Any] = {"sep": separator, "encoding": "utf-8", "index_col": False}
-    try:
-        header = pandas.read_csv(path, nrows=0, **options).columns
-        with warnings.catch_warnings():
-            # pandas warns of cells that it drops, and with usecols not even that.
-            warnings.simplefilter("error", pandas.errors.ParserWarning)
-            frame = pandas.read_csv(
-                path,
-                dtype=object,
-                keep_default_na=False,  # a text like NA may be a name; see ``missing``
-                na_values=[""],
-                skip_blank_lines=len(header) > 1,  # an empty line may be an empty cell
-                **options,
-            )
-    except pandas.errors.ParserWarning as error:
-        raise ValueError(
-            f"{path}: expected rows of {len(header)} cells, got longer ones"
-        ) from error
-    except (ValueError, OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
-    return _of_frame(str(path), frame[[c for c in header if c in wanted]], header)
+    if suffix is None:
+        return _parquet(path, wanted)
+    return Table(str(path), *read_text(path, SUFFIXES[suffix], wanted))
 
 
 def _parquet(path: Path, wanted: Collection[str]) -> Table:
@@ -174,11 +152,16 @@ def _parquet(path: Path, wanted: Collection[str]) -> Table:
     try:
         with parquet.ParquetFile(path) as file:
             header = file.schema_arrow.names
-            found = file.read([c for c in header if c in wanted])
-            frame = found.to_pandas(integer_object_nulls=True)
+            _check_once(str(path), header)
+            return _arrow(str(path), file.read([c for c in header if c in wanted]), header)
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{path}: {error}") from error
-    return _of_frame(str(path), frame, header)
+
+
+def _arrow(name: str, table: Any, available: Sequence[str]) -> Table:
+    # Without pandas' metadata: an index that was written along is a column like others.
+    frame = table.to_pandas(integer_object_nulls=True, ignore_metadata=True)
+    return _table(name, {str(column): frame[column] for column in frame.columns}, available)
 
 
 def _in_memory(name: str, table: Any, wanted: Collection[str]) -> Table:
@@ -186,53 +169,37 @@ def _in_memory(name: str, table: Any, wanted: Collection[str]) -> Table:
 
     if hasattr(table, "column_names"):  # pyarrow
         names = [str(column) for column in table.column_names]
-        found = table.select([c for c in names if c in wanted])
-        return _of_frame(name, found.to_pandas(integer_object_nulls=True), names)
+        _check_once(name, names)
+        return _arrow(name, table.select([c for c in names if c in wanted]), names)
     if isinstance(table, pandas.DataFrame):
-        return _of_frame(name, table[[c for c in table.columns if c in wanted]], table.columns)
+        names = [str(column) for column in table.columns]
+        columns = {c: table.iloc[:, i] for i, c in enumerate(names) if c in wanted}
+        levels = [level for level in table.index.names if level is not None]
+        levels = [level for level in levels if str(level) not in names]
+        columns |= {
+            str(c): table.index.get_level_values(c).to_series() for c in levels if str(c) in wanted
+        }
+        return _table(name, columns, [*map(str, levels), *names])
     if not isinstance(table, Mapping):
         raise ValueError(
             f"{name}: expected a pandas DataFrame, a pyarrow Table or a mapping from names to "
             f"columns, got {type(table).__name__}"
         )
-    blocks = {c: values for c, values in table.items() if c in wanted}
-    columns = {
-        column: values
-        if isinstance(values, np.ndarray) and values.ndim > 1
-        else _cells(pandas.Series(values))
-        for column, values in blocks.items()
-    }
-    return Table(name, columns, list(table))
+    return _table(name, {c: cells for c, cells in table.items() if c in wanted}, [*map(str, table)])
 
 
-def _of_frame(name: str, frame: Any, available: Sequence[str]) -> Table:
-    repeated = frame.columns[frame.columns.duplicated()]
-    if len(repeated):
-        raise ValueError(f"{name}: expected one column of a name, got {repeated[0]!r} twice")
-    columns = {str(column): _cells(frame[column]) for column in frame.columns}
-    return Table(name, columns, [str(column) for column in available])
+def _table(name: str, columns: Mapping[str, Any], available: Sequence[str]) -> Table:
+    found = {}
+    for column, values in columns.items():
+        is_wide = isinstance(values, np.ndarray) and values.ndim > 1
+        try:
+            found[column] = values if is_wide else typed_column(values)
+        except ValueError as error:
+            raise ValueError(f"{name}, column {column!r}: {error}") from error
+    return Table(name, found, available)
 
 
-def _cells(series: Any) -> np.ndarray:
-    """A pandas Series as numbers, dates (UTC) or objects with None for what is missing."""
-    import pandas
-
-    if isinstance(series.dtype, pandas.DatetimeTZDtype):
-        series = series.dt.tz_convert(None)
-    elif isinstance(series.dtype, pandas.CategoricalDtype):
-        series = series.astype(series.cat.categories.dtype)
-    if pandas.api.types.is_integer_dtype(series.dtype) and series.hasnans:
-        series = series.astype(object)  # as floats large ids would be rounded
-    elif pandas.api.types.is_numeric_dtype(series.dtype) and series.hasnans:
-        return series.to_numpy(dtype=np.float64, na_value=np.nan)  # type: ignore[no-any-return]
-    cells = series.to_numpy()
-    if cells.dtype.kind in "biufM":
-        return cells  # type: ignore[no-any-return]
-    cells = _emptied(cells, pandas.isna(cells))
-    return _emptied(cells, missing(cells))
-
-
-def _emptied(cells: np.ndarray, empty: np.ndarray) -> np.ndarray:
-    out = cells.astype(object)
-    out[empty] = None
-    return out
+def _check_once(name: str, header: Sequence[str]) -> None:
+    column, times = Counter(header).most_common(1)[0] if header else ("", 1)
+    if times > 1:
+        raise ValueError(f"{name}: expected each column name once, got {column!r} {times} times")

@@ -1,12 +1,34 @@
-"""Cells of a table's column as numbers, names or texts; a bad one is named by its row."""
+"""Cells of a table's column as numbers, names or texts; a bad one is named by its row.
+
+A table may come as texts (CSV) or typed (Parquet, pandas, Arrow). Each value has one name, which
+does not depend on that: see :func:`canonical`.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+SEVERAL = (list, tuple, set, dict, np.ndarray)  # a cell of one of these is no single value
+
 _NO_LONGER_EXACT = 2**53  # floats from here on stand for several whole numbers each
+# How writers of tables put floats: 7.0, 1e+16, and numpy.savetxt 7.000e+00. Not 07.0 or 1e3, which
+# may be codes.
+_FLOAT = re.compile(r"-?(0|[1-9]\d*)\.0+|-?\d(\.\d+)?e[+-]\d\d\d?", re.ASCII)
+_MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6}0*)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII
+)
+_MARKS = (".0", "e+", "e-", ":")  # a text without one of them matches neither
+_ROUNDED = re.compile(r"-?[1-9]\d{15,}\.0|-?\d(\.\d+)?e\+\d+", re.ASCII)
+_BOOLEANS = {
+    text: value
+    for name, value in (("true", 1.0), ("false", 0.0))
+    for text in (name, name.title(), name.upper())
+}
 
 
 class CellError(ValueError):
@@ -46,12 +68,69 @@ def missing(cells: np.ndarray) -> np.ndarray:
     if cells.dtype.kind != "O":
         return np.zeros(len(cells), dtype=bool)
     # Texts are told here: a call for each cell of a million would take longer than all the rest.
-    empty = [not cell if type(cell) is str else _is_missing(cell) for cell in cells.tolist()]
+    empty = [not cell if type(cell) is str else is_missing(cell) for cell in cells.tolist()]
     return np.array(empty, dtype=bool)
 
 
+def canonical(text: str) -> str:
+    """The name of the value that a text writes.
+
+    Of a whole number as a float its digits: ``7.0`` is ``7``. Of a moment its date, and its time
+    of day (UTC) unless that is midnight: ``2020-01-31 00:00:00`` is ``2020-01-31``. All else is
+    its own name: ``07``, ``1.50`` and ``1e3`` may be codes.
+    """
+    if _FLOAT.fullmatch(text):
+        number = float(text)
+        if number.is_integer() and abs(number) < _NO_LONGER_EXACT:
+            return str(int(number))
+        return text if np.isinf(number) else str(number)
+    if _MOMENT.fullmatch(text):
+        try:
+            moment = datetime.fromisoformat(text)
+            moment = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+        except (ValueError, OverflowError):  # no such day
+            return text
+        return moment.isoformat(" ").removesuffix(" 00:00:00")
+    return text
+
+
+def has_variants(texts: Iterable[str | None]) -> bool:
+    """Whether some texts may have another name. Fast: most columns are texts that are names."""
+    joined = "\n".join(filter(None, texts))
+    return any(mark in joined for mark in _MARKS)
+
+
+def are_among(cells: np.ndarray, texts: Collection[str]) -> np.ndarray:
+    """Which cells are one of some values, whatever these and the cells are written like. [n] bool.
+
+    Args:
+        cells: [n].
+    """
+    wanted = {canonical(text) for text in texts}
+    if cells.dtype.kind in "iufM":
+        found = np.zeros(len(cells), dtype=bool)
+        for text in wanted:
+            try:
+                value = np.array([text]).astype(cells.dtype)[0]
+            except (ValueError, OverflowError):  # none of this type
+                continue
+            if canonical(str(value)) == text:
+                found |= cells == value
+        return found
+    variants = has_variants(cell for cell in cells if type(cell) is str)
+    return np.array(
+        [
+            (canonical(cell) if variants else cell) in wanted
+            if type(cell) is str
+            else not isinstance(cell, SEVERAL) and canonical(str(cell)) in wanted
+            for cell in cells.tolist()
+        ],
+        dtype=bool,
+    )
+
+
 def numbers(values: Any) -> np.ndarray:
-    """[n] float64, NaN where missing.
+    """[n] float64, NaN where missing; true is 1 and false 0.
 
     Raises:
         CellError: a cell that is no number, or an infinite one.
@@ -64,8 +143,7 @@ def numbers(values: Any) -> np.ndarray:
     try:
         found = cells.astype(np.float64)
     except (TypeError, ValueError):
-        row = next(i for i, cell in enumerate(cells) if not _is_number(cell))
-        raise CellError(row, f"expected a number, got {cells[row]!r}") from None
+        found = np.array([_number(row, cell) for row, cell in enumerate(cells)])
     if np.isinf(found).any():
         row = int(np.argmax(np.isinf(found)))
         raise CellError(row, f"expected a finite number, got {cells[row]}")
@@ -73,46 +151,46 @@ def numbers(values: Any) -> np.ndarray:
 
 
 def names(values: Any) -> list[str | None]:
-    """Each cell as the name of a category, None where missing.
-
-    A whole number is the same name however a file's reader typed it: 1, 1.0 and '1' are '1'.
+    """Each cell as the name of a category, None where missing; see :func:`canonical`.
 
     Raises:
         CellError: a cell of several values, or a float too large to say which whole number it is.
     """
-    cells = _one_each(values, "one value")
-    empty = missing(cells).tolist()
-    found = cells.tolist() if cells.dtype.kind != "M" else cells.astype(str).tolist()
-    return [
-        None if is_empty else cell if type(cell) is str else _name(row, cell)
-        for row, (cell, is_empty) in enumerate(zip(found, empty, strict=True))
-    ]
-
-
-def name_lists(values: Any, separator: str) -> list[list[str]]:
-    """The distinct names in each cell, in the cell's order; none where missing.
-
-    Args:
-        values: texts of names with a separator between, or lists of names.
-        separator: blanks around it are no part of a name.
-    """
-    cells = as_cells(values)
-    found: list[list[str]] = []
-    for row, (cell, empty) in enumerate(zip(cells, missing(cells), strict=True)):
-        if empty:
-            found.append([])
-        elif isinstance(cell, list | tuple | set | np.ndarray):
-            named = (_name(row, one) for one in cell if not _is_missing(one))
-            found.append(list(dict.fromkeys(named)))
-        else:
-            parts = (part.strip() for part in _name(row, cell).split(separator))
-            found.append([part for part in dict.fromkeys(parts) if part])
+    found = _written(values)
+    if has_variants(found):
+        return [
+            None if text is None else exact(row, canonical(text)) for row, text in enumerate(found)
+        ]
     return found
 
 
 def texts(values: Any) -> list[str]:
-    """Each cell as a text, empty where missing."""
-    return [name or "" for name in names(values)]
+    """Each cell as a text, empty where missing. Texts stay as they are written."""
+    return [text or "" for text in _written(values)]
+
+
+def name_of(row: int, cell: Any) -> str:
+    """The name of a cell that is not empty; a text as it is.
+
+    Raises:
+        CellError: see :func:`names`.
+    """
+    if isinstance(cell, str):
+        return str(cell)
+    if isinstance(cell, SEVERAL):
+        raise CellError(row, f"expected one value, got {cell!r}")
+    return exact(row, canonical(str(cell)))
+
+
+def exact(row: int, name: str) -> str:
+    """A name that is no rounded whole number.
+
+    Raises:
+        CellError: it is one.
+    """
+    if _ROUNDED.fullmatch(name):
+        raise CellError(row, f"expected a whole number or a text, got {name}, a rounded one")
+    return name
 
 
 def in_order(classes: set[str]) -> list[str]:
@@ -123,11 +201,21 @@ def in_order(classes: set[str]) -> list[str]:
 
 
 def is_whole(name: str) -> bool:
-    """Whether a text is a whole number of up to 18 digits as it is written: -7, not 07 or +7."""
+    """Whether a text is a whole number of 64 bits as it is written: -7, not 07 or +7."""
     digits = name.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 19:
+        return False
+    if len(digits) == 19 and not -(2**63) <= int(name) < 2**63:
         return False
     return digits[0] != "0" or name == "0"
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether one cell is empty, see :func:`missing`."""
+    if isinstance(cell, str):
+        return not cell
+    # NaN and NaT differ from themselves; comparing arrays would not give one answer.
+    return cell is None or (not isinstance(cell, SEVERAL) and cell != cell)
 
 
 def _one_each(values: Any, expected: str) -> np.ndarray:
@@ -137,28 +225,25 @@ def _one_each(values: Any, expected: str) -> np.ndarray:
     return cells
 
 
-def _is_missing(cell: Any) -> bool:
-    if isinstance(cell, str):
-        return not cell
-    # NaN and NaT differ from themselves; comparing arrays would not give one answer.
-    return cell is None or (not isinstance(cell, list | tuple | set | np.ndarray) and cell != cell)
+def _written(values: Any) -> list[str | None]:
+    """Each cell as a text, None where missing: texts as they are, all else by its name."""
+    cells = _one_each(values, "one value")
+    if cells.dtype.kind in "biu":
+        return [str(cell) for cell in cells.tolist()]
+    empty = missing(cells).tolist()
+    if cells.dtype.kind == "M":
+        found = map(canonical, np.datetime_as_string(cells).tolist())
+        return [None if is_empty else text for text, is_empty in zip(found, empty, strict=True)]
+    return [
+        None if is_empty else cell if type(cell) is str else name_of(row, cell)
+        for row, (cell, is_empty) in enumerate(zip(cells.tolist(), empty, strict=True))
+    ]
 
 
-def _is_number(cell: Any) -> bool:
+def _number(row: int, cell: Any) -> float:
+    if isinstance(cell, str) and cell in _BOOLEANS:
+        return _BOOLEANS[cell]
     try:
-        float(cell)
+        return float(cell)
     except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _name(row: int, cell: Any) -> str:
-    if isinstance(cell, str):
-        return cell
-    if isinstance(cell, list | tuple | set | np.ndarray):
-        raise CellError(row, f"expected one value, got {cell!r}")
-    if isinstance(cell, float | np.floating) and float(cell).is_integer():
-        if abs(float(cell)) >= _NO_LONGER_EXACT:
-            raise CellError(row, f"expected a whole number or a text, got {cell!r}, a rounded one")
-        return str(int(cell))
-    return str(cell)
+        raise CellError(row, f"expected a number, got {cell!r}") from None

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.encoders.cells import CellError, as_cells, missing, name_lists, names, numbers
+from GPT_GNN.encoders.cells import CellError, as_cells, canonical, missing, numbers
 from GPT_GNN.encoders.encoder import ColumnEncoder
+from GPT_GNN.encoders.lists import name_lists, single_names
 
 
 @dataclass
@@ -111,7 +112,7 @@ class Categorical(ColumnEncoder):
 
     def encode(self, values: Any) -> np.ndarray:
         """[n, dim] float32 of 0 and 1."""
-        column = {name: i for i, name in enumerate(self.categories)}
+        column = {canonical(name): i for i, name in enumerate(self.categories)}
         rows = self._names(values)
         out = np.zeros((len(rows), self.dim), dtype=np.float32)
         for i, row in enumerate(rows):
@@ -119,7 +120,7 @@ class Categorical(ColumnEncoder):
         return out
 
     def _names(self, values: Any) -> list[list[str]]:
-        return [[] if name is None else [name] for name in names(values)]
+        return [[] if name is None else [name] for name in single_names(values)]
 
 
 @dataclass

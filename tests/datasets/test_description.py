@@ -98,7 +98,11 @@ def test_defaults():
         ((*MOVIE, "labels"), ["title"], "nodes.movie.text: expected a column under a name of its"),
         ((*MOVIE, "labels"), ["budget"], "labels: expected columns that are not features too"),
         ((*MOVIE, "labels"), {"genre": {"sep": "|"}}, "labels.genre: unknown key 'sep'"),
-        ((*MOVIE, "missing"), [7], "nodes.movie.missing: expected texts, got 7 (int): quote it"),
+        (
+            (*MOVIE, "missing"),
+            [False],
+            "nodes.movie.missing: expected texts or numbers, got F",
+        ),
         (("edges", 0, "type"), ["person", "movie"], "edges[0].type: expected [source type, rel"),
         (("edges", 0, "type"), ["person", "in", "film"], "edges[0].type: expected ends among the"),
         (("edges", 0, "inverse"), "acts_in", "edges[0].inverse: expected another name"),

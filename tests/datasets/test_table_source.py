@@ -56,11 +56,25 @@ def test_an_empty_line_of_one_column_is_an_empty_cell(tmp_path):
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("t.csv", b"", "t.csv: No columns to parse"),
-        ("t.csv", b"a,b\n1,2,3\n4,5,6\n", "t.csv: expected rows of 2 cells, got longer ones"),
-        ("t.csv", b"a,b\n1,2\n4,5,6\n", "Expected 2 fields in line 3, saw 3"),
-        ("t.csv", b'a,b\n1,"2\n', "EOF inside string starting at row 1"),
-        ("t.csv", b"a,b\n\xff,2\n", "t.csv: 'utf-8' codec can't decode"),
+        ("t.csv", b"", "t.csv: expected a header line, got an empty file"),
+        ("t.csv", b"a,b\n1,2,3\n4,5,6\n", "t.csv, row 1: expected 2 cells as in the header, got 3"),
+        ("t.csv", b"a,b\n1,2\n4,5,6\n", "row 2: expected 2 cells as in the header, got 3: ['4'"),
+        (
+            "t.csv",
+            b"a,b\n1,2\n\n4\n5,6\n",
+            "row 2: expected 2 cells as in the header, got 1: [",
+        ),
+        ("t.csv", b"a,b\n" + b"1,2\n" * 600 + b"1\n", "t.csv, row 601: expected 2 cells as in"),
+        ("t.tsv", b"a\tb\n1\t2\n4\n", "t.tsv, row 2: expected 2 cells as in the header, got 1"),
+        ("t.csv", b'a,b\n1,2\n1,"2\n', "t.csv, row 2: unexpected end of data; a cell that begins"),
+        ("t.csv", b'a,b\n1,"2"3\n', "t.csv, row 1: ',' expected after '\"'; a cell that begins"),
+        ("t.csv", b"a,b\n1,2\n\xff,2\n", "t.csv, line 3: expected UTF-8, got 'utf-8' codec can't"),
+        ("t.csv", b"a,b,a\n1,2,3\n", "t.csv: expected each column name once, got 'a' 2 times"),
+        ("t.csv", b"# of 2024\na,b\n1,2\n", "t.csv, line 1: expected a header of comma-separated"),
+        ("t.csv", b"a;b\n1;2\n", "names, among them ['a', 'b'], got 'a;b'"),
+        ("t.tsv", b"a,b\n1,2\n", "expected a header of tab-separated names, among them ['a', 'b']"),
+        ("t.csv", "a,b\n1,2\n".encode("utf-16"), "t.csv, line 1: expected UTF-8, got"),
+        ("t.csv", b",,\n1,2,3\n", "t.csv, line 1: expected a header of comma-separated names, amo"),
         ("t.csv.gz", b"a,b\n", "t.csv.gz: Not a gzipped file"),
         (
             "t.csv.gz",
@@ -136,7 +150,7 @@ def test_tables_that_are_none():
     with pytest.raises(ValueError, match="got 2 cells in 'a' and 3 in 'b'"):
         in_memory({"a": [1, 2], "b": [1, 2, 3]})
     twice = pd.DataFrame([[1, 2]], columns=["a", "a"])
-    with pytest.raises(ValueError, match="t: expected one column of a name, got 'a' twice"):
+    with pytest.raises(ValueError, match="t: expected each column name once, got 'a' 2 times"):
         in_memory(twice)
 
 

@@ -166,7 +166,13 @@ def test_random_tables_against_the_csv_module(tmp_path, seed):
         ),
         ("cast.csv", "2011-01-01", "later", "'year', row 3: expected dates like"),
         ("cast.csv", CAST[24:], "", "cast.csv: expected at least one row"),
-        ("cast.csv", "9,m3,2011-01-01", "9,m3,2011-01-01,", "Expected 3 fields in line 4, saw 4"),
+        (
+            "cast.csv",
+            "9,m3,2011-01-01",
+            "9,m3,2011-01-01,",
+            "row 3: expected 3 cells as in the h",
+        ),
+        ("cast.csv", "9,m3,2011-01-01", "9,m3", "row 3: expected 3 cells as in the header, got 2"),
     ],
 )
 def test_tables_that_do_not_fit(tmp_path, name, old, new, message):
