@@ -165,3 +165,18 @@ def test_a_table_of_python_may_be_left_out(tmp_path):
     new = {"films": frames(NEW_FILES)["movies.csv"]}
     nodes, edges = arrays_to_append(built(tmp_path), description, new)
     assert list(nodes) == ["movie"] and not edges
+
+
+def test_inputs_are_checked_as_those_of_a_build(tmp_path, capsys):
+    graph = built(tmp_path)
+    with pytest.raises(ValueError, match=re.escape("got ['cast']")):
+        arrays_to_append(graph, write(tmp_path / "new", NEW_FILES), {"cast": frames()["cast.csv"]})
+    cast = (
+        NEW_CAST.replace("m8", "m8.0").replace("year\n", "year,role\n").replace("-01\n", "-01,x\n")
+    )
+    with pytest.raises(ValueError, match="row 1: expected the id of a 'movie' node, got 'm8.0'"):
+        arrays_to_append(graph, write(tmp_path / "new", NEW_FILES | {"cast.csv": cast}))
+    assert "cast.csv: columns that nothing reads: role\n" in capsys.readouterr().out
+    people = {"people.csv": "person_id,birth_year\n11.0,1965\n"}
+    nodes, edges = arrays_to_append(graph, write(tmp_path / "new", NEW_FILES | people))
+    assert nodes["person"].columns["id"].tolist() == [11] and edges[CAST_TYPE].src[2] == 3

@@ -178,3 +178,48 @@ def test_a_bad_time_is_named_by_its_row(bad):
     table = Table("t.csv", {"a": cells}, ["a"])
     with pytest.raises(ValueError, match=f"t.csv, column 'a', row {bad + 1}: expected dates like"):
         table.times("a", TimeBins("dates", "years"))
+
+
+def test_lines_that_are_no_rows_and_bytes_that_are_cells(tmp_path):
+    table = read(tmp_path, "\ufeff\r\na,b\r\n1,\r\n\r\n  \r\n2,x\0y\r\n\r\n\r\n")
+    assert table.cells("a").tolist() == ["1", "2"] and table.cells("b").tolist() == [None, "x\0y"]
+    assert read(tmp_path, "a\r1\r2\r").cells("a").tolist() == ["1", "2"]
+    assert read(tmp_path, 'a,b\n1,"2\r\n3"\n').cells("b").tolist() == ["2\r\n3"]
+    assert read(tmp_path, "a,b\n1," + "x" * 200_000).cells("b").tolist() == ["x" * 200_000]
+    assert read(tmp_path, 'a,b\n1,say "x"\n2,"say ""x"""\n').cells("b").tolist() == ['say "x"'] * 2
+
+
+def test_a_tsv_has_no_quoting(tmp_path):
+    table = read(tmp_path, 'a\tb\n1\t"Heroes" live\n2\t"\n3\t\n', "t.tsv")
+    assert table.cells("a").tolist() == ["1", "2", "3"]
+    assert table.cells("b").tolist() == ['"Heroes" live', '"', None]
+
+
+def test_an_index_is_a_column(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"a": [3, 4], "b": ["x", "y"], "c": [1, 2]}).set_index(["a", "b"])
+    frame.to_parquet(tmp_path / "t.parquet")
+    for tables in (None, {"t.parquet": frame}, {"t.parquet": pyarrow.Table.from_pandas(frame)}):
+        table = read_table("t.parquet", tmp_path, tables, ("a", "b"))
+        assert table.cells("a").tolist() == [3, 4] and table.cells("b").tolist() == ["x", "y"]
+        assert sorted(table.available) == ["a", "b", "c"]
+    both = pd.DataFrame({"a": [3, 4]}, index=pd.Index([8, 9], name="a"))
+    assert in_memory(both).cells("a").tolist() == [3, 4]
+
+
+def test_names_of_columns_are_texts():
+    table = read_table("t", None, {"t": pd.DataFrame({7: [1], "b": [2]})}, ("7", "b"))
+    assert table.cells("7").tolist() == [1]
+    with pytest.raises(ValueError, match="t: expected each column name once, got '7' 2 times"):
+        read_table("t", None, {"t": pd.DataFrame([[1, 2]], columns=[7, "7"])}, ("b",))
+
+
+def test_column_names_that_stand_twice_are_an_error_in_every_form(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as parquet
+
+    twice = pyarrow.Table.from_arrays([pyarrow.array([1])] * 3, names=["a", "c", "c"])
+    parquet.write_table(twice, tmp_path / "t.parquet")
+    for tables in (None, {"t.parquet": twice}):
+        with pytest.raises(ValueError, match="expected each column name once, got 'c' 2 times"):
+            read_table("t.parquet", tmp_path, tables, ("a",))

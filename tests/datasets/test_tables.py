@@ -331,3 +331,81 @@ def test_links_are_divided_at_random_as_nodes_are(tmp_path):
     graph = built(tmp_path / "c", {("split",): rule, ("nodes", "movie", "time"): NOTHING})
     found = resolve_facts(graph, links=CAST_TYPE).facts.split
     assert found == RandomSplit((0.1, 0.5, 0.2, 0.2), 4)
+
+
+def test_a_table_that_the_description_does_not_name_is_refused(tmp_path):
+    """The file people.csv is there, too, and would be read in place of the frame."""
+    description = write(tmp_path / "in")
+    with pytest.raises(ValueError) as error:
+        build_from_tables(description, tmp_path / "g", {"people": frames()["people.csv"]})
+    want = "expected tables among ['movies.csv', 'people.csv', 'cast.csv'], got ['people']"
+    assert want in str(error.value) and not (tmp_path / "g").exists()
+
+
+def test_columns_that_nothing_reads_are_named(tmp_path, capsys):
+    files = {
+        "movies.csv": MOVIES.replace("part,emb", "part,vector"),
+        "people.csv": "," + PEOPLE.replace("\n", "\n0,").rstrip("0,"),  # as pandas writes rows
+        "cast.csv": CAST.replace("year", "since"),
+    }
+    changes = {
+        ("nodes", "movie", "features"): {"genres": "multi"},
+        ("edges", 0, "time"): NOTHING,
+    }
+    built(tmp_path, changes, files)
+    out = capsys.readouterr().out
+    unread = "budget, plot, part, vector; features, labels, text or time would read them"
+    assert f"movies.csv: columns that nothing reads: {unread}\n" in out
+    assert "cast.csv: columns that nothing reads: since; time would read the times of edges" in out
+    assert "people.csv" not in out and out.count("nothing reads") == 2
+
+
+def test_a_table_of_which_no_row_is_left_is_refused(tmp_path):
+    skip = {("edges", 0, "skip_unknown_ids"): True}
+    cast = CAST.replace("7,m", "70,m").replace("8,m", "80,m").replace("9,m", ",m")
+    found = refused(tmp_path, skip, {"cast.csv": cast})
+    assert "'person_id', row 1: expected the id of a 'person' node, got '70', and so in" in found
+    assert "all 4 rows: none would be left of person:acts_in:movie" in found
+    found = refused(
+        tmp_path, skip, {"cast.csv": CAST.replace(",m", ",n").replace("novie", "movie")}
+    )
+    assert "'movie_id', row 1: expected the id of a 'movie' node, got 'n1'" in found
+
+
+@pytest.mark.parametrize("label", ["nan", "NaN", "-inf"])
+def test_labels_that_are_no_classes(tmp_path, label):
+    files = {"movies.csv": MOVIES.replace("drama,train", f"{label},train", 1)}
+    found = refused(tmp_path, files=files)
+    assert f"'genre', row 3: expected a class or an empty cell, got {label!r}; missing: [" in found
+    graph = built(tmp_path, {("nodes", "movie", "missing"): [label]}, files)
+    assert graph.column("movie", "genre").tolist() == [0, 1, -1, 2, -1, 0]
+
+
+def test_labels_are_lists_or_not_as_declared(tmp_path):
+    several = {
+        ("nodes", "movie", "labels"): {"genres": {"separator": "|"}},
+        ("nodes", "movie", "features"): {"plot": "text"},
+    }
+    cells = MOVIES.replace("Action|Comedy", "Action;Comedy").replace("Action|Drama", "Drama;Action")
+    found = refused(tmp_path, several, {"movies.csv": cells})
+    assert "'genres', row 1: expected names separated by '|', as declared, got 'Action;Com" in found
+    files = {"movies.csv": MOVIES.replace("action,pretrain", "\"['action']\",pretrain")}
+    found = refused(tmp_path, files=files)
+    assert "'genre', row 1: expected one value, got \"['action']\", a list written as" in found
+
+
+def test_numbers_that_mean_nothing(tmp_path):
+    """Unquoted in YAML, and with or without .0 in the table."""
+    files = {"movies.csv": MOVIES.replace("300,Drama", "-999.0,Drama")}
+    graph = built(tmp_path / "a", {("nodes", "movie", "missing"): [-999, "?"]}, files)
+    empty = built(tmp_path / "b", files={"movies.csv": MOVIES.replace("300,Drama", ",Drama")})
+    rows = [g.gather_features("movie", np.arange(6), "pretrain") for g in (graph, empty)]
+    assert np.array_equal(*rows)
+    assert graph.facts["description"]["nodes"]["movie"]["missing"] == [-999, "?"]
+
+
+def test_ids_as_pandas_writes_them_beside_a_gap(tmp_path):
+    cast = CAST.replace("7,m", "7.0,m").replace("8,m", "8.0,m").replace("9,m", ",m")
+    skip = {("edges", 0, "skip_unknown_ids"): True}
+    graph = built(tmp_path, skip, {"cast.csv": cast})
+    assert edges_of(graph, CAST_TYPE) == [(0, 0, 2009), (0, 5, 2015), (1, 1, 2010)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -207,3 +208,79 @@ def test_names_in_order():
     assert in_order({"10", "9", "-1"}) == ["-1", "9", "10"]
     assert in_order({"10", "9", "07"}) == ["07", "10", "9"]
     assert names([True, 2.5, 3.0]) == ["True", "2.5", "3"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["['a', 'b']", "['a' 'b']", '["a", "b"]', '["it\'s"]', "('a',)", "{'a', 'b'}", "[1, 2]", "[]"],
+)
+def test_lists_that_were_written_as_texts(cell):
+    message = re.escape(
+        f"row 2: expected names separated by '|', as declared, got {cell!r}, a list"
+    )
+    with pytest.raises(CellError, match=message):
+        Multi().fit(["a|b", cell])
+    with pytest.raises(
+        CellError, match="row 2: expected one value, got .*, a list written as text"
+    ):
+        Categorical().fit(["a", cell])
+
+
+def test_brackets_around_the_declared_separator():
+    with pytest.raises(CellError, match=r"separated by ',', as declared, got '\[a, b\]', a list"):
+        Multi(separator=",").fit(["[a, b]", "[b]"])
+    names = ["[REC]", "('Til Tuesday)", "(500) Days, of Summer", "[REC] 2"]
+    assert Multi().fit(names) is None and Categorical().fit(names) is None
+
+
+GENRES = ["Action", "Crime", "Comedy", "Drama", "Western"]
+
+
+@pytest.mark.parametrize("separator", [",", ", ", ";", "\t", "|"])
+@pytest.mark.parametrize("seed", range(4))
+def test_another_separator_than_the_declared_one(separator, seed):
+    rng = derive(seed, "lists")
+    cells = [separator.join(rng.permutation(GENRES)[: rng.integers(1, 4)]) for _ in range(30)]
+    first = next(cell for cell in cells if separator in cell)
+    message = re.escape(
+        f"expected names separated by '/', as declared, got {first!r}; '/' is in no"
+    )
+    with pytest.raises(CellError, match=message) as error:
+        Multi(separator="/").fit([None, *cells])
+    assert error.value.row == cells.index(first) + 1
+    with pytest.raises(CellError, match="separated by '/'"):
+        Multi(separator="/").encode(cells)
+    assert set(fitted(Multi(separator=separator.strip() or separator), cells).categories) <= {
+        *GENRES
+    }
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["Crime, Drama and more", "Crime", "Drama", "Comedy", "Crime, Drama and more"],
+        ["Crime, Drama and more", "Drama, Comedy and more", "Crime", "Drama", None],
+        ["Korea, Republic of", "Iran, Islamic Republic of", "Korea", "France", "Iran"],
+        ["Paris, France", "Lyon, France", "Paris, Texas", "Austin, Texas", "Berlin, Germany"],
+        [f"{last}, {first}" for last in "ABCDEFGH" for first in ("Ann", "Bob", "Cy")],
+        ["Sports; Tennis", "Sports; Golf", "Sports", "News", "News; World"],
+        ["a,b|c", "c|a", "b,a|c", "a,b"],
+    ],
+)
+def test_names_with_commas_are_names(cells):
+    assert set(fitted(Multi(), cells).categories) == {
+        name for cell in cells if cell for name in cell.split("|")
+    }
+
+
+def test_an_encoder_that_was_fitted_on_other_writings():
+    """Stores of older versions kept a CSV's 7.0 as it was."""
+    old = Categorical.from_state(State({"most": 100, "categories": ["7.0", "x"]}))
+    assert old.encode(["7.0", 7, "7", "x"]).tolist() == [[1, 0], [1, 0], [1, 0], [0, 1]]
+
+
+def test_booleans_are_numbers_in_every_writing():
+    cells = ["True", "false", "TRUE", None, True, "0.5"]
+    assert fitted(Numeric(), [0, 2]).encode(cells)[:, 0].tolist() == [0, -1, 0, 0, 0, -0.5]
+    with pytest.raises(CellError, match="row 2: expected a number, got 'yes'"):
+        Numeric().fit(["True", "yes"])
