@@ -16,6 +16,9 @@ SPLIT_COLUMN = "split"  # where the store keeps a split that is not by time
 RESERVED = ("id", "time", SPLIT_COLUMN)  # columns of the store
 
 
+Missing = tuple[str, ...] | Mapping[str, tuple[str, ...]]
+
+
 @dataclass(frozen=True)
 class NodeTable:
     """The nodes of one type, a row each.
@@ -28,7 +31,8 @@ class NodeTable:
         features: column -> its encoder, not fitted.
         labels: column -> separator of several labels in a cell; empty: one label a cell.
         text: column of texts that the store keeps, of the target those that are generated.
-        missing: values that mean an empty cell, beside the empty text; -999 is -999.0, too.
+        missing: values that mean an empty cell, beside the empty text; -999 is -999.0, too. Of all
+            columns, or column -> values.
     """
 
     table: str
@@ -38,7 +42,7 @@ class NodeTable:
     features: Mapping[str, ColumnEncoder] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
-    missing: tuple[str, ...] = ()
+    missing: Missing = ()
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ class EdgeTable:
         time_unit: theirs, where it is not that of the description.
         inverse, multigraph: see :class:`GPT_GNN.graph.arrays.EdgeArrays`.
         skip_unknown_ids: leave out and count the rows of which an id is empty or no node's.
-        missing: values that mean an empty cell, beside the empty text; -999 is -999.0, too.
+        missing: values that mean an empty cell, beside the empty text; -999 is -999.0, too. Of all
+            columns, or column -> values.
     """
 
     type: EdgeType
@@ -65,7 +70,7 @@ class EdgeTable:
     inverse: str = ""
     multigraph: bool = False
     skip_unknown_ids: bool = False
-    missing: tuple[str, ...] = ()
+    missing: Missing = ()
 
 
 @dataclass(frozen=True)

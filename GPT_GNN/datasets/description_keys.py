@@ -138,6 +138,10 @@ class Keys:
             raise self.error(key, f"one of {[*known]}", repr(value))
         return value
 
+    def has_inner(self, key: str) -> bool:
+        """Whether there is a level below a key."""
+        return isinstance(self._values.get(key), Mapping)
+
     def inner(self, key: str, shorthand: str = "", list_allowed: bool = False) -> Keys:
         """The level below a key, without keys where it is not given.
 

@@ -18,6 +18,7 @@ from GPT_GNN.datasets.description import (
     SPLIT_COLUMN,
     Description,
     EdgeTable,
+    Missing,
     NodeTable,
     SplitRule,
 )
@@ -91,7 +92,7 @@ def _nodes(keys: Keys, time: TimeBins | None, text_dim: int, seed: int) -> NodeT
         features=_features(keys.inner("features"), text_dim, seed),
         labels={column: _separator(labels, column) for column in labels},
         text=keys.text("text", ""),
-        missing=keys.cells("missing"),
+        missing=_missing(keys),
     )
     for column in table.labels:
         if column in table.features:
@@ -104,6 +105,13 @@ def _nodes(keys: Keys, time: TimeBins | None, text_dim: int, seed: int) -> NodeT
                 repr(column),
             )
     return table
+
+
+def _missing(keys: Keys) -> Missing:
+    if not keys.has_inner("missing"):
+        return keys.cells("missing")
+    columns = keys.inner("missing")
+    return {column: columns.cells(column) for column in columns}
 
 
 def _features(keys: Keys, text_dim: int, seed: int) -> dict[str, ColumnEncoder]:
@@ -148,7 +156,7 @@ def _edges(keys: Keys, nodes: Mapping[str, NodeTable], time: TimeBins | None) ->
         inverse=keys.text("inverse", ""),
         multigraph=keys.boolean("multigraph"),
         skip_unknown_ids=keys.boolean("skip_unknown_ids"),
-        missing=keys.cells("missing"),
+        missing=_missing(keys),
     )
 
 

@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from GPT_GNN.datasets.description import Missing
 from GPT_GNN.datasets.table_source import Table
-from GPT_GNN.encoders.cells import is_whole, missing, names
+from GPT_GNN.encoders.cells import canonical, is_whole, missing, names
 from GPT_GNN.graph.store import HeteroGraph
 
 
 class Ids:
     """The ids of a node type, node by node.
 
-    Two ids are the same when they are written the same: 7, 7.0 and '7' are, '07' is another. So it
-    does not matter which table's reader took them for numbers.
+    Two ids are the same when their names are, see :func:`GPT_GNN.encoders.cells.canonical`: 7, 7.0
+    and '7' are, '07' is another. So it does not matter how a table's writer or reader typed them.
 
     Attributes:
         values: [N] int64 when all ids are whole numbers, else N texts, as objects.
@@ -26,7 +27,7 @@ class Ids:
         self.values = values
 
     @classmethod
-    def read(cls, table: Table, column: str, also_missing: tuple[str, ...]) -> Ids:
+    def read(cls, table: Table, column: str, also_missing: Missing) -> Ids:
         """The ids of a node table.
 
         Raises:
@@ -36,7 +37,9 @@ class Ids:
         empty = missing(cells)
         if empty.any():
             row = int(np.argmax(empty)) + 1
-            raise ValueError(f"{table.where(column)}, row {row}: expected an id, got an empty cell")
+            (name,) = names(table.cells(column)[row - 1 : row])
+            found = "an empty cell" if name is None else f"{name!r}, which missing says is none"
+            raise ValueError(f"{table.where(column)}, row {row}: expected an id, got {found}")
         ids = cls(table.named_errors(column, _values, cells))
         again = ids._by_value.duplicated()
         if again.any():
@@ -91,7 +94,11 @@ class Ids:
     def _by_text(self) -> Any:
         import pandas
 
-        return pandas.Index(self.texts, dtype=object)
+        if self.are_numbers:
+            return pandas.Index(self.texts, dtype=object)
+        # Other builders, and older versions, may have kept 7.0 as it was written.
+        index = pandas.Index([canonical(text) for text in self.values], dtype=object)
+        return index if index.is_unique else pandas.Index(self.values, dtype=object)
 
 
 def _values(cells: np.ndarray) -> np.ndarray:

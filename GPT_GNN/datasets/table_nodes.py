@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from GPT_GNN.datasets.description import NodeTable
-from GPT_GNN.datasets.table_source import Table
+from GPT_GNN.datasets.table_source import Table, missing_advice
 from GPT_GNN.encoders import ENCODERS
 from GPT_GNN.encoders.cells import CellError, canonical, in_order, is_whole, texts
 from GPT_GNN.encoders.encoder import ColumnEncoder, State
@@ -57,7 +57,8 @@ class FittedColumns:
             labels = _labels(spec, table, column)
             found = {name for row in labels for name in row}
             if found & _NO_CLASSES:
-                table.named_errors(column, _check_classes, labels)  # type: ignore[arg-type]
+                check = partial(_check_classes, column=column)
+                table.named_errors(column, check, labels)  # type: ignore[arg-type]
             classes[column] = in_order(found)
         return cls(encoders, classes)
 
@@ -132,13 +133,13 @@ def _labels(spec: NodeTable, table: Table, column: str) -> Names:
     return [[] if n is None or (n[0] == "-" and is_whole(n)) else [n] for n in single]
 
 
-def _check_classes(labels: Names) -> None:
+def _check_classes(labels: Names, column: str) -> None:
     for row, found in enumerate(labels):
         for name in _NO_CLASSES.intersection(found):
             raise CellError(
                 row,
-                f"expected a class or an empty cell, got {name!r}; missing: [{name!r}] would make "
-                "it an empty cell",
+                f"expected a class or an empty cell, got {name!r}; if it means none: "
+                f"{missing_advice(column, name)}",
             )
 
 

@@ -33,6 +33,14 @@ class TableReader:
             self._wanted.setdefault(spec.table, set()).update(_columns(spec))
         if description.split.by == "column":
             self._wanted[description.nodes[description.target].table].add(description.split.column)
+        for spec in specs:
+            columns = spec.missing if isinstance(spec.missing, Mapping) else {}
+            unread = [column for column in columns if column not in self._wanted[spec.table]]
+            if unread:
+                raise ValueError(
+                    f"{description.name}, missing of {spec.table}: expected columns among "
+                    f"{sorted(self._wanted[spec.table])}, got {unread}"
+                )
         unknown = [name for name in tables or () if name not in self._wanted]
         if unknown:
             raise ValueError(

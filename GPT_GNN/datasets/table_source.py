@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from GPT_GNN.datasets.description import Missing
 from GPT_GNN.datasets.table_columns import emptied, typed_column
 from GPT_GNN.datasets.table_text import SUFFIXES, read_text
 from GPT_GNN.encoders.cells import CellError, are_among
@@ -47,13 +48,12 @@ class Table:
         """Whether it has a column of this name, among those that were read."""
         return column in self._columns
 
-    def cells(
-        self, column: str, also_missing: Collection[str] = (), wide: bool = False
-    ) -> np.ndarray:
+    def cells(self, column: str, also_missing: Missing = (), wide: bool = False) -> np.ndarray:
         """[n] numbers, dates or objects, None among these being empty.
 
         Args:
-            also_missing: values that mean an empty cell, see :func:`are_among`.
+            also_missing: values that mean an empty cell, see :func:`are_among`; or those of each
+                column.
             wide: whether [n, width] numbers are a column too.
 
         Raises:
@@ -69,11 +69,13 @@ class Table:
                 f"{self.where(column)}: expected one value a row, got an array of shape "
                 f"{cells.shape}"
             )
+        if isinstance(also_missing, Mapping):
+            also_missing = also_missing.get(column, ())
         if not also_missing or cells.ndim != 1:
             return cells
         return emptied(cells, are_among(cells, also_missing))
 
-    def times(self, column: str, bins: TimeBins, also_missing: Collection[str] = ()) -> np.ndarray:
+    def times(self, column: str, bins: TimeBins, also_missing: Missing = ()) -> np.ndarray:
         """[n] int32, NO_TIME for none.
 
         Raises:
@@ -85,7 +87,7 @@ class Table:
         except YearError as error:
             problem = (
                 f"{error.problem}; another unit of this table: time_unit; if it means unknown: "
-                f'missing: ["{error.value}"]'
+                f"{missing_advice(column, error.value)}"
             )
             raise self._error(column, error.row, problem) from error
         except CellError as error:
@@ -109,6 +111,11 @@ class Table:
 
     def _error(self, column: str, row: int, problem: str) -> ValueError:
         return ValueError(f"{self.where(column)}, row {row + 1}: {problem}")
+
+
+def missing_advice(column: str, value: Any) -> str:
+    """How a description says that a value of a column means an empty cell."""
+    return f'missing: {{{column}: ["{value}"]}}'
 
 
 def read_table(

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from GPT_GNN.datasets.description import Description, EdgeTable, NodeTable
-from GPT_GNN.datasets.table_source import Table
+from GPT_GNN.datasets.table_source import Table, missing_advice
 from GPT_GNN.graph.time_scale import Advice, check_scale
 
-YAML = Advice(
-    'missing: ["VALUE"]',
+_UNIT = (
     "time: {unit: seconds, bin: months}, for one table time_unit: seconds; "
-    "time: bins for numbers that are no dates",
-    lambda i: f"row {i + 1}",
+    "time: bins for numbers that are no dates"
 )
 
 
@@ -28,6 +26,7 @@ class TimeColumns:
     def __init__(self, description: Description) -> None:
         self._description = description
         self._read: dict[str, np.ndarray] = {}
+        self._columns: dict[str, str] = {}  # what names times -> their column
         self.have_units = True
 
     def read(self, spec: NodeTable | EdgeTable, table: Table) -> np.ndarray | None:
@@ -40,6 +39,7 @@ class TimeColumns:
             return None
         times = table.times(spec.time, self._description.bins(spec), spec.missing)
         self._read[table.where(spec.time)] = times
+        self._columns[table.where(spec.time)] = spec.time
         self.have_units &= bool(spec.time_unit) or self._description.time is not None
         return times
 
@@ -50,4 +50,8 @@ class TimeColumns:
             others: what names them -> [n] int32 that are there already.
         """
         if not self.have_units:
-            check_scale({**(others or {}), **self._read}, YAML)
+            advice = Advice(self._unknown, _UNIT, lambda i: f"row {i + 1}")
+            check_scale({**(others or {}), **self._read}, advice)
+
+    def _unknown(self, name: str, value: int) -> str:
+        return missing_advice(self._columns.get(name, name), value)

@@ -18,18 +18,18 @@ class Advice:
     """How errors about times speak to those who build a store in one of the ways.
 
     Attributes:
-        unknown: how an unknown time is given; VALUE in it stands for the one that was found.
+        unknown: how an unknown time is given, from what names the times and the one that was found.
         unit: how a unit is declared.
         entry: the words for a position in the times.
     """
 
-    unknown: str
+    unknown: Callable[[str, int], str]
     unit: str
     entry: Callable[[int], str]
 
 
 PYTHON = Advice(
-    "NaN",
+    lambda name, value: "NaN",
     "time_bins=TimeBins('seconds', 'months'), or per type {type: TimeBins(...)}; "
     "TimeBins('bins') for numbers that are no dates",
     lambda i: f"entry {i}",
@@ -75,7 +75,7 @@ def _outlier(name: str, times: np.ndarray, last_low: int, advice: Advice) -> Val
     return ValueError(
         f"{name}, {advice.entry(row)}: expected a time like the others, {others.min()} to "
         f"{others.max()}, got {times[row]}; if it means unknown: "
-        f"{advice.unknown.replace('VALUE', str(times[row]))}; if the times are no years: "
+        f"{advice.unknown(name, int(times[row]))}; if the times are no years: "
         f"{advice.unit}"
     )
 

@@ -103,6 +103,12 @@ def test_defaults():
             [False],
             "nodes.movie.missing: expected texts or numbers, got F",
         ),
+        (
+            (*MOVIE, "missing"),
+            {"genre": "?"},
+            "nodes.movie.missing.genre: expected a list, got '?'",
+        ),
+        ((*MOVIE, "missing"), "?", "nodes.movie.missing: expected a list, got '?'"),
         (("edges", 0, "type"), ["person", "movie"], "edges[0].type: expected [source type, rel"),
         (("edges", 0, "type"), ["person", "in", "film"], "edges[0].type: expected ends among the"),
         (("edges", 0, "inverse"), "acts_in", "edges[0].inverse: expected another name"),

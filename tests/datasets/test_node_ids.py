@@ -106,7 +106,7 @@ def test_ids_of_a_store_that_was_grown_from_arrays(tmp_path):
             "movie_id,x\nm1,1\n,2\n",
             r"ids\.csv, row 2: expected an id, got an empty cell",
         ),
-        ("ids.csv", "m1\nm2\n", r"expected a column 'movie_id'; available: \['m1'\]"),
+        ("ids.csv", "m1\nm2\n", r"line 1: expected a header .*\['id', 'movie_id'\], got 'm1'"),
         ("ids.npy", "", r"ids\.npy: expected a \.npy of integers or texts: "),
         ("ids.txt", b"m1\n\xff\n", r"ids\.txt: expected text in UTF-8 with one id per line"),
         ("ids.parquet", "m1", r"ids\.parquet: "),

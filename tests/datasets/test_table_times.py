@@ -102,7 +102,7 @@ def test_times_beyond_reason(tmp_path, unit, odd, year, row):
         f"films, column 'year', row {row + 1}: expected a time of the years 100"
     )
     assert f"got {odd}, which is of the year {year} by the unit {unit}" in found
-    assert f'if it means unknown: missing: ["{odd}"]' in found
+    assert f'if it means unknown: missing: {{year: ["{odd}"]}}' in found
 
 
 @pytest.mark.parametrize("odd", ["0", "-1"])
@@ -112,8 +112,8 @@ def test_unknown_years(tmp_path, odd):
     values[2] = odd
     found = refused(tmp_path, description(), tables=tables(values))
     assert found.startswith("films, column 'year', row 3: expected a time like the others, 2001 to")
-    assert f'if it means unknown: missing: ["{odd}"]' in found and "TimeBins" not in found
-    record = description(film={"missing": [odd]})
+    assert f'if it means unknown: missing: {{year: ["{odd}"]}}' in found and "TimeBins" not in found
+    record = description(film={"missing": {"year": [odd]}})
     graph = build_from_tables(record, tmp_path / "g", tables(values))
     assert graph.node_time("film").tolist() == [2001, 2002, NO_TIME, 2004, 2005, 2006]
 

@@ -376,7 +376,8 @@ def test_a_table_of_which_no_row_is_left_is_refused(tmp_path):
 def test_labels_that_are_no_classes(tmp_path, label):
     files = {"movies.csv": MOVIES.replace("drama,train", f"{label},train", 1)}
     found = refused(tmp_path, files=files)
-    assert f"'genre', row 3: expected a class or an empty cell, got {label!r}; missing: [" in found
+    assert f"'genre', row 3: expected a class or an empty cell, got {label!r}; if it" in found
+    assert f'means none: missing: {{genre: ["{label}"]}}' in found
     graph = built(tmp_path, {("nodes", "movie", "missing"): [label]}, files)
     assert graph.column("movie", "genre").tolist() == [0, 1, -1, 2, -1, 0]
 
@@ -402,6 +403,22 @@ def test_numbers_that_mean_nothing(tmp_path):
     rows = [g.gather_features("movie", np.arange(6), "pretrain") for g in (graph, empty)]
     assert np.array_equal(*rows)
     assert graph.facts["description"]["nodes"]["movie"]["missing"] == [-999, "?"]
+
+
+def test_values_of_one_column_that_mean_nothing(tmp_path):
+    """0 is an unknown year of birth, and the id of someone."""
+    files = {
+        "people.csv": "person_id,birth_year\n0,1960\n8,1970\n9,0\n",
+        "cast.csv": CAST.replace("7,m", "0,m"),
+    }
+    graph = built(tmp_path / "a", {("nodes", "person", "missing"): {"birth_year": [0]}}, files)
+    assert graph.column("person", "id").tolist() == [0, 8, 9]
+    birth = graph.gather_features("person", np.arange(3), "pretrain")
+    assert np.allclose(birth, [[-1, 0], [1, 0], [0, 1]])
+    found = refused(tmp_path, {("nodes", "person", "missing"): [0]}, files)
+    assert "'person_id', row 1: expected an id, got '0', which missing says is none" in found
+    found = refused(tmp_path, {("nodes", "person", "missing"): {"born": [0]}}, files)
+    assert "missing of people.csv: expected columns among ['birth_year', 'person_id'], g" in found
 
 
 def test_ids_as_pandas_writes_them_beside_a_gap(tmp_path):

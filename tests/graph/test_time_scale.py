@@ -6,7 +6,7 @@ import pytest
 from GPT_GNN.graph.store import NO_TIME
 from GPT_GNN.graph.time_scale import Advice, check_scale, span_warning
 
-ADVICE = Advice("missing: VALUE", "unit: seconds", lambda i: f"row {i + 1}")
+ADVICE = Advice(lambda name, value: f"missing: {value}", "unit: seconds", lambda i: f"row {i + 1}")
 
 
 def ints(*values):
