@@ -27,6 +27,9 @@ from GPT_GNN.tasks.query import (
 from GPT_GNN.tasks.ranking import first_seen, pair_loss, pair_metrics, position_in, ranked
 
 _SPLITS = {"train": TRAIN, "valid": VALID, "test": TEST}
+# Splits whose links a split's draws do not know. Were a source that is held out never drawn as a
+# wrong one, the draws of training would tell which links validation and test ask for.
+_UNKNOWN = {"train": (VALID, TEST), "valid": (TEST,), "test": ()}
 _HITS = 10
 _CANDIDATES_AT_ONCE = 2**20  # of the floor, which ranks them by one number each
 
@@ -35,9 +38,11 @@ class LinkRanking:
     """Rank the true source of a link among sources that its target is not linked to.
 
     A query is one link, so that each has as many candidates as the others, and a target's other
-    true sources are no candidates of it. The wrong ones are drawn at random: always the same for a
-    link of validation and test, others each time a link is trained on. Links of a node to itself
-    are no queries, nor are those of a target that is linked to every source.
+    true sources are no candidates of it, as far as the split may know them: those of training know
+    the links of training, those of validation also its own, those of test all (the usual filtered
+    ranking). The wrong ones are drawn at random: always the same for a link of validation and test,
+    others each time a link is trained on. Links of a node to itself are no queries, nor are those
+    of a target that is linked to every source.
 
     Hidden, in both directions: the links of validation and test always, and a training batch's own,
     between nodes of one type with v -> u for u -> v. The division is that of :func:`divide_links`,
@@ -86,7 +91,10 @@ class LinkRanking:
         self.num_candidates = num_candidates
         self.train_view = train_view
         self._links = divide_links(graph, relation, split)
-        self._wrong = WrongSources(graph, relation, self._links)
+        self._wrong = {
+            name: WrongSources(graph, relation, self._links, unknown)
+            for name, unknown in _UNKNOWN.items()
+        }
         self._by_time = is_divided_by_time(graph, relation, split)
         self._end = {name: self._last_time(split, name) for name in _SPLITS}
         self._pool = {name: self._sources_until(self._end[name]) for name in _SPLITS}
@@ -111,7 +119,8 @@ class LinkRanking:
             asked = self._links.of_split(number)
             if self.source == self.target:
                 asked = asked[self._links.source[asked] != self._links.target[asked]]
-            asked = asked[self._wrong.count(self._pool[name])[self._links.target[asked]] > 0]
+            wrong = self._wrong[name].count(self._pool[name])
+            asked = asked[wrong[self._links.target[asked]] > 0]
             if not len(asked):
                 raise ValueError(
                     f"{self.graph.path}: the {name} split has no link {':'.join(self.relation)} "
@@ -154,7 +163,8 @@ class LinkRanking:
     def _candidates_of(self, split: str, link: int, number: int) -> np.ndarray:
         source, target = int(self._links.source[link]), int(self._links.target[link])
         rng = derive(number, "candidates", target, source)
-        drawn = self._wrong.draw(target, self._pool[split], self.num_candidates - 1, rng)
+        wrong = self._wrong[split]
+        drawn = wrong.draw(target, self._pool[split], self.num_candidates - 1, rng)
         return np.sort(np.append(drawn, source))
 
     def _seeds(self, items: np.ndarray, candidate: np.ndarray) -> dict[str, np.ndarray]:

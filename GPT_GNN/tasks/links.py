@@ -1,7 +1,8 @@
-"""The links of a relation: which split each belongs to, and sources that a target lacks."""
+"""The links of a relation: which split each belongs to, and the sources that are wrong."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,7 +103,7 @@ def _drawn(
 
 
 class WrongSources:
-    """The sources that each target is not linked to, of which wrong candidates are drawn.
+    """The sources that are wrong for each target as far as some links tell.
 
     Of a relation between nodes of one type, a target is none of its own either.
 
@@ -110,22 +111,26 @@ class WrongSources:
         graph: the store.
         relation: the edge type of the links.
         links: all of them, whatever their split.
+        unknown: numbers of the splits whose links are not known: their sources count as wrong.
     """
 
-    def __init__(self, graph: HeteroGraph, relation: EdgeType, links: Links) -> None:
+    def __init__(
+        self, graph: HeteroGraph, relation: EdgeType, links: Links, unknown: Sequence[int]
+    ) -> None:
         num_targets = graph.num_nodes(relation[2])
-        right = (links.target << 32) | links.source
+        known = ~np.isin(links.split, unknown)
+        right = (links.target[known] << 32) | links.source[known]
         if relation[0] == relation[2]:
             nodes = np.arange(num_targets)
             right = np.union1d(right, (nodes << 32) | nodes)
-        self._target, self._source = right >> 32, right & _LOW
-        counts = np.bincount(self._target, minlength=num_targets)
+        self._source = right & _LOW
+        counts = np.bincount(right >> 32, minlength=num_targets)
         self._indptr = np.concatenate([[0], np.cumsum(counts)])
 
     def count(self, pool: np.ndarray) -> np.ndarray:
         """How many sources of a pool are wrong for each target, [N_target] int64."""
-        right = self._target[np.isin(self._source, pool)]
-        return len(pool) - np.bincount(right, minlength=len(self._indptr) - 1)
+        before = np.concatenate([[0], np.cumsum(np.isin(self._source, pool))])
+        return len(pool) - np.diff(before[self._indptr])
 
     def draw(
         self, target: int, pool: np.ndarray, count: int, rng: np.random.Generator

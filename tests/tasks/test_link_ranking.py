@@ -10,7 +10,7 @@ from GPT_GNN.batch.batch import make_batch
 from GPT_GNN.config import EncoderConfig
 from GPT_GNN.graph.append import append_arrays
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
-from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit
+from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks import LinkRanking, link_ranking
@@ -235,21 +235,85 @@ def test_the_way_back_of_an_asked_link_is_hidden_with_it(tmp_path):
 
 @pytest.mark.parametrize("num_candidates", [2, 7, 1000])
 def test_candidates_by_literal_loops(case, num_candidates):
+    """A source is wrong unless a link that the split may know says otherwise."""
     graph, relation, split = case
     task = LinkRanking(graph, split, relation, num_candidates)
-    linked = pairs_of(graph, relation)
+    linked, links = pairs_of(graph, relation), divide_links(graph, relation, split)
+    ends = list(zip(links.source.tolist(), links.target.tolist(), strict=True))
+    later = {"train": ("valid", "test"), "valid": ("test",), "test": ()}
+    drawn_later = set()
     for name in SPLIT_NAMES:
+        numbers = [SPLITS.index(other) for other in later[name]]
+        unknown = {ends[k] for k in np.flatnonzero(np.isin(links.split, numbers))}
         until = task.query(name, task.items(name)).time_max
         time = graph.node_time(relation[0])
         sources = range(graph.num_nodes(relation[0]))
         there = {s for s in sources if time is None or time[s] <= until}
         for target, true, candidates in asked(task, name):
-            wrong = {s for s in there if (s, target) not in linked}
+            wrong = {s for s in there if (s, target) not in linked - unknown}
             wrong -= {target} if relation[0] == relation[2] else set()
             assert (true, target) in linked and true != (target if relation == FRIEND else None)
             assert set(candidates) - {true} <= wrong
             assert len(set(candidates)) == len(candidates) == min(num_candidates, len(wrong) + 1)
             assert candidates == sorted(candidates)  # no place tells the true one
+            drawn_later |= {name for s in candidates if s != true and (s, target) in unknown}
+    if num_candidates == 1000:
+        assert drawn_later == {"train", "valid"}
+
+
+def by_chance(path, timed):
+    """Links of pure chance between 60 users and 60 films, of which four in ten are linked."""
+    rng = np.random.default_rng(0)
+    src, dst = np.nonzero(rng.random((60, 60)) < 0.4)
+    years = rng.integers(2009, 2021, len(src)).astype(np.int32) if timed else None
+    nodes = {"user": NodeArrays(60), "film": NodeArrays(60)}
+    return write_graph(path, nodes, {RATES: EdgeArrays(src, dst, years)}, times_declared=True)
+
+
+def wrong_draws(task, name, items):
+    """(source, target) of every wrong candidate of some queries, as often as it is drawn."""
+    row, candidate = task._candidates(name, items)
+    link = items[row, 0]
+    target, true = task._links.target[link], task._links.source[link]
+    return np.stack([candidate, target], axis=1)[candidate != true]
+
+
+@pytest.mark.parametrize("split", [RandomSplit(), YEARS], ids=["random", "time"])
+def test_held_out_links_are_drawn_as_often_as_others(tmp_path, split):
+    graph = by_chance(tmp_path / "store", timed=split is YEARS)
+    task = LinkRanking(graph, split, RATES, 20)
+    links = task._links
+    held_out = np.zeros((60, 60), dtype=bool)
+    later = links.of_split(SPLITS.index("valid"), SPLITS.index("test"))
+    held_out[links.source[later], links.target[later]] = True
+    free = np.ones((60, 60), dtype=bool)
+    free[links.source, links.target] = False
+    items = np.concatenate([task.draw(10**6, derive(step)) for step in range(5)])
+    drawn = wrong_draws(task, "train", items)
+    share = held_out[drawn[:, 0], drawn[:, 1]].mean()
+    of_target = held_out.sum(0) / (held_out | free).sum(0)
+    expected = of_target[links.target[items[:, 0]]].mean()
+    assert share == pytest.approx(expected, abs=0.01) and expected > 0.1
+
+
+@pytest.mark.parametrize("split", [RandomSplit(), YEARS], ids=["random", "time"])
+def test_what_training_draws_tells_nothing_of_links_by_chance(tmp_path, split):
+    """A learner that knows the draws alone ranks links of pure chance no better than chance."""
+    graph = by_chance(tmp_path / "store", timed=split is YEARS)
+    task = LinkRanking(graph, split, RATES, 20)
+    seen = np.zeros((60, 60))
+    for step in range(5):
+        np.subtract.at(seen, tuple(wrong_draws(task, "train", task.draw(10**6, derive(step))).T), 1)
+    items = task.items("test")[:140]
+    row, candidate = task._candidates("test", items)
+    score = seen[candidate, task._links.target[items[row, 0]]]
+    mine = score[candidate == task._links.source[items[row, 0]]]
+    above, ties = (
+        np.bincount(row, weights=other) for other in (score > mine[row], score == mine[row])
+    )
+    reciprocal = 1 / (1 + above + (ties - 1) / 2)
+    chance = np.mean([1 / rank for rank in range(1, 21)])  # 0.18
+    assert np.mean(reciprocal) == pytest.approx(chance, abs=0.05)
 
 
 def test_only_trainings_candidates_change(people):
@@ -274,7 +338,7 @@ def test_wrong_sources_are_drawn_evenly(tmp_path, seed, loops):
     nodes = {"user": NodeArrays(40), "film": NodeArrays(30)}
     edges = EdgeArrays(*likes.T, inverse="rev_likes")
     graph = write_graph(tmp_path / "store", nodes, {relation: edges})
-    wrong = WrongSources(graph, relation, divide_links(graph, relation, RandomSplit()))
+    wrong = WrongSources(graph, relation, divide_links(graph, relation, RandomSplit()), ())
     pool = np.flatnonzero(rng.random(40) < 0.8)
     counts = wrong.count(pool)
     for target in range(30):
@@ -445,6 +509,6 @@ def test_mistakes(tmp_path, films, years):
         LinkRanking(films, RandomSplit(), RATES, num_candidates=1)
     with pytest.raises(ValueError, match="the test split has no link user:rates:film to ask for"):
         LinkRanking(years, TimeSplit(2013, 2016, 2030), RATES)
-    everyone = ratings(tmp_path / "all", np.arange(40), np.zeros(40, dtype=int), films=1)
-    with pytest.raises(ValueError, match="the train split has no link user:rates:film to ask for"):
+    everyone = ratings(tmp_path / "all", np.arange(400), np.zeros(400, dtype=int), 400, films=1)
+    with pytest.raises(ValueError, match="the test split has no link user:rates:film to ask for"):
         LinkRanking(everyone, RandomSplit(), RATES)  # nobody is left to be a wrong candidate
