@@ -15,6 +15,7 @@ from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.heads import Matcher, unit
 from GPT_GNN.sampler.subgraph import Subgraph
+from GPT_GNN.schema import EdgeType
 
 MIN_MASKED = 8  # a relation with no more masked edges than this in a batch is skipped, as published
 
@@ -30,8 +31,9 @@ class LinkTask:
         edge_source: [M] int64 node rows, the true sources.
         candidates: [C] int64 node rows, sources of the relation in this subgraph.
         is_negative: [S, C] bool, the candidate is not linked to the target.
-        linked_target, linked_id: [L] int64, sources linked to a target anywhere in the graph, by
-            id, hidden links apart: they do not count as negatives when they come out of the queue.
+        linked_target, linked_id: [L] int64, sources linked to a target anywhere in the graph as
+            far as the sample may know it, by id: they do not count as negatives when they come out
+            of the queue.
         entering: [K] int64 node rows and entering_id: [K] int64 ids, sources for the queue, at
             random.
     """
@@ -84,13 +86,8 @@ def link_tasks(
         sources = rng.permutation(sources)
         candidates = sources[:neg_samp_num]
         entering = sources[:queue_size]
-        csr, target_ids = graph.csr(schema.edge_types[i]), subgraph.node_ids[target_type][targets]
-        linked_target, linked_id = _linked(csr.indptr, csr.indices, target_ids)
-        if subgraph.hidden is not None:  # that one of them is no negative would tell of it
-            hides = subgraph.hidden.hides(
-                schema.edge_types[i], linked_id, target_ids[linked_target]
-            )
-            linked_target, linked_id = linked_target[~hides], linked_id[~hides]
+        target_ids = subgraph.node_ids[target_type][targets]
+        linked_target, linked_id = _known_links(graph, subgraph, schema.edge_types[i], target_ids)
         arrays = {
             "targets": targets + node_offsets[target_type],
             "edge_target": edge_target,
@@ -148,9 +145,31 @@ def _negatives(src, dst, targets, candidates):  # type: ignore[no-untyped-def]
     return is_negative
 
 
+def _known_links(
+    graph: HeteroGraph, subgraph: Subgraph, edge_type: EdgeType, target_ids: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """All in-neighbours of some targets: (position of the target, id of the source), [L] int64.
+
+    Without the links that the sample must not know, later or hidden ones: that their sources are no
+    negatives would tell of them.
+    """
+    i = graph.schema.edge_type_id(edge_type)
+    edges = graph.edges[graph.edges_start[i] : graph.edges_start[i + 1]]
+    indptr = graph.csr(edge_type).indptr
+    target, source = _linked(indptr, edges, target_ids, subgraph.time_max)
+    if subgraph.hidden is None:
+        return target, source
+    known = ~subgraph.hidden.hides(edge_type, source, target_ids[target])
+    return target[known], source[known]
+
+
 @serial_kernel
-def _linked(indptr, indices, target_ids):  # type: ignore[no-untyped-def]
-    """All in-neighbours of some targets: (position of the target, id of the source), [L] int64."""
+def _linked(indptr, edges, target_ids, time_max):  # type: ignore[no-untyped-def]
+    """In-neighbours of some targets up to a time: positions of the targets and ids, [L] int64.
+
+    Args:
+        edges: [E, 2] (source, time), the times of a target's edges ascending.
+    """
     n = 0
     for target in target_ids:
         n += indptr[target + 1] - indptr[target]
@@ -158,9 +177,11 @@ def _linked(indptr, indices, target_ids):  # type: ignore[no-untyped-def]
     at = 0
     for i in range(len(target_ids)):
         for edge in range(indptr[target_ids[i]], indptr[target_ids[i] + 1]):
-            position[at], source[at] = i, indices[edge]
+            if edges[edge, 1] > time_max:
+                break  # and so are all after it
+            position[at], source[at] = i, edges[edge, 0]
             at += 1
-    return position, source
+    return position[:at].copy(), source[:at].copy()
 
 
 def contrastive_loss(

@@ -101,6 +101,7 @@ class HGSampler:
             link=link,
             num_links=int(num_links),
             edge_offsets=offsets,
+            time_max=int(time_max),
             hidden=hidden,
         )
 

@@ -25,7 +25,8 @@ class Subgraph:
         link: [E] int32: an edge and its inverse (the same link, read the other way) share a number.
         num_links: how many distinct numbers ``link`` holds: 0 .. num_links - 1.
         edge_offsets: [number of edge types + 1] int64, where each edge type begins.
-        hidden: edges that were treated as if they were not in the graph, or None.
+        time_max: edges later than this were treated as if they were not in the graph.
+        hidden: edges that were treated likewise, or None.
         means: takes the seeds out of other nodes' features, or None.
 
     Self loops of the encoder (the ``self`` relation) are not edges here; the batch adds them.
@@ -40,6 +41,7 @@ class Subgraph:
     link: np.ndarray
     num_links: int
     edge_offsets: np.ndarray
+    time_max: int
     hidden: HiddenEdges | None = None
     means: SeedMeans | None = None
 
