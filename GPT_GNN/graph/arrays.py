@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from GPT_GNN.graph.build import GraphBuilder, build_graph
-from GPT_GNN.graph.derived import degree_features
+from GPT_GNN.graph.derived import DEGREE, degree_features
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.inverse import find_inverses
 from GPT_GNN.graph.output import check_output
@@ -239,7 +239,7 @@ def _with_degrees(
     out = dict(nodes)
     for node_type in degrees:
         part = degree_features(node_type, nodes[node_type].num_nodes, ends, until)
-        features = nodes[node_type].features | {"degree": part}
+        features = nodes[node_type].features | {DEGREE: part}
         out[node_type] = replace(nodes[node_type], features=features)
     return out
 

@@ -10,6 +10,7 @@ import numpy as np
 from GPT_GNN.encoders.text import fitted_text, sample_to_fit, text_encoder, tokenise
 from GPT_GNN.schema import EdgeType
 
+DEGREE = "degree"  # the feature part of degrees
 IDENTITY_DIM = 128
 
 TimedEnds = tuple[np.ndarray, np.ndarray, np.ndarray | None]

@@ -80,7 +80,8 @@ def from_hetero_data(
         multigraph: edge types whose parallel edges at several times are all kept.
         degrees: node types that get the feature part ``degree``: log(1 + number of edges) in each
             relation that they are in, on their side of it, of the edges that pre-training may know.
-            For types without other features, whose nodes would otherwise look all the same.
+            For types without other features, whose nodes would otherwise look all the same. They
+            count links that a task divides at random and holds out; it then warns.
         identities: node types that get the feature part ``identity``, which tells nodes apart: one
             column a node, or of more than 128 nodes 128 normal numbers a node, whose vectors are
             nearly orthogonal. As for ``degrees``; a node that is appended later is a stranger.

@@ -23,6 +23,7 @@ from GPT_GNN.tasks.query import (
     ranking_means,
     subset,
     view_of,
+    warn_of_degrees,
 )
 from GPT_GNN.tasks.ranking import first_seen, pair_loss, pair_metrics, position_in, ranked
 
@@ -100,6 +101,7 @@ class LinkRanking:
         self._pool = {name: self._sources_until(self._end[name]) for name in _SPLITS}
         self._queries = self._divided(fraction, seed)
         self._hidden = {name: self._hidden_links(name, hide_train_labels) for name in _SPLITS}
+        warn_of_degrees(graph, self._hidden["test"], [relation])
 
     def _last_time(self, split: Split, name: str) -> int:
         if not self._by_time or self._links.time is None:

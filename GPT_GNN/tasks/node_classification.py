@@ -26,6 +26,7 @@ from GPT_GNN.tasks.query import (
     ranking_means,
     subset,
     view_of,
+    warn_of_degrees,
 )
 
 
@@ -92,6 +93,7 @@ class NodeClassification:
         train_labels = self._labels.of(self._items["train"])[1]
         self._seen_in_training = np.isin(self.classes, train_labels)
         self._hidden = {s: self._hidden_edges(s, hide_train_labels) for s in self._end}
+        warn_of_degrees(graph, self._hidden["test"], self.relations)
 
     def _labelled(self, fraction: float, seed: int) -> dict[str, np.ndarray]:
         has_label = np.diff(self._labels.indptr) > 0

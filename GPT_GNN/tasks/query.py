@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
+from tqdm import tqdm
 
 from GPT_GNN.batch.batch import Batch
 from GPT_GNN.batch.trim import TrimmedBatch
-from GPT_GNN.graph.split import Split
+from GPT_GNN.graph.derived import DEGREE
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.split import NO_BOUND, Split, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.sampler.hgsampling import Seeds
 from GPT_GNN.sampler.hidden import HiddenEdges
@@ -134,3 +137,31 @@ def ranking_means(values: dict[str, np.ndarray]) -> dict[str, float]:
 def labels_in_relations(task: object, relations: Sequence[EdgeType]) -> dict[str, Any]:
     """A task whose labels are edges, for the record of a run."""
     return {"task": type(task).__name__, "relations": [" -> ".join(r) for r in relations]}
+
+
+def warn_of_degrees(graph: HeteroGraph, hidden: HiddenEdges, relations: Sequence[EdgeType]) -> None:
+    """Warn where stored degrees count links that a run hides from its samples.
+
+    Degrees are made with the store, of the links up to pre-training's bound if its split is by
+    time. Links that are held out at random are among them.
+    """
+    for relation in relations:
+        ends = dict.fromkeys((relation[0], relation[2]))
+        with_degrees = [t for t in ends if DEGREE in graph.feature_parts(t)]
+        if not with_degrees or not _counts(graph, hidden, relation):
+            continue
+        types = " and ".join(repr(node_type) for node_type in with_degrees)
+        tqdm.write(
+            f"warning: {graph.path}: the feature part {DEGREE!r} of {types} counts links "
+            f"{':'.join(relation)} that this run hides, and so tells how many of them a node has; "
+            "features of another kind, such as identities, do not"
+        )
+
+
+def _counts(graph: HeteroGraph, hidden: HiddenEdges, relation: EdgeType) -> bool:
+    """Whether degrees of a relation count a hidden link."""
+    csr, stored = graph.csr(relation), GraphFacts.stored(graph)
+    split = None if stored is None else stored.split
+    until = split.pretrain_until if isinstance(split, TimeSplit) else NO_BOUND
+    hides = hidden.hides(relation, csr.indices, csr.targets())
+    return bool((hides if csr.time is None else hides & (csr.time <= until)).any())

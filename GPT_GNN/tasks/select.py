@@ -19,6 +19,7 @@ from GPT_GNN.tasks.label_classification import LabelClassification
 from GPT_GNN.tasks.link_ranking import LinkRanking
 from GPT_GNN.tasks.links import TEST, VALID, divide_links
 from GPT_GNN.tasks.node_classification import NodeClassification
+from GPT_GNN.tasks.query import warn_of_degrees
 
 AnyTask = LabelClassification | LinkRanking | NodeClassification
 
@@ -108,7 +109,9 @@ def held_out_edges(
                 f"--hide_classes {':'.join(relation)}: expected a relation into {facts.target!r}"
             )
         masks[relation] = (None, held_out)
-    return HiddenEdges(graph, masks, pairs)
+    hidden = HiddenEdges(graph, masks, pairs)
+    warn_of_degrees(graph, hidden, [*pairs, *masks])
+    return hidden
 
 
 def link_splits(graph: HeteroGraph, split: str, names: Sequence[str]) -> dict[EdgeType, Split]:

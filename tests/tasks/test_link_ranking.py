@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -10,11 +12,13 @@ from GPT_GNN.batch.batch import make_batch
 from GPT_GNN.config import EncoderConfig
 from GPT_GNN.graph.append import append_arrays
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.tasks import LinkRanking, link_ranking
+from GPT_GNN.tasks import LinkRanking, NodeClassification, link_ranking
 from GPT_GNN.tasks.links import WrongSources, divide_links
+from GPT_GNN.tasks.select import held_out_edges
 from GPT_GNN.train.runtime import seeded
 from GPT_GNN.train.start import new_encoder
 from tests.oracle.metrics import row_hits, row_metrics
@@ -500,6 +504,53 @@ def test_the_record_of_a_run(films):
         "relations": ["user -> rates -> film"],
         "num_candidates": 7,
     }
+
+
+AT_RANDOM = RandomSplit()
+WARNS = "warning: .*the feature part 'degree' of 'user' counts links user:rates:film that this run"
+
+
+@pytest.mark.parametrize(
+    ("timed", "of_store", "of_task", "warns"),
+    [
+        (False, AT_RANDOM, AT_RANDOM, True),
+        (True, AT_RANDOM, AT_RANDOM, True),
+        (True, AT_RANDOM, YEARS, True),  # the store's degrees are of all years
+        (True, YEARS, YEARS, False),
+        (True, YEARS, TimeSplit(2008, 2010, 2011), True),
+        (False, YEARS, YEARS, True),  # no times: divided at random
+    ],
+)
+def test_degrees_that_count_held_out_links(tmp_path, capsys, timed, of_store, of_task, warns):
+    rng = np.random.default_rng(0)
+    src, dst = np.nonzero(rng.random((30, 30)) < 0.4)
+    years = rng.integers(2009, 2021, len(src)).astype(np.int32) if timed else None
+    nodes = {"user": NodeArrays(30), "film": NodeArrays(30, features(30, 0))}
+    facts, edges = GraphFacts("film", split=of_store), {RATES: EdgeArrays(src, dst, years)}
+    path, degrees = tmp_path / "store", ["user"]
+    graph = write_graph(path, nodes, edges, facts, times_declared=True, degrees=degrees)
+    plain = write_graph(tmp_path / "plain", nodes, edges, facts, times_declared=True)
+    capsys.readouterr()
+    LinkRanking(plain, of_task, RATES, 5)
+    assert "degree" not in capsys.readouterr().out
+    LinkRanking(graph, of_task, RATES, 5)
+    assert bool(re.search(WARNS, capsys.readouterr().out)) == warns
+
+
+def test_degrees_that_count_what_pretraining_or_a_class_task_hides(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    src, dst = np.nonzero(rng.random((30, 30)) < 0.4)
+    nodes = {"user": NodeArrays(30), "film": NodeArrays(30, features(30, 0))}
+    facts, edges = GraphFacts("film"), {RATES: EdgeArrays(src, dst)}
+    graph = write_graph(tmp_path / "store", nodes, edges, facts, degrees=["user"])
+    for run in (
+        lambda: NodeClassification(graph, AT_RANDOM, [RATES]),
+        lambda: held_out_edges(graph, facts, "", hide_links="rates", hide_classes=""),
+        lambda: held_out_edges(graph, facts, "", hide_links="", hide_classes="rates"),
+    ):
+        capsys.readouterr()
+        run()
+        assert len(re.findall(WARNS, capsys.readouterr().out)) == 1
 
 
 def test_mistakes(tmp_path, films, years):
