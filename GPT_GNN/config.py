@@ -280,6 +280,11 @@ class GPTConfig(Checked):
         "ratio: (1 - attr_ratio) edge + attr_ratio attr; plain: edge + attr_ratio attr",
         choices=("ratio", "plain"),
     )
+    min_masked: int = setting(
+        8,
+        "relations with so many masked links in a batch, or fewer, have no edge loss; 0 trains all",
+        low=0,
+    )
     neg_samp_num: int = setting(255, "most negatives of a target from its own batch", low=1)
     queue_size: int = setting(256, "rows of the adaptive queue per relation; 0 for none", low=0)
     queue_gradient: str = setting(

@@ -128,6 +128,10 @@ class GAE(nn.Module):
         false = (projected * unit(h[pairs.negative])).sum(-1)
         return (F.softplus(-true).mean() + F.softplus(false).mean()) / 2
 
+    def measures(self, data: GAEBatch) -> list[str]:
+        """The loss, of a batch with masked links, see :class:`Objective`."""
+        return ["loss"] if data.links else []
+
     def start_epoch(self, epoch: int, n_epoch: int) -> None:
         """Nothing grows."""
 

@@ -20,6 +20,7 @@ from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import Matcher, TextDecoder, full_precision
 from GPT_GNN.model.queue import AdaptiveQueue
+from GPT_GNN.objectives.counts import LossCounts
 from GPT_GNN.objectives.links import LinkTask, contrastive_loss, link_tasks
 from GPT_GNN.objectives.titles import TextBatch, Titles, load_titles
 from GPT_GNN.sampler.subgraph import Subgraph
@@ -66,6 +67,7 @@ class GPTGNN(nn.Module):
         loss_sum: ``ratio``: (1 - attr_ratio) edge + attr_ratio attribute (published Reddit script);
             ``plain``: edge + attr_ratio attribute (published OAG script). A part that weighs
             nothing is not computed.
+        min_masked: a relation with so many masked links in a batch or fewer has no edge loss there.
         neg_samp_num: most in-batch negatives a target.
         queue_size: rows of the adaptive queue a relation, 0 for none.
         queue_gradient: ``balanced`` or ``published``, see :func:`contrastive_loss`.
@@ -96,6 +98,7 @@ class GPTGNN(nn.Module):
         attr_type: str = "vec",
         attr_ratio: float = 0.5,
         loss_sum: str = "ratio",
+        min_masked: int = 8,
         neg_samp_num: int = 255,
         queue_size: int = 256,
         queue_gradient: str = "balanced",
@@ -127,6 +130,9 @@ class GPTGNN(nn.Module):
         self.attr_columns = attr_columns
         self.attr_ratio = attr_ratio
         self.edge_weight = 1 - attr_ratio if loss_sum == "ratio" else 1.0
+        weights = {"edge_loss": self.edge_weight, "attr_loss": attr_ratio}
+        self.weights = {name: weight for name, weight in weights.items() if weight > 0}
+        self.min_masked = min_masked
         self.neg_samp_num = neg_samp_num
         self.balanced = queue_gradient == "balanced"
         self.mask_ratio = mask_ratio
@@ -144,6 +150,7 @@ class GPTGNN(nn.Module):
         n_hid = encoder.n_hid
         self.scorers = nn.ModuleList(Matcher(n_hid, n_hid) for _ in self.relations)
         self.queue = AdaptiveQueue(len(self.relations), queue_size, n_hid)
+        self.counts = LossCounts([":".join(schema.edge_types[i]) for i in self.relations])
         self.init_emb = nn.Parameter(init_emb.clone()) if self.separates else None
         self.decoder: Matcher | TextDecoder | None = None
         if attr_ratio > 0 and titles is not None:
@@ -204,6 +211,7 @@ class GPTGNN(nn.Module):
             masked,
             self.relations if self.edge_weight > 0 else (),
             offsets,
+            self.min_masked,
             self.neg_samp_num,
             self.queue.queue_size,
             rng,
@@ -245,7 +253,6 @@ class GPTGNN(nn.Module):
         In training mode the queue supplies negatives and takes in this batch's sources; in
         evaluation mode it does neither.
         """
-        weights = {"edge_loss": self.edge_weight, "attr_loss": self.attr_ratio}
         parts = {}
         if self.edge_weight > 0 or not self.two_pass:
             h = self.embed(data)
@@ -255,11 +262,13 @@ class GPTGNN(nn.Module):
             if self.two_pass:
                 h = self.embed(data, hide_targets=True)
             parts["attr_loss"] = self.attr_loss(h[data.attr_nodes], data)
-        loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
+        loss = torch.stack([self.weights[name] * part for name, part in parts.items()]).sum()
         return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
 
     def edge_loss(self, h: Tensor, links: list[LinkTask]) -> Tensor:
         """Mean over relations of the contrastive loss; 0 when none has enough masked edges."""
+        if self.training:
+            self.counts.count([task.relation for task in links])
         losses = []
         for task in links:
             rows, ids = self.queue.read(task.relation)
@@ -281,6 +290,30 @@ class GPTGNN(nn.Module):
         assert self.decoder is not None
         with full_precision(h):
             return -self.decoder(h, data.attributes).mean()
+
+    def measures(self, data: GPTBatch) -> list[str]:
+        """The parts of the loss that a batch has something for, see :class:`Objective`."""
+        return [name for name in self.weights if name != "edge_loss" or data.links]
+
+    @property
+    def remedy(self) -> str:
+        """What gives more batches an edge loss."""
+        if self.min_masked == 0:
+            return "a larger --batch_size gives more of them"
+        return (
+            f"relations with {self.min_masked} masked links in a batch or fewer are skipped: "
+            "--min_masked 0 or a larger --batch_size trains them"
+        )
+
+    def told(self) -> tuple[dict[str, Any], str]:
+        """How many training batches had no edge loss: for the log, and a warning if some had none.
+
+        See :class:`Objective`.
+        """
+        if self.edge_weight == 0:
+            return {}, ""
+        warning = self.counts.warning()
+        return self.counts.record(), warning and f"{warning}; {self.remedy}"
 
     def start_epoch(self, epoch: int, n_epoch: int) -> None:
         """Grow the queue; epochs count from 1."""

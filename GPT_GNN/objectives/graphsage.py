@@ -133,6 +133,10 @@ class GraphSAGE(nn.Module):
             loss = pairs + (data.negative_weight * drawn).sum()
         return {"loss": loss / data.pair_count.sum().clamp(min=1)}
 
+    def measures(self, data: WalkBatch) -> list[str]:
+        """The loss, of a batch with pairs, see :class:`Objective`."""
+        return ["loss"] if len(data.pair_count) else []
+
     def start_epoch(self, epoch: int, n_epoch: int) -> None:
         """Nothing grows."""
 

@@ -17,8 +17,6 @@ from GPT_GNN.model.heads import Matcher, unit
 from GPT_GNN.sampler.subgraph import Subgraph
 from GPT_GNN.schema import EdgeType
 
-MIN_MASKED = 8  # a relation with no more masked edges than this in a batch is skipped, as published
-
 
 @dataclass(frozen=True)
 class LinkTask:
@@ -56,6 +54,7 @@ def link_tasks(
     masked: Masked,
     relations: Sequence[int],
     node_offsets: Sequence[int],
+    min_masked: int,
     neg_samp_num: int,
     queue_size: int,
     rng: np.random.Generator,
@@ -65,6 +64,7 @@ def link_tasks(
     Args:
         relations: positions in ``schema.edge_types`` of the relations into the target type.
         node_offsets: first node row of each type, in the batch.
+        min_masked: a relation with so many masked edges or fewer is skipped.
         neg_samp_num: most candidates of a relation, drawn at random.
         queue_size: most sources to offer to the queue.
 
@@ -77,7 +77,7 @@ def link_tasks(
     for position, i in enumerate(relations):
         edges = subgraph.edges(schema.edge_types[i])
         src, dst, generated = subgraph.src[edges], subgraph.dst[edges], masked.generated[edges]
-        if generated.sum() <= MIN_MASKED:
+        if generated.sum() <= min_masked:
             continue
         source_name, _, target_name = schema.edge_types[i]
         source_type = schema.node_type_id(source_name)

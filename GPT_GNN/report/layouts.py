@@ -166,7 +166,9 @@ def _is_pretraining(record: Record, labels: Labels) -> bool:
 def _pretraining_cells(runs: Sequence[Record]) -> list[str]:
     metrics = [run["metrics"] for run in runs]
     losses = [
-        mean_std([values[name] for values in metrics]) if name in metrics[0] else MISSING
+        mean_std([values[name] for values in metrics])
+        if all(name in values for values in metrics)
+        else MISSING
         for name in ("loss", *_LOSSES)
     ]
     best = ", ".join(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 from tqdm import tqdm
 
@@ -126,6 +127,57 @@ class PretrainBatches:
         return trim_record(data, self.objective.outputs(data), self.objective.encoder.reach)
 
 
+class Validation:
+    """Means over the held-out nodes: of each part of the loss over the batches that have it.
+
+    A part that no batch has is not there, rather than 0: it does not choose the best model.
+
+    Args:
+        objective: with its ``weights`` and ``measures``, see :class:`Objective`.
+        valid: batches with their numbers of targets.
+        device: the objective's.
+
+    Attributes:
+        parts: names of the parts that are measured.
+
+    Raises:
+        ValueError: there are none.
+    """
+
+    def __init__(
+        self, objective: Objective, valid: list[tuple[int, Any]], device: torch.device
+    ) -> None:
+        self.objective, self.valid, self.device = objective, valid, device
+        self.weights: dict[str, float] = getattr(objective, "weights", {"loss": 1.0})
+        measures = getattr(objective, "measures", lambda batch: list(self.weights))
+        self._measured = [set(measures(batch)) for _, batch in valid]
+        self.parts = [name for name in self.weights if name in set().union(*self._measured)]
+        lacking = [name for name in self.weights if name not in self.parts]
+        if lacking:
+            nodes = sum(targets for targets, _ in valid)
+            remedy = getattr(objective, "remedy", "")
+            told = f"the {nodes} nodes that validate have no {' and no '.join(lacking)}"
+            hint = f"; {remedy}" if remedy else ""
+            if not self.parts:
+                raise ValueError(f"{told}, so that no model can be chosen{hint}")
+            chosen = f"the best model is chosen by {' and '.join(self.parts)} alone"
+            tqdm.write(f"warning: {told}: {chosen}{hint}")
+
+    def __call__(self) -> dict[str, float]:
+        """Means by name; ``loss`` is of the parts that are measured, ``score`` its negative."""
+        sums: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        for (targets, batch), measured in zip(self.valid, self._measured, strict=True):
+            for name, value in self.objective(to_device(batch, self.device)).items():
+                if name in self.weights and name not in measured:
+                    continue
+                sums[name] = sums.get(name, 0.0) + value.item() * targets
+                counts[name] = counts.get(name, 0) + targets
+        means = {name: total / counts[name] for name, total in sums.items()}
+        means["loss"] = sum(self.weights[name] * means[name] for name in self.parts)
+        return {**means, "score": -means["loss"]}
+
+
 def _seed_means(graph: HeteroGraph) -> SeedMeans | None:
     means = SeedMeans.stored(graph)
     if means is None and graph.facts.get("dataset") in _HAVE_MEANS:
@@ -197,8 +249,9 @@ def pretrain(
     if isinstance(objective, Untrained):
         RunLog(run_record.folder, run_record.told, None).close()
         save_best(0, {})
+        chosen = "untrained"
     else:
-        _train(
+        parts = _train(
             objective,
             graph,
             dataset,
@@ -209,7 +262,8 @@ def pretrain(
             hidden,
             run.targets_in_means,
         )
-    tqdm.write(f"best model: {file}")
+        chosen = f"chosen by validation's {' and '.join(parts)}"
+    tqdm.write(f"best model: {file} ({chosen})")
 
 
 def _train(
@@ -222,20 +276,22 @@ def _train(
     save_best: Callable[[int, dict[str, float]], None],
     hidden: HiddenEdges | None,
     targets_in_means: bool,
-) -> None:
+) -> list[str]:
+    """Train, and return what the best model was chosen by."""
     batches = PretrainBatches(
         objective, graph, dataset, sampler, run.seed, hidden, targets_in_means
     )
     objective.to(run.device)
-
-    def evaluate() -> dict[str, float]:
-        total = sum(targets for targets, _ in batches.valid)
-        means: dict[str, float] = {}
-        for targets, batch in batches.valid:
-            for name, value in objective(to_device(batch, run.device)).items():
-                means[name] = means.get(name, 0.0) + value.item() * targets / total
-        return {**means, "score": -means["loss"]}
-
+    evaluate = Validation(objective, batches.valid, run.device)
     assert isinstance(objective, nn.Module)
     plan = Plan(optim.n_epoch, batches.per_epoch, min(optim.n_batch, batches.per_epoch))
-    fit(objective, batches.train, evaluate, save_best, plan, optim, run).close()
+    log = fit(objective, batches.train, evaluate, save_best, plan, optim, run)
+    told: Callable[[], tuple[dict[str, Any], str]] | None = getattr(objective, "told", None)
+    if told is not None:
+        record, warning = told()
+        if record:
+            log.record(split="end", **record)
+        if warning:
+            log.say(f"warning: {warning}")
+    log.close()
+    return evaluate.parts

@@ -132,7 +132,8 @@ def pretrained_gpt_gnn(graph: HeteroGraph, dataset: Any, path: str | Path) -> GP
     gpt = GPTConfig(**record["config"]["gpt"])
     columns = slice(*record["attr_columns"]) if "attr_columns" in record else None
     objective = new_gpt_gnn(encoder, graph, dataset, gpt, seed=0, attr_columns=columns)
-    objective.load_state_dict(record["model"])
+    counts = {n: x for n, x in objective.state_dict().items() if n.startswith("counts.")}
+    objective.load_state_dict(counts | record["model"])  # older files have no counts
     return objective.eval()
 
 
@@ -209,7 +210,12 @@ def published_gpt_gnn(
     if isinstance(objective.decoder, TextDecoder):
         _check_words(model, state["decoder.word_vectors"], objective.decoder.word_vectors)
     fresh = [e for e in relations if e not in of_file]
-    untouched = ("encoder.", "queue.", *(f"scorers.{relations.index(e)}." for e in fresh))
+    untouched = (
+        "encoder.",
+        "queue.",
+        "counts.",
+        *(f"scorers.{relations.index(e)}." for e in fresh),
+    )
     kept = {name: x for name, x in objective.state_dict().items() if name.startswith(untouched)}
     objective.load_state_dict(kept | state)
     gpt = replace(gpt, queue_size=objective.queue.queue_size)

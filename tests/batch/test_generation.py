@@ -14,7 +14,7 @@ from GPT_GNN.config import EncoderConfig, GPTConfig
 from GPT_GNN.conv import CONVS
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import NO_TIME
-from GPT_GNN.objectives.links import MIN_MASKED, link_tasks
+from GPT_GNN.objectives.links import link_tasks
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
@@ -64,7 +64,7 @@ def test_the_edge_task_by_literal_loops(random_store, target, neg_samp_num, queu
     relations = [i for i in schema.edge_types_into(target) if schema.edge_types[i][1] not in STOP]
     offsets = np.concatenate([[0], np.cumsum([len(ids) + 7 for ids in subgraph.node_ids])])
     tasks = link_tasks(
-        random_store, subgraph, masked, relations, offsets, neg_samp_num, queue_size, rng
+        random_store, subgraph, masked, relations, offsets, 8, neg_samp_num, queue_size, rng
     )
     found = {task.relation: task for task in tasks}
     assert found
@@ -76,7 +76,7 @@ def test_the_edge_task_by_literal_loops(random_store, target, neg_samp_num, queu
             edges.append(edge)
             if masked.generated[e]:
                 hidden.append(edge)
-        assert (position in found) == (len(hidden) > MIN_MASKED)
+        assert (position in found) == (len(hidden) > 8)
         if position not in found:
             continue
         task = found[position]
@@ -165,6 +165,30 @@ def test_the_copy_of_a_target_reads_nothing_but_the_shared_vector_and_its_neighb
     assert not same[data.attr_nodes].any()
     same[data.attr_nodes] = True
     assert same.all()
+
+
+def test_every_edge_has_the_time_between_its_ends_copies_included(pretraining, toy):
+    """A copy is as old as its target, whose time the store says."""
+    _, subgraph, data = pretraining()
+    paper = toy.schema.node_type_id("paper")
+    own = toy.node_time("paper")[subgraph.node_ids[paper][: len(data.attr_nodes)]]
+    assert len(set(own.tolist())) > 5
+    times = [list(part) for part in subgraph.node_times]
+    times[paper] += own.tolist()
+    node_time = [int(time) for part in times for time in part]
+    graph, checked = data.batch.graph, set()
+    kind = np.searchsorted(graph.node_offsets, graph.src.numpy(), side="right") - 1
+    span = len(graph.time_index)
+    for e, (src, dst) in enumerate(zip(graph.src.tolist(), graph.dst.tolist(), strict=True)):
+        want = 0
+        if NO_TIME not in (node_time[src], node_time[dst]):
+            want = min(max(node_time[dst] - node_time[src], -120), 119)
+        source_type, place = divmod(int(graph.edge_time[e]), span)
+        assert source_type == kind[e]
+        assert int(graph.time_index[place]) - 120 == want
+        if dst in data.attr_nodes and src != dst:
+            checked.add(want)
+    assert len(checked) > 5
 
 
 @pytest.mark.parametrize("n_layers", [1, 3])

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from GPT_GNN.batch.mask import mask_links
+from GPT_GNN.batch.mask import Masked, mask_links
 from GPT_GNN.model.heads import Matcher
 from GPT_GNN.model.queue import AdaptiveQueue
-from GPT_GNN.objectives.links import MIN_MASKED, contrastive_loss, link_tasks
+from GPT_GNN.objectives.links import contrastive_loss, link_tasks
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.hidden import HiddenEdges
@@ -67,7 +67,7 @@ def test_loss_and_gradients(graph, seed, neg_samp_num, queued, balanced):
     # Few: the literal loss scores a pair a call.
     subgraph, offsets, masked, rng = sampled(graph, seed, n_targets=16)
     relations = relations_of(graph)
-    tasks = link_tasks(graph, subgraph, masked, relations, offsets, neg_samp_num, 64, rng)
+    tasks = link_tasks(graph, subgraph, masked, relations, offsets, 8, neg_samp_num, 64, rng)
     assert len(tasks) > 1
     h = torch.randn(int(offsets[-1]), D, dtype=torch.float64)
     mine, theirs = h.clone().requires_grad_(), h.clone().requires_grad_()
@@ -95,12 +95,12 @@ def test_loss_and_gradients(graph, seed, neg_samp_num, queued, balanced):
 def test_which_relations_and_candidates(graph, seed):
     subgraph, offsets, masked, rng = sampled(graph, seed, n_targets=8 + 4 * seed)
     relations = relations_of(graph)
-    tasks = link_tasks(graph, subgraph, masked, relations, offsets, 255, 64, rng)
+    tasks = link_tasks(graph, subgraph, masked, relations, offsets, 8, 255, 64, rng)
     for position, relation in enumerate(relations):
         edges = slice(*subgraph.edge_offsets[relation : relation + 2])
         count = int(masked.generated[edges].sum())
         found = [task for task in tasks if task.relation == position]
-        assert len(found) == (count > MIN_MASKED)
+        assert len(found) == (count > 8)
         for task in found:
             assert len(task.edge_source) == count
             source = graph.schema.node_type_id(graph.edge_types[relation][0])
@@ -111,9 +111,47 @@ def test_which_relations_and_candidates(graph, seed):
             assert len(set(ids)) == len(ids)
 
 
+@pytest.mark.parametrize(("min_masked", "trains"), [(0, 1), (1, 2), (8, 9), (20, 21)])
+def test_a_relation_needs_more_masked_edges_than_the_bound(graph, min_masked, trains):
+    """As published: one with 8 is skipped, one with 9 trains."""
+    subgraph, offsets, _, rng = sampled(graph, 0)
+    relation = max(relations_of(graph), key=lambda i: np.diff(subgraph.edge_offsets)[i])
+    edges = np.arange(*subgraph.edge_offsets[relation : relation + 2])
+    for count in (0, trains - 1, trains):
+        generated = np.zeros(len(subgraph.src), dtype=bool)
+        generated[edges[:count]] = True
+        masked = Masked(~generated, generated)
+        tasks = link_tasks(
+            graph, subgraph, masked, relations_of(graph), offsets, min_masked, 255, 64, rng
+        )
+        assert len(tasks) == (count == trains)
+        assert all(len(task.edge_source) == count for task in tasks)
+
+
+def test_candidates_and_what_enters_the_queue_are_any_of_the_sources_alike(graph):
+    """Were they the first ones, the same few nodes would be the negatives of every batch."""
+    subgraph, offsets, masked, _ = sampled(graph, 0)
+    relation = max(relations_of(graph), key=lambda i: np.diff(subgraph.edge_offsets)[i])
+    source = graph.schema.node_type_id(graph.edge_types[relation][0])
+    edges = slice(*subgraph.edge_offsets[relation : relation + 2])
+    sources = np.unique(subgraph.src[edges]) + offsets[source]
+    assert len(sources) > 10
+    chosen, entered, draws = np.zeros(offsets[-1]), np.zeros(offsets[-1]), 400
+    for draw in range(draws):
+        args = (graph, subgraph, masked, [relation], offsets, 8, 5, 3, derive(draw, "draw"))
+        (task,) = link_tasks(*args)
+        chosen[task.candidates.numpy()] += 1
+        entered[task.entering.numpy()] += 1
+    for counts, each in ((chosen, 5), (entered, 3)):
+        share = each / len(sources)
+        assert counts.sum() == draws * each == counts[sources].sum()
+        spread = np.sqrt(draws * share * (1 - share))
+        assert np.abs(counts[sources] - draws * share).max() < 4.5 * spread
+
+
 def test_no_relation_left():
     h = torch.randn(3, D, requires_grad=True)
-    few = LiteralLinks(LiteralMatcher(D, D), [(0, 1)] * MIN_MASKED, [2], {})
+    few = LiteralLinks(LiteralMatcher(D, D), [(0, 1)] * 8, [2], {})
     loss = link_loss(h, [few])
     assert float(loss) == 0
 
@@ -121,7 +159,7 @@ def test_no_relation_left():
 def test_the_queue_adds_negatives_and_may_be_empty(graph):
     subgraph, offsets, masked, rng = sampled(graph, 0)
     relations = relations_of(graph)
-    task = link_tasks(graph, subgraph, masked, relations, offsets, 255, 64, rng)[0]
+    task = link_tasks(graph, subgraph, masked, relations, offsets, 8, 255, 64, rng)[0]
     h = torch.randn(int(offsets[-1]), D)
     scorer = Matcher(D, D).eval()
     empty = contrastive_loss(scorer, h, task, h[:0], torch.zeros(0, dtype=torch.long))
@@ -144,7 +182,7 @@ def test_a_hidden_link_is_a_negative_like_any_other(graph):
     subgraph = HGSampler(graph, 2, 20).sample(seeds, 2011, hidden, rng)
     offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in subgraph.node_ids])])
     masked = mask_links(subgraph, "paper", (), 0.5, rng)
-    (task,) = link_tasks(graph, subgraph, masked, [relation], offsets, 255, 8, rng)
+    (task,) = link_tasks(graph, subgraph, masked, [relation], offsets, 8, 255, 8, rng)
     t = graph.schema.node_type_id("paper")
     target = subgraph.node_ids[t][task.targets[task.linked_target].numpy() - offsets[t]]
     linked = set(zip(task.linked_id.tolist(), target.tolist(), strict=True))
@@ -159,7 +197,7 @@ def test_queued_rows_do_not_turn_all_embeddings_one_way(graph, monkeypatch):
     monkeypatch.setattr("GPT_GNN.objectives.links.unit", lambda rows: rows)
     subgraph, offsets, masked, rng = sampled(graph, 0)
     relations = [i for i in relations_of(graph) if graph.edge_types[i][0] == "author"]
-    task = link_tasks(graph, subgraph, masked, relations, offsets, 255, 64, rng)[0]
+    task = link_tasks(graph, subgraph, masked, relations, offsets, 8, 255, 64, rng)[0]
     torch.manual_seed(0)
     scorer = Matcher(D, D).eval().double()
     queue, ids = torch.randn(64, D, dtype=torch.float64), torch.full((64,), -1)

@@ -64,7 +64,7 @@ def test_every_objective_with_every_layer(toy, tmp_path, objective, conv_name):
     assert same_state(encoder, new_encoder(toy, config, 0)) == (objective == "none")
     steps = [line for line in lines if line["split"] == "train"]
     assert len(steps) == (0 if objective == "none" else 6)
-    assert all(math.isfinite(line["loss"]) for line in lines)
+    assert all(math.isfinite(line["loss"]) for line in lines if line["split"] != "end")
 
 
 @pytest.mark.parametrize("objective", ["gae", "graphsage", "infomax"])
