@@ -103,6 +103,7 @@ PRETRAIN = {
     "attr_type": "text",
     "attr_ratio": 0.5,
     "loss_sum": "ratio",
+    "min_masked": 8,
     "neg_samp_num": 255,
     "queue_size": 256,
     "queue_gradient": "balanced",

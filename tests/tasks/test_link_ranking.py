@@ -545,8 +545,8 @@ def test_degrees_that_count_what_pretraining_or_a_class_task_hides(tmp_path, cap
     graph = write_graph(tmp_path / "store", nodes, edges, facts, degrees=["user"])
     for run in (
         lambda: NodeClassification(graph, AT_RANDOM, [RATES]),
-        lambda: held_out_edges(graph, facts, "", hide_links="rates", hide_classes=""),
-        lambda: held_out_edges(graph, facts, "", hide_links="", hide_classes="rates"),
+        lambda: held_out_edges(graph, facts, "", hide_links=("rates",), hide_classes=()),
+        lambda: held_out_edges(graph, facts, "", hide_links=(), hide_classes=("rates",)),
     ):
         capsys.readouterr()
         run()
