@@ -319,7 +319,9 @@ def _read_run(kind: str, folder: Path) -> dict[str, Any]:
     if kind == "finetune":
         metrics = test_result(folder)
     else:
-        metrics = max((x for x in lines if x["split"] == "valid"), key=lambda x: x["score"])
+        valid = [x for x in lines if x["split"] == "valid"]
+        scored = all("score" in x for x in valid)
+        metrics = max(valid, key=lambda x: x["score"]) if scored else valid[-1]
     for name, value in metrics.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name} is {value}")

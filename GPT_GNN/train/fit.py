@@ -94,7 +94,8 @@ def fit(
         model: ``model(batch)`` returns scalars by name, ``loss`` among them; ``start_epoch(epoch,
             n_epoch)`` is called before every step.
         make_batch: step (from 0) -> batch, run in loader threads; a function of the step alone.
-        evaluate: returns metrics by name; ``score`` (higher is better) selects the best.
+        evaluate: returns metrics by name; ``score`` (higher is better) selects the best. Without a
+            score the last model counts as the best.
         save_best: gets the step and the metrics.
 
     Returns:
@@ -143,7 +144,9 @@ def fit(
                     metrics = evaluate()
                 log.record(step=step, split="valid", **metrics)
                 log.say(_line(plan, step, numbers, metrics))
-                if metrics["score"] > best:
+                if "score" not in metrics:
+                    save_best(step, metrics)
+                elif metrics["score"] > best:
                     best = metrics["score"]
                     save_best(step, metrics)
             if plan.evaluates(step) or stop.raised:
@@ -166,7 +169,7 @@ def _line(plan: Plan, step: int, train: dict[str, float], valid: dict[str, float
     numbers = "  ".join(f"{name} {value:.4f}" for name, value in valid.items() if name != "score")
     return (
         f"epoch {plan.epoch(step)}/{plan.n_epoch}  step {step}/{plan.total_steps}  "
-        f"train loss {train['loss']:.4f}  valid {numbers}"
+        f"train loss {train['loss']:.4f}  valid {numbers or 'nothing'}"
     )
 
 

@@ -130,7 +130,8 @@ class PretrainBatches:
 class Validation:
     """Means over the held-out nodes: of each part of the loss over the batches that have it.
 
-    A part that no batch has is not there, rather than 0: it does not choose the best model.
+    A part that no batch has is not there, rather than 0: it does not choose the best model. Where
+    there is no part, nothing does: the last model is kept.
 
     Args:
         objective: with its ``weights`` and ``measures``, see :class:`Objective`.
@@ -138,10 +139,7 @@ class Validation:
         device: the objective's.
 
     Attributes:
-        parts: names of the parts that are measured.
-
-    Raises:
-        ValueError: there are none.
+        chosen_by: what chooses the best model, in words.
     """
 
     def __init__(
@@ -151,20 +149,21 @@ class Validation:
         self.weights: dict[str, float] = getattr(objective, "weights", {"loss": 1.0})
         measures = getattr(objective, "measures", lambda batch: list(self.weights))
         self._measured = [set(measures(batch)) for _, batch in valid]
-        self.parts = [name for name in self.weights if name in set().union(*self._measured)]
-        lacking = [name for name in self.weights if name not in self.parts]
+        self._parts = [name for name in self.weights if name in set().union(*self._measured)]
+        self.chosen_by = "the last one: validation has nothing to choose by"
+        if self._parts:
+            self.chosen_by = f"chosen by validation's {' and '.join(self._parts)}"
+        lacking = [name for name in self.weights if name not in self._parts]
         if lacking:
             nodes = sum(targets for targets, _ in valid)
             remedy = getattr(objective, "remedy", "")
-            told = f"the {nodes} nodes that validate have no {' and no '.join(lacking)}"
-            hint = f"; {remedy}" if remedy else ""
-            if not self.parts:
-                raise ValueError(f"{told}, so that no model can be chosen{hint}")
-            chosen = f"the best model is chosen by {' and '.join(self.parts)} alone"
-            tqdm.write(f"warning: {told}: {chosen}{hint}")
+            tqdm.write(
+                f"warning: the {nodes} nodes that validate have no {' and no '.join(lacking)}: the "
+                f"best model is {self.chosen_by}{remedy and f'; {remedy}'}"
+            )
 
     def __call__(self) -> dict[str, float]:
-        """Means by name; ``loss`` is of the parts that are measured, ``score`` its negative."""
+        """Means by name; ``loss`` of the parts that are there, and ``score``, its negative."""
         sums: dict[str, float] = {}
         counts: dict[str, int] = {}
         for (targets, batch), measured in zip(self.valid, self._measured, strict=True):
@@ -174,8 +173,10 @@ class Validation:
                 sums[name] = sums.get(name, 0.0) + value.item() * targets
                 counts[name] = counts.get(name, 0) + targets
         means = {name: total / counts[name] for name, total in sums.items()}
-        means["loss"] = sum(self.weights[name] * means[name] for name in self.parts)
-        return {**means, "score": -means["loss"]}
+        if not self._parts:
+            return {name: mean for name, mean in means.items() if name != "loss"}
+        loss = sum(self.weights[name] * means[name] for name in self._parts)
+        return {**means, "loss": loss, "score": -loss}
 
 
 def _seed_means(graph: HeteroGraph) -> SeedMeans | None:
@@ -251,7 +252,7 @@ def pretrain(
         save_best(0, {})
         chosen = "untrained"
     else:
-        parts = _train(
+        chosen = _train(
             objective,
             graph,
             dataset,
@@ -262,7 +263,6 @@ def pretrain(
             hidden,
             run.targets_in_means,
         )
-        chosen = f"chosen by validation's {' and '.join(parts)}"
     tqdm.write(f"best model: {file} ({chosen})")
 
 
@@ -276,7 +276,7 @@ def _train(
     save_best: Callable[[int, dict[str, float]], None],
     hidden: HiddenEdges | None,
     targets_in_means: bool,
-) -> list[str]:
+) -> str:
     """Train, and return what the best model was chosen by."""
     batches = PretrainBatches(
         objective, graph, dataset, sampler, run.seed, hidden, targets_in_means
@@ -294,4 +294,4 @@ def _train(
         if warning:
             log.say(f"warning: {warning}")
     log.close()
-    return evaluate.parts
+    return evaluate.chosen_by

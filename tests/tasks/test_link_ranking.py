@@ -518,14 +518,14 @@ WARNS = "warning: .*the feature part 'degree' of 'user' counts links user:rates:
         (True, AT_RANDOM, YEARS, True),  # the store's degrees are of all years
         (True, YEARS, YEARS, False),
         (True, YEARS, TimeSplit(2008, 2010, 2011), True),
-        (False, YEARS, YEARS, True),  # no times: divided at random
     ],
 )
 def test_degrees_that_count_held_out_links(tmp_path, capsys, timed, of_store, of_task, warns):
     rng = np.random.default_rng(0)
     src, dst = np.nonzero(rng.random((30, 30)) < 0.4)
     years = rng.integers(2009, 2021, len(src)).astype(np.int32) if timed else None
-    nodes = {"user": NodeArrays(30), "film": NodeArrays(30, features(30, 0))}
+    came_out = np.full(30, 2000, dtype=np.int32) if timed else None
+    nodes = {"user": NodeArrays(30), "film": NodeArrays(30, features(30, 0), time=came_out)}
     facts, edges = GraphFacts("film", split=of_store), {RATES: EdgeArrays(src, dst, years)}
     path, degrees = tmp_path / "store", ["user"]
     graph = write_graph(path, nodes, edges, facts, times_declared=True, degrees=degrees)

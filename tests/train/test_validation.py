@@ -48,7 +48,8 @@ def batches(*rows):
 def test_each_part_is_the_mean_over_the_nodes_of_the_batches_that_have_it(capsys):
     nan = float("nan")
     valid = Validation(Parts(), batches((4, 2.0, 1.0), (4, nan, 3.0), (2, 8.0, 0.0)), CPU)
-    assert valid.parts == ["edge_loss", "attr_loss"] and capsys.readouterr().out == ""
+    assert valid.chosen_by == "chosen by validation's edge_loss and attr_loss"
+    assert capsys.readouterr().out == ""
     edge, attr = (4 * 2 + 2 * 8) / 6, (4 * 1 + 4 * 3 + 2 * 0) / 10
     loss = 0.3 * edge + 0.7 * attr
     want = {"loss": loss, "edge_loss": edge, "attr_loss": attr, "score": -loss}
@@ -57,18 +58,18 @@ def test_each_part_is_the_mean_over_the_nodes_of_the_batches_that_have_it(capsys
 
 def test_a_part_that_no_batch_has_is_not_there_and_that_is_said(capsys):
     valid = Validation(Parts(), batches((4, float("nan"), 1.0), (1, float("nan"), 6.0)), CPU)
-    assert valid.parts == ["attr_loss"]
     assert valid() == pytest.approx({"loss": 1.4, "attr_loss": 2.0, "score": -1.4})
     assert capsys.readouterr().out == (
         "warning: the 5 nodes that validate have no edge_loss: the best model is chosen by "
-        "attr_loss alone; take more\n"
+        "validation's attr_loss; take more\n"
     )
 
 
-def test_nothing_to_choose_by():
-    nan = float("nan")
-    with pytest.raises(ValueError, match="the 4 nodes that validate have no edge_loss and no attr"):
-        Validation(Parts(), batches((4, nan, nan)), CPU)
+def test_nothing_to_choose_by(capsys):
+    valid = Validation(Parts(), batches((4, float("nan"), float("nan"))), CPU)
+    assert valid() == {} and valid.chosen_by == "the last one: validation has nothing to choose by"
+    told = "have no edge_loss and no attr_loss: the best model is the last one: validation has noth"
+    assert told in capsys.readouterr().out
 
 
 def test_an_objective_without_parts():
@@ -78,7 +79,7 @@ def test_an_objective_without_parts():
 
     valid = Validation(Plain(), batches((3, 1.0, 0.5), (1, 5.0, 1.0)), CPU)
     want = {"loss": 2.0, "accuracy": 0.625, "score": -2.0}
-    assert valid.parts == ["loss"] and valid() == pytest.approx(want)
+    assert valid.chosen_by == "chosen by validation's loss" and valid() == pytest.approx(want)
 
 
 @pytest.fixture(scope="module")
@@ -120,16 +121,18 @@ def test_a_run_says_what_had_no_edge_loss(graph, tmp_path, capsys):
 def test_a_run_whose_validation_has_no_links_is_chosen_by_the_rest(graph, tmp_path, capsys):
     _, lines = run(graph, tmp_path / "n.pt", batch_size=8, min_masked=99)
     out = capsys.readouterr().out
-    assert "no edge_loss: the best model is chosen by attr_loss alone" in out
+    assert "no edge_loss: the best model is chosen by validation's attr_loss; relations" in out
     assert "n.pt (chosen by validation's attr_loss)" in out
     valid = [line for line in lines if line["split"] == "valid"]
     assert all("edge_loss" not in line for line in valid)
     assert [line["loss"] for line in valid] == [0.5 * line["attr_loss"] for line in valid]
     steps = sum(line["split"] == "train" for line in lines)
     assert f"{steps} of {steps} batches had no edge loss (100%)" in out
-    with pytest.raises(ValueError, match="no model can be chosen; relations with 99 masked links"):
-        run(graph, tmp_path / "o.pt", batch_size=8, min_masked=99, attr_ratio=0.0)
-    assert not (tmp_path / "o.pt").exists()
+    _, lines = run(graph, tmp_path / "o.pt", batch_size=8, min_masked=99, attr_ratio=0.0)
+    assert "o.pt (the last one: validation has nothing to choose by)" in capsys.readouterr().out
+    valid = [line for line in lines if line["split"] == "valid"]
+    assert len(valid) > 1 and all("loss" not in line for line in valid)
+    assert load_checkpoint(tmp_path / "o.pt", "pretrain")["step"] == steps
 
 
 def test_a_file_without_counts_opens(graph, tmp_path):
