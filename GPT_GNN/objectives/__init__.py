@@ -28,6 +28,14 @@ class Objective(Protocol):
     int64. Then ``data`` is a dataclass whose field ``batch`` is trimmed to what these rows depend
     on, and its other rows come out NaN; without, all rows are embedded.
 
+    The loss may have parts of which a batch lacks some, as one without masked links does. Then the
+    objective says which: ``weights``, the weight of each part by its name in the outcome, and
+    ``measures(data)``, the names of those that a batch has. Validation takes the mean of each part
+    over the batches that have it, and the parts that it has choose the best model (if it has none,
+    the last model is kept); without, the only part is ``loss``, which every batch has. ``remedy``
+    says what to do where a part is lacking. ``told()`` gives a record for the log at the end of a
+    run, and a warning or an empty string.
+
     Attributes:
         encoder: what fine-tuning will start from; the rest is thrown away.
     """
