@@ -15,6 +15,7 @@ from GPT_GNN.batch.batch import Batch, assemble, gather_features
 from GPT_GNN.batch.mask import Masked, mask_links
 from GPT_GNN.batch.trim import TrimmedBatch
 from GPT_GNN.compiler import serial_kernel
+from GPT_GNN.config import GPTConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import Matcher, full_precision, unit
@@ -78,6 +79,7 @@ class GAE(nn.Module):
         view: str = "pretrain",
     ) -> None:
         super().__init__()
+        GPTConfig(mask_ratio=mask_ratio)  # checks it
         schema = encoder.schema
         self.encoder, self.target, self.view = encoder, target, view
         self.rel_stop_list, self.mask_ratio = tuple(rel_stop_list), mask_ratio

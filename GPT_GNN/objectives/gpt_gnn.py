@@ -109,6 +109,18 @@ class GPTGNN(nn.Module):
         view: str = "pretrain",
     ) -> None:
         super().__init__()
+        GPTConfig(  # checks them
+            attr_type=attr_type,
+            attr_ratio=attr_ratio,
+            loss_sum=loss_sum,
+            min_masked=min_masked,
+            neg_samp_num=neg_samp_num,
+            queue_size=queue_size,
+            queue_gradient=queue_gradient,
+            mask_ratio=mask_ratio,
+            two_pass=two_pass,
+            node_separation=node_separation,
+        )
         schema = encoder.schema
         if attr_ratio > 0 and encoder.feature_dims[target] == 0:
             raise ValueError(

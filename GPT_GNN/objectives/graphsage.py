@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from GPT_GNN.batch.batch import Batch, make_batch
 from GPT_GNN.batch.trim import TrimmedBatch
 from GPT_GNN.compiler import serial_kernel
+from GPT_GNN.config import ObjectiveConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import TEMPERATURE, full_precision, unit
@@ -80,6 +81,9 @@ class GraphSAGE(nn.Module):
         view: str = "pretrain",
     ) -> None:
         super().__init__()
+        ObjectiveConfig(  # checks them
+            walk_length=walk_length, n_walks=n_walks, n_walk_negatives=n_walk_negatives
+        )
         self.encoder, self.target, self.view = encoder, target, view
         self.walk_length, self.n_walks = walk_length, n_walks
         self.n_walk_negatives = n_walk_negatives

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from GPT_GNN.batch.batch import Batch
+from GPT_GNN.config import TrainBatchConfig
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import HeteroGraph, row_positions
 from GPT_GNN.model.heads import Matcher
@@ -80,7 +81,7 @@ class AuthorDisambiguation:
         self.split = split
         self.relations = tuple(relations)
         self.author, _, self.target = relations[0]
-        self.train_view = train_view
+        self.train_view = TrainBatchConfig(train_view=train_view).train_view  # checked
         self.original_protocol = original_protocol
         time = graph.node_time(self.target)
         if time is None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from GPT_GNN.batch.batch import Batch
+from GPT_GNN.config import TrainBatchConfig
 from GPT_GNN.graph.split import Split
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.metrics import f1_scores
@@ -63,7 +64,7 @@ class LabelClassification:
         self.split = split
         self.target = target
         self.column = column
-        self.train_view = train_view
+        self.train_view = TrainBatchConfig(train_view=train_view).train_view  # checked
         self.original_protocol = original_protocol
         self._classes = read_classes(graph, target, column)
         self.classes = self._classes.names

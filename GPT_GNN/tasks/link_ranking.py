@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from GPT_GNN.batch.batch import Batch
+from GPT_GNN.config import TrainBatchConfig
 from GPT_GNN.graph.split import NO_BOUND, Split
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.model.heads import Matcher
@@ -90,7 +91,7 @@ class LinkRanking:
         self.relation = relation
         self.source, _, self.target = relation
         self.num_candidates = num_candidates
-        self.train_view = train_view
+        self.train_view = TrainBatchConfig(train_view=train_view).train_view  # checked
         self._links = divide_links(graph, relation, split)
         self._wrong = {
             name: WrongSources(graph, relation, self._links, unknown)

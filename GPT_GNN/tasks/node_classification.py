@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from GPT_GNN.batch.batch import Batch
+from GPT_GNN.config import TrainBatchConfig
 from GPT_GNN.graph.split import Split
 from GPT_GNN.graph.store import HeteroGraph, row_positions
 from GPT_GNN.metrics import ranking_metrics
@@ -76,7 +77,7 @@ class NodeClassification:
         self.graph = graph
         self.split = split
         self.target = relations[0][2]
-        self.train_view = train_view
+        self.train_view = TrainBatchConfig(train_view=train_view).train_view  # checked
         self.original_protocol = original_protocol
         self.relations = tuple(dict.fromkeys([*relations, *also_hidden]))
         self.class_type = relations[0][0]

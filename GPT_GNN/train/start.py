@@ -129,7 +129,7 @@ def pretrained_gpt_gnn(graph: HeteroGraph, dataset: Any, path: str | Path) -> GP
     if "gpt" not in record["config"]:
         raise CheckpointError(f"{path} holds an encoder alone: expected scorers and a decoder too")
     encoder = GNN(graph.schema, graph.feature_dims, **saved_architecture(path, record))
-    gpt = GPTConfig(**record["config"]["gpt"])
+    gpt = GPTConfig.from_record(record["config"]["gpt"], path)
     columns = slice(*record["attr_columns"]) if "attr_columns" in record else None
     objective = new_gpt_gnn(encoder, graph, dataset, gpt, seed=0, attr_columns=columns)
     counts = {n: x for n, x in objective.state_dict().items() if n.startswith("counts.")}
