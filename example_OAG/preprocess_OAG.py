@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from GPT_GNN.config import DumpConfig, parse_flags
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.datasets.oag_build import Settings
+from GPT_GNN.runner import run_command
 
 
 def main() -> None:
@@ -25,4 +26,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
-    ("schema", "config", "rng", "metrics", "files", "compiler", "prefetch"),
+    ("schema", "config", "rng", "metrics", "files", "lock", "runner", "compiler", "prefetch"),
     ("pickles",),
     ("encoders",),
     ("graph",),

@@ -32,10 +32,12 @@ from GPT_GNN.graph.words import add_words
 from GPT_GNN.pickles import PickleError, expected_layout
 from GPT_GNN.pickles.cells import Cells, Texts, texts_of
 from GPT_GNN.pickles.frames import Column
+from GPT_GNN.runner import run_command
 from GPT_GNN.schema import EdgeType
 
 VERSION = 1  # of the conversion: a store of another one is made again
 _NODE_EMB = 400  # zeros that the published extractor has for a type without ``node_emb``
+_PICKLE = b"\x80"  # how a pickle begins, of protocol 2 and later
 _VECTORS = ("node_emb", "emb")
 SPLITS = {
     "pretrain": "pre_target_nodes",
@@ -49,11 +51,17 @@ def open_store(path: str | os.PathLike[str]) -> HeteroGraph:
     """A store, or that of a published graph: what ``--data_dir`` may name.
 
     Raises:
-        StoreError: a folder that is not a whole store.
-        PickleError: a file that is not a graph of the published code.
+        StoreError: a folder that is not a whole store, or a file that is no pickle, e.g. a table.
+        PickleError: a pickle that is not a graph of the published code.
     """
     path = Path(path)
     if path.is_file():
+        if path.open("rb").read(1) != _PICKLE:
+            raise StoreError(
+                f"{path} is a file: expected the folder of a graph store, or a graph of the "
+                "published code (graph_CS.pk). Tables become a store by: python -m "
+                "GPT_GNN.datasets.tables DESCRIPTION.yaml STORE (docs/DATA_FORMAT.md)"
+            )
         return open_legacy(path)
     published = sorted(file.name for file in path.glob("graph*.pk"))
     if published and not (path / "meta.json").exists():
@@ -374,6 +382,10 @@ def _write_extras(builder: GraphBuilder, graph: PublishedGraph, node_types: list
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Convert one graph from the command line."""
+    return run_command(lambda: _command(argv))
+
+
+def _command(argv: Sequence[str] | None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m GPT_GNN.datasets.legacy",
         description="Convert a graph of the published GPT-GNN to a store.",
@@ -388,12 +400,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
     args = parser.parse_args(argv)
-    try:
-        print(convert(**vars(args), progress=True).summary())
-    except (ValueError, OSError) as error:
-        print(f"error: {error}\nnothing was written", file=sys.stderr)
-        return 1
-    return 0
+    print(convert(**vars(args), progress=True).summary())
 
 
 if __name__ == "__main__":

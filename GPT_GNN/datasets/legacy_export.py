@@ -21,6 +21,7 @@ import numpy as np
 from GPT_GNN.datasets.legacy import SPLITS
 from GPT_GNN.files import atomic_file
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.runner import run_command
 
 _PROTOCOL = 3  # strings, bytes and notes by number, without frames: pieces can be put together
 _CHUNK = 2**20  # edges that are written at once
@@ -229,6 +230,10 @@ def _extras(graph: HeteroGraph) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Export one store from the command line."""
+    return run_command(lambda: _command(argv))
+
+
+def _command(argv: Sequence[str] | None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m GPT_GNN.datasets.legacy_export",
         description="Write a store as a graph pickle of the published GPT-GNN.",
@@ -237,12 +242,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("output", help="file to write, e.g. graph_CS.pk")
     parser.add_argument("--view", default="original", help="which features; see DATA_FORMAT.md")
     args = parser.parse_args(argv)
-    try:
-        export(HeteroGraph.open(args.store), args.output, args.view)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"error: {error}\nnothing was written", file=sys.stderr)
-        return 1
-    return 0
+    export(HeteroGraph.open(args.store), args.output, args.view)
 
 
 if __name__ == "__main__":

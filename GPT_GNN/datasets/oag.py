@@ -127,23 +127,19 @@ class OAG:
         """What preprocess_OAG.py does; without ``input_dir`` it writes and takes a built-in dump.
 
         Raises:
-            SystemExit: bad data, a bad setting or a full disk, with a message.
+            ValueError: bad data or a bad setting.
+            OSError: e.g. a full disk.
         """
-        try:
-            checked = Settings(**settings)
-            suffix = "" if checked.transfer == TIME else "_" + checked.transfer.replace("+", "_")
-            if input_dir:
-                default = data_folder() / f"oag{checked.domain}{suffix}"
-                output = Path(output_dir or default)
-                OAG.build(input_dir, output, keep_other_files, **settings)
-            else:
-                default = _toy_path(data_folder(), toy_papers, checked.seed)
-                output = Path(output_dir or default.with_name(default.name + suffix))
-                _build_toy(output, toy_papers, checked, keep_other_files)
-        except ValueError as error:  # RawDataError is one
-            raise SystemExit(f"error: {error}\nnothing was written") from error
-        except OSError as error:
-            raise SystemExit(f"error: {error}\nnothing was written: a full disk?") from error
+        checked = Settings(**settings)
+        suffix = "" if checked.transfer == TIME else "_" + checked.transfer.replace("+", "_")
+        if input_dir:
+            default = data_folder() / f"oag{checked.domain}{suffix}"
+            output = Path(output_dir or default)
+            OAG.build(input_dir, output, keep_other_files, **settings)
+        else:
+            default = _toy_path(data_folder(), toy_papers, checked.seed)
+            output = Path(output_dir or default.with_name(default.name + suffix))
+            _build_toy(output, toy_papers, checked, keep_other_files)
         for path in _stores(output, checked.transfer):
             print(f"\n{HeteroGraph.open(path).summary()}")
 

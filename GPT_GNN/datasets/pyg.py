@@ -19,6 +19,7 @@ from GPT_GNN.files import KEEP_OTHER_FILES
 from GPT_GNN.graph.hetero_data import from_data, from_hetero_data
 from GPT_GNN.graph.output import check_output
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.runner import run_command
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,10 @@ def build(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build a store and print what is in it."""
+    return run_command(lambda: _command(argv))
+
+
+def _command(argv: Sequence[str] | None) -> None:
     parser = Parser(__doc__)
     parser.add_argument("name", choices=sorted(DATASETS), help="data set")
     parser.add_argument("output", help="store to write")
@@ -97,13 +102,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
     args = parser.parse_args(argv)
     root = args.root or Path(data_folder()) / "pyg" / args.name
-    try:
-        graph = build(args.name, args.output, root, args.seed, args.keep_other_files)
-        print(graph.summary())
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    graph = build(args.name, args.output, root, args.seed, args.keep_other_files)
+    print(graph.summary())
 
 
 if __name__ == "__main__":

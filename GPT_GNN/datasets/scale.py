@@ -21,6 +21,7 @@ from GPT_GNN.files import KEEP_OTHER_FILES
 from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.rng import derive
+from GPT_GNN.runner import run_command
 from GPT_GNN.schema import EdgeType
 
 VERSION = 2  # of what a seed gives
@@ -169,6 +170,10 @@ def _add_features(builder: GraphBuilder, counts: dict[str, int], width: int, see
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build a store and print what is in it."""
+    return run_command(lambda: _command(argv))
+
+
+def _command(argv: Sequence[str] | None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m GPT_GNN.datasets.scale", description="Write a large random OAG-like store."
     )
@@ -178,12 +183,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--width", type=int, default=128, help="feature columns of every type")
     parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
     args = parser.parse_args(argv)
-    try:
-        print(build_scale(**vars(args)).summary())
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    print(build_scale(**vars(args)).summary())
 
 
 if __name__ == "__main__":

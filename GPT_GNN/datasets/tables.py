@@ -31,6 +31,7 @@ from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.output import check_output
 from GPT_GNN.graph.split import LINK_SPLIT, RandomSplit, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.runner import run_command
 
 
 def build_from_tables(
@@ -109,6 +110,10 @@ def build_from_tables(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build a store, or append to one, from the command line."""
+    return run_command(lambda: _command(argv))
+
+
+def _command(argv: Sequence[str] | None) -> None:
     parser = Parser(__doc__)
     parser.prog = "python -m GPT_GNN.datasets.tables"
     parser.add_argument("description", help="YAML file; its tables lie beside it")
@@ -119,18 +124,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
     args = parser.parse_args(argv)
     keep = args.keep_other_files
-    try:
-        if args.append_to:
-            graph = append_tables(
-                args.append_to, args.description, args.output, keep_other_files=keep
-            )
-        else:
-            graph = build_from_tables(args.description, args.output, keep_other_files=keep)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    if args.append_to:
+        graph = append_tables(args.append_to, args.description, args.output, keep_other_files=keep)
+    else:
+        graph = build_from_tables(args.description, args.output, keep_other_files=keep)
     print(graph.summary())
-    return 0
 
 
 if __name__ == "__main__":

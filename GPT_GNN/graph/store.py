@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from GPT_GNN.graph.gather import gather_rows
+from GPT_GNN.runner import run_command
 from GPT_GNN.schema import EdgeType, Schema
 
 FORMAT = "gpt-gnn-store"
@@ -387,6 +388,10 @@ def file_checksum(path: Path) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print what a store holds; with --verify read every byte."""
+    return run_command(lambda: _show(argv))
+
+
+def _show(argv: Sequence[str] | None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m GPT_GNN.graph.store", description="Describe and verify a graph store."
     )
@@ -395,18 +400,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     from GPT_GNN.graph.remarks import remarks  # reads a store
 
-    try:
-        graph = HeteroGraph.open(args.path)
-        print(graph.summary())
-        for line in remarks(graph):
-            print(line)
-        if args.verify:
-            graph.verify()
-            print("every checksum matches")
-    except StoreError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    graph = HeteroGraph.open(args.path)
+    print(graph.summary())
+    for line in remarks(graph):
+        print(line)
+    if args.verify:
+        graph.verify()
+        print("every checksum matches")
 
 
 if __name__ == "__main__":

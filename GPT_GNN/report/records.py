@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
+
+from GPT_GNN.lock import locked
 
 RECORDS = "results.jsonl"
 Record = dict[str, Any]
@@ -59,27 +62,17 @@ def append_record(out: Path, record: Record) -> None:
 def only_process(out: Path) -> Iterator[int]:
     """Keep other processes from running jobs in a folder; POSIX only.
 
-    Gives the descriptor of the lock. Processes that inherit it hold the lock as well, so that jobs
-    which a kill of their parent left behind keep the next one from writing to the same files.
+    Yields the descriptor of the lock (:func:`GPT_GNN.lock.locked`). The jobs inherit it, so that
+    those which a kill of their parent left behind keep the next one from writing to the same files.
 
     Raises:
         ValueError: another process runs jobs there.
         OSError: the system is none of POSIX.
     """
-    try:
-        import fcntl
-    except ModuleNotFoundError:
-        raise OSError("grids of runs need Linux or macOS; --report_only works anywhere") from None
-    out.mkdir(parents=True, exist_ok=True)
-    with open(out / "lock", "a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"{out}: another process runs jobs in this folder, or jobs that one left behind "
-                "when it was killed are not finished; wait for it, or give another --out"
-            ) from None
-        yield file.fileno()
+    if sys.platform == "win32":
+        raise OSError("grids of runs need Linux or macOS; --report_only works anywhere")
+    with locked(out, "give another --out") as descriptor:
+        yield descriptor
 
 
 def commit_of(root: Path) -> str | None:

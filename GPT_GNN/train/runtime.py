@@ -1,16 +1,13 @@
-"""The machine a run is on: device, versions, and a clean end on Ctrl-C."""
+"""The machine a run is on: device, versions, memory, threads."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import platform
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
-from typing import Any
 
 import numba
 import numpy as np
@@ -18,10 +15,7 @@ import torch
 
 import GPT_GNN
 from GPT_GNN.rng import derive
-
-
-class Interrupted(Exception):
-    """The run was stopped on request; its last checkpoint continues it."""
+from GPT_GNN.runner import run_command
 
 
 def pick_device(cuda: int) -> torch.device:
@@ -46,40 +40,6 @@ def versions() -> dict[str, str]:
         "torch": str(torch.__version__),
         "numpy": str(np.__version__),
     }
-
-
-class StopSignal:
-    """Turns the first Ctrl-C (or SIGTERM) into a flag, so that a step is never cut in two.
-
-    A second Ctrl-C interrupts at once. Outside the main thread signals cannot be caught; then the
-    flag simply stays down.
-    """
-
-    def __init__(self) -> None:
-        self.raised = False
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> StopSignal:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                self._previous[number] = signal.signal(number, self._handle)
-            except ValueError:  # not the main thread
-                break
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.raised:
-            raise KeyboardInterrupt
-        self.raised = True
 
 
 @contextmanager
@@ -124,18 +84,10 @@ def peak_memory_mb(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def run_script(main: Callable[[], None]) -> int:
-    """Run a script's main; a user's mistake becomes one line and status 1, Ctrl-C status 130."""
+def run_script(main: Callable[[], object]) -> int:
+    """Run the main of a command that trains or embeds, see :func:`run_command`."""
     keep_freed_memory()
     threads = torch.get_num_threads()
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
     torch.set_num_threads(threads)  # which the line before resets where both share an OpenMP
-    try:
-        main()
-    except (ValueError, OSError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except (Interrupted, KeyboardInterrupt) as error:
-        print(f"interrupted: {error}", file=sys.stderr)
-        return 130
-    return 0
+    return run_command(main)

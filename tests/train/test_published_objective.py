@@ -206,7 +206,7 @@ def test_names_that_cannot_be(graph, old, capsys, names):
     _, path = old(2)
     status, new = convert(graph, path, "--scorers", names)
     assert status == 1 and not new.exists()
-    assert f"got {names}\nnothing was written" in capsys.readouterr().err
+    assert f"got {names}\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flags", [("--scorers", "reads"), ("--scorers", "a:b:c"), ("--unknown",)])

@@ -19,6 +19,7 @@ from typing import Any
 from GPT_GNN.config import EncoderConfig, Parser
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.runner import run_command
 from GPT_GNN.train.checkpoint import CheckpointError, save_checkpoint
 from GPT_GNN.train.matching import graph_record
 from GPT_GNN.train.published.encoder import read_architecture
@@ -29,13 +30,7 @@ from GPT_GNN.train.start import published_encoder, published_gpt_gnn, state_on_c
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Read a published model, write a checkpoint, say what is in it."""
-    args = _parser().parse_args(argv)
-    try:
-        print(_convert(args))
-    except (ValueError, OSError) as error:
-        print(f"error: {error}\nnothing was written", file=sys.stderr)
-        return 1
-    return 0
+    return run_command(lambda: print(_convert(_parser().parse_args(argv))))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,177 @@
+"""One process at a time in a folder: a file that says who, locked by the system while they live."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+NAME = "lock"
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # Linux only
+_BEHIND_THE_TEXT = 2**30  # Windows keeps others from reading the bytes that it locks
+
+
+@contextmanager
+def locked(folder: Path, instead: str) -> Iterator[int]:
+    """Keep other processes out of a folder while the block runs.
+
+    The folder is created if needed, and removed again if nothing was put in. Its file ``lock`` says
+    who is at work: process, host, since when, command. The system releases the lock when the
+    process ends, even by ``kill -9``; the file that is then left behind is taken over, with a line.
+    Processes that inherit the descriptor hold the lock as well.
+
+    On a file system without locks the file alone counts. It is stale if its process was one of this
+    host and is gone, or of an earlier boot. Of another host nobody can tell: the error then says
+    which file to delete once that process is gone.
+
+    Args:
+        instead: what the user can do, e.g. ``give another --task_name``.
+
+    Yields:
+        The descriptor of the lock.
+
+    Raises:
+        ValueError: another process is at work there; says which.
+        OSError: the folder cannot be written to.
+    """
+    created = [path for path in (folder, *folder.parents) if not path.exists()]
+    path = folder / NAME
+    file = _acquire(path, instead)
+    try:
+        yield file.fileno()
+    finally:
+        if sys.platform == "win32":  # where no open file can be removed
+            file.close()
+            with suppress(OSError):  # the next process has opened it
+                path.unlink()
+        else:  # the other way round, or the next process's file would go
+            with suppress(FileNotFoundError):
+                path.unlink()
+            file.close()
+        with suppress(OSError):  # something was put in
+            for new in created:
+                new.rmdir()
+
+
+def _acquire(path: Path, instead: str) -> io.FileIO:
+    """The lock file, open, locked and with our line in it."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file = io.FileIO(path, "a+")
+        except FileNotFoundError:  # the process before has just removed the folder
+            continue
+        try:
+            holder = _holder(file)
+            by_system = _system_lock(file)
+            free = by_system if by_system is not None else holder is None or _is_gone(holder)
+            if free and not _is_at(file, path):  # the process before has just removed it
+                file.close()
+                continue
+            if free and holder is not None:
+                tqdm.write(f"{path.parent}: {_told(holder)} is gone, its lock is taken over")
+            if free and (by_system or holder is not None):
+                file.truncate(0)
+            if free:
+                file.write(json.dumps(_ourselves()).encode() + b"\n")
+                holder = _holder(file)  # without locks another may have been first
+                free = holder is not None and holder["pid"] == os.getpid()
+            if not free:
+                raise ValueError(_in_use(path, holder, by_system is None, instead))
+            return file
+        except BaseException:
+            file.close()
+            raise
+
+
+def _system_lock(file: io.FileIO) -> bool | None:
+    """Lock a file if nobody else has: whether it is ours now, None where there are no locks."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(_BEHIND_THE_TEXT)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _is_at(file: io.FileIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _ourselves() -> dict[str, Any]:
+    return {
+        "pid": os.getpid(),
+        "host": platform.node(),
+        "boot": _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "",
+        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "command": " ".join(shlex.join(sys.orig_argv).split()),  # on one line
+    }
+
+
+def _holder(file: io.FileIO) -> dict[str, Any] | None:
+    """What the first line says; None where nobody has written one."""
+    file.seek(0)
+    try:
+        record = json.loads(file.readline())
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and {*_ourselves()} <= {*record} else None
+
+
+def _is_gone(holder: dict[str, Any]) -> bool:
+    """Whether the process has ended, as far as this host can tell."""
+    ours = _ourselves()
+    if holder["host"] != ours["host"]:
+        return False
+    return holder["boot"] != ours["boot"] or not _is_running(holder["pid"])
+
+
+def _is_running(pid: int) -> bool:
+    if sys.platform == "win32":  # where signal 0 would end it
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
+
+
+def _told(holder: dict[str, Any]) -> str:
+    return (
+        f"process {holder['pid']} on {holder['host']}, since {holder['since']}: {holder['command']}"
+    )
+
+
+def _in_use(path: Path, holder: dict[str, Any] | None, by_file: bool, instead: str) -> str:
+    who = "another process" if holder is None else _told(holder)
+    if holder is not None and _is_gone(holder):  # its jobs have inherited the lock
+        who += " (which is gone, but what it started still runs)"
+    last = f"; if it is gone, delete {path}" if by_file else ""
+    return f"{path.parent} is in use by {who}. Wait for it, or {instead}{last}"

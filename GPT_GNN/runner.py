@@ -1,0 +1,76 @@
+"""What every command runs in: one line for an error or Ctrl-C, output that any console takes."""
+
+from __future__ import annotations
+
+import io
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+INTERRUPTED = 130  # status of a command that was stopped by Ctrl-C, as shells give it
+
+
+class Interrupted(Exception):
+    """A command was stopped on request; the message says how it goes on."""
+
+
+def run_command(main: Callable[[], object]) -> int:
+    """Run a command's main and give its exit status.
+
+    A user's mistake, a full disk and the like become one line and status 1, Ctrl-C one line and
+    status 130. What a console cannot show is written as an escape, e.g. ``\\u6587``: a name in
+    another script must not end a run of hours.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        main()
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
+        # NumPy's words for a full disk are "8 requested and 0 written".
+        full = " (a full disk?)" if str(error).endswith(" written") else ""
+        print(f"error: {error}{full}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: stopped by Ctrl-C", file=sys.stderr)
+        return INTERRUPTED
+    except Interrupted as error:
+        print(f"interrupted: {error}", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+class StopSignal:
+    """Turns the first Ctrl-C (or SIGTERM) into a flag, so that a step is never cut in two.
+
+    A second Ctrl-C interrupts at once. Outside the main thread signals cannot be caught; then the
+    flag simply stays down.
+    """
+
+    def __init__(self) -> None:
+        self.raised = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSignal:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._previous[number] = signal.signal(number, self._handle)
+            except ValueError:  # not the main thread
+                break
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.raised:
+            raise KeyboardInterrupt
+        self.raised = True
