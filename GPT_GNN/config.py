@@ -334,6 +334,7 @@ class PretrainRunConfig(Checked):
     seed: int = setting(0, "seed of the run", low=0)
     cuda: int = setting(-2, "GPU number; -1 for the CPU; default: a GPU if there is one", low=-2)
     resume: bool = setting(False, "continue an interrupted run from its last checkpoint")
+    overwrite: bool = setting(False, "replace a run of other settings that is in the way")
 
 
 @dataclass(frozen=True)
@@ -350,6 +351,7 @@ class FinetuneRunConfig(Checked):
     seed: int = setting(0, "seed of the run", low=0)
     cuda: int = setting(-2, "GPU number; -1 for the CPU; default: a GPU if there is one", low=-2)
     resume: bool = setting(False, "continue an interrupted run from its last checkpoint")
+    overwrite: bool = setting(False, "replace a run of other settings that is in the way")
 
 
 @dataclass(frozen=True)
@@ -464,6 +466,7 @@ _PLACES = {
     "n_pool",
     "gradient_checkpointing",
     "resume",
+    "overwrite",
 }
 
 PRETRAIN_GROUPS: dict[str, type] = {

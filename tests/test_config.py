@@ -94,6 +94,7 @@ SHARED = {
     "seed": 0,
     "cuda": -2,
     "resume": False,
+    "overwrite": False,
 }
 PRETRAIN = {
     "objective": "gpt_gnn",
@@ -491,6 +492,6 @@ def test_what_a_run_records_of_groups_that_the_graph_completes():
 def test_what_a_resumed_run_may_change():
     places = ["--data_dir", "x", "--pretrain_model_dir", "y", "--cuda", "-1", "--n_pool", "7"]
     base = comparable(parse_pretrain_flags("doc", []))
-    assert comparable(parse_pretrain_flags("doc", [*places, "--resume"])) == base
+    assert comparable(parse_pretrain_flags("doc", [*places, "--resume", "--overwrite"])) == base
     for numbers in (["--seed", "1"], ["--batch_size", "7"], ["--n_hid", "8"], ["--max_lr", "1"]):
         assert comparable(parse_pretrain_flags("doc", numbers)) != base

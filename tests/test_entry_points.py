@@ -198,10 +198,10 @@ def test_resuming(store, run, refused, module):
     # The same facts by other words are the same run; other facts are another one.
     run(module, flags, "--resume --split random:0.7,0.1,0.1,0.1")
     line = refused(module, flags, "--resume --split random:0.6,0.2,0.1,0.1")
-    assert "(facts settings): split is {" in line and "(0.6, 0.2, 0.1, 0.1)" in line
+    assert "other settings: split is {" in line and "[0.6, 0.2, 0.1, 0.1]" in line
     other, fact = {
-        "pretrain": ("--rel_stop_list made", "rel_stop_list is [] in the checkpoint and ['made']"),
-        "finetune": ("--label genres", "label is 'genre' in the checkpoint and 'genres' here"),
+        "pretrain": ("--rel_stop_list made", "rel_stop_list is [] there and ['made'] here"),
+        "finetune": ("--label genres", "label is 'genre' there and 'genres' here"),
     }[module]
     assert fact in refused(module, flags, other, "--resume")
 
@@ -245,6 +245,14 @@ MISTAKES = [
     ),
     ("finetune", "ratings", "--task link --relation rates --split time:1,2,99", "the test split"),
 ]
+
+
+@pytest.mark.parametrize("module", ["pretrain", "finetune"])
+def test_a_table_as_the_graph(tmp_path, refused, module):
+    (tmp_path / "films.csv").write_text("id,year\nf1,2001\n")
+    line = refused(module, "--data_dir films.csv")
+    assert "films.csv is a file: expected the folder of a graph store" in line
+    assert "python -m GPT_GNN.datasets.tables DESCRIPTION.yaml STORE" in line
 
 
 @pytest.mark.parametrize(("module", "name", "flags", "message"), MISTAKES)
@@ -342,7 +350,7 @@ def test_a_warning_where_pretraining_has_seen_what_is_asked(store, run, task, hi
     relation = task.split()[3]
 
     def warned(flags):
-        out = run("finetune", films, task, flags, "--task_name task")
+        out = run("finetune", films, task, flags, "--task_name task --overwrite")
         (line,) = [x for x in out.splitlines() if FRESH in x] or [""]
         config = json.loads(Path("runs/task/config.json").read_text())
         assert config["facts"]["seen_in_pretraining"] == ([relation] if line else [])
@@ -366,13 +374,13 @@ def test_no_warning_where_nodes_were_appended_since(tmp_path, run):
     more = {"film": NodeArrays(1, features, {"genres": np.zeros((1, 3), dtype=np.uint8)})}
     new = append_arrays(films, tmp_path / "new", more, {CASTING: EdgeArrays(np.r_[0], np.r_[60])})
     for task_flags in ("link --relation has", "class_node --relation made"):
-        flags = f"--data_dir {new.path} --use_pretrain --task {task_flags}"
+        flags = f"--data_dir {new.path} --use_pretrain --overwrite --task {task_flags}"
         assert FRESH not in run("finetune", flags)
 
 
 def test_no_warning_where_the_years_divide(store, run):
     run("pretrain", store["ratings"], "--target_type song --split time:5,7,8")
-    task = f"{store['ratings']} --use_pretrain --task link --relation"
+    task = f"{store['ratings']} --use_pretrain --overwrite --task link --relation"
     for relation in ("rates", "rev_rates"):
         assert FRESH not in run("finetune", task, relation, "--split time:5,7,8")
     out = run("finetune", task, "rates --split time:2,4,8 --task_name early")

@@ -252,9 +252,9 @@ def test_resuming_another_runs_folder(store, tmp_path, call):
     flags = f"--data_dir {store} --model_dir {tmp_path} --task_name same --data_percentage 1"
     assert call("finetune_OAG_PV", flags, TINY, SHORT)[0] == 0
     line = one_line_error(*call("finetune_OAG_PV", flags, TINY, SHORT, "--resume --seed 5"))
-    assert "seed is 0 in the checkpoint and 5 here" in line
+    assert "holds a finished run of other settings: seed is 0 there and 5 here. Give" in line
     line = one_line_error(*call("finetune_OAG_AD", flags, TINY, SHORT, "--resume"))
-    assert "task is 'NodeClassification' in the checkpoint and 'AuthorDisambiguation' here" in line
+    assert "task is 'NodeClassification' there and 'AuthorDisambiguation' here" in line
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,10 @@ from tqdm import tqdm
 from GPT_GNN.report.progress import Progress
 from GPT_GNN.report.records import Record, append_record, commit_of, only_process, read_records
 from GPT_GNN.report.results import read_metrics, test_result
-from GPT_GNN.train.runtime import Interrupted, StopSignal, versions
+from GPT_GNN.runner import INTERRUPTED, Interrupted, StopSignal
+from GPT_GNN.train.runtime import versions
 
 ROOT = Path(__file__).resolve().parents[2]
-_INTERRUPTED = 130  # status of a script that has stopped at a signal, see run_script
 _POLL = 0.1  # seconds between two looks at the running jobs
 
 
@@ -64,7 +64,7 @@ class Job:
     @property
     def anew(self) -> list[str]:
         """Flags of a start over what an earlier run of the job left in its place."""
-        return ["--keep_other_files"] if self.kind == "preprocess" else []
+        return ["--keep_other_files" if self.kind == "preprocess" else "--overwrite"]
 
 
 def finished(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, Record]:
@@ -225,7 +225,7 @@ class _Running:
         script, *flags = shlex.split(job.command)
         for flag, path in job.places.items():
             flags += [flag, str(out / path)]
-        flags += ["--resume"] if self._resumed else job.anew
+        flags += job.anew + ["--resume"] * self._resumed
         self._started = time.monotonic()
         self._peak_mb: float | None = None
         with open(self._log, "a" if self._resumed else "w", encoding="utf-8") as log:
@@ -249,7 +249,7 @@ class _Running:
     @property
     def _was_stopped(self) -> bool:
         """Whether it ended by a signal, for want of memory or as the system went down."""
-        return self.process.returncode < 0 or self.process.returncode == _INTERRUPTED
+        return self.process.returncode < 0 or self.process.returncode == INTERRUPTED
 
     def ended(self) -> bool:
         """Whether it has; notes the memory that it took."""

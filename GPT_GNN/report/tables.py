@@ -13,7 +13,7 @@ from GPT_GNN.report.bootstrap import Scores, bootstrap, item_differences
 from GPT_GNN.report.records import Record
 from GPT_GNN.report.results import markdown_table, mean_std, read_metrics
 from GPT_GNN.rng import derive
-from GPT_GNN.train.finetune import SCORES_FILE
+from GPT_GNN.train.place import SCORES
 
 Labels = Mapping[str, Any]
 Against = Callable[[Labels], Labels]
@@ -127,7 +127,7 @@ class Results:
         return found
 
     def _scores_of(self, record: Record) -> Path:
-        return self._out / record["folder"] / SCORES_FILE
+        return self._out / record["folder"] / SCORES
 
 
 def read_scores(paths: Sequence[Path], metric: str) -> Scores:

@@ -23,15 +23,14 @@ from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.loader import Loader
 from GPT_GNN.tasks import Task
 from GPT_GNN.tasks.query import ClassBatch, LabelBatch, PairBatch
-from GPT_GNN.train.checkpoint import load_checkpoint, save_checkpoint
-from GPT_GNN.train.fit import Plan, Run, fit
+from GPT_GNN.train.fit import Plan, Run, check_finite, fit
+from GPT_GNN.train.log import RunLog
 from GPT_GNN.train.matching import graph_record
 from GPT_GNN.train.optim import autocast
+from GPT_GNN.train.place import SCORES, finetuning_place
 from GPT_GNN.train.runtime import pick_device, seeded
-from GPT_GNN.train.start import state_on_cpu
 
 ORIGINAL_TEST_BATCHES = 10
-SCORES_FILE = "test_scores.npz"
 TaskBatch = ClassBatch | LabelBatch | PairBatch
 
 
@@ -42,6 +41,7 @@ class TaskModel(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.head: Any = task.head(encoder.n_hid)
+        self.head.register_forward_hook(_check_answers)
         self.task = task
 
     def forward(self, data: Any) -> dict[str, Tensor]:
@@ -58,6 +58,19 @@ class TaskModel(nn.Module):
 
     def start_epoch(self, epoch: int, n_epoch: int) -> None:
         """Nothing grows in fine-tuning."""
+
+
+def _check_answers(head: nn.Module, rows: Any, answers: Tensor) -> None:
+    """Refuse answers that are not finite in validation and test; training checks its loss.
+
+    The class of the highest score of NaNs is a class like any other.
+    """
+    if not head.training and not answers.isfinite().all():
+        wrong = int((~answers.isfinite()).sum())
+        raise FloatingPointError(
+            f"{wrong} of {answers.numel()} scores of a batch are not finite, in validation or "
+            "test. A lower --max_lr or --clip, or --amp off, may help"
+        )
 
 
 class TaskBatches:
@@ -147,71 +160,65 @@ def finetune(
 
     Returns:
         The test metrics.
+
+    Raises:
+        ValueError: a place that cannot be written to, is in use, or holds another run (see
+            :class:`Place`).
+        FloatingPointError: see :func:`fit`; or a score is not finite.
     """
-    with seeded(run.seed, "head"):
-        model = TaskModel(encoder, task)
+    place = finetuning_place(run)
     device = pick_device(run.cuda)
-    model.to(device)
-    batches = TaskBatches(task, graph, sampler, run.seed, encoder.reach)
-    folder = Path(run.model_dir) / run.task_name
-    best = folder / "best.pt"
-    main = task.metric_names[0]
-    config, places = _described(config, task, graph, run)
-
-    def evaluate() -> dict[str, float]:
-        metrics = task.metrics(_scores(model, batches.evaluate("valid"), device))
-        return {**metrics, "score": metrics[main]}
-
-    of_graph = graph_record(graph)
-
-    def save_best(step: int, metrics: dict[str, float]) -> None:
-        save_checkpoint(
-            best,
-            "finetune",
-            config=config,
-            **of_graph,
-            model=state_on_cpu(model),
-            step=step,
-            metrics=metrics,
-        )
-
-    log = fit(
-        model,
-        batches.train,
-        evaluate,
-        save_best,
-        Plan(optim.n_epoch, optim.n_batch, optim.n_batch),
-        optim,
-        Run(
-            kind="finetune",
-            folder=folder,
-            config=config,
-            places=places,
-            schema=graph.schema,
-            device=device,
-            seed=run.seed,
-            resume=run.resume,
-            n_pool=sampler.n_pool,
-        ),
+    config, reads = _described(config, task, graph, run)
+    of_run = Run(
+        place=place,
+        config=config,
+        reads=reads,
+        schema=graph.schema,
+        of_graph=graph_record(graph),
+        device=device,
+        seed=run.seed,
+        resume=run.resume,
+        n_pool=sampler.n_pool,
     )
-    record = load_checkpoint(best, "finetune")
-    model.load_state_dict(record["model"])
-    model.eval()
-    with torch.no_grad(), autocast(optim.amp, device):
-        values = _scores(model, batches.evaluate("test"), device)
+    with place.taken(config, run.resume, run.overwrite):
+        with seeded(run.seed, "head"):
+            model = TaskModel(encoder, task)
+        model.to(device)
+        batches = TaskBatches(task, graph, sampler, run.seed, encoder.reach)
+
+        def evaluate() -> dict[str, float]:
+            metrics = task.metrics(_scores(model, batches.evaluate("valid"), device))
+            return {**metrics, "score": metrics[task.metric_names[0]]}
+
+        plan = Plan(optim.n_epoch, optim.n_batch, optim.n_batch)
+        log, best = fit(model, batches.train, evaluate, plan, optim, of_run)
+        model.load_state_dict(best["model"])
+        model.eval()
+        with torch.no_grad(), autocast(optim.amp, device):
+            values = _scores(model, batches.evaluate("test"), device)
+        test = _record_test(batches, values, best["step"], log, place.folder)
+        log.close()
+    return test
+
+
+def _record_test(
+    batches: TaskBatches, values: dict[str, np.ndarray], step: int, log: RunLog, folder: Path
+) -> dict[str, float]:
+    """Write the scores of the test items and the test line; gives the metrics."""
+    task = batches.task
     test = task.metrics(values)
+    check_finite("the test", test)
     times = task.times("test")
     if not task.original_protocol and times is not None:
         log.record(split="test by time", **_by_time(task, times, values))
     # Before the test line, which says that the run is finished.
     scores: dict[str, Any] = {"items": np.concatenate(batches.chunks("test")), **values}
-    with atomic_file(folder / SCORES_FILE) as temporary, open(temporary, "wb") as file:
+    with atomic_file(folder / SCORES) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **scores)
     known = task.metrics(task.most_frequent("test"))
     floor = {f"floor_{name}": known[name] for name in task.metric_names}
-    log.record(split="test", best_step=record["step"], **floor, **test)
+    log.record(split="test", best_step=step, **floor, **test)
     log.say("test " + "  ".join(f"{name} {value:.4f}" for name, value in (test | floor).items()))
-    log.close()
     return test
 
 

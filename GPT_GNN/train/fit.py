@@ -5,22 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from GPT_GNN.batch.batch import pin_memory, to_device
 from GPT_GNN.config import OptimConfig
+from GPT_GNN.runner import Interrupted, StopSignal
 from GPT_GNN.sampler.loader import Loader
 from GPT_GNN.schema import Schema
-from GPT_GNN.train.checkpoint import check_same, check_schema, load_checkpoint, save_checkpoint
+from GPT_GNN.train.checkpoint import (
+    CheckpointError,
+    check_same,
+    check_schema,
+    load_checkpoint,
+    save_checkpoint,
+)
 from GPT_GNN.train.log import RunLog
 from GPT_GNN.train.optim import Stepper, autocast
-from GPT_GNN.train.runtime import Interrupted, StopSignal, peak_memory_mb, seeded, versions
+from GPT_GNN.train.place import CHECKPOINT, Place
+from GPT_GNN.train.runtime import peak_memory_mb, seeded, versions
+from GPT_GNN.train.start import state_on_cpu
+
+_MOST_SHOWN = 5  # tensors that an error names
 
 
 @dataclass(frozen=True)
@@ -28,19 +39,19 @@ class Run:
     """One run: what it is, where it writes, on what it runs.
 
     Attributes:
-        kind: ``pretrain`` or ``finetune``.
-        folder: gets config.json, metrics.jsonl and checkpoint.pt.
+        place: its files.
         config: all settings that the numbers depend on, as plain values.
-        places: paths of what the run reads, for config.json only.
+        reads: paths of what the run reads, for config.json only.
         schema: of the graph.
+        of_graph: what a model's file keeps of the graph, see :func:`graph_record`.
         resume: continue from checkpoint.pt where there is one.
     """
 
-    kind: str
-    folder: Path
+    place: Place
     config: dict[str, Any]
-    places: dict[str, str]
+    reads: dict[str, str]
     schema: Schema
+    of_graph: dict[str, Any]
     device: torch.device
     seed: int
     resume: bool
@@ -49,12 +60,38 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         """The file that ``--resume`` continues from."""
-        return self.folder / "checkpoint.pt"
+        return self.place.folder / CHECKPOINT
 
-    @property
-    def told(self) -> dict[str, Any]:
-        """What config.json says."""
-        return {**self.config, "places": self.places, "versions": versions()}
+    def open_log(self, total_steps: int, resume_step: int | None) -> RunLog:
+        """Write config.json and open metrics.jsonl, see :class:`RunLog`."""
+        told = {"places": self.reads, "versions": versions(), "steps": total_steps}
+        return RunLog(self.place.folder, {**self.config, **told}, resume_step)
+
+    def save_best(self, model: nn.Module, step: int, metrics: dict[str, float]) -> None:
+        """Write the best model so far, as CPU tensors, so that it opens anywhere."""
+        save_checkpoint(
+            self.place.best,
+            self.place.kind,
+            config=self.config,
+            **self.of_graph,
+            model=state_on_cpu(model),
+            step=step,
+            metrics=metrics,
+        )
+
+    def read_best(self, step: int) -> dict[str, Any]:
+        """The best model, if this run wrote the file.
+
+        Raises:
+            CheckpointError: it is gone, or the file holds another.
+        """
+        record = load_checkpoint(self.place.best, self.place.kind)
+        if record["step"] != step or record["config"] != self.config:
+            raise CheckpointError(
+                f"{self.place.best} does not hold the best model of this run, of step {step}: "
+                "another program has written there"
+            )
+        return record
 
 
 @dataclass(frozen=True)
@@ -83,12 +120,11 @@ def fit(
     model: nn.Module,
     make_batch: Callable[[int], Any],
     evaluate: Callable[[], dict[str, float]],
-    save_best: Callable[[int, dict[str, float]], None],
     plan: Plan,
     optim: OptimConfig,
     run: Run,
-) -> RunLog:
-    """Train a model; every validation that beats the best so far calls ``save_best``.
+) -> tuple[RunLog, dict[str, Any]]:
+    """Train a model; every validation that beats the best so far writes ``run.place.best``.
 
     Args:
         model: ``model(batch)`` returns scalars by name, ``loss`` among them; ``start_epoch(epoch,
@@ -96,14 +132,13 @@ def fit(
         make_batch: step (from 0) -> batch, run in loader threads; a function of the step alone.
         evaluate: returns metrics by name; ``score`` (higher is better) selects the best. Without a
             score the last model counts as the best.
-        save_best: gets the step and the metrics.
 
     Returns:
-        The run's log, still open.
+        The run's log, still open, and the best model's checkpoint.
 
     Raises:
         Interrupted: after Ctrl-C, once the step is finished and saved.
-        FloatingPointError: the loss is not finite.
+        FloatingPointError: the loss, its gradient, a weight or a validation is not finite.
     """
     stepper = Stepper(
         model,
@@ -117,8 +152,8 @@ def fit(
         plan.total_steps,
     )
     with seeded(run.seed, "fit"), StopSignal() as stop:
-        done, best = _restore(run, model, stepper)
-        log = RunLog(run.folder, run.told, done if run.resume else None)
+        done, best, best_step = _restore(run, model, stepper)
+        log = run.open_log(plan.total_steps, done if run.resume else None)
         batches = Loader(
             batches_for(run.device, make_batch), range(done, plan.total_steps), run.n_pool
         )
@@ -128,36 +163,36 @@ def fit(
             model.start_epoch(plan.epoch(step), plan.n_epoch)  # type: ignore[operator]
             with autocast(optim.amp, run.device):
                 values = model(to_device(batch, run.device))
-            _check_finite(values, step)
+            numbers = {name: value.item() for name, value in values.items()}
+            check_finite(f"the loss at step {step}", numbers)
             norm = stepper.backward(values["loss"])
             if not stepper.may_overflow:
-                _check_finite({"gradient norm": norm}, step)
+                check_finite(f"the gradient at step {step}", {"norm": norm.item()})
             lr = stepper.lr
             stepper.step()
-            numbers = {name: value.item() for name, value in values.items()}
             log.record(step=step, split="train", lr=lr, **numbers)
             bar.update()
             bar.set_postfix(loss=f"{numbers['loss']:.3f}", refresh=False)
             if plan.evaluates(step):
                 model.eval()
+                _check_weights(model, step)
                 with torch.no_grad(), autocast(optim.amp, run.device):
                     metrics = evaluate()
+                check_finite(f"the validation at step {step}", metrics)
                 log.record(step=step, split="valid", **metrics)
                 log.say(_line(plan, step, numbers, metrics))
-                if "score" not in metrics:
-                    save_best(step, metrics)
-                elif metrics["score"] > best:
-                    best = metrics["score"]
-                    save_best(step, metrics)
+                if "score" not in metrics or metrics["score"] > best:
+                    best, best_step = metrics.get("score", best), step
+                    run.save_best(model, step, metrics)
             if plan.evaluates(step) or stop.raised:
                 log.flush()
-                _save(run, model, stepper, step, best)
+                _save(run, model, stepper, step, best, best_step)
             if stop.raised:
                 bar.close()
                 raise Interrupted(f"stopped after step {step}; --resume continues from there")
         bar.close()
         log.say(f"peak memory {peak_memory_mb(run.device):,.0f} MB")
-    return log
+    return log, run.read_best(best_step)
 
 
 def batches_for(device: torch.device, make_batch: Callable[[int], Any]) -> Callable[[int], Any]:
@@ -173,19 +208,32 @@ def _line(plan: Plan, step: int, train: dict[str, float], valid: dict[str, float
     )
 
 
-def _check_finite(values: dict[str, Tensor], step: int) -> None:
-    if not all(math.isfinite(value.item()) for value in values.values()):
-        parts = ", ".join(f"{name} = {value.item()}" for name, value in values.items())
+def check_finite(what: str, values: dict[str, float]) -> None:
+    """Raise FloatingPointError, naming all values, if one is NaN or infinite."""
+    if not all(map(math.isfinite, values.values())):
+        parts = ", ".join(f"{name} = {value}" for name, value in values.items())
         raise FloatingPointError(
-            f"the loss or its gradient is not finite at step {step}: {parts}; "
+            f"{what} is not finite: {parts}; "
             "nothing was saved since the last checkpoint. A lower --max_lr or --clip may help"
         )
 
 
-def _save(run: Run, model: nn.Module, stepper: Stepper, step: int, best: float) -> None:
+def _check_weights(model: nn.Module, step: int) -> None:
+    """The same of a model's state: a metric that compares scores does not show a NaN."""
+    wrong = {
+        name: x[~x.isfinite()][0].item()
+        for name, x in model.state_dict().items()
+        if x.is_floating_point() and not x.isfinite().all()
+    }
+    check_finite(f"the model at step {step}", dict(islice(wrong.items(), _MOST_SHOWN)))
+
+
+def _save(
+    run: Run, model: nn.Module, stepper: Stepper, step: int, best: float, best_step: int
+) -> None:
     save_checkpoint(
         run.checkpoint,
-        run.kind,
+        run.place.kind,
         config=run.config,
         schema=run.schema.to_dict(),
         model=model.state_dict(),
@@ -194,17 +242,23 @@ def _save(run: Run, model: nn.Module, stepper: Stepper, step: int, best: float) 
         cuda_rng=torch.cuda.get_rng_state(run.device) if run.device.type == "cuda" else None,
         step=step,
         best=best,
+        best_step=best_step,
     )
 
 
-def _restore(run: Run, model: nn.Module, stepper: Stepper) -> tuple[int, float]:
-    """Steps done and best score: from the checkpoint when resuming, else (0, -inf)."""
+def _restore(run: Run, model: nn.Module, stepper: Stepper) -> tuple[int, float, int]:
+    """Steps done, best score and its step: from the checkpoint when resuming, else (0, -inf, 0)."""
     if not run.resume:
         # A kill before this run's first checkpoint must not leave an older run's to resume from.
         run.checkpoint.unlink(missing_ok=True)
     if not run.checkpoint.exists():
-        return 0, -math.inf
-    record = load_checkpoint(run.checkpoint, run.kind)
+        return 0, -math.inf, 0
+    record = load_checkpoint(run.checkpoint, run.place.kind)
+    best_step = record.get("best_step", 0)
+    if best_step and not run.place.best.exists():
+        raise CheckpointError(
+            f"{run.place.best}, the best model of the run that --resume continues, is gone"
+        )
     check_schema(run.checkpoint, record["schema"], run.schema)
     saved = record["config"]
     for group in dict.fromkeys([*run.config, *saved]):
@@ -215,4 +269,6 @@ def _restore(run: Run, model: nn.Module, stepper: Stepper) -> tuple[int, float]:
     torch.set_rng_state(record["rng"])
     if record["cuda_rng"] is not None and run.device.type == "cuda":
         torch.cuda.set_rng_state(record["cuda_rng"], run.device)
-    return record["step"], record["best"]
+    if "best_step" not in record and record["best"] > -math.inf:  # of an older version
+        best_step = load_checkpoint(run.place.best, run.place.kind)["step"]
+    return record["step"], record["best"], best_step

@@ -17,6 +17,7 @@ from GPT_GNN.config import (
 from GPT_GNN.conv import CONVS
 from GPT_GNN.objectives import OBJECTIVES
 from GPT_GNN.train.architecture import trained_architecture
+from GPT_GNN.train.place import finetuning_place, pretraining_place
 from GPT_GNN.train.published.files import open_pretrained
 
 
@@ -32,10 +33,15 @@ def parse_pretrain_flags(
     Args:
         data: flags that say which graph.
         facts: flags that say what of it, if the script has them, as group ``facts``.
+
+    Raises:
+        ValueError: the run cannot write where it is told to, or what it starts from is not there.
     """
     groups = {**PRETRAIN_GROUPS, "data": data} | ({"facts": facts} if facts else {})
     choices = {"conv_name": CONVS, "objective": OBJECTIVES}
-    return parse_flags(groups, description, argv, choices=choices, **defaults)
+    args = parse_flags(groups, description, argv, choices=choices, **defaults)
+    pretraining_place(args.run)  # an hour of reading must not end at a place that cannot be
+    return args
 
 
 def parse_finetune_flags(
@@ -58,6 +64,7 @@ def parse_finetune_flags(
     defaults = {**FINETUNE_DEFAULTS, **defaults}
     choices = {"conv_name": CONVS}
     args = parse_flags(groups, description, argv, extra, choices, **defaults)
+    finetuning_place(args.run)
     if not args.run.use_pretrain:
         return args
     file = args.run.pretrain_model_dir

@@ -29,9 +29,8 @@ class RunLog:
             temporary.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         kept = []
         if resume_step is not None and self.path.exists():
-            kept = [
-                line for line in self.path.read_text().splitlines() if _step(line) <= resume_step
-            ]
+            lines = self.path.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines if _step(line) <= resume_step]
         with atomic_file(self.path) as temporary:
             temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
         self._file = open(self.path, "a", encoding="utf-8")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,12 +23,10 @@ from GPT_GNN.objectives.none import Untrained
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.hidden import HiddenEdges
-from GPT_GNN.train.checkpoint import save_checkpoint
 from GPT_GNN.train.fit import Plan, Run, fit
-from GPT_GNN.train.log import RunLog
 from GPT_GNN.train.matching import graph_record
+from GPT_GNN.train.place import pretraining_place
 from GPT_GNN.train.runtime import pick_device
-from GPT_GNN.train.start import state_on_cpu
 
 HELD_OUT = 0.05  # share of the pre-training nodes that validate
 HELD_OUT_BATCHES = 4  # and at most so many batches of them
@@ -212,7 +209,9 @@ def pretrain(
         hidden: edges that pre-training must not see, e.g. those that a task will ask for.
 
     Raises:
-        ValueError: no pre-training nodes; ``targets_in_means`` where that changes nothing.
+        ValueError: no pre-training nodes; ``targets_in_means`` where that changes nothing; a place
+            that cannot be written to, is in use, or holds another run (see :class:`Place`).
+        FloatingPointError: see :func:`fit`.
     """
     assert isinstance(objective, nn.Module)
     if run.targets_in_means and (isinstance(objective, Untrained) or not graph.facts.get(MEANS)):
@@ -221,71 +220,37 @@ def pretrain(
             f"and a store with the fact {MEANS!r}"
         )
     config = {**config, "graph": {"fingerprint": graph.fingerprint}}
-    file = Path(run.pretrain_model_dir)
-    run_record = Run(
-        kind="pretrain",
-        folder=file.with_name(file.name + ".run"),
+    place = pretraining_place(run)
+    of_run = Run(
+        place=place,
         config=config,
-        places={"data_dir": str(graph.path)},
+        reads={"data_dir": str(graph.path)},
         schema=graph.schema,
+        of_graph=graph_record(graph),
         device=pick_device(run.cuda),
         seed=run.seed,
         resume=run.resume,
         n_pool=sampler.n_pool,
     )
-
-    of_graph = graph_record(graph)
-
-    def save_best(step: int, metrics: dict[str, float]) -> None:
-        save_checkpoint(
-            file,
-            "pretrain",
-            config=config,
-            **of_graph,
-            model=state_on_cpu(objective),
-            step=step,
-            metrics=metrics,
-        )
-
-    if isinstance(objective, Untrained):
-        RunLog(run_record.folder, run_record.told, None).close()
-        save_best(0, {})
-        chosen = "untrained"
-    else:
-        chosen = _train(
-            objective,
-            graph,
-            dataset,
-            sampler,
-            optim,
-            run_record,
-            save_best,
-            hidden,
-            run.targets_in_means,
-        )
-    tqdm.write(f"best model: {file} ({chosen})")
+    with place.taken(config, run.resume, run.overwrite):
+        if isinstance(objective, Untrained):
+            of_run.open_log(0, None).close()
+            of_run.save_best(objective, 0, {})
+            chosen = "untrained"
+        else:
+            means = run.targets_in_means
+            batches = PretrainBatches(objective, graph, dataset, sampler, run.seed, hidden, means)
+            chosen = _train(objective, batches, optim, of_run)
+        tqdm.write(f"best model: {place.best} ({chosen})")
 
 
-def _train(
-    objective: Objective,
-    graph: HeteroGraph,
-    dataset: Any,
-    sampler: SamplerConfig,
-    optim: OptimConfig,
-    run: Run,
-    save_best: Callable[[int, dict[str, float]], None],
-    hidden: HiddenEdges | None,
-    targets_in_means: bool,
-) -> str:
+def _train(objective: Objective, batches: PretrainBatches, optim: OptimConfig, run: Run) -> str:
     """Train, and return what the best model was chosen by."""
-    batches = PretrainBatches(
-        objective, graph, dataset, sampler, run.seed, hidden, targets_in_means
-    )
     objective.to(run.device)
     evaluate = Validation(objective, batches.valid, run.device)
     assert isinstance(objective, nn.Module)
     plan = Plan(optim.n_epoch, batches.per_epoch, min(optim.n_batch, batches.per_epoch))
-    log = fit(objective, batches.train, evaluate, save_best, plan, optim, run)
+    log, _ = fit(objective, batches.train, evaluate, plan, optim, run)
     told: Callable[[], tuple[dict[str, Any], str]] | None = getattr(objective, "told", None)
     if told is not None:
         record, warning = told()

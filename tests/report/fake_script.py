@@ -21,6 +21,8 @@ def main(words):
         folder = Path(flags["--model_dir"]) / flags["--task_name"]
     else:
         folder = Path(flags["--pretrain_model_dir"] + ".run")
+    if (folder / "config.json").exists() and "--overwrite" not in flags:
+        sys.exit(f"{folder} holds another run")  # as the scripts do where settings differ
     folder.mkdir(parents=True, exist_ok=True)
     name = folder.name
     with open(folder.parent.parent / "calls.txt", "a") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
@@ -13,11 +13,12 @@ from torch import nn
 
 from GPT_GNN.config import OptimConfig
 from GPT_GNN.rng import derive
+from GPT_GNN.runner import Interrupted
 from GPT_GNN.schema import Schema
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
 from GPT_GNN.train.fit import Plan, Run, fit
 from GPT_GNN.train.optim import build_optimizer, build_scheduler
-from GPT_GNN.train.runtime import Interrupted
+from GPT_GNN.train.place import Place
 
 SCHEMA = Schema(("a",), (), (), ())
 PLAN = Plan(n_epoch=3, steps_per_epoch=4, steps_per_eval=3)
@@ -43,30 +44,50 @@ def batch(step):
     return torch.from_numpy(derive(0, "batch", step).normal(size=(6, 4))).float()
 
 
+@dataclass(frozen=True)
+class Recorded(Run):
+    """A run that also says which models it kept: (step, score)."""
+
+    saved: list = field(default_factory=list)
+
+    def save_best(self, model, step, metrics):
+        super().save_best(model, step, metrics)
+        self.saved.append((step, metrics["score"]))
+
+
 class Fixture:
     """One run of the small model in a folder."""
 
     def __init__(self, folder, plan=PLAN, seed=0, make_batch=batch, model=None, **optim):
         self.model = model or Small()
-        self.best = []
         self.folder, self.plan, self.make_batch = folder, plan, make_batch
         self.optim = OptimConfig(**optim)
         config = {"optim": {"max_lr": self.optim.max_lr}}
-        device = torch.device("cpu")
-        places = {"data_dir": "somewhere"}
-        self.run = Run("pretrain", folder, config, places, SCHEMA, device, seed, False, n_pool=0)
+        self.run = Recorded(
+            place=Place("pretrain", folder, folder / "best.pt", "--pretrain_model_dir"),
+            config=config,
+            reads={"data_dir": "somewhere"},
+            schema=SCHEMA,
+            of_graph={"schema": SCHEMA.to_dict()},
+            device=torch.device("cpu"),
+            seed=seed,
+            resume=False,
+            n_pool=0,
+        )
 
     def evaluate(self):
         assert not self.model.training
         return {"score": -float(self.model(batch(99))["loss"])}
 
-    def save_best(self, step, metrics):
-        self.best.append((step, metrics["score"]))
+    @property
+    def best(self):
+        return self.run.saved
 
     def go(self, resume=False):
         run = replace(self.run, resume=resume)
-        args = (self.model, self.make_batch, self.evaluate, self.save_best)
-        fit(*args, self.plan, self.optim, run).close()
+        log, best = fit(self.model, self.make_batch, self.evaluate, self.plan, self.optim, run)
+        log.close()
+        assert best["metrics"]["score"] == max(x["score"] for x in self.lines if "score" in x)
         return self
 
     @property
@@ -124,7 +145,7 @@ def test_the_log_and_the_best(tmp_path):
     assert run.best == rising
     config = json.loads((tmp_path / "config.json").read_text())
     assert run.run.config.items() <= config.items()
-    assert config["places"] == run.run.places and "torch" in config["versions"]
+    assert config["places"] == run.run.reads and "torch" in config["versions"]
 
 
 def test_one_seed_is_one_run(tmp_path):
@@ -214,7 +235,7 @@ def test_other_settings_cannot_resume(tmp_path):
     with pytest.raises(CheckpointError, match="hide_all_fields is None in the checkpoint"):
         other.go(resume=True)
     wrong_kind = Fixture(tmp_path)
-    wrong_kind.run = replace(wrong_kind.run, kind="finetune")
+    wrong_kind.run = replace(wrong_kind.run, place=replace(wrong_kind.run.place, kind="finetune"))
     with pytest.raises(CheckpointError, match="expected a finetune checkpoint"):
         wrong_kind.go(resume=True)
     schema = Fixture(tmp_path)
@@ -226,7 +247,9 @@ def test_other_settings_cannot_resume(tmp_path):
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, value):
     run = Fixture(tmp_path, make_batch=lambda step: batch(step) * (value if step == 4 else 1))
-    with pytest.raises(FloatingPointError, match=r"not finite at step 5: loss = (nan|inf), extra"):
+    with pytest.raises(
+        FloatingPointError, match=r"at step 5 is not finite: loss = (nan|inf), extra"
+    ):
         run.go()
     assert load_checkpoint(run.run.checkpoint, "pretrain")["step"] == 3
     assert all(torch.isfinite(p).all() for p in run.model.parameters())
@@ -245,17 +268,17 @@ class Cliff(Small):
 
 def test_a_gradient_that_is_not_finite_stops_the_run_before_the_weights_change(tmp_path):
     run = Fixture(tmp_path, model=Cliff())
-    with pytest.raises(FloatingPointError, match="not finite at step 1: .*gradient norm = nan"):
+    with pytest.raises(FloatingPointError, match="gradient at step 1 is not finite: norm = nan"):
         run.go()
     assert all(torch.isfinite(p).all() for p in run.model.parameters())
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch):
     whole = Fixture(tmp_path / "whole").go()
-    save, count = torch.save, iter(range(99))
+    save, states = torch.save, iter(range(99))
 
     def full_disk(record, path):
-        if next(count) == 1:
+        if "checkpoint" in path.name and next(states) == 1:
             path.write_bytes(b"half")
             raise OSError(28, "No space left on device")
         save(record, path)
@@ -266,7 +289,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch):
         run.go()
     assert load_checkpoint(run.run.checkpoint, "pretrain")["step"] == 3
     names = {path.name for path in run.folder.iterdir()}
-    assert names == {"checkpoint.pt", "metrics.jsonl", "config.json"}
+    assert names == {"checkpoint.pt", "best.pt", "metrics.jsonl", "config.json"}
     assert same(whole, Fixture(tmp_path / "full").go(resume=True))
 
 

@@ -21,10 +21,10 @@ from GPT_GNN.conv import CONVS
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.runner import Interrupted
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
 from GPT_GNN.train.pretrain import pretrain
-from GPT_GNN.train.runtime import Interrupted
 from GPT_GNN.train.start import (
     new_encoder,
     new_objective,

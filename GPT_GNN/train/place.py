@@ -1,0 +1,247 @@
+"""Where a run writes: checked before work, locked while it runs, and never over another run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from GPT_GNN.config import FinetuneRunConfig, PretrainRunConfig
+from GPT_GNN.lock import locked
+from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
+
+CONFIG, METRICS, CHECKPOINT, SCORES = (
+    *("config.json", "metrics.jsonl", "checkpoint.pt", "test_scores.npz"),
+)
+_NO_SETTINGS = ("places", "versions", "steps")  # of config.json, beside the settings
+
+
+@dataclass(frozen=True)
+class Place:
+    """The files of one run.
+
+    Attributes:
+        kind: ``pretrain`` or ``finetune``.
+        folder: gets config.json, metrics.jsonl, checkpoint.pt and, of fine-tuning, the test scores.
+        best: the file of the best model.
+        flag: what names them, for messages.
+    """
+
+    kind: str
+    folder: Path
+    best: Path
+    flag: str
+
+    @contextmanager
+    def taken(self, config: dict[str, Any], resume: bool, overwrite: bool) -> Iterator[None]:
+        """Hold the place for a run: no other process writes there, no other run is written over.
+
+        A run of the same settings is made anew, with a line. One of other settings stays, unless
+        ``overwrite``: what it left is then removed first, so that all files are of one run.
+
+        Args:
+            config: the settings that the run's numbers depend on, group by group.
+            resume: the run goes on with what is there; with ``overwrite`` if it is of these
+                settings.
+
+        Raises:
+            ValueError: another process is at work there; a run of other settings is in the way,
+                with every setting that differs; files that no run wrote.
+        """
+        with locked(self.folder, f"give another {self.flag}"):
+            earlier = Earlier.find(self)
+            if earlier is not None:
+                differing = _differences(earlier.settings, _plain(config))
+                if differing and overwrite:
+                    tqdm.write(f"{earlier.told} of other settings: it is replaced")
+                    self._clear()
+                elif differing and (resume or earlier.is_kept):
+                    raise ValueError(self._in_the_way(earlier, differing))
+                elif not resume:
+                    tqdm.write(f"{earlier.told}: it is made anew{earlier.could_resume}")
+            tqdm.write(f"run folder: {self.folder}")
+            yield
+            tqdm.write(f"run folder: {self.folder}")
+
+    def _clear(self) -> None:
+        for path in (self.best, *(self.folder / name for name in (METRICS, CHECKPOINT, SCORES))):
+            path.unlink(missing_ok=True)
+
+    def _in_the_way(self, earlier: Earlier, differing: list[str]) -> str:
+        ways = [f"another {self.flag}", "--overwrite to replace it"]
+        ways += ["--resume with its settings to continue it"] * bool(earlier.could_resume)
+        told = "; ".join(differing)
+        return f"{earlier.told} of other settings: {told}. Give {', or '.join(ways)}"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The run that a place holds already.
+
+    Attributes:
+        settings: as config.json and the best model say them, group by group.
+        told: what and where it is, for messages.
+        is_kept: it has a model, or a state to go on from.
+        could_resume: how, for messages; empty where it is finished or has no state.
+    """
+
+    settings: list[dict[str, Any]]
+    told: str
+    is_kept: bool
+    could_resume: str
+
+    @classmethod
+    def find(cls, place: Place) -> Earlier | None:
+        """Look what is there.
+
+        Raises:
+            ValueError: files of our names that no run wrote.
+        """
+        record = _record(place)
+        model = _checkpoint(place, place.best)
+        if record is None:
+            if model is None:
+                return None
+            told = f"{place.best} is the model of an earlier run"
+            return cls([_plain(model.get("config", {}))], told, is_kept=True, could_resume="")
+        state = _checkpoint(place, place.folder / CHECKPOINT)
+        settings = [{k: v for k, v in record.items() if k not in _NO_SETTINGS}]
+        settings += [_plain(model.get("config", {}))] if model is not None else []
+        if model is not None and _is_finished(place, record, state):
+            return cls(settings, f"{place.folder} holds a finished run", True, "")
+        if state is None:
+            told = f"{place.folder} holds a run that was stopped before its first checkpoint"
+            return cls(settings, told, model is not None, "")
+        told = f"{place.folder} holds a run that was stopped at step {state['step']}"
+        return cls(settings, told, True, " (--resume would have continued it)")
+
+
+def pretraining_place(run: PretrainRunConfig) -> Place:
+    """Where pre-training writes.
+
+    Raises:
+        ValueError: it cannot write there.
+    """
+    flag, text = "--pretrain_model_dir", run.pretrain_model_dir
+    expected = f"{flag} {text!r}: expected a file to write the model to, e.g. runs/gpt_gnn.pt"
+    file = Path(text)
+    if not text:
+        raise ValueError(f"{expected}, got an empty path")
+    if file.is_dir() or text.endswith(("/", os.sep)):
+        raise ValueError(f"{expected}, got a folder")
+    place = Place("pretrain", file.with_name(file.name + ".run"), file, flag)
+    _check_writable(place.folder, flag)
+    return place
+
+
+def finetuning_place(run: FinetuneRunConfig) -> Place:
+    """Where fine-tuning writes, and whether what it starts from is there.
+
+    Raises:
+        ValueError: it cannot write there.
+        CheckpointError: there is no file of a pre-trained model.
+    """
+    model = Path(run.pretrain_model_dir)
+    if run.use_pretrain and not model.is_file():
+        found = "a folder" if run.pretrain_model_dir and model.is_dir() else "no such file"
+        raise CheckpointError(
+            f"--pretrain_model_dir {run.pretrain_model_dir}: {found}; expected a pretrain "
+            "checkpoint, the file that pre-training wrote"
+        )
+    if not run.model_dir:
+        raise ValueError("--model_dir: expected a folder, got an empty path; . is this folder")
+    name = Path(run.task_name)
+    if not name.name or name.is_absolute() or ".." in name.parts:
+        raise ValueError(
+            f"--task_name {run.task_name!r}: expected the name of a folder inside --model_dir"
+        )
+    folder = Path(run.model_dir) / name
+    _check_writable(folder, "--model_dir")
+    return Place("finetune", folder, folder / "best.pt", "--task_name")
+
+
+def _check_writable(folder: Path, flag: str) -> None:
+    """Refuse a folder that is none, is inside a file, or may not be written to."""
+    there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    if not there.is_dir():
+        raise ValueError(f"{flag}: {there} is no folder, {folder} cannot be created")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ValueError(f"{flag}: {there} may not be written to")
+
+
+def _record(place: Place) -> dict[str, Any] | None:
+    """What a run's config.json says; None where no run has been."""
+    path = place.folder / CONFIG
+    names = (METRICS, CHECKPOINT, SCORES, *([place.best.name] * (place.kind == "finetune")))
+    found = [name for name in (CONFIG, *names) if (place.folder / name).exists()]
+    if not found:
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(record, dict) and "gpt_gnn" in record["versions"]:
+            return record
+    except (OSError, ValueError, LookupError, TypeError):
+        pass  # not written by a run
+    raise ValueError(
+        f"{place.folder} holds {', '.join(found)}, and no {CONFIG} of a run: they may be another "
+        f"program's. Move them away, or give another {place.flag}"
+    )
+
+
+def _checkpoint(place: Place, path: Path) -> dict[str, Any] | None:
+    """A checkpoint of the place's kind, if it is there."""
+    if not path.exists():
+        return None
+    try:
+        return load_checkpoint(path, place.kind)
+    except CheckpointError as error:
+        raise ValueError(
+            f"{error}. It is in the way: move it, or give another {place.flag}"
+        ) from error
+
+
+def _is_finished(place: Place, record: dict[str, Any], state: dict[str, Any] | None) -> bool:
+    """Whether a run that left a model came to its end: an older version's may not tell."""
+    if place.kind == "finetune":
+        return _last_line(place.folder / METRICS).get("split") == "test"
+    return state is None or state["step"] == record.get("steps")
+
+
+def _last_line(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8").splitlines()[-1]))
+    except (OSError, ValueError, LookupError, TypeError):  # none yet, or cut short by a kill
+        return {}
+
+
+def _plain(config: dict[str, Any]) -> dict[str, Any]:
+    """Settings as JSON gives them back."""
+    return dict(json.loads(json.dumps(config)))
+
+
+def _differences(earlier: list[dict[str, Any]], here: dict[str, Any]) -> list[str]:
+    """Each setting that differs, with both values."""
+    found: dict[str, None] = {}
+    for there in earlier:
+        for group in dict.fromkeys([*here, *there]):
+            old, new = (_settings(config.get(group, {})) for config in (there, here))
+            for name in dict.fromkeys([*new, *old]):
+                if old.get(name, ...) != new.get(name, ...):
+                    found[f"{name} is {_shown(old, name)} there and {_shown(new, name)} here"] = (
+                        None
+                    )
+    return list(found)
+
+
+def _settings(group: Any) -> dict[str, Any]:
+    return group if isinstance(group, dict) else {"": group}
+
+
+def _shown(settings: dict[str, Any], name: str) -> str:
+    return repr(settings[name]) if name in settings else "not recorded"
