@@ -44,6 +44,7 @@ from GPT_GNN.datasets.legacy import convert
 from GPT_GNN.datasets.word2vec import read_word2vec
 from GPT_GNN.pickles import PickleError, read_pickle
 from GPT_GNN.pickles.tensors import TORCH_GLOBALS, is_tensor, read_torch
+from GPT_GNN.runner import run_command
 from GPT_GNN.train.checkpoint import CheckpointError
 from GPT_GNN.train.published.whole_model import read_module
 from tests.pickles.trees import look
@@ -89,7 +90,7 @@ OPENERS: dict[str, tuple[Callable[[Path, Path], None], type[Exception]]] = {
 }
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
@@ -109,7 +110,8 @@ def main() -> int:
         record = report(work, list(results))
     record |= {"seconds": round(time.perf_counter() - begin), "machine": machine()}
     show(record)
-    return 1 if record["failed"] else 0
+    if record["failed"]:
+        raise ValueError(f"{record['failed']} of {args.cases} cases failed")
 
 
 @dataclass(frozen=True)
@@ -262,4 +264,4 @@ def report(work: Work, results: list[tuple[int, str]]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -13,15 +13,16 @@ import argparse
 import os
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.scripts import finished, over_seeds, run_module
+from benchmarks.scripts import finished, over_seeds
 from GPT_GNN.datasets.pyg import build
+from GPT_GNN.report.children import Children
 from GPT_GNN.report.results import markdown_table, test_result
+from GPT_GNN.runner import run_command
 
 # Macro-F1 and micro-F1 in HGB's paper (Lv et al., KDD 2021, table 3).
 PUBLISHED = {
@@ -57,10 +58,10 @@ def main() -> None:
     for name, seed in product(LAYERS, SEEDS):
         if not store(out, name, seed).exists():
             build(f"HGB-{name}", store(out, name, seed), args.root, seed)
-    with ThreadPoolExecutor(args.jobs) as pool:
-        list(pool.map(lambda one: pretrain(out, *one), product(SEEDS, LAYERS)))
-        runs = product(SEEDS, LAYERS, FRACTIONS, STARTS)
-        list(pool.map(lambda one: finetune(out, *one), runs))
+    children = Children(args.jobs)
+    children.map(lambda one: pretrain(children, out, *one), product(SEEDS, LAYERS))
+    runs = product(SEEDS, LAYERS, FRACTIONS, STARTS)
+    children.map(lambda one: finetune(children, out, *one), runs)
     print(f"\n{table(out)}\n")
     print(f"{(time.monotonic() - started) / 60:.0f} minutes")
 
@@ -70,27 +71,31 @@ def store(out: Path, name: str, seed: int) -> Path:
     return out / f"{name}_{seed}"
 
 
-def common(out: Path, name: str, seed: int) -> str:
-    """Flags that pre-training and fine-tuning share."""
-    where = f"--data_dir {store(out, name, seed)} --pretrain_model_dir {out}/gpt_{name}_{seed}.pt"
-    return f"{where} {ENCODER} --n_layers {LAYERS[name]} {SAMPLER} --seed {seed}"
+def run(children: Children, verb: str, flags: str, out: Path, name: str, seed: int) -> None:
+    """Run a verb with the flags that pre-training and fine-tuning share."""
+    common = f"{ENCODER} --n_layers {LAYERS[name]} {SAMPLER} --seed {seed} --overwrite"
+    words = ["-m", f"GPT_GNN.{verb}", *f"{common} {flags}".split()]
+    words += ["--data_dir", str(store(out, name, seed))]
+    words += ["--pretrain_model_dir", str(out / f"gpt_{name}_{seed}.pt")]
+    children.run(words)
 
 
-def pretrain(out: Path, seed: int, name: str) -> None:
+def pretrain(children: Children, out: Path, seed: int, name: str) -> None:
     """Pre-train one model unless it is there."""
     done = out / f"gpt_{name}_{seed}.done"
     if not done.exists():
-        run_module(f"GPT_GNN.pretrain {common(out, name, seed)} {PRETRAIN} --resume")
+        run(children, "pretrain", f"{PRETRAIN} --resume", out, name, seed)
         done.touch()
 
 
-def finetune(out: Path, seed: int, name: str, fraction: float, start: str) -> None:
+def finetune(
+    children: Children, out: Path, seed: int, name: str, fraction: float, start: str
+) -> None:
     """Fine-tune one model unless its test result is there."""
     folder = run_name(seed, name, fraction, start)
     if not finished(out / folder):
-        where = f"--model_dir {out} --task_name {folder} --data_percentage {fraction}"
-        flags = f"{common(out, name, seed)} {FINETUNE} {STARTS[start]} {where}"
-        run_module(f"GPT_GNN.finetune {flags}")
+        flags = f"{FINETUNE} {STARTS[start]} --task_name {folder} --data_percentage {fraction}"
+        run(children, "finetune", f"{flags} --model_dir {out}", out, name, seed)
 
 
 def run_name(seed: int, name: str, fraction: float, start: str) -> str:
@@ -113,4 +118,4 @@ def table(out: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

@@ -13,7 +13,6 @@ import argparse
 import os
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
@@ -22,12 +21,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.linear_probe import linear_probe
-from benchmarks.scripts import run_module
 from GPT_GNN.config import EncoderConfig
 from GPT_GNN.datasets.pyg import build
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.report.children import Children
 from GPT_GNN.report.results import markdown_table, mean_std
+from GPT_GNN.runner import run_command
 from GPT_GNN.train.checkpoint import load_checkpoint
 from GPT_GNN.train.embed import embed
 from GPT_GNN.train.start import new_encoder
@@ -54,18 +54,21 @@ def main() -> None:
     for name in PUBLISHED:
         if not (out / name).exists():
             build(name, out / name, args.root)
-    with ThreadPoolExecutor(args.jobs) as pool:
-        list(pool.map(lambda one: pretrain(out, *one), product(SEEDS, PUBLISHED)))
+    children = Children(args.jobs)
+    children.map(lambda one: pretrain(children, out, *one), product(SEEDS, PUBLISHED))
     print(f"\n{table(out)}\n")
     print(f"{(time.monotonic() - started) / 60:.0f} minutes")
 
 
-def pretrain(out: Path, seed: int, name: str) -> None:
+def pretrain(children: Children, out: Path, seed: int, name: str) -> None:
     """Pre-train one model unless it is there."""
     done = model_file(out, seed, name).with_suffix(".done")
     if not done.exists():
-        where = f"--data_dir {out / name} --pretrain_model_dir {model_file(out, seed, name)}"
-        run_module(f"GPT_GNN.pretrain {where} {ENCODER} {PRETRAIN} --seed {seed} --resume")
+        flags = f"{ENCODER} {PRETRAIN} --seed {seed} --resume --overwrite"
+        words = ["-m", "GPT_GNN.pretrain", *flags.split()]
+        words += ["--data_dir", str(out / name)]
+        words += ["--pretrain_model_dir", str(model_file(out, seed, name))]
+        children.run(words)
         done.touch()
 
 
@@ -105,4 +108,4 @@ def table(out: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

@@ -1,32 +1,10 @@
-"""Run modules of the package with one thread, and know which runs are done."""
+"""Which runs are done, and their results over seeds."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from GPT_GNN.report.results import mean_std, test_result
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def run_module(command: str) -> None:
-    """Run a module of the package, ``GPT_GNN.pretrain --flag ...``, with one thread.
-
-    Quietly, unless it fails.
-    """
-    print(f"$ python -m {command}", flush=True)
-    threads = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-    result = subprocess.run(
-        [sys.executable, "-m", *command.split()],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **threads},
-        capture_output=True,
-        text=True,
-    )
-    if result.returncode:
-        raise RuntimeError(f"{command}\n{result.stdout}{result.stderr}")
 
 
 def finished(folder: Path) -> bool:

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ from GPT_GNN.batch.batch import to_device
 from GPT_GNN.datasets.oag import OAG
 from GPT_GNN.files import atomic_file
 from GPT_GNN.model.heads import TextDecoder
+from GPT_GNN.report.children import Children
 from GPT_GNN.report.plots import Curve, plot_curves
 from GPT_GNN.report.results import markdown_table, mean_std, read_metrics, test_result
 from GPT_GNN.rng import derive
@@ -52,8 +52,8 @@ def main() -> None:
     print(graph.summary(), end="\n\n")
     # Runs of different seeds are independent: as many at once as there are processors, one thread
     # each.
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        list(pool.map(lambda seed: _run_seed(out, seed), SEEDS))
+    children = Children(os.cpu_count() or 1)
+    children.map(partial(_run_seed, children, out), SEEDS)
     report = "\n\n".join([_table(out), _titles(out)])
     with atomic_file(out / "report.md") as temporary:
         temporary.write_text(report + "\n", encoding="utf-8")
@@ -63,28 +63,19 @@ def main() -> None:
     print(f"{time.monotonic() - started:.0f} s on {os.cpu_count()} processors")
 
 
-def _run_seed(out: Path, seed: int) -> None:
+def _run_seed(children: Children, out: Path, seed: int) -> None:
     """One seed's chain: pre-train, then each task from scratch and pre-trained."""
-    model = out / f"pretrained_{seed}.pt"
-    common = f"{ENCODER} --seed {seed} --pretrain_model_dir {model}"
-    _script(f"pretrain_OAG.py {PRETRAIN} {common}")
+
+    def run(script: str, flags: str, *places: str) -> None:
+        children.run([str(ROOT / "example_OAG" / script), *flags.split(), *places])
+
+    common = f"{ENCODER} --seed {seed} --overwrite"
+    model = ("--pretrain_model_dir", str(out / f"pretrained_{seed}.pt"))
+    run("pretrain_OAG.py", f"{PRETRAIN} {common}", *model)
     for task in TASKS:
         for start, flag in (("scratch", ""), ("pretrained", "--use_pretrain")):
-            run = f"{FINETUNE} {common} --model_dir {out} --task_name {task}_{start}_{seed} {flag}"
-            _script(f"finetune_OAG_{task}.py {run}")
-
-
-def _script(command: str) -> None:
-    print(f"$ python example_OAG/{command}", flush=True)
-    name, *flags = command.split()
-    result = subprocess.run(
-        [sys.executable, str(ROOT / "example_OAG" / name), *flags],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    if result.returncode:
-        raise ValueError(f"{name} failed:\n{result.stdout}{result.stderr}")
+            flags = f"{FINETUNE} {common} {flag} --task_name {task}_{start}_{seed}"
+            run(f"finetune_OAG_{task}.py", flags, *model, "--model_dir", str(out))
 
 
 def _table(out: Path) -> str:
