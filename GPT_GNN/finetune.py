@@ -2,10 +2,15 @@
 
 Examples:
     python -m GPT_GNN.finetune                               # communities of the built-in posts
-    python -m GPT_GNN.finetune --use_pretrain                # from what GPT_GNN.pretrain wrote
-    python -m GPT_GNN.finetune --data_dir store --target_type movie --label genre
-    python -m GPT_GNN.finetune --data_dir store --task class_node --relation studio:made:movie
-    python -m GPT_GNN.finetune --data_dir store --task link --relation user:rates:movie
+    python -m GPT_GNN.finetune --use_pretrain --task_name pretrained     # from GPT_GNN.pretrain
+
+On a store of your own; a run of other settings gets a name of its own:
+    python -m GPT_GNN.finetune --data_dir store --task_name genre \\
+        --target_type movie --label genre
+    python -m GPT_GNN.finetune --data_dir store --task_name studio \\
+        --task class_node --relation studio:made:movie
+    python -m GPT_GNN.finetune --data_dir store --task_name ratings \\
+        --task link --relation user:rates:movie
 """
 
 import sys

@@ -2,12 +2,17 @@
 
 Examples:
     python -m GPT_GNN.pretrain                               # the built-in graph of posts
-    python -m GPT_GNN.pretrain --data_dir store              # facts as the store says
-    python -m GPT_GNN.pretrain --data_dir store --target_type movie --split random
-    python -m GPT_GNN.pretrain --data_dir store --rel_stop_list actor:in:movie --split time
-    python -m GPT_GNN.pretrain --data_dir store --hide_links user:rates:movie
-    python -m GPT_GNN.pretrain --objective gae               # or graphsage, infomax, none
     python -m GPT_GNN.pretrain --resume                      # go on after an interruption
+    python -m GPT_GNN.pretrain --objective gae --pretrain_model_dir runs/gae.pt
+
+On a store of your own; a run of other settings gets a file of its own:
+    python -m GPT_GNN.pretrain --data_dir store --pretrain_model_dir runs/store.pt
+    python -m GPT_GNN.pretrain --data_dir store --pretrain_model_dir runs/movie.pt \\
+        --target_type movie --split random
+    python -m GPT_GNN.pretrain --data_dir store --pretrain_model_dir runs/unmasked.pt \\
+        --rel_stop_list actor:in:movie --split time
+    python -m GPT_GNN.pretrain --data_dir store --pretrain_model_dir runs/for_links.pt \\
+        --hide_links user:rates:movie
 """
 
 import sys

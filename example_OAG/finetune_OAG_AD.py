@@ -2,8 +2,8 @@
 
 Examples:
     python finetune_OAG_AD.py                                # from scratch, the built-in graph
-    python finetune_OAG_AD.py --use_pretrain                 # from what pretrain_OAG.py wrote
-    python finetune_OAG_AD.py --data_percentage 1.0
+    python finetune_OAG_AD.py --use_pretrain --task_name AD_pretrained    # from pretrain_OAG.py
+    python finetune_OAG_AD.py --data_percentage 1.0 --task_name AD_all
 """
 
 import os

@@ -2,8 +2,8 @@
 
 Examples:
     python finetune_OAG_PF.py                                # from scratch, the built-in graph
-    python finetune_OAG_PF.py --use_pretrain                 # from what pretrain_OAG.py wrote
-    python finetune_OAG_PF.py --data_percentage 1.0 --hide_all_fields
+    python finetune_OAG_PF.py --use_pretrain --task_name PF_pretrained    # from pretrain_OAG.py
+    python finetune_OAG_PF.py --data_percentage 1.0 --hide_all_fields --task_name PF_hidden
 """
 
 import os

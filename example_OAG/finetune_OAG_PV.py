@@ -2,8 +2,8 @@
 
 Examples:
     python finetune_OAG_PV.py                                # from scratch, the built-in graph
-    python finetune_OAG_PV.py --use_pretrain                 # from what pretrain_OAG.py wrote
-    python finetune_OAG_PV.py --data_percentage 1.0
+    python finetune_OAG_PV.py --use_pretrain --task_name PV_pretrained    # from pretrain_OAG.py
+    python finetune_OAG_PV.py --data_percentage 1.0 --task_name PV_all
 """
 
 import os

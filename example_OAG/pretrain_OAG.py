@@ -2,11 +2,13 @@
 
 Examples:
     python pretrain_OAG.py                                   # the built-in graph
-    python pretrain_OAG.py --data_dir ../data/oag_cs         # a store that preprocess_OAG.py wrote
-    python pretrain_OAG.py --attr_type text --queue_size 512
-    python pretrain_OAG.py --objective gae
-    python pretrain_OAG.py --data_dir ../data/oag_cs_field/pretrain    # a transfer between fields
     python pretrain_OAG.py --resume                          # go on after an interruption
+    python pretrain_OAG.py --queue_size 512 --pretrain_model_dir runs/queue.pt
+    python pretrain_OAG.py --objective gae --pretrain_model_dir runs/gae.pt
+
+On a store that preprocess_OAG.py wrote, and where fields are transferred:
+    python pretrain_OAG.py --data_dir ../data/oag_cs --pretrain_model_dir runs/oag_cs.pt
+    python pretrain_OAG.py --data_dir ../data/oag_field/pretrain --pretrain_model_dir runs/field.pt
 """
 
 import os

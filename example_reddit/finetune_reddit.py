@@ -2,8 +2,8 @@
 
 Examples:
     python finetune_reddit.py                                # from scratch, the built-in graph
-    python finetune_reddit.py --use_pretrain                 # from what pretrain_reddit.py wrote
-    python finetune_reddit.py --data_percentage 1.0
+    python finetune_reddit.py --use_pretrain --task_name pretrained    # from pretrain_reddit.py
+    python finetune_reddit.py --data_percentage 1.0 --task_name all_labels
 """
 
 import os

@@ -2,10 +2,12 @@
 
 Examples:
     python pretrain_reddit.py                                # the built-in graph
-    python pretrain_reddit.py --data_dir ../data/reddit      # from preprocess_reddit.py
-    python pretrain_reddit.py --data_dir graph_reddit.pk     # a graph of the published code
-    python pretrain_reddit.py --objective gae
     python pretrain_reddit.py --resume                       # go on after an interruption
+    python pretrain_reddit.py --objective gae --pretrain_model_dir runs/gae.pt
+
+On a store that preprocess_reddit.py wrote, and on a graph of the published code:
+    python pretrain_reddit.py --data_dir ../data/reddit --pretrain_model_dir runs/reddit.pt
+    python pretrain_reddit.py --data_dir graph_reddit.pk --pretrain_model_dir runs/published.pt
 """
 
 import os

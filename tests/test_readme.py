@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import os
 import re
 import runpy
 import shlex
@@ -85,6 +87,44 @@ def test_command(folder, command):
     if flags:
         known, text = accepted(program)
         assert set(flags) <= known, f"{set(flags) - known} not in\n{text}"
+
+
+def training_commands() -> list[tuple[str, str]]:
+    """(folder, command) of all that train, of the pages and of the scripts' own docstrings."""
+    found = [c for page in PAGES for c in commands(page.read_text(encoding="utf-8"))]
+    for script in [*ROOT.glob("example_*/*.py"), *ROOT.glob("GPT_GNN/*.py")]:
+        folder = str(script.parent.relative_to(ROOT)) if "example" in script.parent.name else "."
+        text = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
+        found += commands(f"```\ncd {folder}\n{text}\n```\n")
+    trains = re.compile(r"python (-m GPT_GNN\.)?(pretrain|finetune)(_\w+\.py)?( |$)")
+    return [(where, command) for where, command in found if trains.match(command)]
+
+
+def run_folder(folder: str, command: str) -> str:
+    """Where a training command writes, by its flags or else its defaults."""
+    program, words = target(folder, command)
+    _, text = accepted(program)
+
+    def value(flag: str) -> str:
+        default = re.search(rf" --{flag} STR .*?\(default: '(.*?)'\)", " ".join(text.split()))
+        assert default
+        return words[words.index(f"--{flag}") + 1] if f"--{flag}" in words else default[1]
+
+    if " --task_name " in text:
+        return os.path.normpath(f"{folder}/{value('model_dir')}/{value('task_name')}")
+    return os.path.normpath(f"{folder}/{value('pretrain_model_dir')}")
+
+
+def test_each_command_can_be_typed_after_the_others():
+    """No two of them are other runs in one folder, which is refused; the same run is made anew."""
+    runs: dict[str, dict[tuple[str, ...], str]] = {}
+    for folder, command in training_commands():
+        _, words = target(folder, command)
+        settings = tuple(sorted(word for word in words if word != "--resume"))
+        runs.setdefault(run_folder(folder, command), {})[settings] = command
+    assert len(runs) > 10
+    wrong = {where: list(found.values()) for where, found in runs.items() if len(found) > 1}
+    assert not wrong
 
 
 def test_the_readme_shows_its_commands():
