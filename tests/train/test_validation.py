@@ -113,7 +113,7 @@ def test_a_run_says_what_had_no_edge_loss(graph, tmp_path, capsys):
     assert "1 of 2 relations had an edge loss in none: post:hates:post; relations with 8" in out
     assert "m.pt (chosen by validation's edge_loss and attr_loss)" in out
     assert lines[-1]["relations_without"] == {"post:likes:post": 0.0, "post:hates:post": 1.0}
-    _, lines = run(graph, tmp_path / "m.pt", min_masked=0)
+    _, lines = run(graph, tmp_path / "all.pt", min_masked=0)
     assert "had an edge loss in none" not in capsys.readouterr().out
     assert lines[-1]["relations_without"]["post:hates:post"] < 0.5
 
