@@ -87,8 +87,10 @@ def _value(f: Field[Any], value: Any, choices: Collection[str] | None) -> Any:
     elif kind is str and isinstance(value, os.PathLike):
         converted = os.fspath(value)
     elif kind is tuple:
-        values = [value] if isinstance(value, str) else value
-        converted = tuple(name for name in values if name)
+        names = [value] if isinstance(value, str) else value
+        if not isinstance(names, list | tuple) or not all(isinstance(n, str) for n in names):
+            raise ValueError(f"expected names, got {value!r}")
+        converted = tuple(filter(None, names))
     if not isinstance(converted, kind) or (kind is int and isinstance(value, bool)):
         raise ValueError(f"expected {kind.__name__}, got {value!r}")
     if choices is not None and converted not in choices:

@@ -432,6 +432,8 @@ def test_the_record_that_scripts_get():
         (OptimConfig, "weight_decay", float("inf"), "expected a value in [0, inf), got inf"),
         (OptimConfig, "clip", float("nan"), "expected a value in (0, inf), got nan"),
         (OptimConfig, "scheduler", None, "expected str, got None"),
+        (FactsConfig, "rel_stop_list", None, "expected names, got None"),
+        (FactsConfig, "rel_stop_list", (1, 2), "expected names, got (1, 2)"),
     ],
 )
 def test_a_setting_is_checked_alike_wherever_it_comes_from(settings, name, value, told, capsys):
@@ -439,7 +441,7 @@ def test_a_setting_is_checked_alike_wherever_it_comes_from(settings, name, value
         settings(**{name: value})
     with pytest.raises(ValueError, match=f"^{re.escape(f'm.pt: {name}: {told}')}$"):
         settings.from_record({name: value}, "m.pt")
-    if not isinstance(value, bool | int) and value is not None:
+    if isinstance(value, str | float):
         with pytest.raises(SystemExit):
             parse_flags({"group": settings}, "doc", [f"--{name}", str(value)])
         shown = capsys.readouterr().err

@@ -82,7 +82,12 @@ class Ids:
         if cells.dtype.kind in "iu" and self.are_numbers:
             return np.asarray(self._by_value.get_indexer(cells), dtype=np.int64)
         found = np.array(names(cells), dtype=object)
-        return np.asarray(self._by_text.get_indexer(found), dtype=np.int64)
+        if not self.are_numbers:
+            return np.asarray(self._by_text.get_indexer(found), dtype=np.int64)
+        whole = np.array([name is not None and is_whole(name) for name in found], dtype=bool)
+        positions = np.full(len(found), -1, dtype=np.int64)
+        positions[whole] = self._by_value.get_indexer(found[whole].astype(np.int64))
+        return positions
 
     @cached_property
     def _by_value(self) -> Any:
@@ -94,8 +99,6 @@ class Ids:
     def _by_text(self) -> Any:
         import pandas
 
-        if self.are_numbers:
-            return pandas.Index(self.texts, dtype=object)
         # Other builders, and older versions, may have kept 7.0 as it was written.
         index = pandas.Index([canonical(text) for text in self.values], dtype=object)
         return index if index.is_unique else pandas.Index(self.values, dtype=object)

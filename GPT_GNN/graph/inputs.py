@@ -141,9 +141,10 @@ def _described(name: str, ours: Any, theirs: Any) -> str:
         return f"other {name}"
     if not isinstance(ours, list) or not isinstance(theirs, list):
         return f"{name} {_short(ours)} in the model and {_short(theirs)} in the store"
+    in_model, in_store = set(ours), set(theirs)
     only = {
-        "model": [x for x in ours if x not in theirs],
-        "store": [x for x in theirs if x not in ours],
+        "model": [x for x in ours if x not in in_store],
+        "store": [x for x in theirs if x not in in_model],
     }
     told = [f"{_listed(names)} in the {where} only" for where, names in only.items() if names]
     if told:

@@ -28,13 +28,15 @@ def remarks(graph: HeteroGraph) -> list[str]:
 
 def time_range(graph: HeteroGraph) -> tuple[int, int] | None:
     """First and last time of nodes and edges; reads all edges' times. None without times."""
-    times = [graph.node_time(t) for t in graph.node_types]
-    times += [graph.csr(edge_type).time for edge_type in graph.edge_types]
-    known = [t[t != NO_TIME] for t in times if t is not None]
-    known = [t for t in known if len(t)]
-    if not known:
-        return None
-    return min(int(t.min()) for t in known), max(int(t.max()) for t in known)
+    schema = graph.schema
+    ends: list[int] = []
+    nodes = (graph.node_time(node_type) for node_type in graph.node_types)
+    edges = (graph.csr(e).time for i, e in enumerate(graph.edge_types) if i <= schema.inverse[i])
+    for times in (*nodes, *edges):  # views of the store's files, one copied at a time
+        if times is not None and (times != NO_TIME).any():
+            known = times[times != NO_TIME]
+            ends += [int(known.min()), int(known.max())]
+    return (min(ends), max(ends)) if ends else None
 
 
 def _of_split(graph: HeteroGraph, task: GraphFacts) -> list[str]:

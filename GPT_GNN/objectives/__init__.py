@@ -33,8 +33,8 @@ class Objective(Protocol):
     ``measures(data)``, the names of those that a batch has. Validation takes the mean of each part
     over the batches that have it, and the parts that it has choose the best model (if it has none,
     the last model is kept); without, the only part is ``loss``, which every batch has. ``remedy``
-    says what to do where a part is lacking. ``told()`` gives a record for the log at the end of a
-    run, and a warning or an empty string.
+    says what to do where a part is lacking. ``end_of_run()`` gives a record for the log, and a
+    warning or an empty string.
 
     Attributes:
         encoder: what fine-tuning will start from; the rest is thrown away.

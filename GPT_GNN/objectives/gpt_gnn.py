@@ -317,7 +317,7 @@ class GPTGNN(nn.Module):
             "--min_masked 0 or a larger --batch_size trains them"
         )
 
-    def told(self) -> tuple[dict[str, Any], str]:
+    def end_of_run(self) -> tuple[dict[str, Any], str]:
         """How many training batches had no edge loss: for the log, and a warning if some had none.
 
         See :class:`Objective`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +181,8 @@ def finetune(
         resume=run.resume,
         n_pool=sampler.n_pool,
     )
-    with place.taken(config, run.resume, run.overwrite):
+    with place.taken(config, run.resume, run.overwrite) as replaces:
+        of_run = replace(of_run, replaces=replaces)
         with seeded(run.seed, "head"):
             model = TaskModel(encoder, task)
         model.to(device)

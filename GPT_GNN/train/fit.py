@@ -45,6 +45,7 @@ class Run:
         schema: of the graph.
         of_graph: what a model's file keeps of the graph, see :func:`graph_record`.
         resume: continue from checkpoint.pt where there is one.
+        replaces: a run of other settings is at the place.
     """
 
     place: Place
@@ -56,6 +57,7 @@ class Run:
     seed: int
     resume: bool
     n_pool: int
+    replaces: bool = False
 
     @property
     def checkpoint(self) -> Path:
@@ -248,9 +250,9 @@ def _save(
 
 def _restore(run: Run, model: nn.Module, stepper: Stepper) -> tuple[int, float, int]:
     """Steps done, best score and its step: from the checkpoint when resuming, else (0, -inf, 0)."""
-    if not run.resume:
+    if run.replaces or not run.resume:
         # A kill before this run's first checkpoint must not leave an older run's to resume from.
-        run.checkpoint.unlink(missing_ok=True)
+        run.place.clear(best=run.replaces)
     if not run.checkpoint.exists():
         return 0, -math.inf, 0
     record = load_checkpoint(run.checkpoint, run.place.kind)

@@ -39,38 +39,47 @@ class Place:
     flag: str
 
     @contextmanager
-    def taken(self, config: dict[str, Any], resume: bool, overwrite: bool) -> Iterator[None]:
+    def taken(self, config: dict[str, Any], resume: bool, overwrite: bool) -> Iterator[bool]:
         """Hold the place for a run: no other process writes there, no other run is written over.
 
         A run of the same settings is made anew, with a line. One of other settings stays, unless
-        ``overwrite``: what it left is then removed first, so that all files are of one run.
+        ``overwrite``.
 
         Args:
             config: the settings that the run's numbers depend on, group by group.
             resume: the run goes on with what is there; with ``overwrite`` if it is of these
                 settings.
 
+        Yields:
+            Whether the run replaces one of other settings, see :meth:`clear`.
+
         Raises:
             ValueError: another process is at work there; a run of other settings is in the way,
                 with every setting that differs; files that no run wrote.
         """
         with locked(self.folder, f"give another {self.flag}"):
-            earlier = Earlier.find(self)
+            earlier, replaces = Earlier.find(self), False
             if earlier is not None:
                 differing = _differences(earlier.settings, _plain(config))
-                if differing and overwrite:
+                replaces = bool(differing) and overwrite
+                if replaces:
                     tqdm.write(f"{earlier.told} of other settings: it is replaced")
-                    self._clear()
                 elif differing and (resume or earlier.is_kept):
                     raise ValueError(self._in_the_way(earlier, differing))
                 elif not resume:
                     tqdm.write(f"{earlier.told}: it is made anew{earlier.could_resume}")
             tqdm.write(f"run folder: {self.folder}")
-            yield
+            yield replaces
             tqdm.write(f"run folder: {self.folder}")
 
-    def _clear(self) -> None:
-        for path in (self.best, *(self.folder / name for name in (METRICS, CHECKPOINT, SCORES))):
+    def clear(self, best: bool) -> None:
+        """Remove what an earlier run left, once a new one can start: all files are of one run.
+
+        Args:
+            best: its model, too. That of the same settings stays until there is another.
+        """
+        names = (METRICS, CHECKPOINT, SCORES)
+        for path in [self.best] * best + [self.folder / name for name in names]:
             path.unlink(missing_ok=True)
 
     def _in_the_way(self, earlier: Earlier, differing: list[str]) -> str:

@@ -232,8 +232,10 @@ def pretrain(
         resume=run.resume,
         n_pool=sampler.n_pool,
     )
-    with place.taken(config, run.resume, run.overwrite):
+    with place.taken(config, run.resume, run.overwrite) as replaces:
+        of_run = replace(of_run, replaces=replaces)
         if isinstance(objective, Untrained):
+            place.clear(best=replaces)
             of_run.open_log(0, None).close()
             of_run.save_best(objective, 0, {})
             chosen = "untrained"
@@ -251,9 +253,11 @@ def _train(objective: Objective, batches: PretrainBatches, optim: OptimConfig, r
     assert isinstance(objective, nn.Module)
     plan = Plan(optim.n_epoch, batches.per_epoch, min(optim.n_batch, batches.per_epoch))
     log, _ = fit(objective, batches.train, evaluate, plan, optim, run)
-    told: Callable[[], tuple[dict[str, Any], str]] | None = getattr(objective, "told", None)
-    if told is not None:
-        record, warning = told()
+    end_of_run: Callable[[], tuple[dict[str, Any], str]] | None = getattr(
+        objective, "end_of_run", None
+    )
+    if end_of_run is not None:
+        record, warning = end_of_run()
         if record:
             log.record(split="end", **record)
         if warning:

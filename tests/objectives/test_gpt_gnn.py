@@ -82,7 +82,7 @@ def test_batches_with_an_edge_loss_are_counted_in_training_only(made):
     objective, data = made
     objective.eval()
     objective(data)
-    assert objective.told()[0]["batches"] == 0
+    assert objective.end_of_run()[0]["batches"] == 0
     objective.train()
     objective(data)
     first, links = data.links[:1], list(data.links)
@@ -90,7 +90,7 @@ def test_batches_with_an_edge_loss_are_counted_in_training_only(made):
     objective(data)
     data.links[:] = []
     objective(data)
-    record, warning = objective.told()
+    record, warning = objective.end_of_run()
     assert record["batches"] == 3 and record["without_edge_loss"] == pytest.approx(1 / 3)
     shares = dict.fromkeys(objective.counts.names, 1.0)
     names = [objective.counts.names[task.relation] for task in links]

@@ -149,6 +149,21 @@ def test_overwrite_replaces_all_of_it(go, capsys, monkeypatch):
     assert json.loads((go.folder / "config.json").read_text())["run"]["seed"] == 2
 
 
+@pytest.mark.parametrize("flags", [{}, {"seed": 1, "overwrite": True}])
+def test_a_run_that_cannot_start_leaves_the_earlier_one_as_it_was(go, monkeypatch, flags):
+    go()
+    before = files(go)
+    for batches in ("pretrain.PretrainBatches", "finetune.TaskBatches"):
+        monkeypatch.setattr(f"GPT_GNN.train.{batches}", fails)
+    with pytest.raises(ValueError, match="cannot start"):
+        go(**flags)
+    assert files(go) == before
+
+
+def fails(*args, **settings):
+    raise ValueError("cannot start")
+
+
 def test_an_interrupted_run(go, capsys, monkeypatch):
     whole = load_checkpoint(go(), go.kind)["model"]
     stopped(go, monkeypatch, 1, overwrite=True)
