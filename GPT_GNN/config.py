@@ -104,7 +104,7 @@ def _value(f: Field[Any], value: Any, choices: Collection[str] | None) -> Any:
 
 
 def _within(value: float, low: float | None, high: float | None, low_open: bool) -> bool:
-    if not math.isfinite(value):
+    if not math.isfinite(value) or abs(value) >= 2**63:  # what compiled code can hold
         return False
     above = low is None or value > low or (value == low and not low_open)
     return above and (high is None or value <= high)
@@ -387,7 +387,9 @@ class EmbedConfig(Checked):
     rows: str = setting("", "row numbers FIRST:END, END excluded, either may be left out")
     out: str = setting("emb.npy", "file to write, [n, n_hid] float32, in the order of the ids")
     view: str = setting("finetune", "features that are read, as known then")
-    time_max: int = setting(2**31 - 1, "latest time that is seen; the default is no bound")
+    time_max: int = setting(
+        2**31 - 1, "latest time that is seen; the default is no bound", high=2**31 - 1
+    )
     seed: int = setting(0, "seed of the samples", low=0)
     cuda: int = setting(-2, "GPU number; -1 for the CPU; default: a GPU if there is one", low=-2)
 

@@ -84,6 +84,8 @@ def _check_places(run: EmbedConfig) -> None:
         raise ValueError(f"--out {run.out!r}: expected a file, found {_found(run.out)}")
     if Path(run.out).suffix != SUFFIX:
         raise ValueError(f"--out {run.out!r}: expected a name that ends in {SUFFIX}")
+    if run.ids and Path(run.out).resolve() == Path(run.ids).resolve():
+        raise ValueError(f"--out {run.out!r}: expected another file than --ids")
 
 
 def _found(path: str) -> str:

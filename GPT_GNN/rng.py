@@ -15,7 +15,12 @@ def derive(seed: int, *purpose: int | str) -> np.random.Generator:
         seed: the run's seed, >= 0.
         purpose: names, then counters >= 0; the same ones give the same stream, others an
             independent one.
+
+    Raises:
+        ValueError: a negative seed or counter.
     """
+    if seed < 0 or any(not isinstance(p, str) and p < 0 for p in purpose):
+        raise ValueError(f"expected a seed and counters of at least 0, got {seed}, {purpose}")
     names = [zlib.crc32(p.encode()) for p in purpose if isinstance(p, str)]
     counters = [int(p) for p in purpose if not isinstance(p, str)]
     if not counters:

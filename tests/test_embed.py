@@ -207,7 +207,9 @@ def test_a_store_of_other_features(call, store, tmp_path):
         ("--out=", "--out '': expected a file, found an empty path"),
         ("--out e.csv", "--out 'e.csv': expected a name that ends in .npy"),
         ("--out e", "--out 'e': expected a name that ends in .npy"),
+        ("--out bad.npy --ids bad.npy", "--out 'bad.npy': expected another file than --ids"),
         ("--data_dir nowhere", "nowhere is not a graph store"),
+        ("--data_dir=", "--data_dir: expected the folder of a graph store, or toy, got nothing"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_an_older_file_whole(call, tmp_path, flags, message):

@@ -36,12 +36,20 @@ def test_numbers_of_tuples_of_ids_stay_as_they_were():
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    combinations(
-        [
-            *((0, "x"), (0, "x", 0), (0, "x", 0, 0), (0, "x", 1), (0, "x", 5, 1)),
-            *((0, "x", 2**32 + 5), (0, "x", 2**64 + 5), (1, "x", 0), (2**32, "x", 0), (0, "y", 0)),
-        ],
-        2,
+    list(
+        combinations(
+            [
+                *((0, "x"), (0, "x", 0), (0, "x", 0, 0), (0, "x", 1), (0, "x", 5, 1)),
+                *(
+                    (0, "x", 2**32 + 5),
+                    (0, "x", 2**64 + 5),
+                    (1, "x", 0),
+                    (2**32, "x", 0),
+                    (0, "y", 0),
+                ),
+            ],
+            2,
+        )
     ),
 )
 def test_other_purposes_are_other_streams(one, other):
@@ -52,3 +60,9 @@ def test_the_same_purpose_is_the_same_stream_whatever_holds_the_counter():
     assert (
         first(0, "batch", 17) == first(0, "batch", np.int64(17)) == first(np.int32(0), "batch", 17)
     )
+
+
+@pytest.mark.parametrize("purpose", [(-1, "x"), (0, "x", -1), (-5, "x", 2)])
+def test_negative_numbers(purpose):
+    with pytest.raises(ValueError, match="expected a seed and counters of at least 0, got"):
+        derive(*purpose)

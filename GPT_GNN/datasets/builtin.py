@@ -13,19 +13,30 @@ from GPT_GNN.graph.store import HeteroGraph, StoreError
 def open_graph(
     data_dir: str | os.PathLike[str] | None, toy: Callable[[], HeteroGraph]
 ) -> HeteroGraph:
-    """The graph that ``--data_dir`` names; nothing, or ``toy``, means the built-in one.
+    """The graph that ``--data_dir`` names; None, or ``toy``, means the built-in one.
 
     Args:
         data_dir: a store; or a graph of the published code, a pickle, converted at first use.
         toy: opens the built-in graph.
 
     Raises:
-        StoreError: ``data_dir`` is not a whole store.
+        StoreError: ``data_dir`` is empty, or not a whole store.
         PickleError: it is a file, but not a graph of the published code.
     """
-    if data_dir is None or os.fspath(data_dir) in ("", "toy"):
+    if data_dir is None or is_built_in(data_dir):
         return toy()
     return open_store(data_dir)
+
+
+def is_built_in(data_dir: str | os.PathLike[str]) -> bool:
+    """Whether this means the built-in graph.
+
+    Raises:
+        StoreError: an empty path, as of a shell's variable that is not set.
+    """
+    if not os.fspath(data_dir):
+        raise StoreError("--data_dir: expected the folder of a graph store, or toy, got nothing")
+    return os.fspath(data_dir) == "toy"
 
 
 def data_folder() -> Path:

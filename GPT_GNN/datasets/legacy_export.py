@@ -42,9 +42,14 @@ def export(graph: HeteroGraph, output: str | os.PathLike[str], view: str = "orig
 
     Raises:
         ImportError: pandas is not installed.
+        ValueError: ``output`` is there and no pickle; it is not replaced.
         OSError: the file could not be written; what was there before is untouched.
     """
     view = view if view in graph.views else graph.views[0]
+    if os.path.isfile(output):
+        with open(output, "rb") as file:
+            if file.read(1) != b"\x80":
+                raise ValueError(f"{output}: expected a pickle to replace, or nothing there")
     with atomic_file(output) as temporary, open(temporary, "wb") as file:
         _write_graph(_Writer(file), graph, view)
 
@@ -243,6 +248,7 @@ def _command(argv: Sequence[str] | None) -> None:
     parser.add_argument("--view", default="original", help="which features; see DATA_FORMAT.md")
     args = parser.parse_args(argv)
     export(HeteroGraph.open(args.store), args.output, args.view)
+    print(f"wrote {args.output}")
 
 
 if __name__ == "__main__":

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from GPT_GNN.datasets import oag_build, toy
-from GPT_GNN.datasets.builtin import built_in, data_folder
+from GPT_GNN.datasets.builtin import built_in, data_folder, is_built_in
 from GPT_GNN.datasets.legacy import open_store
 from GPT_GNN.datasets.oag_build import SPLIT, Settings, build_store
 from GPT_GNN.datasets.oag_raw import RawDump
 from GPT_GNN.datasets.oag_transfer import PARTS, TIME, check_fields
+from GPT_GNN.datasets.vfi import find_vectors
 from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.store import HeteroGraph, file_checksum
 from GPT_GNN.schema import EdgeType
 
 TOY_PAPERS = 4000
@@ -50,10 +51,10 @@ class OAG:
                 ``domain`` the folder that holds ``graph<domain>.pk``), converted at first use.
 
         Raises:
-            StoreError: ``data_dir`` is not a whole store.
+            StoreError: ``data_dir`` is empty, or not a whole store.
             PickleError: it is a file, but not a graph of the published code.
         """
-        if data_dir is None or os.fspath(data_dir) in ("", "toy"):
+        if data_dir is None or is_built_in(data_dir):
             return toy_store()
         path = Path(data_dir)
         if domain:
@@ -86,8 +87,8 @@ class OAG:
         return HeteroGraph.open(_stores(Path(output_dir), checked.transfer)[-1])
 
     @staticmethod
-    def raw_files(data: Mapping[str, Any]) -> dict[str, int]:
-        """Names and bytes of the files that preprocessing reads; none for the built-in graph.
+    def raw_files(data: Mapping[str, Any]) -> dict[str, str]:
+        """Names and checksums of the files that preprocessing reads; none for the built-in graph.
 
         Args:
             data: the flags ``input_dir``, ``domain``, ``language``, ``citation_bar``,
@@ -103,9 +104,10 @@ class OAG:
         fields = data["pretrain_fields"], data["finetune_fields"]
         if data["input_dir"]:
             dump = RawDump(Path(data["input_dir"]), domain, skip_bad_rows=False)
-            files = dump.check_files()
+            vectors = find_vectors(dump.folder)
+            files = [*dump.check_files(), *([vectors] if vectors else [])]
             check_fields(dump, *fields)
-            return {file.name: file.stat().st_size for file in files}
+            return {file.name: file_checksum(file) for file in files}
         with tempfile.TemporaryDirectory() as folder:
             toy.write_toy_dump(Path(folder), TOY_PAPERS, 0)
             check_fields(RawDump(Path(folder), domain, skip_bad_rows=False), *fields)

@@ -23,7 +23,7 @@ from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.output import check_output
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit
-from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.store import HeteroGraph, file_checksum
 
 VERSION = 2  # of what is written
 TOY_POSTS = 3000
@@ -117,8 +117,8 @@ class Reddit:
         return HeteroGraph.open(output_dir)
 
     @staticmethod
-    def raw_files(data: Mapping[str, Any]) -> dict[str, int]:
-        """Names and bytes of the files that preprocessing reads; none for the built-in graph.
+    def raw_files(data: Mapping[str, Any]) -> dict[str, str]:
+        """Names and checksums of the files that preprocessing reads; none for the built-in graph.
 
         Args:
             data: the flag ``input_dir``.
@@ -132,7 +132,7 @@ class Reddit:
         for name in (DATA_FILE, GRAPH_FILE):
             if not (folder / name).is_file():
                 raise RawDataError(f"{folder}: expected {name}, found none")
-        return {name: (folder / name).stat().st_size for name in (DATA_FILE, GRAPH_FILE)}
+        return {name: file_checksum(folder / name) for name in (DATA_FILE, GRAPH_FILE)}
 
     @staticmethod
     def preprocess(

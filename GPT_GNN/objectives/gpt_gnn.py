@@ -279,9 +279,7 @@ class GPTGNN(nn.Module):
 
     def edge_loss(self, h: Tensor, links: list[LinkTask]) -> Tensor:
         """Mean over relations of the contrastive loss; 0 when none has enough masked edges."""
-        if self.training:
-            self.counts.count([task.relation for task in links])
-        losses = []
+        losses, trained = [], []
         for task in links:
             rows, ids = self.queue.read(task.relation)
             if not self.training:
@@ -289,8 +287,12 @@ class GPTGNN(nn.Module):
             scorer = cast(Matcher, self.scorers[task.relation])
             with full_precision(h):
                 losses.append(contrastive_loss(scorer, h, task, rows, ids, self.balanced))
+            if task.has_negatives or len(rows):  # without any the loss is 0, whatever the weights
+                trained.append(task.relation)
             if self.training:
                 self.queue.push(task.relation, h[task.entering].detach(), task.entering_id)
+        if self.training:
+            self.counts.count(trained)
         # A sum over no rows is 0 and still has a (zero) gradient.
         return torch.stack(losses).mean() if losses else h[:0].sum()
 
@@ -305,7 +307,8 @@ class GPTGNN(nn.Module):
 
     def measures(self, data: GPTBatch) -> list[str]:
         """The parts of the loss that a batch has something for, see :class:`Objective`."""
-        return [name for name in self.weights if name != "edge_loss" or data.links]
+        links = any(task.has_negatives for task in data.links)
+        return [name for name in self.weights if name != "edge_loss" or links]
 
     @property
     def remedy(self) -> str:

@@ -32,6 +32,7 @@ class LinkTask:
         linked_target, linked_id: [L] int64, sources linked to a target anywhere in the graph as
             far as the sample may know it, by id: they do not count as negatives when they come out
             of the queue.
+        has_negatives: whether any candidate is a negative.
         entering: [K] int64 node rows and entering_id: [K] int64 ids, sources for the queue, at
             random.
     """
@@ -46,6 +47,7 @@ class LinkTask:
     linked_id: Tensor
     entering: Tensor
     entering_id: Tensor
+    has_negatives: bool
 
 
 def link_tasks(
@@ -88,18 +90,20 @@ def link_tasks(
         entering = sources[:queue_size]
         target_ids = subgraph.node_ids[target_type][targets]
         linked_target, linked_id = _known_links(graph, subgraph, schema.edge_types[i], target_ids)
+        is_negative = _negatives(src, dst, targets, candidates)
         arrays = {
             "targets": targets + node_offsets[target_type],
             "edge_target": edge_target,
             "edge_source": edge_source + node_offsets[source_type],
             "candidates": candidates + node_offsets[source_type],
-            "is_negative": _negatives(src, dst, targets, candidates),
+            "is_negative": is_negative,
             "linked_target": linked_target,
             "linked_id": linked_id,
             "entering": entering + node_offsets[source_type],
             "entering_id": subgraph.node_ids[source_type][entering],
         }
-        tasks.append(LinkTask(position, **{k: torch.from_numpy(v) for k, v in arrays.items()}))
+        tensors = {name: torch.from_numpy(values) for name, values in arrays.items()}
+        tasks.append(LinkTask(position, **tensors, has_negatives=bool(is_negative.any())))
     return tasks
 
 

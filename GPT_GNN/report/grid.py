@@ -42,7 +42,7 @@ class Job:
         labels: what it is, for the tables.
         seed: of the run; None where it has none.
         expected: seconds that it is declared to take, for the time left.
-        inputs: name -> bytes of the raw files that it reads; None where nobody looked.
+        inputs: name -> checksum of the raw files that it reads; None where nobody looked.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Job:
     labels: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
     expected: float = 1.0
-    inputs: Mapping[str, int] | None = None
+    inputs: Mapping[str, str] | None = None
 
     @property
     def resumable(self) -> bool:

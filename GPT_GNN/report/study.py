@@ -164,7 +164,7 @@ class Study:
     name: str
     scripts: str
     data: type
-    raw_files: Callable[[Mapping[str, Value]], Mapping[str, int]]
+    raw_files: Callable[[Mapping[str, Value]], Mapping[str, str]]
     preprocess: str
     pretrain: str
     settings: Mapping[str, Setting]
@@ -189,7 +189,7 @@ def plan(
     tables: Sequence[str],
     seeds: int,
     data: Mapping[str, Value],
-    inputs: Mapping[str, int] | None = None,
+    inputs: Mapping[str, str] | None = None,
 ) -> list[Job]:
     """The jobs of some tables, each once, seed by seed; what a job needs comes before it.
 
@@ -274,7 +274,7 @@ class _Chain:
     study: Study
     preset: Preset
     data: Mapping[str, Value]
-    inputs: Mapping[str, int] | None
+    inputs: Mapping[str, str] | None
     labels: Mapping[str, Any]
     seed: int
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from tqdm import tqdm
+
 from GPT_GNN.config import (
     FINETUNE_DEFAULTS,
     FINETUNE_GROUPS,
@@ -66,6 +68,9 @@ def parse_finetune_flags(
     args = parse_flags(groups, description, argv, extra, choices, **defaults)
     finetuning_place(args.run)
     if not args.run.use_pretrain:
+        unread = sorted({"pretrain_model_dir", "other_features"} & args.given)
+        if unread:
+            tqdm.write(f"note: without --use_pretrain nothing reads --{', --'.join(unread)}")
         return args
     file = args.run.pretrain_model_dir
     model = open_pretrained(file)

@@ -41,9 +41,15 @@ def encoder_weights(
         other_features: see :func:`moved_columns`.
 
     Raises:
-        CheckpointError: see :func:`moved_columns`.
+        CheckpointError: weights that are not finite, or see :func:`moved_columns`.
     """
     state = under(record["model"], _PREFIX)
+    wrong = [n for n, x in state.items() if x.is_floating_point() and not x.isfinite().all()]
+    if wrong:
+        raise CheckpointError(
+            f"{path}: expected finite weights, found NaN or infinite ones in {len(wrong)} of "
+            f"{len(state)} tensors, such as {wrong[0]}"
+        )
     for node_type, order in moved_columns(path, record, graph, other_features).items():
         tqdm.write(f"{path}: features of {node_type!r} are mapped to their order in {graph.path}")
         name = f"adapt.{graph.schema.node_type_id(node_type)}.weight"

@@ -13,6 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from GPT_GNN.config import FinetuneRunConfig, PretrainRunConfig
+from GPT_GNN.files import real_path
 from GPT_GNN.lock import locked
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
 
@@ -144,6 +145,7 @@ def pretraining_place(run: PretrainRunConfig) -> Place:
         raise ValueError(f"{expected}, got an empty path")
     if file.is_dir() or text.endswith(("/", os.sep)):
         raise ValueError(f"{expected}, got a folder")
+    file = real_path(file) if file.is_symlink() else file  # two names of one file are one place
     place = Place("pretrain", file.with_name(file.name + ".run"), file, flag)
     _check_writable(place.folder, flag)
     return place

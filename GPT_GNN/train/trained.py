@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from GPT_GNN.config import EncoderConfig
+from GPT_GNN.config import EncoderConfig, SamplerConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.train.architecture import saved_architecture
@@ -65,4 +65,6 @@ def read_trained(
     weights = encoder_weights(path, record, graph, other_features)
     encoder = GNN(graph.schema, graph.feature_dims, **saved_architecture(path, record))
     encoder.load_state_dict(weights)
-    return TrainedEncoder(encoder.eval(), record["config"].get("sampler", {}))
+    sampler = record["config"].get("sampler", {})
+    SamplerConfig.from_record(sampler, path)  # checks it
+    return TrainedEncoder(encoder.eval(), sampler)

@@ -567,9 +567,17 @@ def test_the_published_class_opens_an_export(published_class, tmp_path):
 
 def test_a_failed_export_leaves_the_file_that_was_there(tmp_path, monkeypatch):
     graph = convert(FILES[0], tmp_path / "store", word_vectors=False)
-    (tmp_path / "graph.pk").write_bytes(b"mine")
+    (tmp_path / "graph.pk").write_bytes(b"\x80mine")
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pandas is needed"):
         export(graph, tmp_path / "graph.pk")
-    assert (tmp_path / "graph.pk").read_bytes() == b"mine"
+    assert (tmp_path / "graph.pk").read_bytes() == b"\x80mine"
     assert left_behind(tmp_path) == ["store"]
+
+
+def test_an_export_does_not_replace_what_is_no_pickle(tmp_path):
+    graph = convert(FILES[0], tmp_path / "store", word_vectors=False)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="notes.txt: expected a pickle to replace, or nothing"):
+        export(graph, tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_text() == "mine"

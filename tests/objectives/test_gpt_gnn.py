@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -76,6 +78,27 @@ def test_validation_neither_reads_the_queue_nor_fills_it(made):
         scorer.eval()
     assert objective(data)["edge_loss"] > empty  # training does read it
     assert not torch.equal(after["rows"], before["rows"])
+
+
+def test_a_relation_without_negatives_is_not_trained(made):
+    """All candidates are linked to all targets: the loss is 0, whatever the weights are."""
+    objective, data = made
+    full = [
+        replace(task, is_negative=torch.zeros_like(task.is_negative), has_negatives=False)
+        for task in data.links
+    ]
+    data.links[:] = full
+    assert "edge_loss" not in objective.measures(data)
+    objective.train()
+    assert objective(data)["edge_loss"] == 0
+    assert objective.end_of_run()[0]["without_edge_loss"] == 1
+    objective(data)  # the queue's rows are negatives by now, of those that it is not linked to
+    assert objective.end_of_run()[0]["without_edge_loss"] == 0.5
+
+
+def test_the_flag_says_whether_there_are_negatives(made):
+    _, data = made
+    assert all(task.has_negatives == bool(task.is_negative.any()) for task in data.links)
 
 
 def test_batches_with_an_edge_loss_are_counted_in_training_only(made):

@@ -100,6 +100,26 @@ def test_the_same_features_in_another_order_are_mapped(graph, model, tmp_path, c
     assert not np.allclose(rows(encoder, turned), want, atol=1e-2)  # as it was, unmapped
 
 
+def test_weights_that_are_not_finite_are_no_model(graph, model, tmp_path):
+    record = load_checkpoint(model, "pretrain")
+    record["model"]["encoder.adapt.0.weight"][0, 0] = torch.nan
+    save_checkpoint(
+        tmp_path / "m.pt", **{n: record[n] for n in record if n not in HEAD}, kind="pretrain"
+    )
+    for opened in (open_encoder, pretrained):
+        with pytest.raises(
+            CheckpointError, match=r"NaN or infinite ones in 1 of \d+ .*adapt.0.weight"
+        ):
+            opened(tmp_path / "m.pt", graph)
+
+
+HEAD = ("format", "version", "kind", "versions")  # what save_checkpoint writes itself
+
+
+def pretrained(path, graph):
+    return pretrained_encoder(graph, ENCODER, path)
+
+
 def test_a_whole_model_is_not_mapped(graph, model, tmp_path):
     turned = store(tmp_path / "g", TURNED)
     with pytest.raises(CheckpointError, match="features of film are in another order in .*/g"):

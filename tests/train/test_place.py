@@ -362,6 +362,12 @@ def test_places_that_cannot_be(here, fields, message):
     assert sorted(path.name for path in here.iterdir()) == ["file", "folder"]
 
 
+def test_a_link_and_its_file_are_one_place(here):
+    (here / "link.pt").symlink_to("real.pt")
+    link, real = (pretraining_place(PretrainRunConfig(f"{n}.pt")) for n in ("link", "real"))
+    assert link.folder.resolve() == real.folder.resolve()
+
+
 def test_places_that_can_be(here):
     assert pretraining_place(PretrainRunConfig("a/b.pt")).folder == Path("a/b.pt.run")
     place = finetuning_place(FinetuneRunConfig(model_dir="folder", task_name="a/b"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -67,6 +68,10 @@ def _scorers(text: str) -> Scorers:
 def _convert(args: argparse.Namespace) -> str:
     if Path(args.old).resolve() == Path(args.output).resolve():
         raise ValueError(f"--output {args.output}: expected another file than the one to convert")
+    if Path(args.output).exists() and not zipfile.is_zipfile(args.output):
+        raise ValueError(
+            f"--output {args.output}: expected a checkpoint to replace, or nothing there"
+        )
     model = open_pretrained(args.old)
     if not isinstance(model, PublishedModel):
         raise CheckpointError(f"{args.old} is a checkpoint of ours already")
