@@ -62,6 +62,14 @@ def test_it_is_paired():
     assert paired_bootstrap(scores(shuffled), scores(b), rng, times=999).p > 0.5
 
 
+def test_seeds_that_disagree_count_alike():
+    """Over both the difference of every item is 1 or -1, of either alone it is far from 0."""
+    sign = np.resize([1.0, -1.0], 30)
+    a = scores([100 + sign, -100 + sign])
+    both = paired_bootstrap(a, scores(np.zeros((2, 30))), np.random.default_rng(0), times=400)
+    assert (both.mean, both.p) == (0, 1) and -1 < both.low < 0 < both.high < 1
+
+
 def test_the_same_scores_and_a_constant_difference():
     rng = np.random.default_rng(0)
     a = rng.random((2, 50))

@@ -85,6 +85,19 @@ def test_a_test_over_fewer_seeds_than_the_mean_says_so(tmp_path, records):
     assert table.rows[3][1].endswith("(2; 2 of 2 up; p < 0.001)")
 
 
+def test_all_seeds_are_tested_not_the_first(tmp_path):
+    """Of two seeds that say the opposite on every item nothing is left."""
+    base, runs = np.arange(40) / 64, {}  # in halves of halves: no rounding
+    for seed, gain in ((0, 0.125), (1, -0.125)):
+        runs |= finish(tmp_path, "PF", "none", seed, base)
+        runs |= finish(tmp_path, "PF", "gpt", seed, base + gain)
+        runs |= finish(tmp_path, "PF", "gae", seed, base + gain + 0.125)
+    results = Results(tmp_path, runs, ("ndcg", "mrr"))
+    rows = {row[0]: row[1] for row in results_table("t", ROWS, COLUMNS, results, none).rows}
+    assert rows["gpt"].endswith("(2; 1 of 2 up; p 1.000)")
+    assert rows["gae"].endswith("(2; 1 of 2 up; p < 0.001)")
+
+
 def test_gains_are_of_runs_with_the_same_seed(tmp_path, records):
     """A seed's labels move both runs by 0.1, which is no deviation of what is gained."""
     records |= finish(tmp_path, "PV", "gpt", 0, np.linspace(0.2, 0.6, 40) - 0.02)

@@ -1,8 +1,7 @@
-"""A store written by hand, and copies of a store with some of it changed."""
+"""A store written by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -88,61 +87,6 @@ def hand_made(path: Path, about=ABOUT, years=YEARS, writes=WRITES, names=NAMES) 
             builder.add_relation(relation)
             author, paper = np.array(writes[relation], dtype=int).reshape(-1, 2).T
             builder.add_edges(relation, author, paper, times[paper])
-    return HeteroGraph.open(path)
-
-
-Edges = Callable[[EdgeType, np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
-
-
-def copy_of(
-    graph: HeteroGraph,
-    path: Path,
-    sources: Edges | None = None,
-    features: Callable[[str, np.ndarray], np.ndarray] | None = None,
-    until: int | None = None,
-) -> HeteroGraph:
-    """A store like another, with other ends or other features.
-
-    Args:
-        sources: gets an edge type and the source, target and time of its edges; returns the
-            sources to write. Called for one direction of each pair of inverses.
-        features: gets a node type and its features; returns those to write.
-        until: leaves out the edges after this time.
-    """
-    schema = graph.schema
-    with build_graph(path, graph.views) as builder:
-        for node_type in graph.node_types:
-            builder.add_node_type(node_type, graph.num_nodes(node_type))
-            for part in graph.meta["features"].get(node_type, []):
-                for key, file in part["files"].items():
-                    view = None if key == "*" else key
-                    out = builder.create_feature(node_type, part["name"], part["width"], view)
-                    values = np.array(graph.array(file))
-                    out[:] = features(node_type, values) if features else values
-            for name, column in graph.meta["columns"].get(node_type, {}).items():
-                if column["kind"] == "array":
-                    builder.add_column(node_type, name, graph.column(node_type, name))
-                else:
-                    rows = graph.ragged(node_type, name)
-                    text = rows.values.dtype == np.uint8
-                    get = rows.text if text else rows.__getitem__
-                    builder.add_ragged(node_type, name, [get(i) for i in range(len(rows))])
-        for i, edge_type in enumerate(graph.edge_types):
-            inverse = graph.edge_types[schema.inverse[i]]
-            if schema.inverse[i] < i:
-                continue
-            builder.add_relation(edge_type, inverse=inverse[1])
-            # Written from the side whose sources a test may change: the labels point into papers.
-            side = inverse if inverse[2] == "paper" and edge_type[2] != "paper" else edge_type
-            csr = graph.csr(side)
-            src, dst = csr.indices.astype(int), csr.targets().astype(int)
-            if sources is not None:
-                src = sources(side, src, dst, csr.time)
-            time = csr.time
-            if until is not None and time is not None:
-                src, dst, time = (column[csr.time <= until] for column in (src, dst, time))
-            ends = (src, dst) if side == edge_type else (dst, src)
-            builder.add_edges(edge_type, *ends, time)
     return HeteroGraph.open(path)
 
 
