@@ -232,10 +232,22 @@ def test_every_step_of_every_epoch_is_another_batch(graph):
         drawn.append(tuple(data.batch.x[0][:5, 0].long().tolist()))
         assert moved(data, made.whole(step)) == set()
     assert len(set(map(frozenset, drawn))) == len(drawn)
-    masks = batches(objective_of(graph, "gae"), graph, batch_size=100)  # all nodes in each step
-    assert masks.per_epoch == 1
-    links = [[pairs.source.tolist() for pairs in masks.train(step).links] for step in range(4)]
-    assert all(links.count(step) == 1 for step in links)
+
+
+class Draws:
+    """In an objective's place: what it draws for a batch."""
+
+    def transform(self, graph, subgraph, rng):
+        return rng.random(4).tolist()
+
+
+def test_every_batch_draws_for_itself(graph):
+    """Masks and negatives of a step are not those of another one, nor of validation."""
+    made = batches(Draws(), graph, batch_size=1)
+    drawn = [made.train(step) for step in range(2 * made.per_epoch)]
+    drawn += [numbers for _, numbers in made.valid]
+    assert len(set(map(tuple, drawn))) == len(drawn)
+    assert made.train(3) == drawn[3]
 
 
 # Embedding ---------------------------------------------------------------------------------------
