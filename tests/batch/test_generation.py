@@ -216,53 +216,6 @@ def test_a_masked_source_without_other_links_leaves_no_trace(pretraining, n_laye
     assert checked > 3
 
 
-def test_masked_links_are_not_in_the_batch(pretraining):
-    objective, _, data = pretraining(mask_ratio=0.5)
-    graph, schema = data.batch.graph, objective.encoder.schema
-    copy = dict(zip(data.edge_nodes.tolist(), data.attr_nodes.tolist(), strict=True))
-
-    def edges(relation):
-        rows = torch.arange(*graph.relation_rows[relation : relation + 2])
-        part = torch.isin(graph.row_of_edge, rows)
-        return set(zip(graph.src[part].tolist(), graph.dst[part].tolist(), strict=True))
-
-    for task in data.links:
-        relation = objective.relations[task.relation]
-        present, turned = edges(relation), edges(schema.inverse[relation])
-        targets = task.targets[task.edge_target].tolist()
-        assert present and turned
-        for source, target in zip(task.edge_source.tolist(), targets, strict=True):
-            assert (source, target) not in present
-            assert (source, copy[target]) not in present
-            assert (target, source) not in turned
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_no_future_in_a_pretraining_batch(toy, pretraining, seed):
-    _, subgraph, data = pretraining(seed=seed)
-    last = OAG.split.time_max("pretrain")
-    paper_time = toy.node_time("paper")
-    assert paper_time[subgraph.node_ids[0]].max() <= last < paper_time.max()
-    for times in subgraph.node_times:
-        assert times[times != NO_TIME].max(initial=last) <= last
-    for i, edge_type in enumerate(toy.edge_types):
-        if not toy.schema.timed[i]:
-            continue
-        csr = toy.csr(edge_type)
-        s, t = (toy.schema.node_type_id(edge_type[end]) for end in (0, 2))
-        years = dict(
-            zip(
-                zip(csr.indices.tolist(), csr.targets().tolist(), strict=True),
-                csr.time,
-                strict=True,
-            )
-        )
-        part = subgraph.edges(edge_type)
-        sources, targets = subgraph.node_ids[s], subgraph.node_ids[t]
-        for a, b in zip(sources[subgraph.src[part]], targets[subgraph.dst[part]], strict=True):
-            assert years[int(a), int(b)] <= last
-
-
 def test_settings_reach_the_objective(pretraining):
     objective, _, data = pretraining(attr_ratio=0.3, loss_sum="plain")
     values = objective(data)
