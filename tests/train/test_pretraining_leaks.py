@@ -31,7 +31,7 @@ from GPT_GNN.tasks.select import held_out_edges
 from GPT_GNN.train.embed import embed
 from GPT_GNN.train.pretrain import PretrainBatches, pretrain
 from GPT_GNN.train.start import new_encoder, new_objective
-from tests.world import FIRST, LEVELS, VISITS, YEARS, links_of, moved, world
+from tests.world import FIRST, LEVELS, OTHER, VISITS, YEARS, links_of, moved, world
 
 BY_TIME = GraphFacts("paper", split=TimeSplit(2013, 2016, 2017), text_column="title")
 AT_RANDOM = replace(BY_TIME, split=RandomSplit((0.4, 0.2, 0.2, 0.2)))
@@ -110,44 +110,52 @@ def test_features_known_later_are_in_no_batch(graph, tmp_path, name, view):
     assert found <= {"batch", "attributes"}
 
 
-HIDE = {"hide_links": ":".join(VISITS), "hide_classes": ":".join(LEVELS[1])}
+# What is hidden: --hide_links and --hide_classes. The queue knows links into the target type.
+HIDE = {
+    "links": (":".join(VISITS), ""),
+    "links into the target": (":".join(OTHER), ""),
+    "classes": ("", ":".join(LEVELS[1])),
+}
 
 
 @pytest.fixture(scope="module")
 def unlike(graph, tmp_path_factory):
-    """Flag -> the graph with other held-out links."""
+    """What is hidden -> the graph with other held-out links."""
     folder, changed, stores = tmp_path_factory.mktemp("unlike"), world(), {}
     held_out = np.zeros(len(YEARS), dtype=bool)
     for split in ("valid", "test"):
         held_out[AT_RANDOM.split.nodes(graph, "paper", split)] = True
     changed.swap(LEVELS[1], held_out[changed.edges[LEVELS[1]][1]])
-    stores["hide_classes"] = changed.write(folder / "classes")
-    # A link's split is drawn of its ends: all links that would be held out are added.
-    every, changed = world(), world()
-    every.edges[VISITS][:2] = np.indices((30, 10)).reshape(2, -1)
-    links = divide_links(every.write(folder / "every"), VISITS, RandomSplit())
-    asked = links.of_split(2, 3)
-    for end, ids in enumerate((links.source, links.target)):
-        changed.edges[VISITS][end] = np.append(changed.edges[VISITS][end], ids[asked])
-    stores["hide_links"] = changed.write(folder / "links")
+    stores["classes"] = changed.write(folder / "classes")
+    for name, edge_type in (("links", VISITS), ("links into the target", OTHER)):
+        # A link's split is drawn of its ends: all links that would be held out are added.
+        every, changed = world(), world()
+        ends = np.indices([graph.num_nodes(edge_type[end]) for end in (0, 2)]).reshape(2, -1)
+        every.edges[edge_type] = [*ends, YEARS[ends[1]] if edge_type == OTHER else None]
+        links = divide_links(every.write(folder / f"every {name}"), edge_type, RandomSplit())
+        asked = links.of_split(2, 3)
+        src, dst, year = changed.edges[edge_type]
+        src, dst = np.append(src, links.source[asked]), np.append(dst, links.target[asked])
+        changed.edges[edge_type] = [src, dst, None if year is None else YEARS[dst]]
+        stores[name] = changed.write(folder / name)
     return stores
 
 
-@pytest.mark.parametrize("flag", HIDE)
+@pytest.mark.parametrize("what", HIDE)
 @pytest.mark.parametrize("name", OBJECTIVE)
-def test_what_a_task_will_ask_for_is_in_no_batch(graph, unlike, name, flag):
+def test_what_a_task_will_ask_for_is_in_no_batch(graph, unlike, name, what):
     """With the flag; without it the batches move. Nor is it told by what the queue leaves out."""
-    objective, other = objective_of(graph, name, AT_RANDOM), unlike[flag]
+    objective = objective_of(graph, name, AT_RANDOM)
 
-    def compared(flags):
+    def compared(hide_links, hide_classes):
         both = []
-        for store in (graph, other):
-            hidden = held_out_edges(store, AT_RANDOM, "", *flags)
+        for store in (graph, unlike[what]):
+            hidden = held_out_edges(store, AT_RANDOM, "random", hide_links, hide_classes)
             both.append(given(objective, store, AT_RANDOM, hidden, batch_size=40))
         return moved(*both)
 
-    assert compared([HIDE[name] if name == flag else "" for name in HIDE]) == set()
-    assert "batch" in compared(["", ""])
+    assert compared(*HIDE[what]) == set()
+    assert "batch" in compared("", "")
 
 
 @pytest.mark.parametrize("name", GENERATES)

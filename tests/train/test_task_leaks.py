@@ -7,6 +7,10 @@ differ in what it may know, it moves, so that the tests can fail. The batches ar
 
 from __future__ import annotations
 
+import runpy
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -36,6 +40,7 @@ from tests.world import (
     world,
 )
 
+ROOT = Path(__file__).resolve().parents[2]
 SPLIT = TimeSplit(2013, 2016, 2017)
 RANDOM = RandomSplit((0.4, 0.2, 0.2, 0.2))
 SPLITS = ("train", "valid", "test")
@@ -338,3 +343,41 @@ def test_every_step_draws_its_own_batch(graph, name):
     items = task.items("train")
     assert {i for row in first for i in row} == set(items[:, 0] if items.ndim == 2 else items)
     assert moved(made.train(7), made.train(7)) == set() != moved(made.train(7), made.train(8))
+
+
+@pytest.mark.parametrize(
+    ("script", "flags", "want"),
+    [
+        ("PF", "", ("PF_in_L2",)),
+        ("PF", "--hide_all_fields", ("PF_in_",)),
+        ("PV", "", ("PV_",)),
+        ("PV", "--hide_citations", ("PV_", "PP_cite")),
+        ("PV", "--hide_fields", ("PV_", "PF_in_")),
+        ("AD", "", ("AP_write_", "in")),
+    ],
+)
+def test_the_scripts_hide_what_their_flags_say(toy, monkeypatch, script, flags, want):
+    """By the beginnings of relations' names; the flags that all tasks have arrive, too."""
+    path, tasks = ROOT / f"example_OAG/finetune_OAG_{script}.py", []
+    monkeypatch.setattr("GPT_GNN.train.finetune.finetune", lambda *given: tasks.append(given[1]))
+    for more in ("", "--hide_train_labels --train_view finetune", "--original_protocol"):
+        line = f"{path} --data_dir {toy.path} --n_hid 8 --n_heads 2 --n_layers 1 {flags} {more}"
+        monkeypatch.setattr(sys, "argv", line.split())
+        runpy.run_path(str(path))["main"]()
+    default, other, published = tasks
+    names = {edge_type[1] for edge_type in toy.edge_types}
+    every = {name for name in names if name.removeprefix("rev_").startswith(want)}
+    hidden = hidden_in(toy, default, "test")
+    assert {name for name, n in hidden.items() if n} == every
+    few, more = (sum(hidden_in(toy, task, "train").values()) for task in (default, other))
+    assert more > few and (default.train_view, other.train_view) == ("pretrain", "finetune")
+    assert published.original_protocol and not default.original_protocol
+
+
+def hidden_in(graph, task, split):
+    """How many edges of each relation a batch of one item must not see."""
+    hidden, found = task.query(split, task.items(split)[:1]).hidden, {}
+    for edge_type in graph.edge_types:
+        csr = graph.csr(edge_type)
+        found[edge_type[1]] = int(hidden.hides(edge_type, csr.indices, csr.targets()).sum())
+    return found
