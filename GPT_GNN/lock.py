@@ -19,10 +19,15 @@ from tqdm import tqdm
 NAME = "lock"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # Linux only
 _BEHIND_THE_TEXT = 2**30  # Windows keeps others from reading the bytes that it locks
+_TRIES = 100  # to open a file in a folder that others remove and create
+
+
+class InUseError(ValueError):
+    """Another process is at work in the folder."""
 
 
 @contextmanager
-def locked(folder: Path, instead: str) -> Iterator[int]:
+def locked(folder: Path, instead: str, name: Path | None = None) -> Iterator[int]:
     """Keep other processes out of a folder while the block runs.
 
     The folder is created if needed, and removed again if nothing was put in. Its file ``lock`` says
@@ -36,17 +41,19 @@ def locked(folder: Path, instead: str) -> Iterator[int]:
 
     Args:
         instead: what the user can do, e.g. ``give another --task_name``.
+        name: what messages say is in use, where that is not the folder of the lock.
 
     Yields:
         The descriptor of the lock.
 
     Raises:
-        ValueError: another process is at work there; says which.
+        InUseError: another process is at work there; says which.
+        ValueError: a link that leads nowhere is in the way.
         OSError: the folder cannot be written to.
     """
     created = [path for path in (folder, *folder.parents) if not path.exists()]
     path = folder / NAME
-    file = _acquire(path, instead)
+    file = _acquire(path, instead, folder if name is None else name)
     try:
         yield file.fileno()
     finally:
@@ -63,14 +70,10 @@ def locked(folder: Path, instead: str) -> Iterator[int]:
                 new.rmdir()
 
 
-def _acquire(path: Path, instead: str) -> io.FileIO:
+def _acquire(path: Path, instead: str, name: Path) -> io.FileIO:
     """The lock file, open, locked and with our line in it."""
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            file = io.FileIO(path, "a+")
-        except FileNotFoundError:  # the process before has just removed the folder
-            continue
+        file = _open(path)
         try:
             holder = _holder(file)
             by_system = _system_lock(file)
@@ -79,7 +82,7 @@ def _acquire(path: Path, instead: str) -> io.FileIO:
                 file.close()
                 continue
             if free and holder is not None:
-                tqdm.write(f"{path.parent}: {_told(holder)} is gone, its lock is taken over")
+                tqdm.write(f"{name}: {_told(holder)} is gone, its lock is taken over")
             if free and (by_system or holder is not None):
                 file.truncate(0)
             if free:
@@ -87,11 +90,31 @@ def _acquire(path: Path, instead: str) -> io.FileIO:
                 holder = _holder(file)  # without locks another may have been first
                 free = holder is not None and holder["pid"] == os.getpid()
             if not free:
-                raise ValueError(_in_use(path, holder, by_system is None, instead))
+                last = f"; if it is gone, delete {path}" if by_system is None else ""
+                raise InUseError(f"{name} is in use by {_who(holder)}. Wait for it, or {instead}{last}")
             return file
         except BaseException:
             file.close()
             raise
+
+
+def _open(path: Path) -> io.FileIO:
+    """The lock file, open, and created with its folder where it is not there."""
+    for _ in range(_TRIES):
+        with suppress(FileNotFoundError, FileExistsError):  # the process before removes the folder
+            return _create(path)
+    for place in (path, *path.parents):
+        if place.is_symlink() and not place.exists():
+            raise ValueError(
+                f"{place}: expected a {'file' if place == path else 'folder'} or nothing there, "
+                "found a symbolic link that leads nowhere; delete it"
+            )
+    return _create(path)  # the error says what is wrong
+
+
+def _create(path: Path) -> io.FileIO:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return io.FileIO(path, "a+")
 
 
 def _system_lock(file: io.FileIO) -> bool | None:
@@ -169,9 +192,8 @@ def _told(holder: dict[str, Any]) -> str:
     )
 
 
-def _in_use(path: Path, holder: dict[str, Any] | None, by_file: bool, instead: str) -> str:
+def _who(holder: dict[str, Any] | None) -> str:
     who = "another process" if holder is None else _told(holder)
     if holder is not None and _is_gone(holder):  # its jobs have inherited the lock
         who += " (which is gone, but what it started still runs)"
-    last = f"; if it is gone, delete {path}" if by_file else ""
-    return f"{path.parent} is in use by {who}. Wait for it, or {instead}{last}"
+    return who

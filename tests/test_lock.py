@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from GPT_GNN import lock
-from GPT_GNN.lock import locked
+from GPT_GNN.lock import InUseError, locked
 
 ROOT = Path(__file__).resolve().parents[1]
 HOLD = """
@@ -63,7 +63,7 @@ def dead_pid():
 
 
 def refused(folder):
-    with pytest.raises(ValueError, match="is in use by") as error:
+    with pytest.raises(InUseError, match="is in use by") as error:
         with locked(folder, "give another name"):
             pass
     return str(error.value)
@@ -142,3 +142,38 @@ def test_without_system_locks_the_file_counts(tmp_path, without_system, capsys):
     write(tmp_path, host="another", pid=dead_pid())
     assert f"if it is gone, delete {tmp_path / 'lock'}" in refused(tmp_path)
     assert (tmp_path / "lock").exists()
+
+
+def test_links_that_lead_nowhere(tmp_path):
+    (tmp_path / "run").mkdir()
+    for link, kind in ((tmp_path / "run" / "lock", "file"), (tmp_path / "link", "folder")):
+        link.symlink_to(tmp_path / "nowhere" / "at_all")
+        with pytest.raises(ValueError, match=f"{link}: expected a {kind} or nothing there, found"):
+            with locked(link if kind == "folder" else link.parent, ""):
+                raise AssertionError("it has begun")
+        assert link.is_symlink()
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        with locked(tmp_path / "file", ""):
+            raise AssertionError("it has begun")
+
+
+def test_folders_that_come_and_go(tmp_path, monkeypatch):
+    """The process before removes the folder between our creating it and our opening the file."""
+    real, tries = Path.mkdir, []
+
+    def mkdir(self, *args, **kwargs):
+        tries.append(self)
+        if len(tries) > 3:
+            real(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with locked(tmp_path / "run", ""):
+        assert (tmp_path / "run" / "lock").exists()
+
+
+def test_messages_say_the_given_name(tmp_path):
+    with locked(tmp_path / ".lock", "", tmp_path / "store"):
+        with pytest.raises(InUseError, match=f"^{tmp_path / 'store'} is in use by process"):
+            with locked(tmp_path / ".lock", "", tmp_path / "store"):
+                raise AssertionError("it has begun")
