@@ -6,19 +6,27 @@ what it points to is written.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
 import shutil
+import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from GPT_GNN.lock import locked
 
 KEEP_OTHER_FILES = (
     "rebuild also where the folder holds files that are not the store's, and leave them there"
 )
 _SHOWN = 10  # files that an error names
-_NEW, _OLD = ".gpt_gnn_new", ".gpt_gnn_old"  # ends of hidden names that nobody else gives
+# Ends of hidden names that nobody else gives: what is being built; what it replaces, with files of
+# others; what is left of that, all of it ours.
+_NEW, _OLD, _TRASH = ".gpt_gnn_new", ".gpt_gnn_old", ".gpt_gnn_trash"
+_LOCK = ".gpt_gnn_lock"
+_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}  # of file systems that cannot
 
 # Folder -> names of the files in it that an earlier output wrote, relative, with /.
 Written = Callable[[Path], Collection[str]]
@@ -45,7 +53,8 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path beside ``path``; on success flush it and rename it to ``path``.
 
     When the block raises (a full disk, Ctrl-C), the temporary file is removed and whatever stood
-    at ``path`` before is untouched.
+    at ``path`` before is untouched. The new file gets the mode of the one that it replaces; while
+    it is written, nobody else may read it.
 
     Raises:
         OtherFilesError: a folder or a device is there.
@@ -56,9 +65,12 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        if path.exists():
+            temporary.touch(0o600)
         yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
+        _sync(temporary)
+        if path.exists():
+            shutil.copymode(path, temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -68,40 +80,59 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 def atomic_folder(
     path: str | os.PathLike[str], written: Written, keep_other_files: bool = False
 ) -> Iterator[Path]:
-    """The same for a folder: an older one is replaced only once the new one is whole.
+    """The same for a folder: an older one is replaced only once the new one is whole, on the disk.
 
     What others put into the older folder is moved into the new one, right after that took the
-    older one's place; nothing but what ``written`` names is ever deleted. A kill in between leaves
-    the older folder, or what is left in it, under a hidden name beside ``path``; the next call puts
-    it back.
+    older one's place; nothing but what ``written`` names is ever deleted. A kill or a power cut in
+    between leaves the older folder, or what is left in it, under a hidden name beside ``path``; the
+    next call puts it back. Meanwhile other processes are kept out, by a lock beside ``path``.
 
     Args:
         written: what of the older folder may go.
         keep_other_files: go on where it holds other files.
 
     Raises:
+        InUseError: another process writes this folder.
         OtherFilesError: see :func:`checked_folder`; also files that came there in the meantime, or
             that have the name of a new one.
     """
     path = checked_folder(path, written, keep_other_files)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_NEW}")
-    temporary.mkdir()
-    try:
-        yield temporary
+    with _alone(path):
+        _put_back(path, written)
         checked_folder(path, written, keep_other_files)
-        if path.exists():
-            _replace(path, temporary, written)
-        else:
-            os.rename(temporary, path)
+        temporary = _beside(path, _NEW)
+        temporary.mkdir(0o700 if path.exists() else 0o777)
+        try:
+            yield temporary
+            checked_folder(path, written, keep_other_files)
+            _sync_all(temporary)
+            if path.exists():
+                _replace(path, temporary, written)
+            else:
+                os.rename(temporary, path)
+                _sync(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other processes from writing a folder."""
+    lock = path.with_name(f".{path.name}{_LOCK}")
+    try:
+        with locked(lock, "give another folder", path):
+            yield
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with suppress(OSError):  # the next process has it
+            lock.rmdir()  # a kill may have left it
 
 
 def checked_folder(
     path: str | os.PathLike[str], written: Written, keep_other_files: bool = False
 ) -> Path:
     """The real folder that :func:`atomic_folder` would write, if it may; to ask before long work.
+
+    It only looks: nothing is changed.
 
     Args:
         written, keep_other_files: see there.
@@ -111,7 +142,6 @@ def checked_folder(
             disk is mounted, or the working directory, which would not be there any more.
     """
     path = real_path(path)
-    _put_back(path, written)
     if not path.exists():
         return path
     if not path.is_dir():
@@ -152,38 +182,52 @@ def _replace(path: Path, temporary: Path, written: Written) -> None:
             "was replaced: give another folder, or move it"
         )
     shutil.copymode(path, temporary)  # other people's files stay as private as they are
-    old = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_OLD}")
+    old = _beside(path, _OLD)
     os.rename(path, old)
     try:
         os.rename(temporary, path)
     except OSError:
         os.rename(old, path)
         raise
+    _sync(path.parent)
     _empty_into(old, path, ours)
 
 
 def _put_back(path: Path, written: Written) -> None:
-    """What a kill in :func:`_replace` left beside ``path``."""
-    if not path.parent.is_dir():
-        return
-    name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}{re.escape(_OLD)}")
-    for old in [entry for entry in path.parent.iterdir() if name.fullmatch(entry.name)]:
+    """See to what a kill left beside ``path``."""
+    for end in (_NEW, _TRASH):
+        for left in _left(path, end):
+            shutil.rmtree(left, ignore_errors=True)
+    for old in _left(path, _OLD):
         if path.exists():
-            _empty_into(old, path, set(written(old)))
+            _empty_into(old, path, written(old))
         else:
             os.rename(old, path)
 
 
+def _beside(path: Path, end: str) -> Path:
+    """A new hidden name, see :func:`_left`."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{end}")
+
+
+def _left(path: Path, end: str) -> list[Path]:
+    """What there is of hidden names with this end, of :func:`_beside`."""
+    name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}{re.escape(end)}")
+    return [entry for entry in path.parent.iterdir() if name.fullmatch(entry.name)]
+
+
 def _empty_into(old: Path, path: Path, ours: Collection[str]) -> None:
-    """Move what others wrote from a folder into another, and delete the rest: what is ours."""
+    """Move what others wrote from a folder into another, and delete the rest: what is ours.
+
+    The rest gets another name first, or a kill halfway would leave files that nobody can tell from
+    other people's.
+    """
     for name in list(_others(old, ours)):
         _move(old / name, path / name)
-    for place, _, files in os.walk(old, topdown=False):
-        for name in files:
-            if Path(place, name).relative_to(old).as_posix() in ours:
-                os.unlink(os.path.join(place, name))
-        with suppress(OSError):  # not empty: someone wrote to it just now; the next call sees to it
-            os.rmdir(place)
+    trash = _beside(path, _TRASH)
+    os.rename(old, trash)
+    _sync(path.parent)
+    shutil.rmtree(trash, ignore_errors=True)
 
 
 def _others(folder: Path, ours: Collection[str], within: str = "") -> Iterator[str]:
@@ -213,3 +257,25 @@ def _move(source: Path, target: Path) -> None:
             f"{source}: a build that was killed left it there, and {target} is there too; "
             "move one of the two"
         )
+
+
+def _sync_all(folder: Path) -> None:
+    """Have the disk hold a folder with all that is in it, so that a power cut cannot take it."""
+    for place, _, files in os.walk(folder):
+        for name in [*files, ""]:
+            _sync(Path(place, name))
+
+
+def _sync(path: Path) -> None:
+    """Have the disk hold a file, or the names in a folder; nothing where the system cannot."""
+    if sys.platform == "win32" and path.is_dir():
+        return
+    # Windows takes files that may be written to alone.
+    descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+    finally:
+        os.close(descriptor)

@@ -91,7 +91,9 @@ def _acquire(path: Path, instead: str, name: Path) -> io.FileIO:
                 free = holder is not None and holder["pid"] == os.getpid()
             if not free:
                 last = f"; if it is gone, delete {path}" if by_system is None else ""
-                raise InUseError(f"{name} is in use by {_who(holder)}. Wait for it, or {instead}{last}")
+                raise InUseError(
+                    f"{name} is in use by {_who(holder)}. Wait for it, or {instead}{last}"
+                )
             return file
         except BaseException:
             file.close()

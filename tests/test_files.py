@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from GPT_GNN import files
 from GPT_GNN.files import OtherFilesError, atomic_file, atomic_folder, checked_folder
+from GPT_GNN.lock import InUseError
 
+ROOT = Path(__file__).resolve().parents[1]
 OURS = {"meta", "parts/a", "parts/b"}
 
 
@@ -35,6 +41,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 NEW = dict.fromkeys(OURS, "new")
+CHANGES = 23  # of folders, that a build makes
 OTHERS = {"notes.txt": "mine", "runs/deep/m.pt": "weights", "parts/c": "mine, among theirs"}
 
 
@@ -108,34 +115,121 @@ def test_nothing_is_written_over(tmp_path, name):
     assert any(found.get(name) == "mine" for found in left)
 
 
-def killed_at(monkeypatch, number: int) -> None:
-    """From some rename on, this process does nothing more."""
-    done = []
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from GPT_GNN.files import atomic_folder
 
-    def rename(source, target, real=os.rename):
-        done.append(source)
-        if len(done) >= number:
-            raise SystemExit("killed")
-        real(source, target)
+ours, at, done = {"meta", "parts/a", "parts/b"}, int(sys.argv[2]), []
 
-    monkeypatch.setattr(files.os, "rename", rename)
+def dying(real):
+    def call(*args, **kwargs):
+        done.append(real)
+        if len(done) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*args, **kwargs)
+    return call
+
+for name in ("mkdir", "rename", "unlink", "rmdir"):
+    setattr(os, name, dying(getattr(os, name)))
+written = lambda folder: ours if (folder / "meta").exists() else ()
+with atomic_folder(sys.argv[1], written, keep_other_files=True) as folder:
+    (folder / "empty").mkdir()
+    (folder / "parts").mkdir()
+    for name in ours:
+        (folder / name).write_text("new")
+print(len(done))
+"""  # dies, as at ``kill -9``, before some change of the folders; the names are those of ``build``
 
 
-@pytest.mark.parametrize("number", range(1, 7))
-def test_a_kill_loses_nothing(used, monkeypatch, number):
-    with monkeypatch.context() as patched:
-        killed_at(patched, number)
-        with pytest.raises(SystemExit):
-            build(used, keep=True)
-            raise SystemExit("as late as can be")
+def run_killed(path: Path, at: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", KILLED, str(path), str(at)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("at", range(1, CHANGES + 1))
+def test_a_kill_loses_nothing(used, at):
+    killed = run_killed(used, at)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     everything = [text for place in used.parent.iterdir() for text in contents(place).values()]
-    assert {text for text in everything if text not in ("old", "new")} == set(OTHERS.values())
-    assert contents(used) or number == 2  # between the two renames there is none
-    checked_folder(used, written, keep_other_files=True)  # puts back what it left
-    kept = {name: text for name, text in contents(used).items() if name not in OURS}
-    assert kept == OTHERS
-    with pytest.raises(OtherFilesError, match="3 other files"):
+    assert set(OTHERS.values()) <= set(everything)
+    with pytest.raises(OtherFilesError, match="other file"):
         build(used)
+    build(used, keep=True)
+    assert contents(used) == NEW | OTHERS
+    assert list(used.parent.iterdir()) == [used]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_kills_are_tried_at_every_change(used):
+    assert run_killed(used, 0).stdout == f"{CHANGES}\n"
+
+
+def test_to_ask_changes_nothing(used):
+    for end in (files._OLD, files._NEW, files._TRASH):
+        build(used.with_name(f".{used.name}.0123abcd{end}"))
+    used.rename(tmp := used.with_name("elsewhere"))
+    before = sorted(used.parent.rglob("*"))
+    assert checked_folder(used, written) == used
+    assert sorted(used.parent.rglob("*")) == before
+    build(used, keep=True)
+    assert sorted(used.parent.iterdir()) == [tmp, used]
+
+
+def test_one_build_at_a_time(tmp_path):
+    path = tmp_path / "deep" / "store"
+    with atomic_folder(path, written) as folder:
+        for keep in (False, True):
+            with pytest.raises(InUseError, match=f"^{path} is in use by process {os.getpid()} on"):
+                build(path, keep=keep)
+        fill(folder, NEW)
+    assert contents(path) == NEW and list(path.parent.iterdir()) == [path]
+    with pytest.raises(RuntimeError):
+        with atomic_folder(tmp_path / "deeper" / "store", written):
+            raise RuntimeError
+    assert list(tmp_path.iterdir()) == [path.parent]
+
+
+def test_the_new_one_is_on_the_disk_before_the_older_one_goes(used, monkeypatch):
+    done: list[tuple[str, int]] = []
+
+    def noting(name, real, inode):
+        def call(what, *args, **kwargs):
+            done.append((name, inode(what, kwargs)))
+            return real(what, *args, **kwargs)
+
+        return call
+
+    def stat_of(path, options):
+        return os.stat(path, dir_fd=options.get("dir_fd"), follow_symlinks=False).st_ino
+
+    monkeypatch.setattr(os, "fsync", noting("sync", os.fsync, lambda fd, _: os.fstat(fd).st_ino))
+    for name in ("rename", "unlink"):
+        monkeypatch.setattr(os, name, noting(name, getattr(os, name), stat_of))
+    older, parent = used.stat().st_ino, used.parent.stat().st_ino
+    build(used, keep=True)
+    swap = done.index(("rename", older))
+    places = [used, used / "empty", used / "parts", *(used / name for name in OURS)]
+    assert {("sync", place.stat().st_ino) for place in places} <= set(done[:swap])
+    first_gone = [name for name, _ in done].index("unlink")
+    assert ("sync", parent) in done[swap:first_gone]
+
+
+def test_what_the_disk_says_to_it(used, monkeypatch):
+    def fsync(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    number = errno.EIO
+    with pytest.raises(OSError, match="Input/output"):
+        build(used, keep=True)
+    assert contents(used) == dict.fromkeys(OURS, "old") | OTHERS
+    number = errno.EINVAL  # a file system that has no such thing
     build(used, keep=True)
     assert contents(used) == NEW | OTHERS
     assert list(used.parent.iterdir()) == [used]
@@ -180,7 +274,9 @@ def test_copies_of_others_beside_it_are_not_touched(tmp_path, name):
 def test_a_name_with_signs_of_patterns(tmp_path):
     build(tmp_path / "a[1]*", "old")
     (tmp_path / "a[1]*").rename(tmp_path / f".a[1]*.0123abcd{files._OLD}")
-    checked_folder(tmp_path / "a[1]*", written)
+    with pytest.raises(RuntimeError):
+        with atomic_folder(tmp_path / "a[1]*", written):
+            raise RuntimeError
     assert contents(tmp_path / "a[1]*") == dict.fromkeys(OURS, "old")
 
 
@@ -230,6 +326,22 @@ def test_a_link_to_a_file_is_kept(tmp_path, dangling):
             temporary.write_text(text)
         assert os.readlink(link) == "../disk/m.pt" and target.read_text() == text
     assert contents(tmp_path) == {"disk/m.pt": "second", "runs/m.pt": "second"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
+def test_who_may_read_a_file_and_a_folder_stays(used):
+    file = used / "notes.txt"
+    for mode in (0o600, 0o640, 0o444):
+        file.chmod(mode)
+        with atomic_file(file) as temporary:
+            temporary.write_text("new")
+            assert temporary.stat().st_mode & 0o777 == 0o600
+        assert (file.read_text(), file.stat().st_mode & 0o777) == ("new", mode)
+    used.chmod(0o750)
+    with atomic_folder(used, written, keep_other_files=True) as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        fill(folder, NEW)
+    assert used.stat().st_mode & 0o777 == 0o750
 
 
 def test_what_can_be_no_file(tmp_path):
