@@ -25,7 +25,6 @@ _SHOWN = 10  # files that an error names
 # Ends of hidden names that nobody else gives: what is being built; what it replaces, with files of
 # others; what is left of that, all of it ours.
 _NEW, _OLD, _TRASH = ".gpt_gnn_new", ".gpt_gnn_old", ".gpt_gnn_trash"
-_LOCK = ".gpt_gnn_lock"
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}  # of file systems that cannot
 
 # Folder -> names of the files in it that an earlier output wrote, relative, with /.
@@ -97,7 +96,7 @@ def atomic_folder(
             that have the name of a new one.
     """
     path = checked_folder(path, written, keep_other_files)
-    with _alone(path):
+    with alone_at(path):
         _put_back(path, written)
         checked_folder(path, written, keep_other_files)
         temporary = _beside(path, _NEW)
@@ -116,9 +115,16 @@ def atomic_folder(
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other processes from writing a folder."""
-    lock = path.with_name(f".{path.name}{_LOCK}")
+def alone_at(path: Path, end: str = ".gpt_gnn_lock") -> Iterator[None]:
+    """Keep other processes from writing a folder, by a lock in a hidden one beside it.
+
+    Args:
+        end: of the hidden folder's name; processes of another end do not count.
+
+    Raises:
+        InUseError: see :func:`GPT_GNN.lock.locked`.
+    """
+    lock = path.with_name(f".{path.name}{end}")
     try:
         with locked(lock, "give another folder", path):
             yield

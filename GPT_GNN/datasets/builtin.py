@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from GPT_GNN.datasets.first_use import open_or_build
 from GPT_GNN.datasets.legacy import open_store
 from GPT_GNN.graph.store import HeteroGraph, StoreError
 
@@ -48,20 +49,18 @@ def data_folder() -> Path:
 def built_in(path: Path, versions: list[int], build: Callable[[], HeteroGraph]) -> HeteroGraph:
     """The store at ``path``, built when it is not there or by another version of the package.
 
+    Where another process builds it just now, this one waits for it.
+
     Args:
         versions: what the store's fact of this name must say.
         build: writes the store at ``path`` and opens it.
     """
-    try:
-        graph = HeteroGraph.open(path)
-        if graph.facts.get("versions") == versions:
-            return graph
-    except StoreError:
-        pass  # not built yet, or by another version of the package
-    try:
-        return build()
-    except OSError:
-        # Another process may have built it at the same time; if not, this is the real error.
-        if not (path / "meta.json").is_file():
-            raise
-        return HeteroGraph.open(path)
+
+    def find() -> HeteroGraph | None:
+        try:
+            graph = HeteroGraph.open(path)
+        except StoreError:  # not built yet, or by another version of the package
+            return None
+        return graph if graph.facts.get("versions") == versions else None
+
+    return open_or_build(path, find, build)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from GPT_GNN.datasets.first_use import open_or_build
 from GPT_GNN.datasets.legacy_graph import Edges, PublishedGraph, read_graph
 from GPT_GNN.datasets.oag_build import SPLIT, Settings
 from GPT_GNN.datasets.oag_features import FOREVER
@@ -29,6 +30,7 @@ from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.output import check_output
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph, StoreError
 from GPT_GNN.graph.words import add_words
+from GPT_GNN.lock import InUseError
 from GPT_GNN.pickles import PickleError, expected_layout
 from GPT_GNN.pickles.cells import Cells, Texts, texts_of
 from GPT_GNN.pickles.frames import Column
@@ -75,6 +77,8 @@ def open_store(path: str | os.PathLike[str]) -> HeteroGraph:
 def open_legacy(path: str | os.PathLike[str]) -> HeteroGraph:
     """The store of a published graph, converted at first use and kept beside it.
 
+    Where another process converts it just now, this one waits for it.
+
     Raises:
         PickleError: see :func:`convert`.
     """
@@ -82,16 +86,23 @@ def open_legacy(path: str | os.PathLike[str]) -> HeteroGraph:
     beside = path.with_name(f"{path.stem}_store")
     writable = os.access(path.parent, os.W_OK)
     store = beside if writable else Path.cwd() / "data" / beside.name
-    for known in dict.fromkeys((beside, store)):
-        try:
-            graph = HeteroGraph.open(known)
-            if graph.facts.get("source") == _source(path):
-                return graph
-        except StoreError:
-            pass  # not converted yet, or by another version of the package
-    tqdm.write(f"{path} is read as a graph of the published code and kept as the store {store}")
-    # Nobody asked to replace anything, so what others put there stays, too.
-    return convert(path, store, progress=True, keep_other_files=True)
+
+    def find() -> HeteroGraph | None:
+        for known in dict.fromkeys((beside, store)):
+            try:
+                graph = HeteroGraph.open(known)
+                if graph.facts.get("source") == _source(path):
+                    return graph
+            except StoreError:
+                pass  # not converted yet, or by another version of the package
+        return None
+
+    def build() -> HeteroGraph:
+        tqdm.write(f"{path} is read as a graph of the published code and kept as the store {store}")
+        # Nobody asked to replace anything, so what others put there stays, too.
+        return convert(path, store, progress=True, keep_other_files=True)
+
+    return open_or_build(store, find, build)
 
 
 def convert(
@@ -125,7 +136,7 @@ def convert(
             builder.facts = {"dataset": "legacy", "source": _source(Path(source))}
             with expected_layout(graph.name):
                 _write(builder, graph, word_vectors, progress)
-    except (PickleError, OtherFilesError):
+    except (PickleError, OtherFilesError, InUseError):
         raise
     except ValueError as error:  # the builder's
         raise PickleError(f"{graph.name}: {error}") from error
