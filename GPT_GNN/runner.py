@@ -43,7 +43,7 @@ def run_command(main: Callable[[], object]) -> int:
 
 
 class StopSignal:
-    """Turns the first Ctrl-C (or SIGTERM) into a flag, so that a step is never cut in two.
+    """Turns the first Ctrl-C (or SIGTERM, SIGHUP) into a flag, so that no step is cut in two.
 
     A second Ctrl-C interrupts at once. Outside the main thread signals cannot be caught; then the
     flag simply stays down.
@@ -54,7 +54,11 @@ class StopSignal:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopSignal:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        # The end of the terminal, unless the user wants to go on after it (nohup).
+        if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        for number in numbers:
             try:
                 self._previous[number] = signal.signal(number, self._handle)
             except ValueError:  # not the main thread

@@ -6,8 +6,6 @@ import json
 import math
 import os
 import shlex
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -18,13 +16,13 @@ from typing import Any
 
 from tqdm import tqdm
 
+from GPT_GNN.report.children import ROOT, start_script, stop_script
 from GPT_GNN.report.progress import Progress
 from GPT_GNN.report.records import Record, append_record, commit_of, only_process, read_records
 from GPT_GNN.report.results import read_metrics, test_result
 from GPT_GNN.runner import INTERRUPTED, Interrupted, StopSignal
 from GPT_GNN.train.runtime import versions
 
-ROOT = Path(__file__).resolve().parents[2]
 _POLL = 0.1  # seconds between two looks at the running jobs
 
 
@@ -145,7 +143,7 @@ def run_jobs(jobs: Sequence[Job], out: Path, scripts: Path, n_jobs: int) -> list
 
     Raises:
         ValueError: a need that is no job before it; or another process runs jobs in ``out``.
-        Interrupted: after Ctrl-C or SIGTERM, once the running jobs have stopped.
+        Interrupted: after Ctrl-C, SIGTERM or SIGHUP, once the running jobs have stopped.
     """
     for number, job in enumerate(jobs):
         unknown = set(job.needs) - {before.name for before in jobs[:number]}
@@ -183,7 +181,7 @@ def run_jobs(jobs: Sequence[Job], out: Path, scripts: Path, n_jobs: int) -> list
                 progress.show({one.job.name: one.seconds for one in running})
         finally:
             for one in running:
-                one.process.send_signal(signal.SIGINT)
+                stop_script(one.process)
             for one in running:
                 one.process.wait()
             progress.close()
@@ -229,17 +227,7 @@ class _Running:
         self._started = time.monotonic()
         self._peak_mb: float | None = None
         with open(self._log, "a" if self._resumed else "w", encoding="utf-8") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, str(scripts / script), *flags],
-                env={**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=[lock],
-                # Ctrl-C reaches this process alone, which hands it on once: a second one would
-                # keep a script from saving where it is.
-                start_new_session=True,
-            )
+            self.process = start_script([str(scripts / script), *flags], log, [lock])
 
     @property
     def seconds(self) -> float:
