@@ -53,18 +53,13 @@ def locked(folder: Path, instead: str, name: Path | None = None) -> Iterator[int
     """
     created = [path for path in (folder, *folder.parents) if not path.exists()]
     path = folder / NAME
-    file = _acquire(path, instead, folder if name is None else name)
     try:
-        yield file.fileno()
+        file = _acquire(path, instead, folder if name is None else name)
+        try:
+            yield file.fileno()
+        finally:
+            _release(file, path)
     finally:
-        if sys.platform == "win32":  # where no open file can be removed
-            file.close()
-            with suppress(OSError):  # the next process has opened it
-                path.unlink()
-        else:  # the other way round, or the next process's file would go
-            with suppress(FileNotFoundError):
-                path.unlink()
-            file.close()
         with suppress(OSError):  # something was put in
             for new in created:
                 new.rmdir()
@@ -73,7 +68,7 @@ def locked(folder: Path, instead: str, name: Path | None = None) -> Iterator[int
 def _acquire(path: Path, instead: str, name: Path) -> io.FileIO:
     """The lock file, open, locked and with our line in it."""
     while True:
-        file = _open(path)
+        file, free = _open(path), False
         try:
             holder = _holder(file)
             by_system = _system_lock(file)
@@ -96,8 +91,21 @@ def _acquire(path: Path, instead: str, name: Path) -> io.FileIO:
                 )
             return file
         except BaseException:
+            if free:  # a full disk
+                _release(file, path)
             file.close()
             raise
+
+
+def _release(file: io.FileIO, path: Path) -> None:
+    if sys.platform == "win32":  # where no open file can be removed
+        file.close()
+        with suppress(OSError):  # the next process has opened it
+            path.unlink()
+    else:  # the other way round, or the next process's file would go
+        with suppress(FileNotFoundError):
+            path.unlink()
+        file.close()
 
 
 def _open(path: Path) -> io.FileIO:

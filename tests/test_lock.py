@@ -177,3 +177,14 @@ def test_messages_say_the_given_name(tmp_path):
         with pytest.raises(InUseError, match=f"^{tmp_path / 'store'} is in use by process"):
             with locked(tmp_path / ".lock", "", tmp_path / "store"):
                 raise AssertionError("it has begun")
+
+
+def test_nothing_is_left_where_the_disk_is_full(tmp_path, monkeypatch):
+    def full(record):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(lock.json, "dumps", full)
+    with pytest.raises(OSError, match="No space left"):
+        with locked(tmp_path / "run", ""):
+            raise AssertionError("it has begun")
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 """Building a store: order, duplicates, inverses, and all or nothing."""
 
 import errno
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -215,7 +216,7 @@ def test_full_disk_leaves_nothing(tmp_path, monkeypatch, when):
     elif when == "edges":
         monkeypatch.setattr(build.shutil, "copyfileobj", full)
     else:
-        monkeypatch.setattr(build.json, "dumps", full)
+        monkeypatch.setattr(build, "json", SimpleNamespace(dumps=full))
     with pytest.raises(OSError, match="No space left"), build_graph(tmp_path / "g") as builder:
         builder.add_node_type("a", 3)
         builder.add_relation(AA)
