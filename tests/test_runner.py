@@ -214,6 +214,7 @@ def test_who_ignores_the_end_of_the_terminal_goes_on():
         assert not stop.raised and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         with StopSignal() as stop:
+            assert signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL  # which would end pytest
             os.kill(os.getpid(), signal.SIGHUP)
         assert stop.raised and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
     finally:
