@@ -22,13 +22,9 @@ _FLOAT = re.compile(r"-?(0|[1-9]\d*)\.0+|-?\d(\.\d+)?e[+-]\d\d\d?", re.ASCII)
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6}0*)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII
 )
-_MARKS = (".0", "e+", "e-", ":")  # a text without one of them matches neither
 _ROUNDED = re.compile(r"-?[1-9]\d{15,}\.0|-?\d(\.\d+)?e\+\d+", re.ASCII)
-_BOOLEANS = {
-    text: value
-    for name, value in (("true", 1.0), ("false", 0.0))
-    for text in (name, name.title(), name.upper())
-}
+_BOOLEANS = {"true": "True", "TRUE": "True", "false": "False", "FALSE": "False"}
+_MARKS = (".0", "e+", "e-", ":", *_BOOLEANS)  # a text without one of them is its own name
 
 
 class CellError(ValueError):
@@ -76,8 +72,9 @@ def canonical(text: str) -> str:
     """The name of the value that a text writes.
 
     Of a whole number as a float its digits: ``7.0`` is ``7``. Of a moment its date, and its time
-    of day (UTC) unless that is midnight: ``2020-01-31 00:00:00`` is ``2020-01-31``. All else is
-    its own name: ``07``, ``1.50`` and ``1e3`` may be codes.
+    of day (UTC) unless that is midnight: ``2020-01-31 00:00:00`` is ``2020-01-31``. Of a boolean
+    Python's: ``true`` and ``TRUE`` are ``True``. All else is its own name: ``07``, ``1.50`` and
+    ``1e3`` may be codes.
     """
     if _FLOAT.fullmatch(text):
         number = float(text)
@@ -91,7 +88,7 @@ def canonical(text: str) -> str:
         except (ValueError, OverflowError):  # no such day
             return text
         return moment.isoformat(" ").removesuffix(" 00:00:00")
-    return text
+    return _BOOLEANS.get(text, text)
 
 
 def has_variants(texts: Iterable[str | None]) -> bool:
@@ -241,8 +238,8 @@ def _written(values: Any) -> list[str | None]:
 
 
 def _number(row: int, cell: Any) -> float:
-    if isinstance(cell, str) and cell in _BOOLEANS:
-        return _BOOLEANS[cell]
+    if isinstance(cell, str) and canonical(cell) in ("True", "False"):
+        return float(canonical(cell) == "True")
     try:
         return float(cell)
     except (TypeError, ValueError):

@@ -134,9 +134,10 @@ def test_writings_of_names():
     """What is another value stays another name."""
     same = ["7.0", "7.00", "7.000e+00", 7, 7.0, Decimal("7.0"), np.float32(7)]
     assert names(same) == ["7"] * len(same)
-    other = ["07", "7.", "+7", "7.50", "1e3", "1E+3", "v7.0", "07.0", " 7", "nan", "true"]
+    other = ["07", "7.", "+7", "7.50", "1e3", "1E+3", "v7.0", "07.0", " 7", "nan", "tRue", "truest"]
     assert names(other) == other
     assert names(["-7.0", "-0.0", "5.0e-01", "1e-05"]) == ["-7", "0", "0.5", "1e-05"]
+    assert names(["true", "TRUE", True, "False", "false"]) == ["True"] * 3 + ["False"] * 2
     moments = ["2020-01-31 00:00:00", "2020-01-31T00:00", "2020-01-31T01:00:00+01:00"]
     assert names([*moments, "2020-01-31"]) == ["2020-01-31"] * 4
     assert names(["2020-01-31T10:00:00Z", "2020-13-31 10:00"]) == [
