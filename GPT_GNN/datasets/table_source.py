@@ -13,6 +13,7 @@ from GPT_GNN.datasets.description import Missing
 from GPT_GNN.datasets.table_columns import emptied, typed_column
 from GPT_GNN.datasets.table_text import SUFFIXES, read_text
 from GPT_GNN.encoders.cells import CellError, are_among
+from GPT_GNN.encoders.lists import without_items
 from GPT_GNN.graph.times import TimeBins, YearError
 
 
@@ -48,13 +49,17 @@ class Table:
         """Whether it has a column of this name, among those that were read."""
         return column in self._columns
 
-    def cells(self, column: str, also_missing: Missing = (), wide: bool = False) -> np.ndarray:
+    def cells(
+        self, column: str, also_missing: Missing = (), wide: bool = False, separator: str = ""
+    ) -> np.ndarray:
         """[n] numbers, dates or objects, None among these being empty.
 
         Args:
             also_missing: values that mean an empty cell, see :func:`are_among`; or those of each
                 column.
             wide: whether [n, width] numbers are a column too.
+            separator: between the items of a cell that may hold several, of which those among
+                ``also_missing`` are left out; empty: cells hold one each.
 
         Raises:
             ValueError: no such column.
@@ -73,7 +78,8 @@ class Table:
             also_missing = also_missing.get(column, ())
         if not also_missing or cells.ndim != 1:
             return cells
-        return emptied(cells, are_among(cells, also_missing))
+        cells = emptied(cells, are_among(cells, also_missing))
+        return without_items(cells, also_missing, separator) if separator else cells
 
     def times(self, column: str, bins: TimeBins, also_missing: Missing = ()) -> np.ndarray:
         """[n] int32, NO_TIME for none.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
+
+import numpy as np
 
 from GPT_GNN.encoders.cells import (
     SEVERAL,
@@ -20,16 +22,20 @@ from GPT_GNN.encoders.cells import (
     names,
 )
 
-# What Python, NumPy and JSON write for a list: ['a', 'b'], ['a' 'b'], ["a"], [1, 2], [], ('a',).
+# What Python, NumPy, JSON and PostgreSQL write for a list: ['a', 'b'], ['a' 'b'], ["a"], [1, 2],
+# [], ('a',), {a,b}, frozenset({'a'}), array(['a'], dtype=object); also [a, b].
 _LIST = re.compile(
     r"""\s*(
         \[\s*( ['"].*['"]\s*,? | -?\d[-+\d.,\se]* | (None|nan).* )?\s*\]
         | \(\s*['"].*['"]\s*,.*\)
         | \{\s*['"](?!.*['"]\s*:).*['"]\s*\}
+        | \[ [^\[\]]* , [^\[\]]* \] | \{ [^{}:]* , [^{}:]* \}
+        | (frozenset|array)\(\s*[\[{(] .* \)
     )\s*""",
     re.DOTALL | re.VERBOSE,
 )
-_SEPARATORS = (",", ";", "|", "\t")
+_BEGINNINGS = "[({fa"
+_SEPARATORS = (",", ";", "|", "\t", "/")
 
 
 def single_names(values: Any) -> list[str | None]:
@@ -40,7 +46,7 @@ def single_names(values: Any) -> list[str | None]:
     """
     found = names(values)
     for name in set(found):
-        if name and name[0] in "[({" and _LIST.fullmatch(name):
+        if name and name[0] in _BEGINNINGS and _LIST.fullmatch(name):
             row = found.index(name)
             raise CellError(row, f"expected one value, got {name!r}, a list written as text")
     return found
@@ -69,6 +75,28 @@ def name_lists(values: Any, separator: str) -> list[list[str]]:
     ]
 
 
+def without_items(cells: np.ndarray, texts: Collection[str], separator: str) -> np.ndarray:
+    """Cells for :func:`name_lists` without the items that are among some values.
+
+    Args:
+        cells: [n].
+        texts: see :func:`GPT_GNN.encoders.cells.are_among`.
+    """
+    unwanted = {canonical(text) for text in texts}
+    shorter: dict[str, str | None] = {}  # most columns have few texts
+    out = cells.copy()
+    for row, cell in enumerate(cells.tolist() if cells.dtype.kind == "O" else ()):
+        if type(cell) is str:
+            if cell not in shorter:
+                items = cell.split(separator)
+                kept = [item for item in items if canonical(item.strip()) not in unwanted]
+                shorter[cell] = cell if len(kept) == len(items) else separator.join(kept) or None
+            out[row] = shorter[cell]
+        elif isinstance(cell, SEVERAL) and not isinstance(cell, dict):
+            out[row] = [item for item in cell if canonical(str(item).strip()) not in unwanted]
+    return out
+
+
 def _items(row: int, cell: Any) -> list[str]:
     if isinstance(cell, SEVERAL) and not isinstance(cell, dict):
         return [name_of(row, item) for item in cell if not is_missing(item)]
@@ -84,8 +112,8 @@ def _canonical(row: int, texts: list[str]) -> list[str]:
 def _check_texts(rows: dict[str, int], separator: str) -> None:
     expected = f"expected names separated by {separator!r}, as declared, got"
     for text, row in rows.items():
-        if text and text[0] in " [({":
-            in_brackets = text[0] == "[" and text[-1] == "]" and separator in text
+        if text and text[0] in " " + _BEGINNINGS:
+            in_brackets = text[0] + text[-1] in ("[]", "{}") and separator in text
             if in_brackets or _LIST.fullmatch(text):
                 raise CellError(row, f"{expected} {text!r}, a list written as text")
     joined = "\n".join(rows)
@@ -104,7 +132,7 @@ def _separates(separator: str, texts: Iterable[str]) -> bool:
     name are not: of ``Korea, Republic of`` the second is in no other name, and of ``Paris, France``
     and ``Lyon, France`` it is always the second.
     """
-    split = [[part.strip() for part in text.strip("[]").split(separator)] for text in texts]
+    split = [[part.strip() for part in text.strip("[]{}").split(separator)] for text in texts]
     places: dict[str, list[int]] = defaultdict(list)
     for parts in split:
         for place, part in enumerate(parts):
