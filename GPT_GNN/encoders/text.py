@@ -69,7 +69,7 @@ class TfidfSvd:
         from sklearn.utils.extmath import randomized_svd
 
         if not any(map(tokenise, texts)):
-            example = f", such as {texts[0]!r}" if len(texts) else ""
+            example = f", such as {next(filter(None, texts), '')!r}" if len(texts) else ""
             raise ValueError(f"expected words, found none in {len(texts):,} texts{example}")
         self._tfidf = self._weights(max_features=50_000)
         matrix = self._tfidf.fit_transform(texts)  # [n, words] sparse, rows of length 1

@@ -42,13 +42,17 @@ class Text(ColumnEncoder):
         self._encoder: TextEncoder | None = None  # a language model loads when it is first used
 
     def fit(self, values: Any) -> None:
-        """Learn weights and directions of ``tfidf`` from at most ``FIT_TITLES`` texts."""
+        """Learn weights and directions of ``tfidf`` from at most ``FIT_TITLES`` texts.
+
+        Raises:
+            ValueError: texts without a word, of which ``tfidf`` would make zeros.
+        """
         found = texts(values)
         chosen = [found[i] for i in sample_to_fit(np.arange(len(found))).tolist()]
         self.has_words = any(tokenise(text) for text in chosen)
         self._encoder = text_encoder(self.model, self.dim, self.seed)
         self.dim = self._encoder.dim
-        if self.has_words:
+        if self.has_words or any(chosen):
             self._encoder.fit(chosen)
 
     def encode(self, values: Any) -> np.ndarray:

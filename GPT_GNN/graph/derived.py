@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.encoders.text import fitted_text, sample_to_fit, text_encoder, tokenise
+from GPT_GNN.encoders.text import fitted_text, sample_to_fit, text_encoder
 from GPT_GNN.schema import EdgeType
 
 DEGREE = "degree"  # the feature part of degrees
@@ -46,10 +46,11 @@ def identity_features(n: int, rng: np.random.Generator) -> np.ndarray:
 def text_features_of(
     texts: list[str], known: np.ndarray, name: str, dim: int, seed: int
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """[N, width] float32, and what was fitted: from texts that pre-training may know."""
+    """[N, width] float32, and what was fitted: from texts that pre-training may know.
+
+    Raises:
+        ValueError: texts without a word.
+    """
     encoder = text_encoder(name, dim, seed)
-    fitted = [texts[i] for i in sample_to_fit(known).tolist()]
-    if not any(map(tokenise, fitted)):
-        raise ValueError(f"text: expected words, found none in {len(fitted)} texts")
-    encoder.fit(fitted)
+    encoder.fit([texts[i] for i in sample_to_fit(known).tolist()])
     return encoder.encode(texts), fitted_text(encoder, name)

@@ -125,9 +125,15 @@ def from_hetero_data(
         if node_type not in nodes:
             raise ValueError(f"text: no node type {node_type!r}; available: {list(nodes)}")
         nodes[node_type].columns["text"] = values
-        nodes[node_type].features["text"], text_fitted = text_features_of(
-            values, known_nodes(nodes[node_type], split), text_features, text_dim, seed
-        )
+        known = known_nodes(nodes[node_type], split)
+        try:
+            nodes[node_type].features["text"], text_fitted = text_features_of(
+                values, known, text_features, text_dim, seed
+            )
+        except ValueError as error:
+            given = (text or {})[node_type]
+            attribute_name = f" ({given!r})" if isinstance(given, str) else ""
+            raise ValueError(f"text{attribute_name} of {node_type!r}: {error}") from error
         fitted[node_type] = {"text": text_fitted}
     check_known("degrees or identities", {*degrees, *identities}, nodes)
     for node_type in identities:

@@ -169,8 +169,11 @@ def test_texts():
 
 
 def test_texts_without_a_word():
-    encoder = fitted(Text(dim=4), ["?", "", None])
+    """Nothing is zeros; what is there and cannot be read is an error."""
+    encoder = fitted(Text(dim=4), ["", None])
     assert not encoder.encode(["a graph", "?"]).any()
+    with pytest.raises(ValueError, match=r"expected words, found none in 3 texts, such as '\?!'"):
+        Text(dim=4).fit([None, "?!", "..."])
 
 
 def test_texts_of_a_language_model(monkeypatch):
@@ -212,7 +215,11 @@ def test_names_in_order():
 
 @pytest.mark.parametrize(
     "cell",
-    ["['a', 'b']", "['a' 'b']", '["a", "b"]', '["it\'s"]', "('a',)", "{'a', 'b'}", "[1, 2]", "[]"],
+    [
+        *("['a', 'b']", "['a' 'b']", '["a", "b"]', '["it\'s"]', "('a',)", "{'a', 'b'}", "[1, 2]"),
+        *("[]", "{a,b}", '{"a, c",b}', "[a, b]", "frozenset({'a', 'b'})"),
+        "array(['a', 'b'], dtype=object)",
+    ],
 )
 def test_lists_that_were_written_as_texts(cell):
     message = re.escape(
@@ -229,7 +236,9 @@ def test_lists_that_were_written_as_texts(cell):
 def test_brackets_around_the_declared_separator():
     with pytest.raises(CellError, match=r"separated by ',', as declared, got '\[a, b\]', a list"):
         Multi(separator=",").fit(["[a, b]", "[b]"])
-    names = ["[REC]", "('Til Tuesday)", "(500) Days, of Summer", "[REC] 2"]
+    with pytest.raises(CellError, match=r"separated by ',', as declared, got '{a,b}', a list"):
+        Multi(separator=",").fit(["{a,b}", "{b}"])
+    names = ["[REC]", "('Til Tuesday)", "(500) Days, of Summer", "[REC] 2", "{x}", "array(3)"]
     assert Multi().fit(names) is None and Categorical().fit(names) is None
 
 
@@ -255,9 +264,17 @@ def test_another_separator_than_the_declared_one(separator, seed):
     }
 
 
+def test_a_slash_between_names():
+    cells = ["Action/Crime", "Crime", "Crime/Action", "Drama/Crime"]
+    with pytest.raises(CellError, match=r"by '\|', as declared, got 'Action/Crime'; '\|' is in no"):
+        Multi().fit(cells)
+
+
 @pytest.mark.parametrize(
     "cells",
     [
+        ["Sci-Fi/Fantasy", "Action/Adventure", "Drama", "Comedy", "N/A"],
+        ["Sci-Fi/Fantasy", "TV/Radio", "TV/Film", "Drama"],
         ["Crime, Drama and more", "Crime", "Drama", "Comedy", "Crime, Drama and more"],
         ["Crime, Drama and more", "Drama, Comedy and more", "Crime", "Drama", None],
         ["Korea, Republic of", "Iran, Islamic Republic of", "Korea", "France", "Iran"],
@@ -274,9 +291,10 @@ def test_names_with_commas_are_names(cells):
 
 
 def test_an_encoder_that_was_fitted_on_other_writings():
-    """Stores of older versions kept a CSV's 7.0 as it was."""
-    old = Categorical.from_state(State({"most": 100, "categories": ["7.0", "x"]}))
-    assert old.encode(["7.0", 7, "7", "x"]).tolist() == [[1, 0], [1, 0], [1, 0], [0, 1]]
+    """Stores of older versions kept a CSV's 7.0 and true as they were."""
+    old = Categorical.from_state(State({"most": 100, "categories": ["7.0", "true"]}))
+    assert old.encode(["7.0", 7, "7"]).tolist() == [[1, 0]] * 3
+    assert old.encode(["true", True, "TRUE"]).tolist() == [[0, 1]] * 3
 
 
 def test_booleans_are_numbers_in_every_writing():
