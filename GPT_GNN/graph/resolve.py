@@ -121,12 +121,9 @@ def parse_split(text: str, graph: HeteroGraph, node_type: str, times: np.ndarray
         ValueError: another form, no times to divide by, no such column.
     """
     kind, _, rest = text.partition(":")
+    if kind == "column" and rest:
+        return _column_split(rest, graph, node_type, text)
     parts = rest.split(",") if rest else []
-    if kind == "column" and len(parts) in (1, 2):
-        _one_of(graph.columns(node_type), parts[0], f"split: column of {node_type!r}")
-        _one_of((*SPLITS, ALL), "".join(parts[1:]), "split: what pre-trains")
-        _check_numbers(graph, node_type, parts[0], text)
-        return ColumnSplit(*parts)
     try:
         if kind == "random" and len(parts) in (0, len(SPLITS)):
             return RandomSplit(tuple(map(float, parts))) if parts else RandomSplit()
@@ -140,6 +137,18 @@ def parse_split(text: str, graph: HeteroGraph, node_type: str, times: np.ndarray
         f"--split {text}: expected time, time:A,B,C with the last times of pre-training, training "
         "and validation, random, random:A,B,C,D with four shares, or column:NAME[,PRETRAIN_ON]"
     )
+
+
+def _column_split(rest: str, graph: HeteroGraph, node_type: str, text: str) -> ColumnSplit:
+    """A split from ``NAME`` or ``NAME,PRETRAIN_ON``; a name may have commas of its own."""
+    columns = graph.columns(node_type)
+    name, comma, pretrain_on = rest.rpartition(",")
+    if rest in columns or not comma:
+        name, pretrain_on = rest, ""
+    _one_of(columns, name, f"split: column of {node_type!r}")
+    _one_of((*SPLITS, ALL), pretrain_on, "split: what pre-trains")
+    _check_numbers(graph, node_type, name, text)
+    return ColumnSplit(name, pretrain_on)
 
 
 def _check_numbers(graph: HeteroGraph, node_type: str, name: str, text: str) -> None:

@@ -149,6 +149,21 @@ def test_mistakes(ratings, target, flags, message):
         resolve_facts(ratings, **{"target_type": target} | flags)
 
 
+def test_a_column_whose_name_has_a_comma(tmp_path):
+    columns = {"my,split": np.arange(6) % 4, "my": np.arange(6) % 4}
+    graph = write_graph(tmp_path / "store", {"a": NodeArrays(6, {}, columns)}, {})
+    found = {
+        text: resolve_facts(graph, "a", f"column:{text}").facts.split
+        for text in ("my,split", "my,split,train", "my", "my,all")
+    }
+    assert list(found.values()) == [
+        ColumnSplit("my,split"),
+        ColumnSplit("my,split", "train"),
+        ColumnSplit("my"),
+        ColumnSplit("my", "all"),
+    ]
+
+
 def test_a_column_that_divides_nothing(tmp_path):
     classes = {
         "five": np.arange(6) % 5,
