@@ -22,6 +22,7 @@ from GPT_GNN.graph.append import append_arrays
 from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays
 from GPT_GNN.graph.output import check_output
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.time_scale import store_times
 from GPT_GNN.schema import EdgeType
 
 
@@ -49,7 +50,8 @@ def append_tables(
     check_output(path, keep_other_files)
     graph = store if isinstance(store, HeteroGraph) else HeteroGraph.open(store)
     nodes, edges = arrays_to_append(graph, description, tables)
-    return append_arrays(graph, path, nodes, edges, keep_other_files)
+    # Their scale is checked where their rows are known.
+    return append_arrays(graph, path, nodes, edges, keep_other_files, times_declared=True)
 
 
 def arrays_to_append(
@@ -87,8 +89,7 @@ def arrays_to_append(
         table = reader.read(edge.table)
         if table is not None:
             edges[edge.type] = edge_arrays(edge, table, ids, times.read(edge, table))
-    stored = {f"{graph.path}, {t!r}": graph.node_time(t) for t in graph.node_types}
-    times.check({name: time for name, time in stored.items() if time is not None})
+    times.check(store_times(graph))
     if not nodes and not edges:
         raise ValueError(f"{description.name}: none of its tables is in {description.folder}")
     return nodes, edges

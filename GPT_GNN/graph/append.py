@@ -12,16 +12,27 @@ import numpy as np
 from tqdm import tqdm
 
 from GPT_GNN.graph.append_nodes import append_nodes
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, with_times
+from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, times_of, with_times
 from GPT_GNN.graph.build import GraphBuilder, build_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.means import FACT as MEANS
 from GPT_GNN.graph.output import check_output
-from GPT_GNN.graph.remarks import remarks
 from GPT_GNN.graph.split import LINK_SPLIT, ColumnSplit, RandomSplit, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.graph.time_scale import span_warning
+from GPT_GNN.graph.time_scale import (
+    Advice,
+    check_scale,
+    span_warning,
+    store_times,
+    too_far_apart,
+)
 from GPT_GNN.schema import EdgeType
+
+_ADVICE = Advice(
+    lambda name, value: "NO_TIME",
+    "times_declared=True says that all are in the store's bins",
+    lambda i: f"entry {i}",
+)
 
 
 def append_arrays(
@@ -30,6 +41,7 @@ def append_arrays(
     nodes: Mapping[str, NodeArrays],
     edges: Mapping[EdgeType, EdgeArrays],
     keep_other_files: bool = False,
+    times_declared: bool = False,
 ) -> HeteroGraph:
     """Write a store with more nodes and edges, all or nothing, and open it.
 
@@ -66,10 +78,12 @@ def append_arrays(
         nodes: new nodes of some types.
         edges: new edges of some relations; ``inverse`` may be left empty.
         keep_other_files: see :func:`GPT_GNN.graph.build.build_graph`.
+        times_declared: whether the new times are known to be on the store's scale, see
+            :func:`check_scale`.
 
     Raises:
         ValueError: types that the store does not have, arrays that do not fit it or each other, ids
-            out of range, an inverse that is another one in the store.
+            out of range, an inverse that is another one in the store, times on another scale.
     """
     check_output(path, keep_other_files)
     schema = graph.schema
@@ -80,6 +94,8 @@ def append_arrays(
         for node_type in graph.node_types
     }
     added = {edge_type: _fitting(graph, merged, edge_type, e) for edge_type, e in edges.items()}
+    if not times_declared:
+        _check_scale(graph, nodes, edges)
     times = [n.time for n in merged.values()] + [e.time for e in added.values()]
     warning = span_warning(t for t in times if t is not None)
     if warning:
@@ -94,10 +110,17 @@ def append_arrays(
         _write_edges(builder, graph, added)
         for name in _tables(graph):
             builder.add_table(name, graph.table(name))
-    whole = HeteroGraph.open(path)
-    for line in remarks(whole):
-        tqdm.write(line)
-    return whole
+    return HeteroGraph.open(path)
+
+
+def _check_scale(
+    graph: HeteroGraph, nodes: Mapping[str, NodeArrays], edges: Mapping[EdgeType, EdgeArrays]
+) -> None:
+    """Raise ValueError for new times that are on another scale than the store's."""
+    new = {f"new {name}": time for name, time in times_of(nodes, edges).items()}
+    stored = store_times(graph)
+    if new and not too_far_apart(stored):  # a store of wider times had a unit
+        check_scale(stored | new, _ADVICE)
 
 
 def _with_all_times(graph: HeteroGraph, node_type: str, new: NodeArrays) -> NodeArrays:

@@ -15,7 +15,6 @@ from GPT_GNN.graph.derived import DEGREE, degree_features
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.inverse import find_inverses
 from GPT_GNN.graph.output import check_output
-from GPT_GNN.graph.remarks import remarks
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, Split, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.graph.time_scale import check_scale, span_warning
@@ -105,7 +104,7 @@ def write_graph(
     if task:
         _check_task(task, nodes)
         _check_stop_list(task, inverse)
-    times = _times_of(nodes, edges)
+    times = times_of(nodes, edges)
     if not times_declared:
         check_scale(times)
     timed = {edge_type: with_times(nodes, edge_type, e) for edge_type, e in edges.items()}
@@ -134,10 +133,7 @@ def write_graph(
             add_words(builder, task.target, task.text_column, texts, known, seed=seed)
         if extend:
             extend(builder)
-    graph = HeteroGraph.open(path)
-    for line in remarks(graph):
-        tqdm.write(line)
-    return graph
+    return HeteroGraph.open(path)
 
 
 def known_nodes(nodes: NodeArrays, split: Split) -> np.ndarray:
@@ -188,7 +184,7 @@ def check_ids(nodes: Mapping[str, NodeArrays], edge_type: EdgeType, edges: EdgeA
             )
 
 
-def _times_of(
+def times_of(
     nodes: Mapping[str, NodeArrays], edges: Mapping[EdgeType, EdgeArrays]
 ) -> dict[str, np.ndarray]:
     """All times that are given, by words that name them."""

@@ -14,14 +14,17 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+from tqdm import tqdm
 
 from GPT_GNN.files import atomic_folder
 from GPT_GNN.graph.output import META, store_files
+from GPT_GNN.graph.remarks import remarks
 from GPT_GNN.graph.sort import sort_rows
 from GPT_GNN.graph.store import (
     FORMAT,
     NO_TIME,
     VERSION,
+    HeteroGraph,
     file_checksum,
     indptr_layout,
     meta_checksum,
@@ -49,6 +52,8 @@ def build_graph(
 ) -> Iterator[GraphBuilder]:
     """Build a store at ``path``; nothing is there until the block ends without an error.
 
+    Then what its owner should know is printed: repeated edges, and :func:`remarks`.
+
     Args:
         path: the folder to create or replace.
         views: names of the feature views.
@@ -62,6 +67,8 @@ def build_graph(
         builder = GraphBuilder(folder, tuple(views))
         yield builder
         builder.finish()
+    for line in (*builder.repeats, *remarks(HeteroGraph.open(path))):
+        tqdm.write(line)
 
 
 class GraphBuilder:
@@ -69,12 +76,19 @@ class GraphBuilder:
 
     Edge chunks are spooled to disk, so that memory holds one relation at a time, and that only
     while it is sorted.
+
+    Attributes:
+        folder: being filled.
+        views: names of the feature views.
+        facts: what the data set says about itself, for JSON.
+        repeats: a line for each relation in which edges were repeated, once finished.
     """
 
     def __init__(self, folder: Path, views: tuple[str, ...]) -> None:
         self.folder = folder
         self.views = views
         self.facts: dict[str, Any] = {}
+        self.repeats: list[str] = []
         self._num_nodes: dict[str, int] = {}
         self._relations: dict[EdgeType, _Relation] = {}
         self._features: dict[str, list[dict[str, Any]]] = {}
@@ -334,17 +348,40 @@ class GraphBuilder:
         dst = np.concatenate([own["dst"], turned["src"]])
         src = np.concatenate([own["src"], turned["dst"]])
         time = np.concatenate([own["time"], turned["time"]])
+        is_turned = np.repeat(np.array([0, 1], dtype=np.int8), [len(own), len(turned)])
         del own, turned  # a relation may be a large part of the graph
-        dst, src, time = sort_rows(dst, src, time)
-        keep = np.ones(len(dst), dtype=bool)
-        keep[1:] = (dst[1:] != dst[:-1]) | (src[1:] != src[:-1])
+        dst, src, time, is_turned = sort_rows(dst, src, time, is_turned)
         relation = self._relations.get(edge_type) or self._relations[inverse]
-        if relation.multigraph:
-            keep[1:] |= time[1:] != time[:-1]
-        dst, src, time = dst[keep], src[keep], time[keep]
+        repeats = _repeats(dst, src, time, relation.multigraph)
+        if repeats.any():
+            given = is_turned == 0  # what its inverse holds too is no repetition
+            ends = dst[given], src[given], time[given]
+            self._note_repeats(edge_type, *ends, multigraph=relation.multigraph)
+        dst, src, time = dst[~repeats], src[~repeats], time[~repeats]
         if len(time) and (time != time[0]).any():
             dst, time, src = sort_rows(dst, time, src)
         return src, dst, time
+
+    def _note_repeats(
+        self,
+        edge_type: EdgeType,
+        dst: np.ndarray,
+        src: np.ndarray,
+        time: np.ndarray,
+        multigraph: bool,
+    ) -> None:
+        """Keep a line about those of a relation's own edges, sorted, that repeat others."""
+        repeats = _repeats(dst, src, time, multigraph)
+        if not repeats.any():
+            return
+        is_later = (time[1:] != time[:-1])[repeats[1:]].any()
+        kept = "they are kept once"
+        if is_later:
+            kept = "the earliest of each is kept; multigraph: true keeps one for each time"
+        self.repeats.append(
+            f"note: {':'.join(edge_type)}: {int(repeats.sum()):,} of {len(time):,} edges repeat a "
+            f"link: {kept}"
+        )
 
     def _spooled(self, edge_type: EdgeType) -> np.ndarray:
         file = self._spool_file(edge_type)
@@ -395,6 +432,15 @@ class GraphBuilder:
         record = {"checksum": meta_checksum(meta), "meta": meta}
         text = json.dumps(record, indent=1, ensure_ascii=True)
         (self.folder / META).write_text(text + "\n", encoding="utf-8")
+
+
+def _repeats(dst: np.ndarray, src: np.ndarray, time: np.ndarray, multigraph: bool) -> np.ndarray:
+    """Which of sorted edges repeat the one before, in a multigraph its time too. [n] bool."""
+    repeats = np.zeros(len(dst), dtype=bool)
+    repeats[1:] = (dst[1:] == dst[:-1]) & (src[1:] == src[:-1])
+    if multigraph:
+        repeats[1:] &= time[1:] == time[:-1]
+    return repeats
 
 
 def _file_name(*names: str) -> str:

@@ -7,9 +7,10 @@ from statistics import median
 import numpy as np
 
 from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.graph.split import TimeSplit
+from GPT_GNN.graph.split import SPLITS, ColumnSplit, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.graph.summary import class_sizes
+from GPT_GNN.graph.time_scale import store_times
 from GPT_GNN.graph.ways_around import ways_around
 
 _FEW_NODES = 3  # in the median class: too few to train, validate and test with
@@ -28,18 +29,17 @@ def remarks(graph: HeteroGraph) -> list[str]:
 
 def time_range(graph: HeteroGraph) -> tuple[int, int] | None:
     """First and last time of nodes and edges; reads all edges' times. None without times."""
-    schema = graph.schema
     ends: list[int] = []
-    nodes = (graph.node_time(node_type) for node_type in graph.node_types)
-    edges = (graph.csr(e).time for i, e in enumerate(graph.edge_types) if i <= schema.inverse[i])
-    for times in (*nodes, *edges):  # views of the store's files, one copied at a time
-        if times is not None and (times != NO_TIME).any():
+    for times in store_times(graph).values():  # views of its files, one copied at a time
+        if (times != NO_TIME).any():
             known = times[times != NO_TIME]
             ends += [int(known.min()), int(known.max())]
     return (min(ends), max(ends)) if ends else None
 
 
 def _of_split(graph: HeteroGraph, task: GraphFacts) -> list[str]:
+    if isinstance(task.split, ColumnSplit):
+        return _of_column(graph, task.target, task.split.column)
     time = graph.node_time(task.target)
     if time is None or not isinstance(task.split, TimeSplit):
         return []
@@ -56,8 +56,21 @@ def _of_split(graph: HeteroGraph, task: GraphFacts) -> list[str]:
     return lines
 
 
+def _of_column(graph: HeteroGraph, target: str, column: str) -> list[str]:
+    """A warning where the column of a split holds none."""
+    if not graph.has_column(target, column) or graph.is_ragged(target, column):
+        return []  # all pre-train, and nothing else is asked for
+    numbers = graph.column(target, column)
+    if np.isin(numbers, range(len(SPLITS))).any():
+        return []
+    return [
+        f"warning: split column {column!r} of {target!r}: all {len(numbers):,} nodes are in no "
+        "split: nothing is trained, validated or tested with them"
+    ]
+
+
 def _of_classes(graph: HeteroGraph, task: GraphFacts) -> list[str]:
-    """A warning for each label that looks like a number or a name rather than a class."""
+    """A warning for each label without a value, or of numbers or names rather than classes."""
     labels = {task.target: {task.label: None} if task.label else {}}
     for node_type, classes in graph.facts.get("classes", {}).items():
         labels.setdefault(node_type, {}).update(dict.fromkeys(classes))
@@ -65,7 +78,12 @@ def _of_classes(graph: HeteroGraph, task: GraphFacts) -> list[str]:
     for node_type, names in labels.items():
         for label in names:
             sizes = class_sizes(graph, node_type, label)
-            if sizes and _are_many(list(sizes.values())):
+            if sizes == {}:
+                lines.append(
+                    f"warning: label {label!r} of {node_type!r}: all "
+                    f"{graph.num_nodes(node_type):,} nodes are without a class"
+                )
+            elif sizes and _are_many(list(sizes.values())):
                 lines.append(
                     f"warning: label {label!r} of {node_type!r} has {len(sizes):,} classes for "
                     f"{sum(sizes.values()):,} labels (median {median(sizes.values()):g} a class): "

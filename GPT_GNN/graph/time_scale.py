@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from GPT_GNN.graph.store import NO_TIME
+from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.graph.times import FIRST_YEAR, LAST_YEAR
 
 LONGEST_DIFFERENCE = 120  # of two times in a batch; HGT's temporal encoding knows no longer one
 _NOT_YEARS = 1000  # no calendar has been observed for longer
@@ -36,6 +37,18 @@ PYTHON = Advice(
 )
 
 
+def store_times(graph: HeteroGraph) -> dict[str, np.ndarray]:
+    """All times of a store by words that name them, a relation's and not its inverse's."""
+    inverse = graph.schema.inverse
+    of_nodes = {f"{graph.path}, {t!r}": graph.node_time(t) for t in graph.node_types}
+    of_edges = {
+        f"{graph.path}, {':'.join(e)!r}": graph.csr(e).time
+        for i, e in enumerate(graph.edge_types)
+        if i <= inverse[i]
+    }
+    return {name: time for name, time in (of_nodes | of_edges).items() if time is not None}
+
+
 def check_scale(times: Mapping[str, np.ndarray], advice: Advice = PYTHON) -> None:
     """Raise ValueError when times of no declared unit cannot be years.
 
@@ -47,14 +60,12 @@ def check_scale(times: Mapping[str, np.ndarray], advice: Advice = PYTHON) -> Non
     Raises:
         ValueError: with the range of each; of one that is alone on its side, with its place.
     """
-    known = {name: t[t != NO_TIME] for name, t in times.items()}
-    ranges = {name: (int(t.min()), int(t.max())) for name, t in known.items() if len(t)}
-    if not ranges:
+    if not too_far_apart(times):
         return
-    first, last = min(low for low, _ in ranges.values()), max(high for _, high in ranges.values())
-    if last - first <= _NOT_YEARS:
-        return
-    distinct = np.unique(np.concatenate(list(known.values()))).astype(np.int64)
+    ranges = _ranges(times)
+    distinct = np.unique(np.concatenate(list(times.values()))).astype(np.int64)
+    distinct = distinct[distinct != NO_TIME]
+    first, last = int(distinct[0]), int(distinct[-1])
     gap = int(np.diff(distinct).argmax())
     if 2 * (distinct[gap + 1] - distinct[gap]) > last - first:
         for name, (low, high) in ranges.items():
@@ -67,17 +78,41 @@ def check_scale(times: Mapping[str, np.ndarray], advice: Advice = PYTHON) -> Non
     )
 
 
+def too_far_apart(times: Mapping[str, np.ndarray]) -> bool:
+    """Whether times, see :func:`check_scale`, have a range that years cannot have."""
+    ends = [end for ends in _ranges(times).values() for end in ends]
+    return bool(ends) and max(ends) - min(ends) > _NOT_YEARS
+
+
+def _ranges(times: Mapping[str, np.ndarray]) -> dict[str, tuple[int, int]]:
+    """First and last of each times that there are."""
+    known = ((name, t[t != NO_TIME]) for name, t in times.items())
+    return {name: (int(t.min()), int(t.max())) for name, t in known if len(t)}
+
+
 def _outlier(name: str, times: np.ndarray, last_low: int, advice: Advice) -> ValueError:
-    """What to raise about times on both sides of a gap; those on the rarer side are at fault."""
-    known, low = times != NO_TIME, times <= last_low
-    rare = known & (low if 2 * np.sum(known & low) <= np.sum(known) else ~low)
-    row, others = int(np.argmax(rare)), times[known & ~rare]
+    """What to raise about times on both sides of a gap.
+
+    At fault are those that are no years where the others are, or else those on the rarer side.
+    """
+    known = times != NO_TIME
+    low, high = known & (times <= last_low), known & (times > last_low)
+    low_are_years, high_are_years = _are_years(times[low]), _are_years(times[high])
+    if low_are_years == high_are_years:
+        odd = low if low.sum() <= high.sum() else high
+    else:
+        odd = high if low_are_years else low
+    row, others = int(np.argmax(odd)), times[known & ~odd]
     return ValueError(
         f"{name}, {advice.entry(row)}: expected a time like the others, {others.min()} to "
         f"{others.max()}, got {times[row]}; if it means unknown: "
         f"{advice.unknown(name, int(times[row]))}; if the times are no years: "
         f"{advice.unit}"
     )
+
+
+def _are_years(times: np.ndarray) -> bool:
+    return bool(((times >= FIRST_YEAR) & (times <= LAST_YEAR)).all())
 
 
 def span_warning(times: Iterable[np.ndarray]) -> str | None:

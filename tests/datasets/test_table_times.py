@@ -137,7 +137,7 @@ def test_later_rows_are_on_the_same_scale(tmp_path):
     record = description(cast=RATED)
     graph = build_from_tables(record, tmp_path / "g", tables())
     later = {"films": {"film": [6], "year": [1_583_020_800], "country": ["fr"]}}
-    with pytest.raises(ValueError, match=r"'film' from 2001 to 2006, films, column .year. from 15"):
+    with pytest.raises(ValueError, match=r"'film' from 2001 to 2006, .*, films, column .year. fr"):
         append_tables(graph, record, tmp_path / "h", later)
     assert not (tmp_path / "h").exists()
     later["films"]["year"] = [2011]

@@ -266,6 +266,17 @@ def test_mistakes_are_refused_and_leave_nothing(small, tmp_path, nodes, edges, m
     assert content(again) == before
 
 
+def test_new_times_are_on_the_stores_scale(small, tmp_path):
+    late = replace(papers([16, 17]), time=np.array([1_583_020_800, 1_583_020_900]))
+    with pytest.raises(ValueError, match=r"'paper' from .*new times of 'paper' from 15"):
+        append_arrays(small, tmp_path / "new", {"paper": late}, {})
+    assert not (tmp_path / "new").exists()
+    wide = append_arrays(small, tmp_path / "new", {"paper": late}, {}, times_declared=True)
+    assert wide.node_time("paper").max() == 1_583_020_900
+    again = append_arrays(wide, tmp_path / "again", {"paper": papers([18])}, {})  # no years already
+    assert again.num_nodes("paper") == wide.num_nodes("paper") + 1
+
+
 def test_a_relation_with_times_needs_them(tmp_path):
     edge_type = ("a", "to", "a")
     edges = {edge_type: EdgeArrays(np.array([0]), np.array([1]), np.array([2000]))}

@@ -46,6 +46,45 @@ def test_sorted_whatever_the_order_and_the_chunks(tmp_path):
     assert triples(graph, ("b", "rev_to", "a")) == turned
 
 
+@pytest.mark.parametrize("turned_too", [False, True])
+def test_edges_that_repeat_a_link_are_counted(tmp_path, capsys, turned_too):
+    """Whether its inverse holds the same links or not: those are no repetition."""
+    once = [(0, 0, 2001), (1, 0, 2002), (4, 2, 2001)]
+    again = [(0, 0, 2003), (4, 2, 2001), (4, 2, 2001)]
+    rev = ("b", "by", "a")
+    turned = [(v, u, t) for u, v, t in once]
+    relations = [(AB, "by", False), (rev, "to", False)][: 1 + turned_too]
+    chunks = [(AB, once), (AB, again), (rev, turned)][: 2 + turned_too]
+    built(tmp_path / "g", relations, chunks)
+    assert capsys.readouterr().out == (
+        "note: a:to:b: 3 of 6 edges repeat a link: the earliest of each is kept; multigraph: true "
+        "keeps one for each time\n"
+    )
+    many = [(*relation[:2], True) for relation in relations]
+    built(tmp_path / "m", many, chunks)
+    assert "a:to:b: 2 of 6 edges repeat a link: they are kept once" in capsys.readouterr().out
+    built(tmp_path / "h", relations, [chunks[0], *chunks[2:]])
+    both_ways = [(0, 1, None), (1, 0, None)]
+    built(tmp_path / "s", [(AA, "knows", False)], [(AA, both_ways)])
+    assert capsys.readouterr().out == ""
+
+
+def test_a_build_says_what_to_mind(tmp_path, capsys):
+    """Whoever builds: here nothing but the builder."""
+    with build_graph(tmp_path / "g") as builder:
+        builder.add_node_type("a", 3)
+        builder.add_column("a", "y", np.full(3, -1))
+        builder.add_column("a", "fold", np.full(3, -1))
+        split = {"by": "column", "column": "fold"}
+        builder.facts = {"task": {"target": "a", "label": "y", "split": split}}
+    said = capsys.readouterr().out.splitlines()
+    assert said == [
+        "warning: split column 'fold' of 'a': all 3 nodes are in no split: nothing is trained, "
+        "validated or tested with them",
+        "warning: label 'y' of 'a': all 3 nodes are without a class",
+    ]
+
+
 @pytest.mark.parametrize("multigraph", [False, True])
 def test_edges_of_a_target_are_sorted_by_time_then_source(tmp_path, multigraph):
     """So that the edges up to a bound are a prefix; NO_TIME is before everything."""

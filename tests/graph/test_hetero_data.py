@@ -380,7 +380,7 @@ def wordless(data):
         (only_test, {}, "'paper' has test_mask: expected train_mask too"),
         (far_index, {"target": "paper"}, r"y_index of 'author': expected an id in \[0, 25\)"),
         (far_edge, {"degrees": ["author"]}, r"expected author ids in \[0, 25\), got .* 99"),
-        (wordless, {"text": {"paper": "title"}}, "text: expected words, found none in 40 texts"),
+        (wordless, {"text": {"paper": "title"}}, r"text \('title'\) of 'paper': expected words"),
         (None, {"label": "clas"}, "label of 'paper': expected 'clas' to be numbers, available: "),
         (None, {"label": "title"}, "label of 'paper': expected 'title' to be numbers"),
     ],
@@ -471,6 +471,7 @@ def test_every_attribute_of_edges_gets_a_line(tmp_path, capsys):
         f"note: {WRITES}: rated_at left out: time={{{WRITES}: 'rated_at'}} would read it as times",
         f"note: {WRITES}: edge_attr left out: no encoder reads it",
         f"note: {WRITES}: note left out: no encoder reads it",
+        "note: author:writes:paper: 2 of 80 edges repeat a link: they are kept once",
     ]
     graph = HeteroGraph.from_hetero_data(
         data, tmp_path / "h", target="paper", time={WRITES: "rated_at", "paper": "year"}
@@ -488,9 +489,20 @@ def test_attributes_of_nodes_that_nothing_reads(tmp_path, capsys):
         "note: source left out: it belongs to no node type and no edge type",
         "note: 'paper': year is a column, no time: time={'paper': 'year'} would read it as times",
         "note: 'author': train_mask left out: it does not divide the target's nodes here",
+        "note: author:writes:paper: 2 of 80 edges repeat a link: they are kept once",
     ]
     HeteroGraph.from_hetero_data(data, tmp_path / "h", target="paper", split=RandomSplit())
     assert "'paper': train_mask left out" in capsys.readouterr().out
+
+
+def test_masks_and_classes_of_no_node(tmp_path, capsys):
+    data = academic()
+    data["paper"].y = torch.full((40,), -1)
+    data["paper"].train_mask = data["paper"].val_mask = torch.zeros(40, dtype=torch.bool)
+    HeteroGraph.from_hetero_data(data, tmp_path / "g", target="paper")
+    said = capsys.readouterr().out
+    assert "warning: split column 'split' of 'paper': all 40 nodes are in no split" in said
+    assert "warning: label 'y' of 'paper': all 40 nodes are without a class" in said
 
 
 def test_events(tmp_path, capsys):

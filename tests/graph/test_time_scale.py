@@ -41,6 +41,12 @@ def test_a_time_that_means_none(odd, others, row):
     )
 
 
+def test_years_are_not_at_fault_however_few():
+    times = {"films": ints(0, 0, 0, 0, 0, 2006, 2007, 2008)}
+    with pytest.raises(ValueError, match="row 1: expected .*, 2006 to 2008, got 0; .*missing: 0;"):
+        check_scale(times, ADVICE)
+
+
 def test_a_time_after_all_others():
     with pytest.raises(ValueError, match="films, entry 2: .* 2001 to 2002, got 9999; .*: NaN"):
         check_scale({"films": ints(2001, NO_TIME, 9999, 2002)})
