@@ -8,11 +8,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from GPT_GNN.datasets.description import NodeTable
 from GPT_GNN.datasets.table_source import Table, missing_advice
 from GPT_GNN.encoders import ENCODERS
-from GPT_GNN.encoders.cells import CellError, canonical, in_order, is_whole, texts
+from GPT_GNN.encoders.cells import CellError, canonical, in_order, is_whole, missing, texts
+from GPT_GNN.encoders.columns import Multi
 from GPT_GNN.encoders.encoder import ColumnEncoder, State
 from GPT_GNN.encoders.lists import name_lists, single_names
 from GPT_GNN.graph.arrays import NodeArrays
@@ -50,8 +52,13 @@ class FittedColumns:
         encoders = {}
         for column, encoder in spec.features.items():
             encoders[column] = replace(encoder)  # the description's own stays as it is
-            cells = table.cells(column, spec.missing, wide=True)[known]
+            cells = _feature_cells(spec, table, column, encoder)[known]
             table.named_errors(column, encoders[column].fit, cells, known)
+            if len(known) and (not encoders[column].dim or missing(cells).all()):
+                tqdm.write(
+                    f"warning: {table.where(column)}: all {len(known):,} cells that pre-training "
+                    "may know are empty: the feature tells nothing"
+                )
         classes = {}
         for column in spec.labels:
             labels = _labels(spec, table, column)
@@ -70,7 +77,7 @@ class FittedColumns:
         """
         arrays = NodeArrays(table.num_rows)
         for column, encoder in self.encoders.items():
-            cells = table.cells(column, spec.missing, wide=True)
+            cells = _feature_cells(spec, table, column, encoder)
             features = table.named_errors(column, encoder.encode, cells)
             if encoder.dim:  # categories of which none was seen have no columns
                 arrays.features[column] = features
@@ -120,9 +127,16 @@ def stored_columns(graph: HeteroGraph, node_type: str) -> FittedColumns:
     return FittedColumns(encoders, graph.facts["classes"].get(node_type, {}))
 
 
+def _feature_cells(
+    spec: NodeTable, table: Table, column: str, encoder: ColumnEncoder
+) -> np.ndarray:
+    separator = encoder.separator if isinstance(encoder, Multi) else ""
+    return table.cells(column, spec.missing, wide=True, separator=separator)
+
+
 def _labels(spec: NodeTable, table: Table, column: str) -> Names:
     """The names of each row's classes."""
-    cells = table.cells(column, spec.missing)
+    cells = table.cells(column, spec.missing, separator=spec.labels[column])
     if spec.labels[column]:
         found: Names = table.named_errors(
             column, partial(name_lists, separator=spec.labels[column]), cells

@@ -219,6 +219,53 @@ def test_a_multigraph_keeps_every_time(tmp_path):
     assert edges_of(many, CAST_TYPE)[:2] == [(0, 0, 2009), (0, 0, 2010)]
 
 
+def test_rows_that_repeat_a_link_are_counted(tmp_path, capsys):
+    cast = CAST + CAST.split("\n", 1)[1].replace("20", "19") * 2
+    built(tmp_path, files={"cast.csv": cast})
+    said = capsys.readouterr().out
+    assert "note: person:acts_in:movie: 8 of 12 edges repeat a link" in said
+
+
+def test_columns_of_no_value_are_told(tmp_path, capsys):
+    movies = MOVIES.replace("pretrain", "").replace("train,", ",").replace("valid", "")
+    movies = movies.replace("test", "").replace(",Action|Comedy,", ",NA,").replace(",300,", ",,")
+    movies = movies.replace(",100,", ",,").replace(",400,", ",,").replace(",50,", ",,")
+    changes = {
+        ("nodes", "movie", "missing"): {
+            "genre": ["action", "comedy", "drama"],
+            "genres": ["NA", "Action", "Comedy", "Drama"],
+        },
+        ("split",): {"by": "column", "column": "part", "pretrain_on": "all"},
+    }
+    built(tmp_path, changes, {"movies.csv": movies})
+    said = capsys.readouterr().out
+    for column in ("budget", "genres"):
+        assert f"movies.csv, column {column!r}: all 6 cells that pre-training may know" in said
+    assert "warning: split column 'split' of 'movie': all 6 nodes are in no split" in said
+    assert "warning: label 'genre' of 'movie': all 6 nodes are without a class" in said
+    assert "column 'plot'" not in said
+
+
+def test_items_that_mean_nothing(tmp_path):
+    """A list and the text that writes it are the same cell."""
+    cells = [["NA"], ["NA", "Action"], ["Action", "Crime"], ["NA", "NA"], [], ["Crime"]]
+    movies = frames()["movies.csv"].drop(columns="genres")
+    found = []
+    for genres in (cells, ["|".join(cell) for cell in cells]):
+        description = changed({("nodes", "movie", "missing"): {"genres": ["NA"]}})
+        tables = frames() | {"movies.csv": movies.assign(genres=genres)}
+        graph = build_from_tables(description, tmp_path / "g", tables)
+        part = graph.feature_parts("movie")["genres"]
+        found.append(graph.gather_features("movie", np.arange(6), "pretrain")[:, part].tolist())
+    assert found[0] == found[1] == [[0], [1], [1], [0], [0], [0]]
+
+
+def test_texts_without_a_word_are_refused(tmp_path):
+    movies = MOVIES.replace("a man runs", "!!! ???").replace("a dog sleeps", "...")
+    found = refused(tmp_path, files={"movies.csv": movies})
+    assert "movies.csv, column 'plot': expected words, found none in 2 texts, such as '!!!" in found
+
+
 def test_several_labels_a_node(tmp_path):
     changes = {
         ("nodes", "movie", "labels"): {"genres": {"separator": "|"}, "genre": {}},
