@@ -15,7 +15,7 @@ import pytest
 from GPT_GNN.datasets import toy
 from GPT_GNN.datasets.oag import OAG, toy_store
 from GPT_GNN.datasets.toy_words import topics
-from GPT_GNN.graph.store import VERSION, HeteroGraph, meta_checksum
+from GPT_GNN.graph.store import VERSION, HeteroGraph, StoreError, meta_checksum
 from tests.datasets.dumps import read_rows
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -64,7 +64,12 @@ def test_store_is_kept_and_rebuilt_for_another_version(
     assert toy_store(150, 0, tmp_path).meta["version"] == VERSION
 
 
-@pytest.mark.parametrize("data_dir", [None, "", "toy"])
+def test_an_empty_path_is_no_graph() -> None:
+    with pytest.raises(StoreError, match="expected the folder of a graph store, or toy"):
+        OAG.open("")
+
+
+@pytest.mark.parametrize("data_dir", [None, "toy"])
 def test_open_without_data(
     data_dir: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
