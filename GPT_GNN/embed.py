@@ -26,6 +26,7 @@ from GPT_GNN.train.runtime import pick_device, run_script
 from GPT_GNN.train.trained import read_trained
 
 SUFFIX = ".npy"
+_NPY = b"\x93NUMPY"  # how such a file begins
 
 
 def main() -> None:
@@ -84,8 +85,17 @@ def _check_places(run: EmbedConfig) -> None:
         raise ValueError(f"--out {run.out!r}: expected a file, found {_found(run.out)}")
     if Path(run.out).suffix != SUFFIX:
         raise ValueError(f"--out {run.out!r}: expected a name that ends in {SUFFIX}")
+    if Path(run.out).exists() and not _is_npy(Path(run.out)):
+        raise ValueError(f"--out {run.out!r}: expected a .npy to replace, or nothing there")
+    if any((folder / "meta.json").exists() for folder in Path(run.out).resolve().parents):
+        raise ValueError(f"--out {run.out!r}: expected a file outside of a graph store")
     if run.ids and Path(run.out).resolve() == Path(run.ids).resolve():
         raise ValueError(f"--out {run.out!r}: expected another file than --ids")
+
+
+def _is_npy(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(_NPY)) == _NPY
 
 
 def _found(path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -30,7 +31,7 @@ def run_command(main: Callable[[], object]) -> int:
         main()
     except (ValueError, OSError, FloatingPointError, ImportError) as error:
         # NumPy's words for a full disk are "8 requested and 0 written".
-        full = " (a full disk?)" if str(error).endswith(" written") else ""
+        full = " (a full disk?)" if re.search(r"\d+ requested and \d+ written$", str(error)) else ""
         print(f"error: {error}{full}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -184,6 +184,9 @@ def test_a_store_of_other_features(call, store, tmp_path):
     assert status == 0 and "--other_features goes on\n" in out
 
 
+OLDER = b"\x93NUMPY older"
+
+
 @pytest.mark.parametrize(
     "flags, message",
     [
@@ -208,12 +211,14 @@ def test_a_store_of_other_features(call, store, tmp_path):
         ("--out e.csv", "--out 'e.csv': expected a name that ends in .npy"),
         ("--out e", "--out 'e': expected a name that ends in .npy"),
         ("--out bad.npy --ids bad.npy", "--out 'bad.npy': expected another file than --ids"),
+        ("--out notes.npy", "--out 'notes.npy': expected a .npy to replace, or nothing there"),
         ("--data_dir nowhere", "nowhere is not a graph store"),
         ("--data_dir=", "--data_dir: expected the folder of a graph store, or toy, got nothing"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_an_older_file_whole(call, tmp_path, flags, message):
-    (tmp_path / "emb.npy").write_bytes(b"older")
+    (tmp_path / "emb.npy").write_bytes(OLDER)
+    (tmp_path / "notes.npy").write_text("mine")
     (tmp_path / "bad.txt").write_text("1\nx\n")
     (tmp_path / "huge.txt").write_text("9" * 20)
     (tmp_path / "empty.npy").touch()
@@ -224,7 +229,14 @@ def test_a_mistake_is_one_line_and_leaves_an_older_file_whole(call, tmp_path, fl
     (line,) = [line for line in out.splitlines() if line.startswith("error: ")]
     assert message in line and "Traceback" not in out
     assert sorted(p.name for p in tmp_path.iterdir()) == before
-    assert (tmp_path / "emb.npy").read_bytes() == b"older"
+    assert (tmp_path / "emb.npy").read_bytes() == OLDER
+
+
+def test_no_file_of_a_store_is_written_over(call, store):
+    for name in ("edges.npy", "features/new.npy"):
+        status, out = call("--out", str(store.path / name))
+        assert status == 1 and "expected a file outside of a graph store" in out
+    store.verify()
 
 
 def test_a_store_that_names_no_type(call, tmp_path):

@@ -38,13 +38,15 @@ def export(graph: HeteroGraph, output: str | os.PathLike[str], view: str = "orig
 
     Args:
         output: the file to write.
-        view: the features' view; the first of the store if it has no such view.
+        view: the features' view; the first of the store if it has no view ``original``.
 
     Raises:
         ImportError: pandas is not installed.
-        ValueError: ``output`` is there and no pickle; it is not replaced.
+        ValueError: an unknown view; ``output`` is there and no pickle, it is not replaced.
         OSError: the file could not be written; what was there before is untouched.
     """
+    if view not in (*graph.views, "original"):
+        raise ValueError(f"{graph.path} has no view {view!r}; available: {list(graph.views)}")
     view = view if view in graph.views else graph.views[0]
     if os.path.isfile(output):
         with open(output, "rb") as file:

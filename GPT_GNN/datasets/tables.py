@@ -119,12 +119,14 @@ def _command(argv: Sequence[str] | None) -> None:
     parser.add_argument("description", help="YAML file; its tables lie beside it")
     parser.add_argument("output", help="folder of the store to write")
     parser.add_argument(
-        "--append_to", default="", metavar="STORE", help="a store whose nodes and edges come first"
+        "--append_to", metavar="STORE", help="a store whose nodes and edges come first"
     )
     parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
     args = parser.parse_args(argv)
     keep = args.keep_other_files
-    if args.append_to:
+    if args.append_to == "":  # a shell's variable that is not set must not replace the store
+        raise ValueError("--append_to: expected a store, got an empty path")
+    if args.append_to is not None:
         graph = append_tables(args.append_to, args.description, args.output, keep_other_files=keep)
     else:
         graph = build_from_tables(args.description, args.output, keep_other_files=keep)

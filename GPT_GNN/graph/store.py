@@ -370,7 +370,7 @@ def read_meta(file: Path) -> dict[str, Any]:
         if checksum == meta_checksum(meta):
             return dict(meta)
     except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{file} is damaged: {error!r}") from error
+        raise StoreError(f"{file} is damaged: {type(error).__name__}: {error}") from error
     raise StoreError(f"{file} is damaged: its checksum does not match")
 
 

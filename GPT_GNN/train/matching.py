@@ -77,6 +77,11 @@ def moved_columns(
     Raises:
         CheckpointError: another schema, other widths, or other features, all of them listed.
     """
+    if "feature_dims" not in record:
+        raise CheckpointError(
+            f"{path}: expected a model as pre-training or fine-tuning keeps the best one, found "
+            "one without feature_dims (a run's last state, for --resume only?)"
+        )
     check_schema(path, record["schema"], graph.schema)
     if "inputs" not in record:
         check_same(path, "graph (feature widths)", record["feature_dims"], graph.feature_dims)

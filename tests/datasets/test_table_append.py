@@ -180,3 +180,11 @@ def test_inputs_are_checked_as_those_of_a_build(tmp_path, capsys):
     people = {"people.csv": "person_id,birth_year\n11.0,1965\n"}
     nodes, edges = arrays_to_append(graph, write(tmp_path / "new", NEW_FILES | people))
     assert nodes["person"].columns["id"].tolist() == [11] and edges[CAST_TYPE].src[2] == 3
+
+
+def test_an_empty_path_to_append_to_does_not_replace_the_store(tmp_path, capsys):
+    from GPT_GNN.datasets.tables import main
+
+    (tmp_path / "kept").mkdir()
+    assert main(["none.yaml", str(tmp_path / "kept"), "--append_to", ""]) == 1
+    assert "--append_to: expected a store, got an empty path" in capsys.readouterr().err
