@@ -54,8 +54,17 @@ class GNN(nn.Module):
         super().__init__()
         if conv_name not in CONVS:
             raise ValueError(f"unknown conv_name {conv_name!r}; available: {sorted(CONVS)}")
-        settings = (conv_name, n_hid, n_heads, n_layers, dropout, prev_norm, last_norm)
-        EncoderConfig(*settings, train_time_table, gradient_checkpointing)  # checks them
+        EncoderConfig(  # checks them
+            conv_name=conv_name,
+            n_hid=n_hid,
+            n_heads=n_heads,
+            n_layers=n_layers,
+            dropout=dropout,
+            prev_norm=prev_norm,
+            last_norm=last_norm,
+            train_time_table=train_time_table,
+            gradient_checkpointing=gradient_checkpointing,
+        )
         self.schema = schema
         self.n_hid = n_hid
         self.gradient_checkpointing = gradient_checkpointing

@@ -14,6 +14,7 @@ from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.train.checkpoint import CheckpointError, check_same, check_schema
 from GPT_GNN.train.published.keys import State, under
 
+_PARTS = ("model", "config", "schema", "feature_dims")  # of a model's file
 _PREFIX = "encoder."  # of the encoder's entries in a model
 
 
@@ -43,6 +44,7 @@ def encoder_weights(
     Raises:
         CheckpointError: weights that are not finite, or see :func:`moved_columns`.
     """
+    moved = moved_columns(path, record, graph, other_features)
     state = under(record["model"], _PREFIX)
     wrong = [n for n, x in state.items() if x.is_floating_point() and not x.isfinite().all()]
     if wrong:
@@ -50,7 +52,7 @@ def encoder_weights(
             f"{path}: expected finite weights, found NaN or infinite ones in {len(wrong)} of "
             f"{len(state)} tensors, such as {wrong[0]}"
         )
-    for node_type, order in moved_columns(path, record, graph, other_features).items():
+    for node_type, order in moved.items():
         tqdm.write(f"{path}: features of {node_type!r} are mapped to their order in {graph.path}")
         name = f"adapt.{graph.schema.node_type_id(node_type)}.weight"
         state[name] = state[name][:, order]
@@ -75,12 +77,14 @@ def moved_columns(
         Node type -> [F] the model's column for each of the graph's, of types where they differ.
 
     Raises:
-        CheckpointError: another schema, other widths, or other features, all of them listed.
+        CheckpointError: no whole model; another schema, other widths, or other features, all of
+            them listed.
     """
-    if "feature_dims" not in record:
+    missing = [name for name in _PARTS if name not in record]
+    if missing:
         raise CheckpointError(
             f"{path}: expected a model as pre-training or fine-tuning keeps the best one, found "
-            "one without feature_dims (a run's last state, for --resume only?)"
+            f"one without {', '.join(missing)} (a run's last state, for --resume only?)"
         )
     check_schema(path, record["schema"], graph.schema)
     if "inputs" not in record:

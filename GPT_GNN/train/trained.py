@@ -10,12 +10,9 @@ from GPT_GNN.config import EncoderConfig, SamplerConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.train.architecture import saved_architecture
-from GPT_GNN.train.checkpoint import CheckpointError
 from GPT_GNN.train.matching import encoder_weights
 from GPT_GNN.train.published.files import PublishedModel, open_trained
 from GPT_GNN.train.start import published_encoder
-
-_PARTS = ("model", "config", "schema", "feature_dims")
 
 
 @dataclass(frozen=True)
@@ -56,12 +53,6 @@ def read_trained(
     if isinstance(record, PublishedModel):
         config = EncoderConfig(**saved_architecture(path, record))
         return TrainedEncoder(published_encoder(record, graph, config).eval())
-    missing = [name for name in _PARTS if name not in record]
-    if missing:
-        raise CheckpointError(
-            f"{path}: expected a model as pre-training or fine-tuning keeps the best one, found "
-            f"one without {', '.join(missing)} (a run's last state, for --resume only?)"
-        )
     weights = encoder_weights(path, record, graph, other_features)
     encoder = GNN(graph.schema, graph.feature_dims, **saved_architecture(path, record))
     encoder.load_state_dict(weights)

@@ -575,6 +575,13 @@ def test_a_failed_export_leaves_the_file_that_was_there(tmp_path, monkeypatch):
     assert left_behind(tmp_path) == ["store"]
 
 
+def test_an_export_of_a_view_that_there_is_not(tmp_path):
+    graph = convert(FILES[0], tmp_path / "store", word_vectors=False)
+    with pytest.raises(ValueError, match="has no view 'nope'; available: "):
+        export(graph, tmp_path / "graph.pk", "nope")
+    assert left_behind(tmp_path) == ["store"]
+
+
 def test_an_export_does_not_replace_what_is_no_pickle(tmp_path):
     graph = convert(FILES[0], tmp_path / "store", word_vectors=False)
     (tmp_path / "notes.txt").write_text("mine")

@@ -113,6 +113,15 @@ def test_weights_that_are_not_finite_are_no_model(graph, model, tmp_path):
             opened(tmp_path / "m.pt", graph)
 
 
+def test_a_runs_last_state_is_no_model(graph, model, tmp_path):
+    record = load_checkpoint(model, "pretrain")
+    kept = {n: x for n, x in record.items() if n not in (*HEAD, "feature_dims", "inputs")}
+    save_checkpoint(tmp_path / "m.pt", **kept, kind="pretrain")
+    for opened in (open_encoder, pretrained):
+        with pytest.raises(CheckpointError, match="without feature_dims .a run's last state"):
+            opened(tmp_path / "m.pt", graph)
+
+
 HEAD = ("format", "version", "kind", "versions")  # what save_checkpoint writes itself
 
 
