@@ -22,7 +22,7 @@ help:
 	@echo "make lint   lint and types only"
 
 demo: $(VENV)/.installed
-	$(PY) -m GPT_GNN.report.demo
+	$(PY) -m GPT_GNN demo
 
 test: lint
 	$(PYTEST)

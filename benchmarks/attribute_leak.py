@@ -20,12 +20,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.published import open_graph
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.means import SeedMeans
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.rng import derive
 from GPT_GNN.schema import EdgeType
-from GPT_GNN.train.runtime import run_script
+from GPT_GNN.system.runtime import run_script
 
 VIEW = "pretrain"
 

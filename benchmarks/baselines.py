@@ -19,12 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.published import open_graph
 from benchmarks.scripts import over_seeds
-from GPT_GNN.datasets.oag import OAG
-from GPT_GNN.datasets.reddit import Reddit
+from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.datasets.reddit.reddit import Reddit
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.system.runtime import run_script
 from GPT_GNN.tasks import AuthorDisambiguation, LabelClassification, NodeClassification, Task
-from GPT_GNN.train.runtime import run_script
 
 
 def main() -> None:

@@ -29,11 +29,11 @@ from benchmarks.floor import Product, products
 from benchmarks.measure import PeakMemory, interleaved, line, show
 from benchmarks.published import ENCODER, SAMPLER, new_objective, open_graph
 from GPT_GNN.batch.batch import Batch
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
+from GPT_GNN.system.runtime import run_script
 from GPT_GNN.train.pretrain import PretrainBatches
-from GPT_GNN.train.runtime import run_script
 from tests.oracle.encoder import LiteralGNN, literal_edges
 from tests.oracle.hgt import LiteralHGTConv
 from tests.oracle.masked_hgt import MaskedHGTConv

@@ -3,8 +3,8 @@
     python benchmarks/bench_legacy.py
     python benchmarks/bench_legacy.py --nodes 1000000 --width 768
 
-Builds a graph of OAG's schema (``GPT_GNN/datasets/scale.py``; 500,000 nodes have 5.4 million stored
-edges) and pickles it as the published preprocessing does: nested dicts of edges, DataFrames with a
+Builds a graph of OAG's schema (``GPT_GNN/datasets/toy/scale.py``; 500,000 nodes have 5.4 million
+stored edges) and pickles it as the published preprocessing does: nested dicts of edges, DataFrames with a
 list of floats a node, names. ``dill.load`` and the conversion run in fresh processes, in turn,
 their imports done and Numba's kernels compiled. Prints a JSON line: median seconds; ``peak_mb``,
 the conversion's peak resident memory (mapped files included), and ``allowed_mb``, 3 times the store
@@ -29,9 +29,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.bench_open import published_form, size_mb
 from benchmarks.measure import line, show
-from GPT_GNN.datasets.legacy import convert
-from GPT_GNN.datasets.scale import build_scale
-from GPT_GNN.train.runtime import run_script
+from GPT_GNN.datasets.toy.scale import build_scale
+from GPT_GNN.published.graphs.convert import convert
+from GPT_GNN.system.runtime import run_script
 
 
 class Graph:

@@ -3,7 +3,7 @@
     python benchmarks/bench_open.py
     python benchmarks/bench_open.py --nodes 200000
 
-Builds a store of OAG's schema with features 768 wide (``GPT_GNN/datasets/scale.py``, in float32)
+Builds a store of OAG's schema with features 768 wide (``GPT_GNN/datasets/toy/scale.py``)
 and pickles the same graph as the published code keeps it: ``edge_list[target type][source type]
 [relation][target][source] = year`` as nested dicts, and node features with a list of floats a node
 in a column ``emb``: DataFrames where pandas is installed, else dicts of columns.
@@ -30,9 +30,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from benchmarks.measure import PeakMemory, anonymous_mb, line, show
-from GPT_GNN.datasets.scale import build_scale
+from GPT_GNN.datasets.toy.scale import build_scale
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.train.runtime import run_script
+from GPT_GNN.system.runtime import run_script
 
 WIDTH = 768
 

@@ -23,15 +23,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 
 from benchmarks.measure import PeakMemory, line, show
-from GPT_GNN.config import EncoderConfig, GPTConfig, SamplerConfig
-from GPT_GNN.datasets.reddit import DATA_FILE, GRAPH_FILE, Reddit
-from GPT_GNN.datasets.reddit_toy import write_files
+from GPT_GNN.datasets.reddit.reddit import DATA_FILE, GRAPH_FILE, Reddit
+from GPT_GNN.datasets.reddit.toy import write_files
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.settings import EncoderConfig, GPTConfig, SamplerConfig
+from GPT_GNN.system.runtime import run_script
 from GPT_GNN.tasks import LabelClassification
 from GPT_GNN.train.finetune import TaskBatches, TaskModel
 from GPT_GNN.train.optim import build_optimizer
 from GPT_GNN.train.pretrain import PretrainBatches
-from GPT_GNN.train.runtime import run_script
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
 
 SAMPLER = SamplerConfig(n_pool=0)

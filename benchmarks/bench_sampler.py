@@ -27,13 +27,13 @@ import torch
 
 from benchmarks.measure import interleaved, line, show
 from benchmarks.published import SAMPLER, open_graph
-from GPT_GNN.config import EncoderConfig, GPTConfig
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives.gpt_gnn import GPTGNN
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.train.runtime import run_script
+from GPT_GNN.settings import EncoderConfig, GPTConfig
+from GPT_GNN.system.runtime import run_script
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
 from tests.oracle import hgsampling as literal
 

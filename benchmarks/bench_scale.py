@@ -4,7 +4,7 @@
     python benchmarks/bench_scale.py --data_dir FOLDER --profile      # where a batch's time goes
 
 Builds two stores of the same degree distribution under FOLDER where they are not yet there
-(``python -m GPT_GNN.datasets.scale``), one 100 times smaller, in processes of their own, and
+(``python -m GPT_GNN build scale``), one 100 times smaller, in processes of their own, and
 touches every page of both, so that no figure depends on what the page cache held before. Prints a
 JSON line for: the generator (seconds, peak memory), opening, one batch (sampled, masked, features
 gathered; the reference ``small`` is the smaller store, ``times_small`` how often its cost ours is),
@@ -27,10 +27,10 @@ import torch
 
 from benchmarks.bench_sampler import Drawer, objective_of, stepping
 from benchmarks.measure import PeakMemory, interleaved, line, show
-from GPT_GNN.datasets.scale import build_scale
+from GPT_GNN.datasets.toy.scale import build_scale
 from GPT_GNN.graph.store import HeteroGraph, StoreError
+from GPT_GNN.system.runtime import run_script
 from GPT_GNN.train.optim import build_optimizer
-from GPT_GNN.train.runtime import run_script
 
 HIDDEN = 128  # width of the encoder that is trained
 

@@ -29,15 +29,15 @@ from benchmarks.literal_step import LiteralProcess
 from benchmarks.measure import PeakMemory, line, show
 from benchmarks.published import ENCODER, SAMPLER, new_objective, open_graph
 from GPT_GNN.batch.batch import to_device
-from GPT_GNN.config import OptimConfig
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives.gpt_gnn import GPTGNN, GPTBatch
 from GPT_GNN.sampler.loader import Loader
+from GPT_GNN.settings import OptimConfig
+from GPT_GNN.system.runtime import run_script
 from GPT_GNN.train.fit import batches_for
 from GPT_GNN.train.optim import Stepper, autocast
 from GPT_GNN.train.pretrain import PretrainBatches
-from GPT_GNN.train.runtime import run_script
 
 # Batches made ahead while the reference ran, and two more: after them the loader threads are as
 # far ahead as in a long run.

@@ -27,15 +27,15 @@ from benchmarks.measure import interleaved, line, show
 from benchmarks.published import ENCODER, SAMPLER, open_graph
 from GPT_GNN.batch.batch import BatchGraph
 from GPT_GNN.batch.trim import trim_record
-from GPT_GNN.config import GPTConfig, ObjectiveConfig, SamplerConfig
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.settings import GPTConfig, ObjectiveConfig, SamplerConfig
+from GPT_GNN.system.runtime import run_script
 from GPT_GNN.tasks import NodeClassification
 from GPT_GNN.train.finetune import TaskBatches, TaskModel
 from GPT_GNN.train.pretrain import PretrainBatches
-from GPT_GNN.train.runtime import run_script
 from GPT_GNN.train.start import new_encoder, new_objective
 
 SMALL = replace(ENCODER, n_hid=128, n_heads=4, n_layers=2, prev_norm=True, last_norm=True)

@@ -37,17 +37,17 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from tests.pickles.trees import look
 
 from benchmarks.fuzz_seeds import Seed, damaged, generated, given, with_payload
 from benchmarks.measure import machine, show
-from GPT_GNN.datasets.legacy import convert
-from GPT_GNN.datasets.word2vec import read_word2vec
-from GPT_GNN.pickles import PickleError, read_pickle
-from GPT_GNN.pickles.tensors import TORCH_GLOBALS, is_tensor, read_torch
-from GPT_GNN.runner import run_command
+from GPT_GNN.published.graphs.convert import convert
+from GPT_GNN.published.models.whole_model import read_module
+from GPT_GNN.published.pickles import PickleError, read_pickle
+from GPT_GNN.published.pickles.tensors import TORCH_GLOBALS, is_tensor, read_torch
+from GPT_GNN.published.word_vectors import read_word2vec
+from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.checkpoint import CheckpointError
-from GPT_GNN.train.published.whole_model import read_module
-from tests.pickles.trees import look
 
 _MOST_SHOWN = 5  # failed cases that are printed in full
 

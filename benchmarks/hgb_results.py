@@ -19,10 +19,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.scripts import finished, over_seeds
-from GPT_GNN.datasets.pyg import build
-from GPT_GNN.report.children import Children
-from GPT_GNN.report.results import markdown_table, test_result
-from GPT_GNN.runner import run_command
+from GPT_GNN.datasets.pyg.catalog import build
+from GPT_GNN.study.results import markdown_table, test_result
+from GPT_GNN.system.children import Children
+from GPT_GNN.system.runner import run_command
 
 # Macro-F1 and micro-F1 in HGB's paper (Lv et al., KDD 2021, table 3).
 PUBLISHED = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from GPT_GNN.train.runtime import versions
+from GPT_GNN.system.runtime import versions
 
 
 def interleaved(

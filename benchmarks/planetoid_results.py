@@ -21,13 +21,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.linear_probe import linear_probe
-from GPT_GNN.config import EncoderConfig
-from GPT_GNN.datasets.pyg import build
+from GPT_GNN.datasets.pyg.catalog import build
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.report.children import Children
-from GPT_GNN.report.results import markdown_table, mean_std
-from GPT_GNN.runner import run_command
+from GPT_GNN.settings import EncoderConfig
+from GPT_GNN.study.results import markdown_table, mean_std
+from GPT_GNN.system.children import Children
+from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.checkpoint import load_checkpoint
 from GPT_GNN.train.embed import embed
 from GPT_GNN.train.start import new_encoder
@@ -65,7 +65,7 @@ def pretrain(children: Children, out: Path, seed: int, name: str) -> None:
     done = model_file(out, seed, name).with_suffix(".done")
     if not done.exists():
         flags = f"{ENCODER} {PRETRAIN} --seed {seed} --resume --overwrite"
-        words = ["-m", "GPT_GNN.pretrain", *flags.split()]
+        words = ["-m", "GPT_GNN", "pretrain", *flags.split()]
         words += ["--data_dir", str(out / name)]
         words += ["--pretrain_model_dir", str(model_file(out, seed, name))]
         children.run(words)

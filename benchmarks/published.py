@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from GPT_GNN.config import EncoderConfig, GPTConfig, SamplerConfig
-from GPT_GNN.datasets.oag import OAG, toy_store
+from GPT_GNN.datasets.oag.oag import OAG, toy_store
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives.gpt_gnn import GPTGNN
+from GPT_GNN.settings import EncoderConfig, GPTConfig, SamplerConfig
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
 
 TOY_PAPERS = 20_000  # of the built-in graph when it stands in for a real one

@@ -20,14 +20,14 @@ import numba
 import numpy as np
 
 from benchmarks.bench_sampler import Drawer
-from GPT_GNN.compiler import SERIAL
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives import gpt_gnn
 from GPT_GNN.objectives.gpt_gnn import GPTGNN
-from GPT_GNN.prefetch import prefetch
 from GPT_GNN.sampler.kernels import entry, walk
 from GPT_GNN.sampler.subgraph import Subgraph
+from GPT_GNN.system.compiler import SERIAL
+from GPT_GNN.system.prefetch import prefetch
 
 LINE = 64  # bytes of a cache line
 KERNEL = {  # the kernel's parts

@@ -20,15 +20,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
-from GPT_GNN.config import SamplerConfig
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
+from GPT_GNN.settings import SamplerConfig
+from GPT_GNN.system.runtime import run_script
 from GPT_GNN.tasks import NodeClassification
 from GPT_GNN.train.checkpoint import load_checkpoint
 from GPT_GNN.train.finetune import TaskBatches, TaskModel
 from GPT_GNN.train.matching import encoder_weights
-from GPT_GNN.train.runtime import run_script
 
 SHOWN = 8  # venues
 

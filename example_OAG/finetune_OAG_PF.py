@@ -11,12 +11,12 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from GPT_GNN.config import FieldTaskConfig, comparable
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.settings import FieldTaskConfig, comparable
+from GPT_GNN.system.runtime import run_script
 from GPT_GNN.tasks import NodeClassification
 from GPT_GNN.train.finetune import finetune
 from GPT_GNN.train.flags import parse_finetune_flags
-from GPT_GNN.train.runtime import run_script
 from GPT_GNN.train.start import initial_encoder
 
 

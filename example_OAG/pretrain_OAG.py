@@ -16,11 +16,11 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from GPT_GNN.config import comparable
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.settings import comparable
+from GPT_GNN.system.runtime import run_script
 from GPT_GNN.train.flags import parse_pretrain_flags
 from GPT_GNN.train.pretrain import pretrain
-from GPT_GNN.train.runtime import run_script
 from GPT_GNN.train.start import new_encoder, new_objective
 
 

@@ -17,12 +17,12 @@ from dataclasses import replace
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from GPT_GNN.config import OAGGridDataConfig
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.commands.results.reproduce import reproduce
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.report import paper
-from GPT_GNN.report.reproduce import reproduce
-from GPT_GNN.report.study import Cells, Method, Preset, Setting, Study, Task, two_pass, under_each
-from GPT_GNN.train.runtime import run_script
+from GPT_GNN.settings import OAGGridDataConfig
+from GPT_GNN.study.study import Cells, Method, Preset, Setting, Study, Task, two_pass, under_each
+from GPT_GNN.system.runtime import run_script
 
 FIELDS = "--finetune_fields {finetune_fields} [--pretrain_fields {pretrain_fields}]"
 # What is transferred: each has a store of its own.

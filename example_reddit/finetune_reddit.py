@@ -11,12 +11,12 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from GPT_GNN.config import LabelledGraphConfig, comparable
-from GPT_GNN.datasets.reddit import Reddit
+from GPT_GNN.datasets.reddit.reddit import Reddit
+from GPT_GNN.settings import LabelledGraphConfig, comparable
+from GPT_GNN.system.runtime import run_script
 from GPT_GNN.tasks import LabelClassification
 from GPT_GNN.train.finetune import finetune
 from GPT_GNN.train.flags import parse_finetune_flags
-from GPT_GNN.train.runtime import run_script
 from GPT_GNN.train.start import initial_encoder
 
 

@@ -13,9 +13,9 @@ from dataclasses import asdict
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from GPT_GNN.config import parse_flags
-from GPT_GNN.datasets.reddit import FilesConfig, Reddit, Settings
-from GPT_GNN.train.runtime import run_script
+from GPT_GNN.datasets.reddit.reddit import FilesConfig, Reddit, Settings
+from GPT_GNN.settings import parse_flags
+from GPT_GNN.system.runtime import run_script
 
 
 def main() -> None:

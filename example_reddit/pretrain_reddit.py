@@ -15,11 +15,11 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from GPT_GNN.config import GraphConfig, comparable
-from GPT_GNN.datasets.reddit import Reddit
+from GPT_GNN.datasets.reddit.reddit import Reddit
+from GPT_GNN.settings import GraphConfig, comparable
+from GPT_GNN.system.runtime import run_script
 from GPT_GNN.train.flags import parse_pretrain_flags
 from GPT_GNN.train.pretrain import pretrain
-from GPT_GNN.train.runtime import run_script
 from GPT_GNN.train.start import new_encoder, new_objective
 
 

@@ -14,11 +14,11 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from GPT_GNN.config import GridDataConfig
-from GPT_GNN.datasets.reddit import Reddit
-from GPT_GNN.report.reproduce import reproduce
-from GPT_GNN.report.study import Cells, Method, Preset, Setting, Study, Task, two_pass
-from GPT_GNN.train.runtime import run_script
+from GPT_GNN.commands.results.reproduce import reproduce
+from GPT_GNN.datasets.reddit.reddit import Reddit
+from GPT_GNN.settings import GridDataConfig
+from GPT_GNN.study.study import Cells, Method, Preset, Setting, Study, Task, two_pass
+from GPT_GNN.system.runtime import run_script
 
 # A target's own attributes come back over two hops to what generates them: the way left open.
 LEAKS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
 

@@ -16,12 +16,12 @@ from benchmarks.floor import products
 from benchmarks.measure import interleaved, line, show
 from benchmarks.sampler_profile import COUNTS, LINES, show_profile
 from GPT_GNN.batch.batch import Batch, batch_graph
-from GPT_GNN.config import EncoderConfig
 from GPT_GNN.conv import CONVS
-from GPT_GNN.datasets.oag import toy_store
-from GPT_GNN.datasets.reddit import Reddit
-from GPT_GNN.datasets.reddit import toy_store as toy_posts
+from GPT_GNN.datasets.oag.oag import toy_store
+from GPT_GNN.datasets.reddit.reddit import Reddit
+from GPT_GNN.datasets.reddit.reddit import toy_store as toy_posts
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.settings import EncoderConfig
 
 HID, HEADS, LAYERS = 8, 2, 3
 

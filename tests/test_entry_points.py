@@ -1,4 +1,4 @@
-"""``python -m GPT_GNN.pretrain`` and ``GPT_GNN.finetune`` on graphs that no script knows."""
+"""``pretrain`` and ``finetune`` of ``python -m GPT_GNN`` on graphs that no script knows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from GPT_GNN.batch.mask import mask_links
-from GPT_GNN.graph.append import append_arrays
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.builder.append import append_arrays
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import resolve_facts
 from GPT_GNN.graph.split import RandomSplit, TimeSplit
@@ -40,12 +40,12 @@ def call(monkeypatch, capfd, tmp_path):
     """Run a module as ``python -m`` does, in this process and a fresh folder: (status, output)."""
 
     def go(module, *flags):
-        argv = [module, *(word for flag in flags for word in str(flag).split())]
+        argv = ["GPT_GNN", *module.split(), *(word for flag in flags for word in str(flag).split())]
         monkeypatch.setattr(sys, "argv", argv)
         threads = torch.get_num_threads()
         try:
             with pytest.raises(SystemExit) as exit_:
-                runpy.run_module(f"GPT_GNN.{module}", run_name="__main__")
+                runpy.run_module("GPT_GNN", run_name="__main__")
         finally:
             torch.set_num_threads(threads)
         captured = capfd.readouterr()
@@ -252,7 +252,7 @@ def test_a_table_as_the_graph(tmp_path, refused, module):
     (tmp_path / "films.csv").write_text("id,year\nf1,2001\n")
     line = refused(module, "--data_dir films.csv")
     assert "films.csv is a file: expected the folder of a graph store" in line
-    assert "python -m GPT_GNN.datasets.tables DESCRIPTION.yaml STORE" in line
+    assert "python -m GPT_GNN build tables DESCRIPTION.yaml STORE" in line
 
 
 @pytest.mark.parametrize(("module", "name", "flags", "message"), MISTAKES)

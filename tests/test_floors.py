@@ -9,11 +9,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
-    ("schema", "config", "rng", "metrics", "files", "lock", "runner", "compiler", "prefetch"),
-    ("pickles",),
-    ("encoders",),
+    ("schema", "rng", "metrics"),
+    ("system",),
+    ("settings",),
+    ("published.pickles",),
+    ("features",),
     ("graph",),
+    ("builder",),
+    ("published.word_vectors",),
     ("datasets",),
+    ("published.graphs",),
     ("sampler",),
     ("batch",),
     ("conv",),
@@ -21,8 +26,10 @@ FLOORS = [
     ("tasks",),
     ("objectives",),
     ("train",),
-    ("pretrain", "finetune", "embed"),
+    ("published.models",),
+    ("study",),
     ("report",),
+    ("commands",),
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 FILES = sorted((ROOT / "GPT_GNN").rglob("*.py"))

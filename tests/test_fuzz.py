@@ -13,7 +13,7 @@ import pytest
 from benchmarks import fuzz_pickles
 from benchmarks.fuzz_pickles import OPENERS, Work, report, run
 from benchmarks.fuzz_seeds import Seed, generated, seed
-from GPT_GNN.pickles import PickleError
+from GPT_GNN.published.pickles import PickleError
 
 
 def results(work: Work, cases: int, timeout: float = 20.0) -> list[str]:

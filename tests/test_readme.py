@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from GPT_GNN.__main__ import COMMANDS
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -43,7 +45,8 @@ def target(folder: str, command: str) -> tuple[tuple[str, ...], list[str]]:
     """What python runs (``-m MODULE`` or a file, from the root) and the arguments after it."""
     words = shlex.split(command, comments=True)[1:]
     if words[0] == "-m":
-        return ("-m", words[1]), words[2:]
+        verbs = 1 + next((n for n in (2, 1) if " ".join(words[2 : 2 + n]) in COMMANDS), 0)
+        return ("-m", *words[1 : 1 + verbs]), words[1 + verbs :]
     return (str((ROOT / folder / words[0]).resolve().relative_to(ROOT)),), words[1:]
 
 
@@ -53,7 +56,7 @@ def accepted(program: tuple[str, ...]) -> tuple[frozenset[str], str]:
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
         patch.chdir(ROOT)
-        patch.setattr(sys, "argv", [program[-1], "--help"])
+        patch.setattr(sys, "argv", [*program[1:], "--help"])
         patch.setattr(sys, "path", [*sys.path])  # a script adds to it
         with pytest.raises(SystemExit) as exit_:
             if program[0] == "-m":
@@ -92,11 +95,11 @@ def test_command(folder, command):
 def training_commands() -> list[tuple[str, str]]:
     """(folder, command) of all that train, of the pages and of the scripts' own docstrings."""
     found = [c for page in PAGES for c in commands(page.read_text(encoding="utf-8"))]
-    for script in [*ROOT.glob("example_*/*.py"), *ROOT.glob("GPT_GNN/*.py")]:
+    for script in [*ROOT.glob("example_*/*.py"), *ROOT.glob("GPT_GNN/commands/*/*.py")]:
         folder = str(script.parent.relative_to(ROOT)) if "example" in script.parent.name else "."
         text = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
         found += commands(f"```\ncd {folder}\n{text}\n```\n")
-    trains = re.compile(r"python (-m GPT_GNN\.)?(pretrain|finetune)(_\w+\.py)?( |$)")
+    trains = re.compile(r"python (-m GPT_GNN )?(pretrain|finetune)(_\w+\.py)?( |$)")
     return [(where, command) for where, command in found if trains.match(command)]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from GPT_GNN.batch.mask import mask_links
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.schema import Schema, split_names

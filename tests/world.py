@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from GPT_GNN.graph.build import build_graph
+from GPT_GNN.builder.builder import build_graph
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType
 

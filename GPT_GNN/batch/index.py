@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from GPT_GNN.compiler import serial_kernel
+from GPT_GNN.system.compiler import serial_kernel
 
 
 class EdgeIndex(NamedTuple):

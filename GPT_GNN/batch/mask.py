@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.sampler.subgraph import Subgraph
+from GPT_GNN.system.compiler import serial_kernel
 
 
 @dataclass(frozen=True)

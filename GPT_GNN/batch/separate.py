@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from GPT_GNN.batch.mask import Masked
-from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.sampler.subgraph import Subgraph
+from GPT_GNN.system.compiler import serial_kernel
 
 
 def separate_targets(

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from GPT_GNN.batch.batch import Batch, BatchGraph, Layer, Record, index_graph
-from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.sampler.subgraph import Subgraph
+from GPT_GNN.system.compiler import serial_kernel
 
 # A layer that would keep a larger share of the edges reads the whole batch: indexing what is left,
 # and picking rows out of it, would take about as long as what is left out.

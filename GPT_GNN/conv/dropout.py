@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from GPT_GNN.compiler import parallel_kernel
 from GPT_GNN.conv.kernels.cpu import num_threads
+from GPT_GNN.system.compiler import parallel_kernel
 
 
 class Dropout(nn.Module):

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from GPT_GNN.datasets.first_use import open_or_build
-from GPT_GNN.datasets.legacy import open_store
 from GPT_GNN.graph.store import HeteroGraph, StoreError
+from GPT_GNN.published.graphs.convert import open_store
 
 
 def open_graph(

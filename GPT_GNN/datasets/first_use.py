@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from GPT_GNN.files import alone_at
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.lock import InUseError
+from GPT_GNN.system.files import alone_at
+from GPT_GNN.system.lock import InUseError
 
 _POLL = 0.5  # seconds between two looks whether the other process is done
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from GPT_GNN.compiler import serial_kernel
-from GPT_GNN.prefetch import prefetch
+from GPT_GNN.system.compiler import serial_kernel
+from GPT_GNN.system.prefetch import prefetch
 
 _AHEAD = 8  # rows
 _LINE = 64  # bytes of a cache line

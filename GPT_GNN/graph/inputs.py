@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.encoders.encoder import State
+from GPT_GNN.features.column_encoder import State
 from GPT_GNN.graph.store import HeteroGraph
 
 FITTED = "fitted"  # the fact: node type -> part -> what was fitted, see State.summary

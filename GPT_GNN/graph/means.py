@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.graph.split import NO_BOUND
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.system.compiler import serial_kernel
 
 FACT = "means"  # of a store, see SeedMeans
 

@@ -1,7 +1,7 @@
 """A heterogeneous graph in a folder of ``.npy`` files, opened by mmap (docs/DATA_FORMAT.md).
 
-python -m GPT_GNN.graph.store PATH            # tables of what is in it, and what to mind
-python -m GPT_GNN.graph.store PATH --verify   # and read every byte against its checksum
+python -m GPT_GNN show PATH            # tables of what is in it, and what to mind
+python -m GPT_GNN show PATH --verify   # and read every byte against its checksum
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from GPT_GNN.graph.gather import gather_rows
-from GPT_GNN.runner import run_command
 from GPT_GNN.schema import EdgeType, Schema
+from GPT_GNN.system.runner import run_command
 
 FORMAT = "gpt-gnn-store"
 VERSION = 3
@@ -116,7 +116,7 @@ def row_positions(indptr: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.
 class HeteroGraph:
     """A typed, optionally timed graph whose arrays stay on disk until they are touched.
 
-    Open one with :meth:`open`; :class:`GPT_GNN.graph.build.GraphBuilder` writes them.
+    Open one with :meth:`open`; :class:`GPT_GNN.builder.builder.GraphBuilder` writes them.
 
     Attributes:
         path: the folder.
@@ -171,21 +171,21 @@ class HeteroGraph:
     def from_hetero_data(
         cls, data: Any, path: str | os.PathLike[str], **settings: Any
     ) -> HeteroGraph:
-        """A PyG ``HeteroData`` as a store; :mod:`GPT_GNN.graph.hetero_data` has the settings."""
-        from GPT_GNN.graph.hetero_data import from_hetero_data  # needs PyG
+        """A PyG ``HeteroData`` as a store; :mod:`~GPT_GNN.datasets.pyg.from_pyg` has the settings."""
+        from GPT_GNN.datasets.pyg.from_pyg import from_hetero_data  # needs PyG
 
         return from_hetero_data(data, path, **settings)
 
     @classmethod
     def from_data(cls, data: Any, path: str | os.PathLike[str], **settings: Any) -> HeteroGraph:
         """A PyG ``Data`` as a store of one node type and one relation; settings as above."""
-        from GPT_GNN.graph.hetero_data import from_data  # needs PyG
+        from GPT_GNN.datasets.pyg.from_pyg import from_data  # needs PyG
 
         return from_data(data, path, **settings)
 
     def to_hetero_data(self, view: str | None = None) -> Any:
         """The whole store in memory as a PyG ``HeteroData``."""
-        from GPT_GNN.graph.to_hetero_data import to_hetero_data  # needs PyG
+        from GPT_GNN.datasets.pyg.to_pyg import to_hetero_data  # needs PyG
 
         return to_hetero_data(self, view)
 
@@ -393,12 +393,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _show(argv: Sequence[str] | None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m GPT_GNN.graph.store", description="Describe and verify a graph store."
+        prog="python -m GPT_GNN show", description="Describe and verify a graph store."
     )
     parser.add_argument("path", help="folder of the store")
     parser.add_argument("--verify", action="store_true", help="compare every file's checksum")
     args = parser.parse_args(argv)
-    from GPT_GNN.graph.remarks import remarks  # reads a store
+    from GPT_GNN.builder.remarks import remarks  # reads a store
 
     graph = HeteroGraph.open(args.path)
     print(graph.summary())

@@ -10,10 +10,10 @@ from torch.utils.checkpoint import checkpoint
 
 from GPT_GNN.batch.batch import Batch
 from GPT_GNN.batch.trim import TrimmedBatch
-from GPT_GNN.config import EncoderConfig
 from GPT_GNN.conv import CONVS
 from GPT_GNN.conv.dropout import Dropout
 from GPT_GNN.schema import Schema
+from GPT_GNN.settings import EncoderConfig
 
 
 class GNN(nn.Module):

@@ -14,12 +14,12 @@ from torch.nn import functional as F
 from GPT_GNN.batch.batch import Batch, assemble, gather_features
 from GPT_GNN.batch.mask import Masked, mask_links
 from GPT_GNN.batch.trim import TrimmedBatch
-from GPT_GNN.compiler import serial_kernel
-from GPT_GNN.config import GPTConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import Matcher, full_precision, unit
 from GPT_GNN.sampler.subgraph import Subgraph
+from GPT_GNN.settings import GPTConfig
+from GPT_GNN.system.compiler import serial_kernel
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from GPT_GNN.batch.batch import Batch, assemble, gather_features
 from GPT_GNN.batch.mask import mask_links
 from GPT_GNN.batch.separate import separate_targets
 from GPT_GNN.batch.trim import TrimmedBatch
-from GPT_GNN.config import GPTConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import Matcher, TextDecoder, full_precision
@@ -24,6 +23,7 @@ from GPT_GNN.objectives.counts import LossCounts
 from GPT_GNN.objectives.links import LinkTask, contrastive_loss, link_tasks
 from GPT_GNN.objectives.titles import TextBatch, Titles, load_titles
 from GPT_GNN.sampler.subgraph import Subgraph
+from GPT_GNN.settings import GPTConfig
 
 
 @dataclass(frozen=True)

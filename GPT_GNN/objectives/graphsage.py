@@ -12,12 +12,12 @@ from torch.nn import functional as F
 
 from GPT_GNN.batch.batch import Batch, make_batch
 from GPT_GNN.batch.trim import TrimmedBatch
-from GPT_GNN.compiler import serial_kernel
-from GPT_GNN.config import ObjectiveConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import TEMPERATURE, full_precision, unit
 from GPT_GNN.sampler.subgraph import Subgraph
+from GPT_GNN.settings import ObjectiveConfig
+from GPT_GNN.system.compiler import serial_kernel
 
 DISTORTION = 0.75  # negatives are drawn by degree to this power, as published
 

@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from GPT_GNN.batch.mask import Masked
-from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.heads import Matcher, unit
 from GPT_GNN.sampler.subgraph import Subgraph
 from GPT_GNN.schema import EdgeType
+from GPT_GNN.system.compiler import serial_kernel
 
 
 @dataclass(frozen=True)

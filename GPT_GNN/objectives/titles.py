@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from GPT_GNN.datasets.word2vec import read_word2vec
-from GPT_GNN.encoders.text import BOS, EOS, title_ids
+from GPT_GNN.features.text import BOS, EOS, title_ids
 from GPT_GNN.graph.store import HeteroGraph, Ragged, row_positions
+from GPT_GNN.published.word_vectors import read_word2vec
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from GPT_GNN.report.plots import Curve, plot_bars, plot_curves, plot_fractions
-from GPT_GNN.report.records import Record
-from GPT_GNN.report.results import metric_name, read_metrics
-from GPT_GNN.report.study import FULL, MLP, SCRATCH, Cells, Study, labels_of
 from GPT_GNN.report.tables import Results
+from GPT_GNN.study.records import Record
+from GPT_GNN.study.results import metric_name, read_metrics
+from GPT_GNN.study.study import FULL, MLP, SCRATCH, Cells, Study, labels_of
 
 
 def fraction_figure(path: Path, spec: Cells, results: Results) -> bool:

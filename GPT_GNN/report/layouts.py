@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from GPT_GNN.report.records import Record
-from GPT_GNN.report.results import mean_std, metric_name
-from GPT_GNN.report.study import FULL, MLP, SCRATCH, Cells, Study, labels_of
 from GPT_GNN.report.tables import (
     FLOOR,
     MISSING,
@@ -19,6 +16,9 @@ from GPT_GNN.report.tables import (
     results_table,
     validation_table,
 )
+from GPT_GNN.study.records import Record
+from GPT_GNN.study.results import mean_std, metric_name
+from GPT_GNN.study.study import FULL, MLP, SCRATCH, Cells, Study, labels_of
 
 _LOSSES = {"edge_loss": "edge loss", "attr_loss": "attribute loss"}  # GPT-GNN's parts
 

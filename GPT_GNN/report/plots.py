@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.files import atomic_file
+from GPT_GNN.system.files import atomic_file
 
 Curve = Sequence[tuple[float, float]]  # (x, value)
 _COLUMNS = 4  # panels side by side

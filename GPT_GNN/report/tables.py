@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from GPT_GNN.report.bootstrap import Scores, bootstrap, item_differences
-from GPT_GNN.report.records import Record
-from GPT_GNN.report.results import markdown_table, mean_std, read_metrics
 from GPT_GNN.rng import derive
+from GPT_GNN.study.records import Record
+from GPT_GNN.study.results import markdown_table, mean_std, read_metrics
 from GPT_GNN.train.place import SCORES
 
 Labels = Mapping[str, Any]

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from GPT_GNN.batch.batch import Batch
-from GPT_GNN.config import TrainBatchConfig
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import HeteroGraph, row_positions
 from GPT_GNN.model.heads import Matcher
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType
+from GPT_GNN.settings import TrainBatchConfig
 from GPT_GNN.tasks.query import (
     PairBatch,
     Query,

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from GPT_GNN.batch.batch import Batch
-from GPT_GNN.config import TrainBatchConfig
 from GPT_GNN.graph.split import Split
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.metrics import f1_scores
 from GPT_GNN.rng import derive
+from GPT_GNN.settings import TrainBatchConfig
 from GPT_GNN.tasks.classes import read_classes
 from GPT_GNN.tasks.query import LabelBatch, Query, last_time, subset, view_of
 

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from GPT_GNN.batch.batch import Batch
-from GPT_GNN.config import TrainBatchConfig
 from GPT_GNN.graph.split import NO_BOUND, Split
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.model.heads import Matcher
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType
+from GPT_GNN.settings import TrainBatchConfig
 from GPT_GNN.tasks.links import TEST, TRAIN, VALID, WrongSources, divide_links, is_divided_by_time
 from GPT_GNN.tasks.query import (
     PairBatch,

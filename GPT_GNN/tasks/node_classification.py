@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from GPT_GNN.batch.batch import Batch
-from GPT_GNN.config import TrainBatchConfig
 from GPT_GNN.graph.split import Split
 from GPT_GNN.graph.store import HeteroGraph, row_positions
 from GPT_GNN.metrics import ranking_metrics
@@ -19,6 +18,7 @@ from GPT_GNN.model.heads import Classifier
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType
+from GPT_GNN.settings import TrainBatchConfig
 from GPT_GNN.tasks.query import (
     ClassBatch,
     Query,

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.config import AnyTaskConfig, AnyTaskDataConfig, TargetConfig
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import RELATION, ResolvedFacts, resolve_facts
 from GPT_GNN.graph.split import Split
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType
+from GPT_GNN.settings import AnyTaskConfig, AnyTaskDataConfig, TargetConfig
 from GPT_GNN.tasks.label_classification import LabelClassification
 from GPT_GNN.tasks.link_ranking import LinkRanking
 from GPT_GNN.tasks.links import TEST, VALID, divide_links

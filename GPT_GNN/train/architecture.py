@@ -7,10 +7,10 @@ from collections.abc import Collection
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from GPT_GNN.config import EncoderConfig
+from GPT_GNN.published.models.encoder import read_architecture
+from GPT_GNN.published.models.files import PublishedModel
+from GPT_GNN.settings import EncoderConfig
 from GPT_GNN.train.checkpoint import CheckpointError
-from GPT_GNN.train.published.encoder import read_architecture
-from GPT_GNN.train.published.files import PublishedModel
 
 # Settings that fine-tuning may change: no weight depends on them.
 _FREE = ("dropout", "train_time_table", "gradient_checkpointing")

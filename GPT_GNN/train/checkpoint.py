@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from GPT_GNN.files import atomic_file
 from GPT_GNN.schema import Schema
-from GPT_GNN.train.runtime import versions
+from GPT_GNN.system.files import atomic_file
+from GPT_GNN.system.runtime import versions
 
 FORMAT = "gpt-gnn-checkpoint"
 VERSION = 1

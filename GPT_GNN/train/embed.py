@@ -59,8 +59,9 @@ def embed(
         encoder: of the graph's schema and feature widths, see :func:`open_encoder`.
         node_type: of the nodes.
         ids: [n] int, row numbers of the nodes, in any order; repeated ones are computed once. Of
-            the ids that their source calls them see :func:`GPT_GNN.datasets.node_ids.rows_of_ids`.
-        sample_depth, sample_width, n_pool: see :class:`GPT_GNN.config.SamplerConfig`.
+            the ids that their source calls them see
+            :func:`GPT_GNN.datasets.tables.node_ids.rows_of_ids`.
+        sample_depth, sample_width, n_pool: see :class:`GPT_GNN.settings.SamplerConfig`.
         batch_size: nodes that are embedded together, >= 1.
         time_max: nothing later is sampled, and the nodes are no later; None: no bound, all of the
             graph is known.

@@ -14,14 +14,15 @@ from tqdm import tqdm
 
 from GPT_GNN.batch.batch import make_batch, to_device
 from GPT_GNN.batch.trim import seed_rows, trim_record
-from GPT_GNN.config import FinetuneRunConfig, OptimConfig, SamplerConfig
-from GPT_GNN.files import atomic_file
 from GPT_GNN.graph.store import HeteroGraph, file_checksum
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import full_precision
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.loader import Loader
+from GPT_GNN.settings import FinetuneRunConfig, OptimConfig, SamplerConfig
+from GPT_GNN.system.files import atomic_file
+from GPT_GNN.system.runtime import pick_device, seeded
 from GPT_GNN.tasks import Task
 from GPT_GNN.tasks.query import ClassBatch, LabelBatch, PairBatch
 from GPT_GNN.train.fit import Plan, Run, check_finite, fit
@@ -29,7 +30,6 @@ from GPT_GNN.train.log import RunLog
 from GPT_GNN.train.matching import graph_record
 from GPT_GNN.train.optim import autocast
 from GPT_GNN.train.place import SCORES, finetuning_place
-from GPT_GNN.train.runtime import pick_device, seeded
 
 ORIGINAL_TEST_BATCHES = 10
 TaskBatch = ClassBatch | LabelBatch | PairBatch

@@ -14,10 +14,11 @@ from torch import nn
 from tqdm import tqdm
 
 from GPT_GNN.batch.batch import pin_memory, to_device
-from GPT_GNN.config import OptimConfig
-from GPT_GNN.runner import Interrupted, StopSignal
 from GPT_GNN.sampler.loader import Loader
 from GPT_GNN.schema import Schema
+from GPT_GNN.settings import OptimConfig
+from GPT_GNN.system.runner import Interrupted, StopSignal
+from GPT_GNN.system.runtime import peak_memory_mb, seeded, versions
 from GPT_GNN.train.checkpoint import (
     CheckpointError,
     check_same,
@@ -28,7 +29,6 @@ from GPT_GNN.train.checkpoint import (
 from GPT_GNN.train.log import RunLog
 from GPT_GNN.train.optim import Stepper, autocast
 from GPT_GNN.train.place import CHECKPOINT, Place
-from GPT_GNN.train.runtime import peak_memory_mb, seeded, versions
 from GPT_GNN.train.start import state_on_cpu
 
 _MOST_SHOWN = 5  # tensors that an error names

@@ -8,7 +8,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from GPT_GNN.config import (
+from GPT_GNN.conv import CONVS
+from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.published.models.files import open_pretrained
+from GPT_GNN.settings import (
     FINETUNE_DEFAULTS,
     FINETUNE_GROUPS,
     PRETRAIN_GROUPS,
@@ -16,11 +19,8 @@ from GPT_GNN.config import (
     TaskDataConfig,
     parse_flags,
 )
-from GPT_GNN.conv import CONVS
-from GPT_GNN.objectives import OBJECTIVES
 from GPT_GNN.train.architecture import trained_architecture
 from GPT_GNN.train.place import finetuning_place, pretraining_place
-from GPT_GNN.train.published.files import open_pretrained
 
 
 def parse_pretrain_flags(

@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from GPT_GNN.files import atomic_file
+from GPT_GNN.system.files import atomic_file
 
 
 class RunLog:

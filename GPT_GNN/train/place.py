@@ -12,9 +12,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from GPT_GNN.config import FinetuneRunConfig, PretrainRunConfig
-from GPT_GNN.files import real_path
-from GPT_GNN.lock import locked
+from GPT_GNN.settings import FinetuneRunConfig, PretrainRunConfig
+from GPT_GNN.system.files import real_path
+from GPT_GNN.system.lock import locked
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
 
 CONFIG, METRICS, CHECKPOINT, SCORES = (

@@ -14,7 +14,6 @@ from tqdm import tqdm
 
 from GPT_GNN.batch.batch import to_device
 from GPT_GNN.batch.trim import trim_record
-from GPT_GNN.config import OptimConfig, PretrainRunConfig, SamplerConfig
 from GPT_GNN.graph.means import FACT as MEANS
 from GPT_GNN.graph.means import SeedMeans
 from GPT_GNN.graph.store import HeteroGraph
@@ -23,10 +22,11 @@ from GPT_GNN.objectives.none import Untrained
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.settings import OptimConfig, PretrainRunConfig, SamplerConfig
+from GPT_GNN.system.runtime import pick_device
 from GPT_GNN.train.fit import Plan, Run, fit
 from GPT_GNN.train.matching import graph_record
 from GPT_GNN.train.place import pretraining_place
-from GPT_GNN.train.runtime import pick_device
 
 HELD_OUT = 0.05  # share of the pre-training nodes that validate
 HELD_OUT_BATCHES = 4  # and at most so many batches of them

@@ -6,17 +6,17 @@ from typing import Any
 
 from tqdm import tqdm
 
-from GPT_GNN.config import FinetuneRunConfig
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import FLAG, ResolvedFacts
 from GPT_GNN.graph.split import LINK_SPLIT, Split, split_from_dict, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.published.models.files import PublishedModel, open_pretrained
 from GPT_GNN.schema import EdgeType
+from GPT_GNN.settings import FinetuneRunConfig
 from GPT_GNN.tasks.link_ranking import LinkRanking
 from GPT_GNN.tasks.links import is_divided_by_time
 from GPT_GNN.tasks.node_classification import NodeClassification
 from GPT_GNN.tasks.select import AnyTask
-from GPT_GNN.train.published.files import PublishedModel, open_pretrained
 
 _ONLY_PRETRAINING = ("pretrain_on", "pretrain_until")  # what does not say who is held out
 

@@ -9,19 +9,14 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from GPT_GNN.config import EncoderConfig, FinetuneRunConfig, GPTConfig, ObjectiveConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import TextDecoder
 from GPT_GNN.objectives import OBJECTIVES
 from GPT_GNN.objectives.gpt_gnn import GPTGNN
-from GPT_GNN.schema import EdgeType
-from GPT_GNN.train.architecture import saved_architecture, trained_architecture
-from GPT_GNN.train.checkpoint import CheckpointError
-from GPT_GNN.train.matching import encoder_weights, moved_columns
-from GPT_GNN.train.published.encoder import check_graph, encoder_state, read_architecture
-from GPT_GNN.train.published.files import PublishedModel, open_pretrained
-from GPT_GNN.train.published.objective import (
+from GPT_GNN.published.models.encoder import check_graph, encoder_state, read_architecture
+from GPT_GNN.published.models.files import PublishedModel, open_pretrained
+from GPT_GNN.published.models.objective import (
     Scorers,
     attr_type,
     candidates,
@@ -29,7 +24,12 @@ from GPT_GNN.train.published.objective import (
     objective_state,
     scorer_relations,
 )
-from GPT_GNN.train.runtime import seeded
+from GPT_GNN.schema import EdgeType
+from GPT_GNN.settings import EncoderConfig, FinetuneRunConfig, GPTConfig, ObjectiveConfig
+from GPT_GNN.system.runtime import seeded
+from GPT_GNN.train.architecture import saved_architecture, trained_architecture
+from GPT_GNN.train.checkpoint import CheckpointError
+from GPT_GNN.train.matching import encoder_weights, moved_columns
 
 
 def new_encoder(graph: HeteroGraph, encoder: EncoderConfig, seed: int) -> GNN:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from GPT_GNN.config import EncoderConfig, SamplerConfig
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
+from GPT_GNN.published.models.files import PublishedModel, open_trained
+from GPT_GNN.settings import EncoderConfig, SamplerConfig
 from GPT_GNN.train.architecture import saved_architecture
 from GPT_GNN.train.matching import encoder_weights
-from GPT_GNN.train.published.files import PublishedModel, open_trained
 from GPT_GNN.train.start import published_encoder
 
 
@@ -21,8 +21,8 @@ class TrainedEncoder:
 
     Attributes:
         encoder: on the CPU, in evaluation mode.
-        sampler: the settings of :class:`GPT_GNN.config.SamplerConfig` that it was trained with, by
-            name, as far as the file says them.
+        sampler: the settings of :class:`GPT_GNN.settings.SamplerConfig` that it was trained with,
+            by name, as far as the file says them.
     """
 
     encoder: GNN

@@ -10,13 +10,13 @@ import torch
 
 from GPT_GNN.batch.mask import mask_links
 from GPT_GNN.batch.separate import separate_targets
-from GPT_GNN.config import EncoderConfig, GPTConfig
 from GPT_GNN.conv import CONVS
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import NO_TIME
 from GPT_GNN.objectives.links import link_tasks
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.settings import EncoderConfig, GPTConfig
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
 from tests.sampler.graphs import NODES
 

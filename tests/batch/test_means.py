@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from GPT_GNN.batch.batch import gather_features, make_batch
-from GPT_GNN.config import EncoderConfig, GPTConfig, ObjectiveConfig, SamplerConfig
-from GPT_GNN.datasets.oag import OAG
-from GPT_GNN.graph.append import append_arrays
-from GPT_GNN.graph.build import build_graph
+from GPT_GNN.builder.append import append_arrays
+from GPT_GNN.builder.builder import build_graph
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.means import FACT, SeedMeans, count_column
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.settings import EncoderConfig, GPTConfig, ObjectiveConfig, SamplerConfig
 from GPT_GNN.train.pretrain import PretrainBatches
 from GPT_GNN.train.start import new_encoder, new_objective
 from tests.oracle.means import means_without

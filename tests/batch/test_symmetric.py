@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from GPT_GNN.batch.mask import mask_links
-from GPT_GNN.config import EncoderConfig, GPTConfig
-from GPT_GNN.datasets.reddit import VIEWS, Reddit
-from GPT_GNN.graph.build import build_graph
+from GPT_GNN.builder.builder import build_graph
+from GPT_GNN.datasets.reddit.reddit import VIEWS, Reddit
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.settings import EncoderConfig, GPTConfig
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
 
 POSTS, LOOPS, LONE = 60, (3, 7, 11), range(50, 60)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from GPT_GNN.datasets.oag import OAG
-from GPT_GNN.datasets.toy import write_toy_dump
+from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.datasets.toy.toy import write_toy_dump
 from GPT_GNN.graph.store import HeteroGraph
 from tests.datasets.dumps import SMALL, write_tiny
 

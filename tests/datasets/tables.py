@@ -7,7 +7,7 @@ import io
 
 import pandas as pd
 
-from GPT_GNN.datasets.tables import build_from_tables
+from GPT_GNN.datasets.tables.build import build_from_tables
 
 MOVIES = """\
 movie_id,released,budget,genres,plot,title,genre,part,emb

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets import oag_build
-from GPT_GNN.datasets.oag import OAG
-from GPT_GNN.datasets.oag_raw import COLUMNS
+from GPT_GNN.datasets.academic import build as oag_build
+from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.datasets.oag.raw import COLUMNS
 from GPT_GNN.datasets.raw import RawDataError
 from GPT_GNN.graph.store import HeteroGraph
 from tests.datasets.dumps import (
@@ -309,8 +309,8 @@ def test_full_disk(toy_dump: Path, tmp_path: Path, limit: int) -> None:
     """A limit on the size of files stands for the full disk."""
     code = (
         "import resource, sys\n"
-        "from GPT_GNN.datasets.oag import OAG\n"
-        "from GPT_GNN.runner import run_command\n"
+        "from GPT_GNN.datasets.oag.oag import OAG\n"
+        "from GPT_GNN.system.runner import run_command\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "sys.exit(run_command(lambda: OAG.preprocess(sys.argv[1], sys.argv[2])))\n"
     )

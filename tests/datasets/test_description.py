@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from GPT_GNN.datasets.description import Description, EdgeTable, NodeTable
-from GPT_GNN.datasets.description_reader import read_description
-from GPT_GNN.encoders import ENCODERS
-from GPT_GNN.encoders.columns import Log, Multi
-from GPT_GNN.encoders.text_column import Text
-from GPT_GNN.graph.times import TimeBins
+from GPT_GNN.builder.times import TimeBins
+from GPT_GNN.datasets.tables.description import Description, EdgeTable, NodeTable
+from GPT_GNN.datasets.tables.description_reader import read_description
+from GPT_GNN.features import ENCODERS
+from GPT_GNN.features.columns import Log, Multi
+from GPT_GNN.features.text_column import Text
 from tests.datasets.tables import DESCRIPTION, NOTHING, changed, write
 
 MOVIE = ("nodes", "movie")

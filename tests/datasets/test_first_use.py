@@ -12,10 +12,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from GPT_GNN.datasets import first_use, legacy
-from GPT_GNN.datasets.oag import toy_store as oag_toy
-from GPT_GNN.datasets.reddit import toy_store as reddit_toy
-from GPT_GNN.graph import build
+from GPT_GNN.builder import builder as build
+from GPT_GNN.datasets import first_use
+from GPT_GNN.datasets.oag.oag import toy_store as oag_toy
+from GPT_GNN.datasets.reddit.reddit import toy_store as reddit_toy
+from GPT_GNN.published.graphs import convert as legacy
 
 ROOT = Path(__file__).resolve().parents[2]
 OPENED = {

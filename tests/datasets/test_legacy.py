@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets import legacy
-from GPT_GNN.datasets.legacy import convert, open_legacy
-from GPT_GNN.datasets.legacy_export import export
-from GPT_GNN.datasets.oag import OAG
-from GPT_GNN.graph.build import build_graph
+from GPT_GNN.builder.builder import build_graph
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
-from GPT_GNN.pickles import PickleError
+from GPT_GNN.published.graphs import convert as legacy
+from GPT_GNN.published.graphs.convert import convert, open_legacy
+from GPT_GNN.published.graphs.export import export
+from GPT_GNN.published.pickles import PickleError
 from tests.datasets import legacy_content as content
 
 pd = pytest.importorskip("pandas")

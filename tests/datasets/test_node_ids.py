@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from GPT_GNN.datasets.node_ids import rows_in_range, rows_of_ids
-from GPT_GNN.graph.append import append_arrays
-from GPT_GNN.graph.arrays import NodeArrays, write_graph
+from GPT_GNN.builder.append import append_arrays
+from GPT_GNN.builder.arrays import NodeArrays, write_graph
+from GPT_GNN.datasets.tables.node_ids import rows_in_range, rows_of_ids
 from tests.datasets.tables import built
 
 TEXTS, NUMBERS = ["m3", "m1", "m3", "m6"], [9, 7, 9]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from GPT_GNN.datasets.npz import Npz
 from GPT_GNN.datasets.raw import RawDataError
+from GPT_GNN.datasets.reddit.npz import Npz
 
 ARRAYS = {
     "matrix": np.arange(35, dtype=np.float16).reshape(7, 5),

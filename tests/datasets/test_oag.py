@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType
 from tests.datasets.dumps import SMALL, append, edit, find, read_rows, rearrange, write_tiny

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from tests.datasets.dumps import SMALL, find, read_rows, write_rows
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets.oag import OAG
-from GPT_GNN.datasets.oag_build import Settings
-from GPT_GNN.files import OtherFilesError
+from GPT_GNN.datasets.academic.build import Settings
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.inputs import FeatureInputs
 from GPT_GNN.graph.store import HeteroGraph, StoreError
+from GPT_GNN.system.files import OtherFilesError
 from tests.datasets.dumps import SMALL, Rows, find, read_rows, write_rows
 
 HELD_OUT, OTHER = "Astronomy", "music"  # level-1 fields of the built-in dump, in any case

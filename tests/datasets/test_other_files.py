@@ -11,12 +11,15 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from GPT_GNN.datasets import legacy, pyg, scale, tables
-from GPT_GNN.datasets.oag import toy_store
-from GPT_GNN.datasets.reddit import toy_store as reddit_toy_store
-from GPT_GNN.datasets.tables import build_from_tables
-from GPT_GNN.graph.hetero_data import from_data, from_hetero_data
+from GPT_GNN.datasets.oag.oag import toy_store
+from GPT_GNN.datasets.pyg import catalog as pyg
+from GPT_GNN.datasets.pyg.from_pyg import from_data, from_hetero_data
+from GPT_GNN.datasets.reddit.reddit import toy_store as reddit_toy_store
+from GPT_GNN.datasets.tables import build as tables
+from GPT_GNN.datasets.tables.build import build_from_tables
+from GPT_GNN.datasets.toy import scale
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.published.graphs import convert as legacy
 from tests.datasets.dumps import SMALL, write_tiny
 from tests.datasets.tables import write
 from tests.datasets.test_pyg import ogb_mag
@@ -189,7 +192,7 @@ def test_a_damaged_store_is_not_guessed_at(tmp_path):
 
 
 def test_a_store_of_another_version_is_a_store(tmp_path, monkeypatch):
-    monkeypatch.setattr("GPT_GNN.graph.build.VERSION", 2)
+    monkeypatch.setattr("GPT_GNN.builder.builder.VERSION", 2)
     description = write(tmp_path / "tables")
     with pytest.raises(ValueError, match="found gpt-gnn-store version 2"):
         build_from_tables(description, tmp_path / "store")
@@ -201,7 +204,7 @@ def test_no_list_leads_out_of_the_folder(tmp_path, monkeypatch):
     """A store from elsewhere may list what it likes; nothing outside it is deleted."""
     put(tmp_path, {"thesis.tex": "years of work", "store/meta.json": "theirs"})
     meta = {"format": "gpt-gnn-store", "files": {"../thesis.tex": {}}}
-    monkeypatch.setattr("GPT_GNN.graph.output.read_meta", lambda file: meta)
+    monkeypatch.setattr("GPT_GNN.builder.output.read_meta", lambda file: meta)
     build_from_tables(write(tmp_path / "tables"), tmp_path / "store")
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 

@@ -9,7 +9,7 @@ import torch
 import torch_geometric.datasets
 from torch_geometric.data import HeteroData
 
-from GPT_GNN.datasets import pyg
+from GPT_GNN.datasets.pyg import catalog as pyg
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import ColumnSplit, RandomSplit
 from GPT_GNN.rng import derive

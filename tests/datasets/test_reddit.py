@@ -8,9 +8,10 @@ import math
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets import reddit, reddit_toy
 from GPT_GNN.datasets.raw import RawDataError
-from GPT_GNN.datasets.reddit import DATA_FILE, GRAPH_FILE, Reddit, fetch, toy_store
+from GPT_GNN.datasets.reddit import reddit
+from GPT_GNN.datasets.reddit import toy as reddit_toy
+from GPT_GNN.datasets.reddit.reddit import DATA_FILE, GRAPH_FILE, Reddit, fetch, toy_store
 from GPT_GNN.graph.split import SPLITS
 from GPT_GNN.graph.store import StoreError
 

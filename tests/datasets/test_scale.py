@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets import scale
-from GPT_GNN.datasets.oag import OAG
-from GPT_GNN.datasets.scale import build_scale
+from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.datasets.toy import scale
+from GPT_GNN.datasets.toy.scale import build_scale
 from GPT_GNN.graph.store import HeteroGraph
 
 NODES = 6000

@@ -7,10 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets import tables
-from GPT_GNN.datasets.description_reader import read_description
-from GPT_GNN.datasets.table_append import append_tables, arrays_to_append
-from GPT_GNN.datasets.table_nodes import stored_columns
+from GPT_GNN.datasets.tables import build as tables
+from GPT_GNN.datasets.tables.append import append_tables, arrays_to_append
+from GPT_GNN.datasets.tables.description_reader import read_description
+from GPT_GNN.datasets.tables.nodes import stored_columns
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import ColumnSplit
 from GPT_GNN.graph.store import HeteroGraph
@@ -183,7 +183,7 @@ def test_inputs_are_checked_as_those_of_a_build(tmp_path, capsys):
 
 
 def test_an_empty_path_to_append_to_does_not_replace_the_store(tmp_path, capsys):
-    from GPT_GNN.datasets.tables import main
+    from GPT_GNN.datasets.tables.build import main
 
     (tmp_path / "kept").mkdir()
     assert main(["none.yaml", str(tmp_path / "kept"), "--append_to", ""]) == 1

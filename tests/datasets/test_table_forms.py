@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from GPT_GNN.datasets.table_source import read_table
-from GPT_GNN.datasets.tables import build_from_tables
-from GPT_GNN.encoders.cells import CellError, names, numbers
+from GPT_GNN.builder.times import TimeBins
+from GPT_GNN.datasets.tables.build import build_from_tables
+from GPT_GNN.datasets.tables.source import read_table
+from GPT_GNN.features.cells import CellError, names, numbers
 from GPT_GNN.graph.store import NO_TIME
-from GPT_GNN.graph.times import TimeBins
 from tests.datasets.tables import edges_of
 from tests.oracle import cells as oracle
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from GPT_GNN.datasets.table_source import Table, read_table
+from GPT_GNN.builder.times import TimeBins
+from GPT_GNN.datasets.tables.source import Table, read_table
 from GPT_GNN.graph.store import NO_TIME
-from GPT_GNN.graph.times import TimeBins
 
 
 def read(tmp_path, text, name="t.csv", wanted=("a", "b")):

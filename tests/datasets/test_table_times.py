@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets.description_reader import read_description
-from GPT_GNN.datasets.table_append import append_tables
-from GPT_GNN.datasets.tables import build_from_tables
+from GPT_GNN.datasets.tables.append import append_tables
+from GPT_GNN.datasets.tables.build import build_from_tables
+from GPT_GNN.datasets.tables.description_reader import read_description
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import NO_TIME

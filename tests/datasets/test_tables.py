@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from GPT_GNN.datasets import legacy_export, tables
-from GPT_GNN.datasets.legacy import convert
-from GPT_GNN.datasets.tables import build_from_tables
+from GPT_GNN.datasets.tables import build as tables
+from GPT_GNN.datasets.tables.build import build_from_tables
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import resolve_facts
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.graph.store import NO_TIME
+from GPT_GNN.published.graphs import export as legacy_export
+from GPT_GNN.published.graphs.convert import convert
 from GPT_GNN.rng import derive
 from tests.datasets.tables import (
     CAST,

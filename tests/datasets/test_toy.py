@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets import toy
-from GPT_GNN.datasets.oag import OAG, toy_store
-from GPT_GNN.datasets.toy_words import topics
+from GPT_GNN.datasets.oag.oag import OAG, toy_store
+from GPT_GNN.datasets.toy import toy
+from GPT_GNN.datasets.toy.words import topics
 from GPT_GNN.graph.store import VERSION, HeteroGraph, StoreError, meta_checksum
 from tests.datasets.dumps import read_rows
 
@@ -73,8 +73,8 @@ def test_an_empty_path_is_no_graph() -> None:
 def test_open_without_data(
     data_dir: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("GPT_GNN.datasets.oag.data_folder", lambda: tmp_path)
-    monkeypatch.setattr("GPT_GNN.datasets.oag.toy_store", lambda: toy_store(150, 0, tmp_path))
+    monkeypatch.setattr("GPT_GNN.datasets.oag.oag.data_folder", lambda: tmp_path)
+    monkeypatch.setattr("GPT_GNN.datasets.oag.oag.toy_store", lambda: toy_store(150, 0, tmp_path))
     graph = OAG.open(data_dir)
     assert graph.path.parent == tmp_path
     assert OAG.open(graph.path).num_nodes("paper") == graph.num_nodes("paper")

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from gensim.models import KeyedVectors, Word2Vec
 
-from GPT_GNN.datasets.word2vec import read_word2vec
-from GPT_GNN.pickles import PickleError
+from GPT_GNN.published.pickles import PickleError
+from GPT_GNN.published.word_vectors import read_word2vec
 from tests.datasets.gensim3 import save_0_13, save_3_8
 
 WORDS = ["bos", "eos", "graph", "é", "neural"]

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets.oag import OAG
-from GPT_GNN.datasets.reddit import Reddit
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.datasets.reddit.reddit import Reddit
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit, split_from_dict
 

@@ -7,10 +7,10 @@ from torch_geometric.data import Data, HeteroData, TemporalData
 from torch_geometric.transforms import ToUndirected
 
 from GPT_GNN.batch.mask import mask_links
+from GPT_GNN.builder.times import TimeBins
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
-from GPT_GNN.graph.times import TimeBins
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from torch_geometric.data import HeteroData
 
-from GPT_GNN.datasets.oag import OAG, toy_store
-from GPT_GNN.encoders.encoder import State
-from GPT_GNN.graph.append import append_arrays
-from GPT_GNN.graph.arrays import NodeArrays
+from GPT_GNN.builder.append import append_arrays
+from GPT_GNN.builder.arrays import NodeArrays
+from GPT_GNN.datasets.oag.oag import OAG, toy_store
+from GPT_GNN.features.column_encoder import State
 from GPT_GNN.graph.inputs import FeatureInputs, Part
 from GPT_GNN.graph.store import HeteroGraph
 

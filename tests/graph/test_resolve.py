@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from GPT_GNN.batch.mask import mask_links
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import resolve_facts
 from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit, split_to_dict

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from GPT_GNN.graph.build import build_graph
+from GPT_GNN.builder.builder import build_graph
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
+from GPT_GNN.builder.builder import build_graph
 from GPT_GNN.graph import store
-from GPT_GNN.graph.build import build_graph
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph, StoreError
 
 CITE = ("paper", "cite", "paper")
@@ -189,6 +189,6 @@ def test_command_line(path, tmp_path, capsys):
 
 
 def test_command_runs_as_a_module(path):
-    command = [sys.executable, "-m", "GPT_GNN.graph.store", str(path), "--verify"]
+    command = [sys.executable, "-m", "GPT_GNN", "show", str(path), "--verify"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0 and "every checksum matches" in done.stdout, done.stderr

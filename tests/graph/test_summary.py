@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.builder.remarks import remarks, time_range
 from GPT_GNN.graph import store
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.graph.remarks import remarks, time_range
 from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.graph.store import NO_TIME
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from GPT_GNN.batch.mask import mask_links
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.objectives.gae import GAE, link_pairs
 from GPT_GNN.rng import derive

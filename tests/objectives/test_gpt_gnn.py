@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from GPT_GNN.config import EncoderConfig, GPTConfig
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.objectives.counts import LossCounts
 from GPT_GNN.rng import derive
+from GPT_GNN.settings import EncoderConfig, GPTConfig
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
 from tests.objectives.batches import sample
 from tests.oracle.edge_scorer import LiteralMatcher

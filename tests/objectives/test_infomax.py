@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.conv import CONVS
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.objectives.infomax import Infomax
 from GPT_GNN.rng import derive

@@ -10,10 +10,10 @@ import torch
 
 from GPT_GNN.batch import trim as trim_module
 from GPT_GNN.batch.trim import TrimmedBatch, trim_record
-from GPT_GNN.config import EncoderConfig, GPTConfig, ObjectiveConfig
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.objectives import OBJECTIVES
 from GPT_GNN.rng import derive
+from GPT_GNN.settings import EncoderConfig, GPTConfig, ObjectiveConfig
 from GPT_GNN.train.start import new_encoder, new_objective
 from tests.objectives.batches import in_double, sample
 from tests.stores import films

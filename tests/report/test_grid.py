@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from GPT_GNN.report.grid import Job, finished, run_jobs
-from GPT_GNN.report.records import only_process, read_records
+from GPT_GNN.study.grid import Job, finished, run_jobs
+from GPT_GNN.study.records import only_process, read_records
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from GPT_GNN.report.layouts import LAYOUTS
-from GPT_GNN.report.study import Cells, labels_of
 from GPT_GNN.report.tables import Results
+from GPT_GNN.study.study import Cells, labels_of
 
 TWO = ("no pre-train", "GPT-GNN")
 THREE = ("no pre-train", "GAE", "GPT-GNN")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from GPT_GNN.report.grid import Job
-from GPT_GNN.report.progress import Progress, duration
+from GPT_GNN.study.grid import Job
+from GPT_GNN.study.progress import Progress, duration
 
 
 def job(name, kind, expected):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from GPT_GNN.report.records import RECORDS, append_record, commit_of, only_process, read_records
+from GPT_GNN.study.records import RECORDS, append_record, commit_of, only_process, read_records
 
 ROOT = Path(__file__).resolve().parents[2]
 

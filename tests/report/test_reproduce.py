@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from GPT_GNN.config import OAGGridDataConfig
+from GPT_GNN.commands.results.reproduce import reproduce
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.report import grid
-from GPT_GNN.report.progress import duration
-from GPT_GNN.report.records import only_process, read_records
-from GPT_GNN.report.reproduce import reproduce
-from GPT_GNN.report.study import Cells, plan
+from GPT_GNN.settings import OAGGridDataConfig
+from GPT_GNN.study import grid
+from GPT_GNN.study.progress import duration
+from GPT_GNN.study.records import only_process, read_records
+from GPT_GNN.study.study import Cells, plan
 
 ROOT = Path(__file__).resolve().parents[2]
 PF = ("PF",)
@@ -443,7 +443,7 @@ def tables_of(capsys):
 
 
 def test_every_flag_of_the_declared_grid_is_one_of_its_script(study, monkeypatch):
-    from GPT_GNN import config as config_module
+    from GPT_GNN import settings as config_module
     from GPT_GNN.train import flags as flags_module
 
     parse = flags_module.parse_flags

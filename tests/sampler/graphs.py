@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from GPT_GNN.graph.build import build_graph
+from GPT_GNN.builder.builder import build_graph
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.subgraph import Subgraph

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from GPT_GNN.graph.build import build_graph
+from GPT_GNN.builder.builder import build_graph
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler

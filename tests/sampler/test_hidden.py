@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.hidden import HiddenEdges

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from GPT_GNN.batch.batch import make_batch
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks import AuthorDisambiguation

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from GPT_GNN.batch.batch import make_batch
-from GPT_GNN.graph.append import append_arrays
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.builder.append import append_arrays
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.rng import derive

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from GPT_GNN.batch.batch import make_batch
-from GPT_GNN.datasets.oag import OAG
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.split import RandomSplit
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from GPT_GNN.config import EncoderConfig
-from GPT_GNN.datasets.legacy import convert
-from GPT_GNN.datasets.oag import OAG
-from GPT_GNN.graph.build import build_graph
+from GPT_GNN.builder.builder import build_graph
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.published.graphs.convert import convert
 from GPT_GNN.rng import derive
+from GPT_GNN.settings import EncoderConfig
 from tests.oracle import legacy
 from tests.oracle.encoder import LiteralGNN, literal_edges
 from tests.oracle.text_decoder import LiteralTextDecoder

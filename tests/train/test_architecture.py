@@ -7,11 +7,11 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from GPT_GNN.config import EncoderConfig, comparable
+from GPT_GNN.published.models.files import open_pretrained
+from GPT_GNN.settings import EncoderConfig, comparable
 from GPT_GNN.train.architecture import trained_architecture
 from GPT_GNN.train.checkpoint import CheckpointError, save_checkpoint
 from GPT_GNN.train.flags import parse_finetune_flags
-from GPT_GNN.train.published.files import open_pretrained
 from tests.train import published_models as published
 
 TRAINED = EncoderConfig(n_hid=16, n_heads=2, n_layers=2, dropout=0.4, last_norm=True)

@@ -11,10 +11,10 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
-from GPT_GNN.config import EncoderConfig, GPTConfig
 from GPT_GNN.conv import CONVS
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.schema import Schema
+from GPT_GNN.settings import EncoderConfig, GPTConfig
 from GPT_GNN.train.checkpoint import (
     CheckpointError,
     check_same,

@@ -9,7 +9,15 @@ import pytest
 import torch
 
 from GPT_GNN.batch.batch import assemble
-from GPT_GNN.config import (
+from GPT_GNN.builder.append import append_arrays
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.store import NO_TIME
+from GPT_GNN.rng import derive
+from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.settings import (
     EncoderConfig,
     FinetuneRunConfig,
     GPTConfig,
@@ -17,14 +25,6 @@ from GPT_GNN.config import (
     PretrainRunConfig,
     SamplerConfig,
 )
-from GPT_GNN.datasets.oag import OAG
-from GPT_GNN.graph.append import append_arrays
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
-from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.graph.store import NO_TIME
-from GPT_GNN.rng import derive
-from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.tasks import NodeClassification
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from GPT_GNN.train.embed import embed

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-from GPT_GNN.config import OptimConfig
 from GPT_GNN.rng import derive
-from GPT_GNN.runner import Interrupted
 from GPT_GNN.schema import Schema
+from GPT_GNN.settings import OptimConfig
+from GPT_GNN.system.runner import Interrupted
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
 from GPT_GNN.train.fit import Plan, Run, fit
 from GPT_GNN.train.optim import build_optimizer, build_scheduler

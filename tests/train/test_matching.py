@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
-from GPT_GNN.config import EncoderConfig, FinetuneRunConfig, GPTConfig
-from GPT_GNN.datasets.table_append import append_tables
-from GPT_GNN.datasets.tables import build_from_tables
+from GPT_GNN.datasets.tables.append import append_tables
+from GPT_GNN.datasets.tables.build import build_from_tables
 from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.settings import EncoderConfig, FinetuneRunConfig, GPTConfig
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from GPT_GNN.train.embed import embed
 from GPT_GNN.train.matching import graph_record

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from GPT_GNN.config import (
+from GPT_GNN.conv import CONVS
+from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.settings import (
     EncoderConfig,
     GPTConfig,
     ObjectiveConfig,
@@ -17,12 +22,7 @@ from GPT_GNN.config import (
     PretrainRunConfig,
     SamplerConfig,
 )
-from GPT_GNN.conv import CONVS
-from GPT_GNN.datasets.oag import OAG
-from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.objectives import OBJECTIVES
-from GPT_GNN.runner import Interrupted
-from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.system.runner import Interrupted
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
 from GPT_GNN.train.pretrain import pretrain
 from GPT_GNN.train.start import (

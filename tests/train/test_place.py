@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from GPT_GNN.config import (
+from GPT_GNN.graph.resolve import resolve_facts
+from GPT_GNN.model.heads import Classifier
+from GPT_GNN.settings import (
     EncoderConfig,
     FinetuneRunConfig,
     GPTConfig,
@@ -21,10 +23,8 @@ from GPT_GNN.config import (
     PretrainRunConfig,
     SamplerConfig,
 )
-from GPT_GNN.graph.resolve import resolve_facts
-from GPT_GNN.lock import locked
-from GPT_GNN.model.heads import Classifier
-from GPT_GNN.runner import Interrupted
+from GPT_GNN.system.lock import locked
+from GPT_GNN.system.runner import Interrupted
 from GPT_GNN.tasks import LabelClassification
 from GPT_GNN.train import fit
 from GPT_GNN.train.checkpoint import load_checkpoint, save_checkpoint
@@ -402,7 +402,15 @@ def test_places_come_before_the_graph(here):
 def test_two_runs_at_once(films, tmp_path):
     """The second is refused while the first one lives; killed, its folder is taken over."""
     flags = f"--data_dir {films.path} --target_type film --label genre {TINY} --task_name x"
-    words = [sys.executable, "-m", "GPT_GNN.finetune", *flags.split(), "--n_batch", "1"]
+    words = [
+        sys.executable,
+        "-m",
+        "GPT_GNN",
+        "finetune",
+        *flags.split(),
+        "--n_batch",
+        "1",
+    ]
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     first = subprocess.Popen(
         [*words, "--n_epoch", "1000000"], cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True

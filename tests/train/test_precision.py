@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from GPT_GNN.batch.batch import assemble, pin_memory, to_device
-from GPT_GNN.config import EncoderConfig, GPTConfig
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.schema import Schema
+from GPT_GNN.settings import EncoderConfig, GPTConfig
+from GPT_GNN.system.runtime import seeded
 from GPT_GNN.train import optim
 from GPT_GNN.train.fit import batches_for
 from GPT_GNN.train.optim import Stepper, autocast
-from GPT_GNN.train.runtime import seeded
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
 
 CPU = torch.device("cpu")

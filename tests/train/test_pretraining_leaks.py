@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from GPT_GNN.config import (
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.split import RandomSplit, TimeSplit
+from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.objectives.gae import LinkPairs
+from GPT_GNN.rng import derive
+from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.settings import (
     EncoderConfig,
     GPTConfig,
     ObjectiveConfig,
@@ -20,12 +26,6 @@ from GPT_GNN.config import (
     PretrainRunConfig,
     SamplerConfig,
 )
-from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.graph.split import RandomSplit, TimeSplit
-from GPT_GNN.objectives import OBJECTIVES
-from GPT_GNN.objectives.gae import LinkPairs
-from GPT_GNN.rng import derive
-from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.tasks.links import divide_links
 from GPT_GNN.tasks.select import held_out_edges
 from GPT_GNN.train.embed import embed

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from GPT_GNN.batch.batch import make_batch
-from GPT_GNN.config import EncoderConfig, FinetuneRunConfig
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.settings import EncoderConfig, FinetuneRunConfig
 from GPT_GNN.train.checkpoint import CheckpointError
 from GPT_GNN.train.start import initial_encoder, pretrained_encoder
 from tests.model.test_golden import published_batch

@@ -8,13 +8,13 @@ import sys
 import pytest
 import torch
 
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.model.heads import TextDecoder
+from GPT_GNN.published.models.convert import main
+from GPT_GNN.published.models.objective import candidates
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
-from GPT_GNN.train.published.__main__ import main
-from GPT_GNN.train.published.objective import candidates
 from GPT_GNN.train.start import pretrained_encoder, pretrained_gpt_gnn
 from tests.oracle import legacy
 from tests.train import published_models as published
@@ -243,7 +243,9 @@ def test_what_is_not_converted(graph, old, capsys):
 
 def test_the_command():
     run = subprocess.run(
-        [sys.executable, "-m", "GPT_GNN.train.published", "--help"], capture_output=True, text=True
+        [sys.executable, "-m", "GPT_GNN", "convert", "model", "--help"],
+        capture_output=True,
+        text=True,
     )
     assert run.returncode == 0 and "--scorers" in run.stdout
 

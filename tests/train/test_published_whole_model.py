@@ -11,9 +11,9 @@ import torch
 from torch import nn
 from torch_geometric import nn as pyg
 
+from GPT_GNN.published.models.files import open_pretrained
+from GPT_GNN.published.models.whole_model import read_module
 from GPT_GNN.train.checkpoint import CheckpointError
-from GPT_GNN.train.published.files import open_pretrained
-from GPT_GNN.train.published.whole_model import read_module
 from GPT_GNN.train.start import pretrained_encoder, pretrained_gpt_gnn
 from tests.oracle import legacy
 from tests.train import published_models as published

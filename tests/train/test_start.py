@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from GPT_GNN.config import EncoderConfig, GPTConfig
-from GPT_GNN.datasets.oag import OAG, toy_store
+from GPT_GNN.datasets.oag.oag import OAG, toy_store
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.objectives.gpt_gnn import GPTGNN
+from GPT_GNN.settings import EncoderConfig, GPTConfig
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
 
 SMALL = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)

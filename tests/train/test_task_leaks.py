@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from GPT_GNN.config import EncoderConfig, FinetuneRunConfig, OptimConfig, SamplerConfig
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.split import RandomSplit, TimeSplit
+from GPT_GNN.settings import EncoderConfig, FinetuneRunConfig, OptimConfig, SamplerConfig
 from GPT_GNN.tasks import (
     AuthorDisambiguation,
     LabelClassification,

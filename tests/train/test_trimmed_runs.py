@@ -8,8 +8,8 @@ import torch
 
 from GPT_GNN.batch.batch import Batch
 from GPT_GNN.batch.trim import TrimmedBatch
-from GPT_GNN.config import EncoderConfig, GPTConfig, ObjectiveConfig, SamplerConfig
-from GPT_GNN.datasets.oag import OAG
+from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.settings import EncoderConfig, GPTConfig, ObjectiveConfig, SamplerConfig
 from GPT_GNN.tasks import AuthorDisambiguation, LinkRanking, NodeClassification
 from GPT_GNN.train import embed as embed_module
 from GPT_GNN.train.embed import embed

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from GPT_GNN.config import (
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.split import RandomSplit, TimeSplit
+from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.settings import (
     EncoderConfig,
     GPTConfig,
     ObjectiveConfig,
@@ -16,11 +21,6 @@ from GPT_GNN.config import (
     PretrainRunConfig,
     SamplerConfig,
 )
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
-from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.graph.split import RandomSplit, TimeSplit
-from GPT_GNN.objectives import OBJECTIVES
-from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.train.checkpoint import load_checkpoint
 from GPT_GNN.train.pretrain import pretrain
 from GPT_GNN.train.start import new_encoder, new_objective

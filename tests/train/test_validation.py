@@ -9,7 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from GPT_GNN.config import (
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.split import RandomSplit
+from GPT_GNN.settings import (
     EncoderConfig,
     GPTConfig,
     ObjectiveConfig,
@@ -17,9 +20,6 @@ from GPT_GNN.config import (
     PretrainRunConfig,
     SamplerConfig,
 )
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
-from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.graph.split import RandomSplit
 from GPT_GNN.train.checkpoint import load_checkpoint
 from GPT_GNN.train.pretrain import Validation, pretrain
 from GPT_GNN.train.start import new_encoder, new_objective, pretrained_gpt_gnn

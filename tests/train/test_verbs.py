@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from GPT_GNN.config import (
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.conv import CONVS
+from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.graph.split import ColumnSplit, TimeSplit
+from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.settings import (
     EncoderConfig,
     FinetuneRunConfig,
     GPTConfig,
@@ -17,11 +22,6 @@ from GPT_GNN.config import (
     PretrainRunConfig,
     SamplerConfig,
 )
-from GPT_GNN.conv import CONVS
-from GPT_GNN.datasets.oag import OAG
-from GPT_GNN.graph.arrays import EdgeArrays, NodeArrays, write_graph
-from GPT_GNN.graph.split import ColumnSplit, TimeSplit
-from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks import AuthorDisambiguation, LabelClassification, NodeClassification
 from GPT_GNN.train.checkpoint import load_checkpoint
 from GPT_GNN.train.finetune import _by_time, finetune

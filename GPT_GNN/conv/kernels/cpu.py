@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from GPT_GNN.batch.batch import BatchGraph
-from GPT_GNN.compiler import parallel_kernel
 from GPT_GNN.conv.kernels.rows import Rows, by_target, empty_like
+from GPT_GNN.system.compiler import parallel_kernel
 
 
 def forward(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numba
 
-from GPT_GNN import prefetch
-from GPT_GNN.compiler import SERIAL
+from GPT_GNN.system import prefetch
+from GPT_GNN.system.compiler import SERIAL
 
 kernel = numba.njit(**SERIAL)
 # For functions that allocate nothing: they count no references to the arrays that they are given,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 
 from GPT_GNN.graph.store import NO_TIME
-from GPT_GNN.prefetch import prefetch
 from GPT_GNN.sampler.kernels.compiler import kernel, leaf
 from GPT_GNN.sampler.kernels.graph import (
     first_late,
@@ -21,6 +20,7 @@ from GPT_GNN.sampler.kernels.graph import (
     prefetch_offsets,
 )
 from GPT_GNN.sampler.kernels.random import distinct
+from GPT_GNN.system.prefetch import prefetch
 
 _AHEAD = 1024  # edges between asking for them and reading them: the nearer caches hold as many
 _RUN = np.dtype(

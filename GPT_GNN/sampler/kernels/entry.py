@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from GPT_GNN.compiler import kernel_of
 from GPT_GNN.sampler.kernels.compiler import SOURCES
 from GPT_GNN.sampler.kernels.induce import directed, induced
 from GPT_GNN.sampler.kernels.walk import walk
+from GPT_GNN.system.compiler import kernel_of
 
 
 @kernel_of(SOURCES)

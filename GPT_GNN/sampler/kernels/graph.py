@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from GPT_GNN.prefetch import prefetch
 from GPT_GNN.sampler.kernels.compiler import kernel, leaf
+from GPT_GNN.system.prefetch import prefetch
 
 _EVERY = -1  # in HiddenArrays.rules: the rule has no mask on this end
 _ABSENT = -2  # in HiddenArrays.rules: there is no rule

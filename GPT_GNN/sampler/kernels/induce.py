@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from GPT_GNN.prefetch import prefetch
 from GPT_GNN.sampler.kernels.compiler import kernel, leaf
 from GPT_GNN.sampler.kernels.graph import (
     hides,
@@ -14,6 +13,7 @@ from GPT_GNN.sampler.kernels.graph import (
     prefetch_offsets,
 )
 from GPT_GNN.sampler.kernels.pool import home
+from GPT_GNN.system.prefetch import prefetch
 
 
 @kernel

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from GPT_GNN.compiler import serial_kernel
 from GPT_GNN.sampler.kernels.compiler import kernel, leaf
+from GPT_GNN.system.compiler import serial_kernel
 
 _SAMPLED = -1.0  # the score of an entry that is in no budget any more
 _ENTRY = np.dtype(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from GPT_GNN.prefetch import prefetch
 from GPT_GNN.sampler.kernels.compiler import kernel, leaf
 from GPT_GNN.sampler.kernels.drawn import drawn_edges
 from GPT_GNN.sampler.kernels.pool import (
@@ -17,6 +16,7 @@ from GPT_GNN.sampler.kernels.pool import (
     with_room,
 )
 from GPT_GNN.sampler.kernels.race import draw_nodes
+from GPT_GNN.system.prefetch import prefetch
 
 _AHEAD = 16  # edges between asking for a slot, asking for its entry and using both
 

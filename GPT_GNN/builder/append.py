@@ -1,0 +1,229 @@
+"""New nodes and edges for a store that is there: a model of the old one fits the new one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from GPT_GNN.builder.append_nodes import append_nodes
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, times_of, with_times
+from GPT_GNN.builder.builder import GraphBuilder, build_graph
+from GPT_GNN.builder.output import check_output
+from GPT_GNN.builder.time_scale import (
+    Advice,
+    check_scale,
+    span_warning,
+    store_times,
+    too_far_apart,
+)
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.means import FACT as MEANS
+from GPT_GNN.graph.split import LINK_SPLIT, ColumnSplit, RandomSplit, split_to_dict
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.schema import EdgeType
+
+_ADVICE = Advice(
+    lambda name, value: "NO_TIME",
+    "times_declared=True says that all are in the store's bins",
+    lambda i: f"entry {i}",
+)
+
+
+def append_arrays(
+    graph: HeteroGraph,
+    path: str | os.PathLike[str],
+    nodes: Mapping[str, NodeArrays],
+    edges: Mapping[EdgeType, EdgeArrays],
+    keep_other_files: bool = False,
+    times_declared: bool = False,
+) -> HeteroGraph:
+    """Write a store with more nodes and edges, all or nothing, and open it.
+
+    Old nodes keep their ids; new node k of a type gets the id ``num_nodes(type) + k``, and edges
+    name their ends by these ids, old ones and new ones. The schema stays as it is, the order of
+    types, inverses and which relations have times included, so that a model trained on the old
+    store reads the new one; so do tables, word vectors among them, and facts, to which a line of
+    the history ``appended`` is added. The fact ``means`` is left out: features are no longer means
+    over what is in the graph.
+
+    What is given for new nodes:
+
+    - every feature part, once: new rows are the same in all views;
+    - ``time``, for a type whose nodes have times (NO_TIME where one has none);
+    - columns as far as they are known. Others are filled: -1 for integers (in no class, in no
+      split), NaN for floats, False for booleans, empty texts and rows. A column ``<x>_tokens`` is
+      made of the text ``<x>`` with the store's vocabulary.
+
+    Edges may be of any relation of the schema, inverses included; their inverses are written too.
+    A relation with times whose new edges have none takes the later of their ends' times, as
+    :func:`write_graph` does. A link that is there already is not doubled: it keeps its earliest
+    time, unless the relation is a multigraph, which is one with parallel edges in the old store or
+    declared so for the new edges.
+
+    The store's split: a :class:`TimeSplit` takes new nodes by their time. A :class:`ColumnSplit`
+    takes those whose column is given and leaves the others out, unless all nodes pre-train: then
+    new ones do too. A :class:`RandomSplit` would divide the larger number of nodes anew, test nodes
+    into training: the division is written down as a column, and new nodes are in no split. Links
+    go on being divided with its shares and seed (the fact ``link_split``): old ones keep theirs.
+
+    Args:
+        graph: the old store. Where ``path`` is its own folder, it must not be read any more.
+        path: the folder to create or replace.
+        nodes: new nodes of some types.
+        edges: new edges of some relations; ``inverse`` may be left empty.
+        keep_other_files: see :func:`GPT_GNN.builder.builder.build_graph`.
+        times_declared: whether the new times are known to be on the store's scale, see
+            :func:`check_scale`.
+
+    Raises:
+        ValueError: types that the store does not have, arrays that do not fit it or each other, ids
+            out of range, an inverse that is another one in the store, times on another scale.
+    """
+    check_output(path, keep_other_files)
+    schema = graph.schema
+    for node_type in nodes:
+        schema.node_type_id(node_type)
+    merged = {
+        node_type: _with_all_times(graph, node_type, nodes.get(node_type, NodeArrays(0)))
+        for node_type in graph.node_types
+    }
+    added = {edge_type: _fitting(graph, merged, edge_type, e) for edge_type, e in edges.items()}
+    if not times_declared:
+        _check_scale(graph, nodes, edges)
+    times = [n.time for n in merged.values()] + [e.time for e in added.values()]
+    warning = span_warning(t for t in times if t is not None)
+    if warning:
+        tqdm.write(f"warning: {warning}")
+    with build_graph(path, graph.views, keep_other_files) as builder:
+        builder.facts = _facts(graph, nodes, edges)
+        for node_type, arrays in merged.items():
+            builder.add_node_type(node_type, arrays.num_nodes)
+        for node_type in graph.node_types:
+            append_nodes(builder, graph, node_type, nodes.get(node_type, NodeArrays(0)))
+        _keep_random_split(builder, graph, nodes)
+        _write_edges(builder, graph, added)
+        for name in _tables(graph):
+            builder.add_table(name, graph.table(name))
+    return HeteroGraph.open(path)
+
+
+def _check_scale(
+    graph: HeteroGraph, nodes: Mapping[str, NodeArrays], edges: Mapping[EdgeType, EdgeArrays]
+) -> None:
+    """Raise ValueError for new times that are on another scale than the store's."""
+    new = {f"new {name}": time for name, time in times_of(nodes, edges).items()}
+    stored = store_times(graph)
+    if new and not too_far_apart(stored):  # a store of wider times had a unit
+        check_scale(stored | new, _ADVICE)
+
+
+def _with_all_times(graph: HeteroGraph, node_type: str, new: NodeArrays) -> NodeArrays:
+    """Number and times of a type's old and new nodes."""
+    n, old = new.num_nodes, graph.node_time(node_type)
+    if n < 0:
+        raise ValueError(f"new nodes of {node_type!r}: expected a number, got {n}")
+    if old is None:
+        if new.time is not None:
+            raise ValueError(f"new nodes of {node_type!r}: the store's have no times, got some")
+        return NodeArrays(graph.num_nodes(node_type) + n)
+    if (new.time is None and n) or (new.time is not None and len(new.time) != n):
+        found = "none" if new.time is None else len(new.time)
+        raise ValueError(f"new nodes of {node_type!r}: expected {n} times, got {found}")
+    time = np.concatenate([old, new.time]) if new.time is not None else np.array(old)
+    return NodeArrays(graph.num_nodes(node_type) + n, time=time)
+
+
+def _fitting(
+    graph: HeteroGraph, nodes: Mapping[str, NodeArrays], edge_type: EdgeType, edges: EdgeArrays
+) -> EdgeArrays:
+    """New edges with times exactly where their relation has times."""
+    i = graph.schema.edge_type_id(edge_type)
+    inverse = graph.schema.inverse_of(edge_type)[1]
+    if edges.inverse not in ("", inverse):
+        raise ValueError(
+            f"{edge_type}: expected the store's inverse {inverse!r}, got {edges.inverse!r}"
+        )
+    if not graph.schema.timed[i]:
+        if edges.time is not None:
+            raise ValueError(f"{edge_type}: the store's edges have no times, got some")
+        return edges
+    timed = with_times(nodes, edge_type, edges)
+    if timed.time is None:
+        raise ValueError(f"{edge_type}: the store's edges have times, expected {len(edges.src)}")
+    return timed
+
+
+def _write_edges(
+    builder: GraphBuilder, graph: HeteroGraph, added: Mapping[EdgeType, EdgeArrays]
+) -> None:
+    """Old and new edges, relation by relation."""
+    schema = graph.schema
+    multigraph = [_is_multigraph(graph, edge_type, added) for edge_type in schema.edge_types]
+    for edge_type, partner, many in zip(schema.edge_types, schema.inverse, multigraph, strict=True):
+        # All are declared, so that their order stays.
+        builder.add_relation(edge_type, schema.edge_types[partner][1], many)
+    for i, edge_type in enumerate(schema.edge_types):
+        if i <= schema.inverse[i]:  # its inverse holds the same links
+            csr = graph.csr(edge_type)
+            builder.add_edges(edge_type, csr.indices, csr.targets(), csr.time)
+        if edge_type in added:
+            new = added[edge_type]
+            builder.add_edges(edge_type, new.src, new.dst, new.time)
+
+
+def _is_multigraph(
+    graph: HeteroGraph, edge_type: EdgeType, added: Mapping[EdgeType, EdgeArrays]
+) -> bool:
+    """Whether parallel edges stay: there are some, or new ones of either direction may be."""
+    both = (edge_type, graph.schema.inverse_of(edge_type))
+    if any(added[e].multigraph for e in both if e in added):
+        return True
+    csr = graph.csr(min(both))  # the same answer for both directions
+    if csr.time is None:
+        return False
+    links = csr.targets().astype(np.int64) << 32 | csr.indices
+    links.sort()
+    return bool((links[1:] == links[:-1]).any())
+
+
+def _keep_random_split(
+    builder: GraphBuilder, graph: HeteroGraph, nodes: Mapping[str, NodeArrays]
+) -> None:
+    facts = GraphFacts.stored(graph)
+    if facts is None or not isinstance(facts.split, RandomSplit):
+        return
+    new = nodes[facts.target].num_nodes if facts.target in nodes else 0
+    if not new:
+        return
+    names = (f"split{i or ''}" for i in count())
+    column = next(name for name in names if not builder.has_column(facts.target, name))
+    old = facts.split.numbers(graph.num_nodes(facts.target), facts.target)
+    values = np.concatenate([old, np.full(new, -1, dtype=np.int8)])
+    builder.add_column(facts.target, column, values)
+    split = ColumnSplit(column, pretrain_on="pretrain")
+    builder.facts["task"] = replace(facts, split=split).to_dict()
+    builder.facts[LINK_SPLIT] = split_to_dict(facts.split)
+
+
+def _facts(
+    graph: HeteroGraph, nodes: Mapping[str, NodeArrays], edges: Mapping[EdgeType, EdgeArrays]
+) -> dict[str, Any]:
+    line = {
+        "store": graph.fingerprint,
+        "nodes": {node_type: int(arrays.num_nodes) for node_type, arrays in nodes.items()},
+        "edges": {":".join(edge_type): len(e.src) for edge_type, e in edges.items()},
+    }
+    kept = {name: fact for name, fact in graph.facts.items() if name != MEANS}
+    return kept | {"appended": [*graph.facts.get("appended", []), line]}
+
+
+def _tables(graph: HeteroGraph) -> Iterator[str]:
+    for file in graph.meta["files"]:
+        if file.startswith("tables/"):
+            yield file.removeprefix("tables/").removesuffix(".npy")

@@ -1,0 +1,337 @@
+"""A graph in memory, as arrays, to a store: what tables and PyG's data objects come to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from GPT_GNN.builder.builder import GraphBuilder, build_graph
+from GPT_GNN.builder.derived import DEGREE, degree_features
+from GPT_GNN.builder.inverse import find_inverses
+from GPT_GNN.builder.output import check_output
+from GPT_GNN.builder.time_scale import check_scale, span_warning
+from GPT_GNN.builder.words import add_words
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.split import SPLITS, ColumnSplit, Split, TimeSplit
+from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.schema import EdgeType
+
+VIEWS = ("pretrain", "finetune", "original")  # the tasks' names for them; all are the same here
+
+
+@dataclass
+class NodeArrays:
+    """The nodes of one type.
+
+    Attributes:
+        num_nodes: N.
+        features: name of a part -> [N, width] floats; parts lie side by side in this order.
+        columns: name -> [N] or [N, C] numbers, or N strings.
+        time: [N] int32, NO_TIME for none; None for a type without times.
+    """
+
+    num_nodes: int
+    features: dict[str, np.ndarray] = field(default_factory=dict)
+    columns: dict[str, np.ndarray | Sequence[str]] = field(default_factory=dict)
+    time: np.ndarray | None = None
+
+
+@dataclass
+class EdgeArrays:
+    """The edges of one type.
+
+    Attributes:
+        src, dst: [E] int, ids of the source and the target type.
+        time: [E] int32, NO_TIME for none; None for edges without times of their own.
+        inverse: name of the relation that holds the same links the other way round, its own name
+            for a symmetric one; empty: see :func:`find_inverses`.
+        multigraph: keep edges between the same ends at several times, not the earliest only.
+    """
+
+    src: np.ndarray
+    dst: np.ndarray
+    time: np.ndarray | None = None
+    inverse: str = ""
+    multigraph: bool = False
+
+
+def write_graph(
+    path: str | os.PathLike[str],
+    nodes: Mapping[str, NodeArrays],
+    edges: Mapping[EdgeType, EdgeArrays],
+    task: GraphFacts | None = None,
+    facts: Mapping[str, Any] | None = None,
+    times_declared: bool = False,
+    degrees: Collection[str] = (),
+    seed: int = 0,
+    extend: Callable[[GraphBuilder], None] | None = None,
+    keep_other_files: bool = False,
+) -> HeteroGraph:
+    """Write a store, all or nothing, and open it.
+
+    Edges without times of their own, of which an end has a time, take the later of their ends'
+    times: a link is not there before what it joins, and a sample up to a time must not reach beyond
+    it. Where ``task`` names a text column, word vectors are trained on the texts of the nodes that
+    pre-training may know (see :func:`known_nodes`).
+
+    Args:
+        path: the folder to create or replace.
+        task: becomes the fact ``task``.
+        facts: further facts.
+        times_declared: whether someone said what the times' unit is, see :func:`check_scale`.
+        degrees: node types that get the feature part ``degree``, see :func:`degree_features`; under
+            a split by time of the edges up to pre-training's bound.
+        seed: of the word vectors.
+        extend: adds to the builder what has no place here.
+        keep_other_files: see :func:`GPT_GNN.builder.builder.build_graph`.
+
+    Raises:
+        ValueError: arrays that do not fit each other, ids out of range, features that are not
+            finite, relations of which it is unclear whether they are inverses, times of no unit.
+    """
+    check_output(path, keep_other_files)
+    for edge_type, e in edges.items():
+        check_ids(nodes, edge_type, e)
+    inverse = find_inverses(
+        {edge_type: (e.src, e.dst) for edge_type, e in edges.items()},
+        {edge_type: e.inverse for edge_type, e in edges.items() if e.inverse},
+    )
+    if task:
+        _check_task(task, nodes)
+        _check_stop_list(task, inverse)
+    times = times_of(nodes, edges)
+    if not times_declared:
+        check_scale(times)
+    timed = {edge_type: with_times(nodes, edge_type, e) for edge_type, e in edges.items()}
+    for edge_type, e in edges.items():
+        twin = edges.get((edge_type[2], inverse[edge_type], edge_type[0]))
+        if e.time is None and twin is not None and twin.time is not None:
+            timed[edge_type] = _without_those_of(timed[edge_type], twin)
+    if degrees:
+        nodes = _with_degrees(nodes, timed, degrees, task)
+    warning = span_warning(times.values())
+    if warning:
+        tqdm.write(f"warning: {warning}")
+    with build_graph(path, VIEWS, keep_other_files) as builder:
+        builder.facts = dict(facts or {}) | ({"task": task.to_dict()} if task else {})
+        for node_type, arrays in nodes.items():
+            _write_nodes(builder, node_type, arrays)
+        for edge_type in timed:
+            builder.add_relation(
+                edge_type, inverse[edge_type], _is_multigraph(edge_type, edges, inverse)
+            )
+        for edge_type, e in timed.items():
+            builder.add_edges(edge_type, e.src, e.dst, e.time)
+        if task and task.text_column:
+            texts = [str(text) for text in nodes[task.target].columns[task.text_column]]
+            known = known_nodes(nodes[task.target], task.split)
+            add_words(builder, task.target, task.text_column, texts, known, seed=seed)
+        if extend:
+            extend(builder)
+    return HeteroGraph.open(path)
+
+
+def known_nodes(nodes: NodeArrays, split: Split) -> np.ndarray:
+    """Ids of the nodes that what is learned before pre-training may see: word vectors, encoders.
+
+    Under a split by time those up to pre-training's bound, and those without a time; under another
+    one all, since the graph is then one that is known as a whole, labels apart.
+    """
+    if nodes.time is None or not isinstance(split, TimeSplit):
+        return np.arange(nodes.num_nodes)
+    return np.flatnonzero(nodes.time <= split.pretrain_until)
+
+
+def split_numbers(masks: Mapping[str, np.ndarray | None]) -> np.ndarray:
+    """The column of a :class:`ColumnSplit` from a mask for each split.
+
+    Args:
+        masks: a name of ``SPLITS`` -> [N] bool, or None for a split without nodes.
+
+    Returns:
+        [N] int8, the position in ``SPLITS``, -1 for none.
+
+    Raises:
+        ValueError: a node is in two splits.
+    """
+    given = {name: np.asarray(mask, dtype=bool) for name, mask in masks.items() if mask is not None}
+    total = sum(mask.astype(np.int64) for mask in given.values())
+    if np.max(total, initial=0) > 1:
+        node = int(np.argmax(total > 1))
+        both = [name for name, mask in given.items() if mask[node]]
+        raise ValueError(f"node {node} is in {' and in '.join(both)}: expected one split at most")
+    numbers = np.full(len(next(iter(given.values()))), -1, dtype=np.int8)
+    for name, mask in given.items():
+        numbers[mask] = SPLITS.index(name)
+    return numbers
+
+
+def check_ids(nodes: Mapping[str, NodeArrays], edge_type: EdgeType, edges: EdgeArrays) -> None:
+    """Raise ValueError for an end of an unknown type, or an id out of range."""
+    for node_type, ids in ((edge_type[0], edges.src), (edge_type[2], edges.dst)):
+        if node_type not in nodes:
+            raise ValueError(f"{edge_type}: no nodes of type {node_type!r}; given: {list(nodes)}")
+        n = nodes[node_type].num_nodes
+        if len(ids) and not (0 <= np.min(ids) and np.max(ids) < n):
+            raise ValueError(
+                f"{edge_type}: expected {node_type} ids in [0, {n}), got {np.min(ids)} .. "
+                f"{np.max(ids)}"
+            )
+
+
+def times_of(
+    nodes: Mapping[str, NodeArrays], edges: Mapping[EdgeType, EdgeArrays]
+) -> dict[str, np.ndarray]:
+    """All times that are given, by words that name them."""
+    of_nodes = {f"times of {t!r}": n.time for t, n in nodes.items()}
+    of_edges = {f"times of {':'.join(t)!r}": e.time for t, e in edges.items()}
+    return {name: t for name, t in (of_nodes | of_edges).items() if t is not None}
+
+
+def with_times(
+    nodes: Mapping[str, NodeArrays], edge_type: EdgeType, edges: EdgeArrays
+) -> EdgeArrays:
+    """Edges with the times that a store has: none is earlier than its ends.
+
+    An edge without a time of its own takes the later of its ends' times, and so does one that is
+    said to be earlier, with a warning: it would lead from a sample up to a time to what is later.
+
+    Raises:
+        ValueError: an end of an unknown type, or an id out of range.
+    """
+    check_ids(nodes, edge_type, edges)
+    ends = [(nodes[edge_type[0]].time, edges.src), (nodes[edge_type[2]].time, edges.dst)]
+    known = [times[np.asarray(ids)] for times, ids in ends if times is not None]
+    if not known:
+        return edges
+    time = known[0]
+    for other in known[1:]:
+        time = np.maximum(time, other)  # NO_TIME is earlier than any time
+    if edges.time is not None:
+        early = int(((edges.time != NO_TIME) & (edges.time < time)).sum())
+        if early:
+            tqdm.write(
+                f"warning: {edge_type}: {early} of {len(time)} edges are earlier than a node that "
+                "they join, and take its time"
+            )
+        time = np.maximum(edges.time, time)
+    return EdgeArrays(edges.src, edges.dst, time, edges.inverse, edges.multigraph)
+
+
+def _with_degrees(
+    nodes: Mapping[str, NodeArrays],
+    timed: Mapping[EdgeType, EdgeArrays],
+    degrees: Collection[str],
+    task: GraphFacts | None,
+) -> dict[str, NodeArrays]:
+    """The nodes, some types with a part more, of the edges and times that the store will have."""
+    ends = {edge_type: (e.src, e.dst, e.time) for edge_type, e in timed.items()}
+    until = task.split.pretrain_until if task and isinstance(task.split, TimeSplit) else None
+    out = dict(nodes)
+    for node_type in degrees:
+        part = degree_features(node_type, nodes[node_type].num_nodes, ends, until)
+        features = nodes[node_type].features | {DEGREE: part}
+        out[node_type] = replace(nodes[node_type], features=features)
+    return out
+
+
+def _without_those_of(edges: EdgeArrays, twin: EdgeArrays) -> EdgeArrays:
+    """The edges that an inverse, which knows their times, does not hold the other way round."""
+    links = (np.asarray(edges.src, dtype=np.int64) << 32) | np.asarray(edges.dst)
+    known = (np.asarray(twin.dst, dtype=np.int64) << 32) | np.asarray(twin.src)
+    kept = ~np.isin(links, known)
+    time = None if edges.time is None else edges.time[kept]
+    if time is None and not kept.any():
+        time = np.empty(0, dtype=np.int32)
+    return EdgeArrays(edges.src[kept], edges.dst[kept], time, edges.inverse, edges.multigraph)
+
+
+def _check_task(task: GraphFacts, nodes: Mapping[str, NodeArrays]) -> None:
+    """Raise ValueError for a split or a label that the target's nodes do not have."""
+    if task.target not in nodes:
+        raise ValueError(f"target: no nodes of type {task.target!r}; given: {list(nodes)}")
+    target = nodes[task.target]
+    if isinstance(task.split, TimeSplit) and target.time is None:
+        raise ValueError(f"split by time: expected times of {task.target!r} nodes, got none")
+    if isinstance(task.split, ColumnSplit) and task.split.column not in target.columns:
+        raise ValueError(
+            f"split: expected a column {task.split.column!r} of {task.target!r}, got "
+            f"{list(target.columns)}"
+        )
+    if task.label:
+        _check_label(f"label {task.label!r} of {task.target!r}", target.columns.get(task.label))
+
+
+def _check_label(what: str, column: np.ndarray | Sequence[str] | None) -> None:
+    """Raise ValueError for what is neither [N] integers nor [N, C] of 0 and 1, with the node."""
+    expected = f"{what}: expected an integer per node, or a 0 or 1 for each class"
+    if not isinstance(column, np.ndarray):
+        raise ValueError(f"{expected}, got {'none' if column is None else 'texts'}")
+    if column.ndim == 1 and column.dtype.kind in "iu":
+        return
+    wrong = np.ones(len(column), dtype=bool)
+    if column.ndim == 2:
+        wrong = ~((column == 0) | (column == 1)).all(1)
+    elif column.ndim == 1 and column.dtype.kind == "f":
+        wrong = np.isnan(column) if np.isnan(column).any() else wrong
+    if wrong.any():
+        node = int(np.argmax(wrong))
+        raise ValueError(f"{expected}, got {column[node]} for node {node} ({column.dtype})")
+
+
+def _check_stop_list(task: GraphFacts, inverse: Mapping[EdgeType, str]) -> None:
+    """Raise ValueError for a name that is no relation into the target."""
+    all_types = [*inverse, *((t, name, s) for (s, _, t), name in inverse.items())]
+    into = {e for e in all_types if e[2] == task.target}
+    unknown = set(task.rel_stop_list) - {e[1] for e in into} - {":".join(e) for e in into}
+    if unknown:
+        raise ValueError(
+            f"rel_stop_list: expected relations into {task.target!r}, got {sorted(unknown)[0]!r}; "
+            f"available: {sorted(':'.join(e) for e in into)}"
+        )
+
+
+def _write_nodes(builder: GraphBuilder, node_type: str, arrays: NodeArrays) -> None:
+    n = arrays.num_nodes
+    builder.add_node_type(node_type, n)
+    for name, values in arrays.features.items():
+        if values.ndim != 2 or len(values) != n:
+            raise ValueError(
+                f"features {name!r} of {node_type!r}: expected [{n}, width], got {values.shape}"
+            )
+        if values.dtype.kind not in "biuf":
+            raise ValueError(
+                f"features {name!r} of {node_type!r}: expected real numbers, got {values.dtype}"
+            )
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float32)
+        finite = np.isfinite(values).all(1)
+        if not finite.all():
+            raise ValueError(
+                f"features {name!r} of {node_type!r}: expected finite numbers of 32 bits, node "
+                f"{int(np.argmin(finite))} has others"
+            )
+        if values.shape[1]:
+            builder.create_feature(node_type, name, values.shape[1])[:] = values
+    if arrays.time is not None:
+        builder.add_column(node_type, "time", arrays.time)
+    for name, column in arrays.columns.items():
+        if name == "time":
+            raise ValueError(f"columns of {node_type!r}: times have a place of their own")
+        if isinstance(column, np.ndarray) and column.dtype.kind in "biuf":
+            builder.add_column(node_type, name, column)
+        else:
+            builder.add_ragged(node_type, name, [str(value) for value in column])
+
+
+def _is_multigraph(
+    edge_type: EdgeType, edges: Mapping[EdgeType, EdgeArrays], inverse: Mapping[EdgeType, str]
+) -> bool:
+    """A relation is one when it or its inverse is declared so."""
+    twin = edges.get((edge_type[2], inverse[edge_type], edge_type[0]))
+    return edges[edge_type].multigraph or (twin is not None and twin.multigraph)

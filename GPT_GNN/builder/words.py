@@ -1,0 +1,41 @@
+"""Texts of a node type as word ids, with word vectors trained on them: what is generated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from GPT_GNN.builder.builder import GraphBuilder
+from GPT_GNN.features.text import Corpus, title_ids, train_word_vectors
+
+WORD_DIM, WORD_MIN_COUNT, WORD_EPOCHS = 100, 5, 5
+
+
+def add_words(
+    builder: GraphBuilder,
+    node_type: str,
+    column: str,
+    texts: Sequence[str],
+    known: np.ndarray,
+    dim: int = WORD_DIM,
+    min_count: int = WORD_MIN_COUNT,
+    epochs: int = WORD_EPOCHS,
+    seed: int = 0,
+) -> None:
+    """Add ``word_vectors``, the vocabulary and the column ``<column>_tokens``; texts without any
+    word add nothing.
+
+    Args:
+        texts: one a node.
+        known: ids of the nodes whose texts the word vectors may know.
+        dim, min_count, epochs, seed: see :func:`train_word_vectors`.
+    """
+    corpus = Corpus(builder.folder / "spool" / "corpus")
+    corpus.add((texts[node] for node in known.tolist()), marked=True)
+    if not corpus.words:
+        return
+    words, vectors = train_word_vectors(corpus, dim, min_count, epochs, seed)
+    builder.add_words(words)
+    builder.add_table("word_vectors", vectors)
+    builder.add_ragged(node_type, f"{column}_tokens", title_ids(texts, words))

@@ -1,0 +1,144 @@
+"""Embed nodes of a graph with a trained model, new ones included, into a file.
+
+python -m GPT_GNN embed                                  # all posts of the built-in graph
+python -m GPT_GNN embed --data_dir data/oag_cs --model runs/gpt_gnn.pt --out emb.npy
+python -m GPT_GNN embed --data_dir data/films --node_type film --ids wanted.csv --out films.npy
+python -m GPT_GNN embed --data_dir data/oag_cs --model runs/PF/best.pt --node_type author --rows 90:
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from GPT_GNN.builder.remarks import time_range
+from GPT_GNN.datasets.builtin import open_graph
+from GPT_GNN.datasets.reddit.reddit import toy_store
+from GPT_GNN.datasets.tables.node_ids import rows_in_range, rows_of_ids
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.settings import EMBED_GROUPS, EmbedConfig, SamplerConfig, parse_flags
+from GPT_GNN.system.files import atomic_file
+from GPT_GNN.system.runtime import pick_device, run_script
+from GPT_GNN.train.embed import embed
+from GPT_GNN.train.trained import read_trained
+
+SUFFIX = ".npy"
+_NPY = b"\x93NUMPY"  # how such a file begins
+
+
+def main() -> None:
+    """Read the flags, embed, write."""
+    args = parse_flags(EMBED_GROUPS, __doc__)
+    _check_places(args.run)
+    device = pick_device(args.run.cuda)
+    graph = open_graph(args.data.data_dir, toy_store)
+    node_type = _node_type(graph, args.run)
+    ids = _nodes(graph, node_type, args.run)
+    if args.run.time_max != EmbedConfig.time_max:
+        _warn_outside(graph, args.run.time_max)
+    model = read_trained(args.run.model, graph, args.run.other_features)
+
+    def size(name: str) -> int:
+        trained_with = model.sampler.get(name, getattr(SamplerConfig, name))
+        return int(getattr(args.sampler, name) or trained_with)
+
+    depth, sample_width = size("sample_depth"), size("sample_width")
+    # Opened first: hours of work must not end at a place that cannot be written.
+    with atomic_file(args.run.out) as temporary, open(temporary, "wb") as file:
+        rows = embed(
+            model.encoder,
+            graph,
+            node_type,
+            ids,
+            sample_depth=depth,
+            sample_width=sample_width,
+            batch_size=args.sampler.batch_size,
+            n_pool=args.sampler.n_pool,
+            time_max=args.run.time_max,
+            view=args.run.view,
+            seed=args.run.seed,
+            device=device,
+            progress=True,
+        )
+        np.save(file, rows)
+    n, width = rows.shape
+    print(
+        f"{args.run.out}: {n} rows of {width} for nodes of type {node_type!r}, by samples of "
+        f"depth {depth} and width {sample_width}"
+    )
+
+
+def _check_places(run: EmbedConfig) -> None:
+    """What needs no graph: no work for a place that cannot be read or written."""
+    if run.ids and run.rows:
+        raise ValueError(f"expected --ids or --rows, got both: {run.ids} and {run.rows}")
+    for flag, path, what in (("model", run.model, "a model"), ("ids", run.ids, "ids")):
+        if not Path(path).is_file() and (path or flag == "model"):
+            rows = "; row numbers are --rows FIRST:END" if flag == "ids" else ""
+            raise ValueError(
+                f"--{flag} {path!r}: expected a file of {what}, found {_found(path)}{rows}"
+            )
+    if not run.out or Path(run.out).is_dir():
+        raise ValueError(f"--out {run.out!r}: expected a file, found {_found(run.out)}")
+    if Path(run.out).suffix != SUFFIX:
+        raise ValueError(f"--out {run.out!r}: expected a name that ends in {SUFFIX}")
+    if Path(run.out).exists() and not _is_npy(Path(run.out)):
+        raise ValueError(f"--out {run.out!r}: expected a .npy to replace, or nothing there")
+    if any((folder / "meta.json").exists() for folder in Path(run.out).resolve().parents):
+        raise ValueError(f"--out {run.out!r}: expected a file outside of a graph store")
+    if run.ids and Path(run.out).resolve() == Path(run.ids).resolve():
+        raise ValueError(f"--out {run.out!r}: expected another file than --ids")
+
+
+def _is_npy(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(_NPY)) == _NPY
+
+
+def _found(path: str) -> str:
+    if not path:
+        return "an empty path"
+    return "a folder" if Path(path).is_dir() else "no such file"
+
+
+def _warn_outside(graph: HeteroGraph, time_max: int) -> None:
+    """Say when a bound is of no time of the graph: a year, say, where the store counts months."""
+    found = time_range(graph)
+    if found is None:
+        print(f"warning: --time_max {time_max}: the graph has no times, nothing is left out")
+    elif not found[0] <= time_max <= found[1]:
+        left_out = "everything with a time" if time_max < found[0] else "nothing"
+        print(
+            f"warning: --time_max {time_max}: the graph's times are {found[0]} to {found[1]}, "
+            f"{left_out} is left out"
+        )
+
+
+def _node_type(graph: HeteroGraph, run: EmbedConfig) -> str:
+    if run.node_type:
+        return run.node_type
+    facts = GraphFacts.stored(graph)
+    if facts is None:
+        raise ValueError(
+            f"{graph.path} says of no type that it is trained: expected --node_type, one of "
+            f"{list(graph.node_types)}"
+        )
+    return facts.target
+
+
+def _nodes(graph: HeteroGraph, node_type: str, run: EmbedConfig) -> np.ndarray:
+    """The rows that ``--ids`` or ``--rows`` asks for, by default all."""
+    num_nodes = graph.num_nodes(node_type)
+    try:
+        if run.ids:
+            return rows_of_ids(graph, node_type, run.ids)
+        return rows_in_range(run.rows or ":", num_nodes)
+    except ValueError as error:
+        raise ValueError(f"{'--ids' if run.ids else '--rows'} {error}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

@@ -1,0 +1,53 @@
+"""Fine-tune on a task of any graph store: classes of a column, class nodes, or links.
+
+Examples:
+    python -m GPT_GNN finetune                               # communities of the built-in posts
+    python -m GPT_GNN finetune --use_pretrain --task_name pretrained     # from pretrain
+
+On a store of your own; a run of other settings gets a name of its own:
+    python -m GPT_GNN finetune --data_dir store --task_name genre \\
+        --target_type movie --label genre
+    python -m GPT_GNN finetune --data_dir store --task_name studio \\
+        --task class_node --relation studio:made:movie
+    python -m GPT_GNN finetune --data_dir store --task_name ratings \\
+        --task link --relation user:rates:movie
+"""
+
+import sys
+
+from tqdm import tqdm
+
+from GPT_GNN.datasets.builtin import open_graph
+from GPT_GNN.datasets.reddit.reddit import toy_store
+from GPT_GNN.settings import AnyTaskConfig, AnyTaskDataConfig, TargetConfig, comparable
+from GPT_GNN.system.runtime import run_script
+from GPT_GNN.tasks.select import select_task
+from GPT_GNN.train.finetune import finetune
+from GPT_GNN.train.flags import parse_finetune_flags
+from GPT_GNN.train.seen import seen_in_pretraining
+from GPT_GNN.train.start import initial_encoder
+
+
+def main() -> None:
+    """Read the flags and fine-tune."""
+    args = parse_finetune_flags(
+        __doc__,
+        data=AnyTaskDataConfig,
+        facts=TargetConfig,
+        extra=AnyTaskConfig,
+        data_percentage=1.0,
+        pretrain_model_dir="runs/gpt_graph.pt",
+        task_name="graph",
+    )
+    graph = open_graph(args.data.data_dir, toy_store)
+    task, resolved = select_task(graph, args.facts, args.task, args.data, args.run.seed)
+    tqdm.write(resolved.line())
+    seen = seen_in_pretraining(graph, task, resolved, args.facts.split, args.run)
+    encoder = initial_encoder(graph, args.encoder, args.run)
+    facts = resolved.facts.to_dict() | {"seen_in_pretraining": seen}
+    config = comparable(args, facts=facts, task=task.describe())
+    finetune(encoder, task, graph, args.sampler, args.optim, args.run, config)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

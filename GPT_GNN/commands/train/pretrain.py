@@ -1,0 +1,56 @@
+"""Pre-train an encoder on any graph store, with GPT-GNN or another objective.
+
+Examples:
+    python -m GPT_GNN pretrain                               # the built-in graph of posts
+    python -m GPT_GNN pretrain --resume                      # go on after an interruption
+    python -m GPT_GNN pretrain --objective gae --pretrain_model_dir runs/gae.pt
+
+On a store of your own; a run of other settings gets a file of its own:
+    python -m GPT_GNN pretrain --data_dir store --pretrain_model_dir runs/store.pt
+    python -m GPT_GNN pretrain --data_dir store --pretrain_model_dir runs/movie.pt \\
+        --target_type movie --split random
+    python -m GPT_GNN pretrain --data_dir store --pretrain_model_dir runs/unmasked.pt \\
+        --rel_stop_list actor:in:movie --split time
+    python -m GPT_GNN pretrain --data_dir store --pretrain_model_dir runs/for_links.pt \\
+        --hide_links user:rates:movie
+"""
+
+import sys
+from dataclasses import asdict
+
+from tqdm import tqdm
+
+from GPT_GNN.datasets.builtin import open_graph
+from GPT_GNN.datasets.reddit.reddit import toy_store
+from GPT_GNN.graph.resolve import resolve_facts
+from GPT_GNN.graph.split import split_to_dict
+from GPT_GNN.settings import FactsConfig, GraphConfig, comparable
+from GPT_GNN.system.runtime import run_script
+from GPT_GNN.tasks.select import held_out_edges, link_splits
+from GPT_GNN.train.flags import parse_pretrain_flags
+from GPT_GNN.train.pretrain import pretrain
+from GPT_GNN.train.start import new_encoder, new_objective
+
+
+def main() -> None:
+    """Read the flags and pre-train."""
+    args = parse_pretrain_flags(
+        __doc__, data=GraphConfig, facts=FactsConfig, pretrain_model_dir="runs/gpt_graph.pt"
+    )
+    graph = open_graph(args.data.data_dir, toy_store)
+    settings = asdict(args.facts)
+    hide = {name: [*settings.pop(name)] for name in ("hide_links", "hide_classes")}
+    resolved = resolve_facts(graph, **settings)
+    tqdm.write(resolved.line())
+    facts = resolved.facts
+    encoder = new_encoder(graph, args.encoder, args.run.seed)
+    objective = new_objective(encoder, graph, facts, args.objective, args.gpt, args.run.seed)
+    divided = link_splits(graph, args.facts.split, hide["hide_links"])
+    by_name = {":".join(edge_type): split_to_dict(split) for edge_type, split in divided.items()}
+    config = comparable(args, facts=facts.to_dict() | hide | {"link_splits": by_name})
+    hidden = held_out_edges(graph, facts, args.facts.split, **hide)
+    pretrain(objective, graph, facts, args.sampler, args.optim, args.run, config, hidden)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

@@ -1,0 +1,1 @@
+"""Academic records to a graph store."""

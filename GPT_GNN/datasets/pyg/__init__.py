@@ -1,0 +1,1 @@
+"""Data of PyG: to a store and back."""

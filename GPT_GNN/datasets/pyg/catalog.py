@@ -1,0 +1,110 @@
+"""Data sets that PyG reads, as stores.
+
+python -m GPT_GNN build pyg HGB-DBLP ../data/hgb_dblp --root ../data/hgb
+python -m GPT_GNN build pyg Cora ../data/cora --root ../data/planetoid
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from GPT_GNN.builder.output import check_output
+from GPT_GNN.datasets.builtin import data_folder
+from GPT_GNN.datasets.pyg.from_pyg import from_data, from_hetero_data
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.settings import Parser
+from GPT_GNN.system.files import KEEP_OTHER_FILES
+from GPT_GNN.system.runner import run_command
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set of PyG and what its store has to be told.
+
+    Attributes:
+        name: of the class in ``torch_geometric.datasets``.
+        arguments: of the class, beside ``root``.
+        settings: of :func:`GPT_GNN.datasets.pyg.from_pyg.from_hetero_data`.
+    """
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+_FEATURELESS = {"ACM": "term", "DBLP": "venue", "IMDB": "keyword"}
+
+DATASETS = {
+    **{
+        f"HGB-{name}": Source("HGBDataset", {"name": name}, {"identities": (plain,)})
+        for name, plain in _FEATURELESS.items()
+    },
+    **{name: Source("Planetoid", {"name": name}) for name in ("Cora", "CiteSeer", "PubMed")},
+    "OGB_MAG": Source("OGB_MAG", settings={"time": {"paper": "year"}}),
+    "DBLP": Source("DBLP", settings={"identities": ("conference",)}),
+    "IMDB": Source("IMDB"),
+    "AMiner": Source(
+        "AMiner", settings={"target": "author", "degrees": ("author", "paper", "venue")}
+    ),
+}
+
+
+def build(
+    name: str,
+    path: str | os.PathLike[str],
+    root: str | os.PathLike[str],
+    seed: int = 0,
+    keep_other_files: bool = False,
+) -> HeteroGraph:
+    """Read a data set with PyG, which fetches it where there is a network, and write a store.
+
+    PyG's own code reads the files; some it unpickles.
+
+    Args:
+        name: a key of ``DATASETS``.
+        path: the folder to create or replace.
+        root: the folder in which PyG keeps the data set.
+        seed: see :func:`GPT_GNN.datasets.pyg.from_pyg.from_hetero_data`.
+        keep_other_files: see :func:`GPT_GNN.builder.builder.build_graph`.
+
+    Raises:
+        ValueError: an unknown name, or see there.
+        OSError: the files are not there and cannot be fetched.
+    """
+    from torch_geometric import datasets
+    from torch_geometric.data import HeteroData
+
+    if name not in DATASETS:
+        raise ValueError(f"unknown data set {name!r}; available: {sorted(DATASETS)}")
+    check_output(path, keep_other_files)
+    source = DATASETS[name]
+    data = getattr(datasets, source.name)(os.fspath(root), **source.arguments)[0]
+    write = from_hetero_data if isinstance(data, HeteroData) else from_data
+    return write(data, path, seed=seed, keep_other_files=keep_other_files, **source.settings)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Build a store and print what is in it."""
+    return run_command(lambda: _command(argv))
+
+
+def _command(argv: Sequence[str] | None) -> None:
+    parser = Parser(__doc__)
+    parser.add_argument("name", choices=sorted(DATASETS), help="data set")
+    parser.add_argument("output", help="store to write")
+    parser.add_argument("--root", default="", help="PyG's folder; empty: data/pyg/<name>")
+    parser.add_argument("--seed", type=int, default=0, help="of drawn splits")
+    parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
+    args = parser.parse_args(argv)
+    root = args.root or Path(data_folder()) / "pyg" / args.name
+    graph = build(args.name, args.output, root, args.seed, args.keep_other_files)
+    print(graph.summary())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Posts, users and communities of Reddit."""

@@ -1,0 +1,137 @@
+"""A graph of your own from tables and one description of them (docs/DATA_FORMAT.md).
+
+    python -m GPT_GNN build tables description.yaml data/movies
+    python -m GPT_GNN build tables new/description.yaml data/movies --append_to data/movies
+
+Tables are CSV (.csv, .csv.gz, .tsv, .tsv.gz) or Parquet files beside the description. From Python
+they may also be pandas DataFrames, pyarrow Tables or dicts of arrays, see build_from_tables.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from GPT_GNN.builder.arrays import NodeArrays, known_nodes, write_graph
+from GPT_GNN.builder.output import check_output
+from GPT_GNN.datasets.tables.append import append_tables
+from GPT_GNN.datasets.tables.description import SPLIT_COLUMN
+from GPT_GNN.datasets.tables.description_reader import Source, read_description
+from GPT_GNN.datasets.tables.edges import edge_arrays
+from GPT_GNN.datasets.tables.ids import Ids
+from GPT_GNN.datasets.tables.nodes import FittedColumns, add_fitted, fitted_facts
+from GPT_GNN.datasets.tables.reader import TableReader
+from GPT_GNN.datasets.tables.split import target_split
+from GPT_GNN.datasets.tables.times import TimeColumns
+from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.split import LINK_SPLIT, RandomSplit, split_to_dict
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.settings import Parser
+from GPT_GNN.system.files import KEEP_OTHER_FILES
+from GPT_GNN.system.runner import run_command
+
+
+def build_from_tables(
+    description: Source,
+    path: str | os.PathLike[str],
+    tables: Mapping[str, Any] | None = None,
+    keep_other_files: bool = False,
+) -> HeteroGraph:
+    """Write a store from tables, all or nothing, and open it.
+
+    Encoders are fitted on the nodes that pre-training may know and kept in the store.
+
+    Args:
+        description: a YAML file, or a dict of the same keys.
+        path: the folder to create or replace.
+        tables: name -> pandas DataFrame, pyarrow Table or mapping from names to columns; a table
+            that is not there is a file beside the description.
+        keep_other_files: see :func:`GPT_GNN.builder.builder.build_graph`.
+
+    Raises:
+        ValueError: what is wrong, with the file, the key, or the table, column and row.
+    """
+    check_output(path, keep_other_files)
+    description = read_description(description)
+    reader = TableReader(description, tables)
+    ids, nodes, fitted = {}, {}, {}
+    node_tables = {t: reader.filled(spec.table) for t, spec in description.nodes.items()}
+    times = TimeColumns(description)
+    time = {t: times.read(spec, node_tables[t]) for t, spec in description.nodes.items()}
+    times.check()
+    target = description.target
+    split, split_numbers = target_split(description, node_tables[target], time[target])
+    for node_type, spec in description.nodes.items():
+        table = node_tables.pop(node_type)
+        ids[node_type] = Ids.read(table, spec.id, spec.missing)
+        known = known_nodes(NodeArrays(table.num_rows, time=time[node_type]), split)
+        fitted[node_type] = FittedColumns.fit(spec, table, known)
+        nodes[node_type] = fitted[node_type].columns(spec, table)
+        nodes[node_type].time = time[node_type]
+        nodes[node_type].columns["id"] = ids[node_type].values
+    if description.text_part and description.text_part not in nodes[target].features:
+        raise ValueError(
+            f"{description.name}, text_part: expected a feature with columns, got "
+            f"{description.text_part!r}, of which pre-training may know no cell"
+        )
+    if split_numbers is not None:
+        nodes[target].columns[SPLIT_COLUMN] = split_numbers
+    edges = {}
+    for edge in description.edges:
+        table = reader.filled(edge.table)
+        edges[edge.type] = edge_arrays(edge, table, ids, times.read(edge, table))
+    times.check()
+    task = GraphFacts(
+        target=target,
+        rel_stop_list=description.rel_stop_list,
+        split=split,
+        text_part=description.text_part,
+        text_column=description.nodes[target].text,
+        label=description.label,
+    )
+    facts = {"dataset": "tables", "description": dict(description.record), **fitted_facts(fitted)}
+    if description.split.by == "random":  # its nodes have a column; links are divided alike
+        drawn = RandomSplit(description.split.fractions, description.split.seed)
+        facts[LINK_SPLIT] = split_to_dict(drawn)
+    return write_graph(
+        path,
+        nodes,
+        edges,
+        task,
+        facts,
+        times_declared=True,  # or checked above, where their rows are known
+        extend=partial(add_fitted, fitted=fitted),
+        keep_other_files=keep_other_files,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Build a store, or append to one, from the command line."""
+    return run_command(lambda: _command(argv))
+
+
+def _command(argv: Sequence[str] | None) -> None:
+    parser = Parser(__doc__)
+    parser.prog = "python -m GPT_GNN build tables"
+    parser.add_argument("description", help="YAML file; its tables lie beside it")
+    parser.add_argument("output", help="folder of the store to write")
+    parser.add_argument(
+        "--append_to", metavar="STORE", help="a store whose nodes and edges come first"
+    )
+    parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
+    args = parser.parse_args(argv)
+    keep = args.keep_other_files
+    if args.append_to == "":  # a shell's variable that is not set must not replace the store
+        raise ValueError("--append_to: expected a store, got an empty path")
+    if args.append_to is not None:
+        graph = append_tables(args.append_to, args.description, args.output, keep_other_files=keep)
+    else:
+        graph = build_from_tables(args.description, args.output, keep_other_files=keep)
+    print(graph.summary())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""A table of edges as the ids of their ends and their times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from tqdm import tqdm
+
+from GPT_GNN.builder.arrays import EdgeArrays
+from GPT_GNN.datasets.tables.description import EdgeTable
+from GPT_GNN.datasets.tables.ids import Ids
+from GPT_GNN.datasets.tables.source import Table
+from GPT_GNN.features.cells import names
+
+
+def edge_arrays(
+    spec: EdgeTable, table: Table, ids: Mapping[str, Ids], time: np.ndarray | None
+) -> EdgeArrays:
+    """The edges of a table.
+
+    Args:
+        ids: node type -> the ids that there are.
+        time: [rows] int32, see :class:`GPT_GNN.datasets.tables.times.TimeColumns`.
+
+    Raises:
+        ValueError: a column that is not there, an id of no node, rows of which none is left.
+    """
+    ends = ((spec.source, spec.type[0]), (spec.target, spec.type[2]))
+    src, dst = (_positions(spec, table, column, t, ids[t]) for column, t in ends)
+    known = (src >= 0) & (dst >= 0)
+    if table.num_rows and not known.any():
+        column, node_type = ends[0 if src[0] < 0 else 1]
+        raise ValueError(
+            f"{_unknown(table, spec, column, node_type, 0)}, and so in all {table.num_rows} rows: "
+            f"none would be left of {':'.join(spec.type)}"
+        )
+    if not known.all():  # only where ``skip_unknown_ids`` allows it
+        tqdm.write(
+            f"{table.name}: {int((~known).sum())} of {table.num_rows} rows name no known node in "
+            f"{spec.source!r} or {spec.target!r} and are left out of {':'.join(spec.type)}"
+        )
+        src, dst, time = src[known], dst[known], None if time is None else time[known]
+    return EdgeArrays(src, dst, time, spec.inverse, spec.multigraph)
+
+
+def _positions(spec: EdgeTable, table: Table, column: str, node_type: str, ids: Ids) -> np.ndarray:
+    cells = table.cells(column, spec.missing)
+    found: np.ndarray = table.named_errors(column, ids.positions, cells)
+    if (found < 0).any() and not spec.skip_unknown_ids:
+        raise ValueError(
+            f"{_unknown(table, spec, column, node_type, int(np.argmin(found)))}; "
+            "skip_unknown_ids: true leaves such rows out"
+        )
+    return found
+
+
+def _unknown(table: Table, spec: EdgeTable, column: str, node_type: str, row: int) -> str:
+    (name,) = names(table.cells(column, spec.missing)[row : row + 1])
+    return (
+        f"{table.where(column)}, row {row + 1}: expected the id of a {node_type!r} node, got "
+        f"{'an empty cell' if name is None else repr(name)}"
+    )

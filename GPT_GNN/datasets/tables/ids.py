@@ -1,0 +1,113 @@
+"""Ids of nodes as tables write them, and where they are: those of a table, and of edges' ends."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from GPT_GNN.datasets.tables.description import Missing
+from GPT_GNN.datasets.tables.source import Table
+from GPT_GNN.features.cells import canonical, is_whole, missing, names
+from GPT_GNN.graph.store import HeteroGraph
+
+
+class Ids:
+    """The ids of a node type, node by node.
+
+    Two ids are the same when their names are, see :func:`GPT_GNN.features.cells.canonical`: 7, 7.0
+    and '7' are, '07' is another. So it does not matter how a table's writer or reader typed them.
+
+    Attributes:
+        values: [N] int64 when all ids are whole numbers, else N texts, as objects.
+    """
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+
+    @classmethod
+    def read(cls, table: Table, column: str, also_missing: Missing) -> Ids:
+        """The ids of a node table.
+
+        Raises:
+            ValueError: a cell that is empty, or an id that is there twice, with its row.
+        """
+        cells = table.cells(column, also_missing)
+        empty = missing(cells)
+        if empty.any():
+            row = int(np.argmax(empty)) + 1
+            (name,) = names(table.cells(column)[row - 1 : row])
+            found = "an empty cell" if name is None else f"{name!r}, which missing says is none"
+            raise ValueError(f"{table.where(column)}, row {row}: expected an id, got {found}")
+        ids = cls(table.named_errors(column, _values, cells))
+        again = ids._by_value.duplicated()
+        if again.any():
+            row = int(np.argmax(again))
+            first = int(np.argmax(ids.values == ids.values[row])) + 1
+            raise ValueError(
+                f"{table.where(column)}, row {row + 1}: expected each id once, got "
+                f"{ids.values[row]!s} again, which row {first} has"
+            )
+        return ids
+
+    @classmethod
+    def stored(cls, graph: HeteroGraph, node_type: str) -> Ids:
+        """The ids that the column ``id`` of a store holds."""
+        if not graph.is_ragged(node_type, "id"):
+            return cls(np.asarray(graph.column(node_type, "id")))
+        rows = graph.ragged(node_type, "id")
+        return cls(np.fromiter((rows.text(i) for i in range(len(rows))), object, len(rows)))
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether all ids are whole numbers."""
+        return self.values.dtype.kind == "i"
+
+    @property
+    def texts(self) -> np.ndarray:
+        """[N] objects, the ids as texts."""
+        return self.values.astype(str).astype(object) if self.are_numbers else self.values
+
+    def followed_by(self, new: Ids) -> Ids:
+        """These and then others of the same form."""
+        return Ids(np.concatenate([self.values, new.values]))
+
+    def positions(self, cells: np.ndarray) -> np.ndarray:
+        """Where each of some ids is, [n] int64, -1 for an empty or an unknown one.
+
+        Raises:
+            CellError: a cell of several values.
+        """
+        if cells.dtype.kind in "iu" and self.are_numbers:
+            return np.asarray(self._by_value.get_indexer(cells), dtype=np.int64)
+        found = np.array(names(cells), dtype=object)
+        if not self.are_numbers:
+            return np.asarray(self._by_text.get_indexer(found), dtype=np.int64)
+        whole = np.array([name is not None and is_whole(name) for name in found], dtype=bool)
+        positions = np.full(len(found), -1, dtype=np.int64)
+        positions[whole] = self._by_value.get_indexer(found[whole].astype(np.int64))
+        return positions
+
+    @cached_property
+    def _by_value(self) -> Any:
+        import pandas
+
+        return pandas.Index(self.values)
+
+    @cached_property
+    def _by_text(self) -> Any:
+        import pandas
+
+        # Other builders, and older versions, may have kept 7.0 as it was written.
+        index = pandas.Index([canonical(text) for text in self.values], dtype=object)
+        return index if index.is_unique else pandas.Index(self.values, dtype=object)
+
+
+def _values(cells: np.ndarray) -> np.ndarray:
+    if cells.dtype.kind in "iu" and cells.max(initial=0) < 2**63:
+        return cells.astype(np.int64)
+    found = names(cells)
+    if all(is_whole(name) for name in found if name is not None):
+        return np.array(found, dtype=object).astype(np.int64)
+    return np.array(found, dtype=object)

@@ -1,0 +1,150 @@
+"""Nodes by the ids that a user calls them: a file of ids to row numbers of a graph."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from GPT_GNN.datasets.tables.ids import Ids
+from GPT_GNN.datasets.tables.source import SUFFIXES, read_table
+from GPT_GNN.features.cells import CellError, missing
+from GPT_GNN.graph.store import HeteroGraph
+
+_ID = "id"  # the column of a store that holds them
+_SHOWN = 5  # unknown ids that an error lists
+
+
+def rows_of_ids(graph: HeteroGraph, node_type: str, path: str | Path) -> np.ndarray:
+    """The rows of the nodes whose ids a file lists, in its order, repeated ones too.
+
+    Two ids are the same as :class:`GPT_GNN.datasets.tables.ids.Ids` says. The ids of a type that
+    has none of its own are its row numbers, which a line says.
+
+    Args:
+        path: a text file with one id per line (empty lines are skipped); a .npy of [n] integers or
+            texts; or a CSV, TSV (also .gz) or Parquet file with a column of the name that the
+            tables of the graph have for these ids, or else ``id``.
+
+    Returns:
+        [n] int64.
+
+    Raises:
+        ValueError: no such file, one that holds no ids, or ids of no node, with their places.
+    """
+    path = Path(path)
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "no such file"
+        raise ValueError(f"{path}: expected a file of ids, found {what}")
+    unit, places, cells = _cells(graph, node_type, path)
+    own, rows = _own_ids(graph, node_type)
+    empty = missing(cells)
+    if empty.any():
+        place = places[int(np.argmax(empty))]
+        raise ValueError(f"{path}, {unit} {place}: expected an id, got an empty cell")
+    try:
+        found = own.positions(cells)
+    except CellError as error:
+        raise ValueError(f"{path}, {unit} {places[error.row]}: {error.problem}") from error
+    unknown = np.flatnonzero(found < 0)
+    if len(unknown):
+        told = ", ".join(f"{unit} {places[i]} {str(cells[i])!r}" for i in unknown[:_SHOWN])
+        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+        raise ValueError(
+            f"{path}: expected ids of {node_type!r} in {graph.path}, {len(unknown)} of "
+            f"{len(cells)} are of no node or of several: {told}{more}"
+        )
+    return rows[found]
+
+
+def rows_in_range(text: str, num_nodes: int) -> np.ndarray:
+    """The rows of FIRST:END, END excluded; either may be left out.
+
+    Returns:
+        [n] int64.
+
+    Raises:
+        ValueError: another form, or rows that are not there.
+    """
+    ends = re.fullmatch(r"(\d*):(\d*)", text)
+    if not ends:
+        raise ValueError(f"{text}: expected row numbers FIRST:END, such as 0:100")
+    first, end = int(ends[1] or 0), int(ends[2] or num_nodes)
+    if not first <= end <= num_nodes:
+        raise ValueError(f"{text}: expected a range of 0:{num_nodes}")
+    return np.arange(first, end)
+
+
+def _own_ids(graph: HeteroGraph, node_type: str) -> tuple[Ids, np.ndarray]:
+    """Ids that one node alone has, and its row: those of the store, or else row numbers."""
+    import pandas
+
+    if not _has_ids(graph, node_type):
+        tqdm.write(
+            f"{graph.path}: nodes of type {node_type!r} have no ids of their own, their ids are "
+            f"row numbers 0 to {graph.num_nodes(node_type) - 1}"
+        )
+        rows = np.arange(graph.num_nodes(node_type))
+        return Ids(rows), rows
+    stored = Ids.stored(graph, node_type)
+    # A store that was grown from arrays has one filler for all new nodes without an id.
+    once = np.flatnonzero(~pandas.Index(stored.values).duplicated(keep=False))
+    return Ids(stored.values[once]), once
+
+
+def _has_ids(graph: HeteroGraph, node_type: str) -> bool:
+    """Whether there is a column of ids; data sets may have other things under this name."""
+    if not graph.has_column(node_type, _ID):
+        return False
+    if graph.is_ragged(node_type, _ID):
+        return graph.ragged(node_type, _ID).values.dtype == np.uint8
+    values = graph.column(node_type, _ID)
+    return values.ndim == 1 and values.dtype.kind in "iU"
+
+
+def _cells(
+    graph: HeteroGraph, node_type: str, path: Path
+) -> tuple[str, list[int] | range, np.ndarray]:
+    """The ids of a file as [n] cells, and the place of each: its unit and number, from 1."""
+    if path.name.endswith((*SUFFIXES, ".parquet")):
+        cells = _column(graph, node_type, path)
+    elif path.suffix == ".npy":
+        cells = _array(path)
+    else:
+        lines, texts = _lines(path)
+        return "line", lines, texts
+    return "row", range(1, len(cells) + 1), cells
+
+
+def _column(graph: HeteroGraph, node_type: str, path: Path) -> np.ndarray:
+    description = graph.facts.get("description", {})
+    tables = description.get("nodes", {}).get(node_type, {}).get("id", _ID)
+    table = read_table(path.name, path.parent, None, {tables, _ID})
+    assert table is not None  # the file is there
+    return table.cells(tables if table.has(tables) or not table.has(_ID) else _ID)
+
+
+def _array(path: Path) -> np.ndarray:
+    try:
+        values = np.asarray(np.load(path, allow_pickle=False))
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{path}: expected a .npy of integers or texts: {error}") from error
+    if values.ndim != 1 or (len(values) and values.dtype.kind not in "iufUS"):
+        raise ValueError(
+            f"{path}: expected [n] integers or texts, found {values.dtype} of shape {values.shape}"
+        )
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8")
+    return values.astype(object) if values.dtype.kind == "U" else values
+
+
+def _lines(path: Path) -> tuple[list[int], np.ndarray]:
+    """(numbers of the lines that hold an id, the ids as they are written)."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected text in UTF-8 with one id per line: {error}") from error
+    numbered = [(i, line.removesuffix("\r")) for i, line in enumerate(lines, 1) if line.strip()]
+    return [i for i, _ in numbered], np.array([line for _, line in numbered], dtype=object)

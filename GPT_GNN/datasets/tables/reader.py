@@ -1,0 +1,99 @@
+"""The tables of a description: of each only the columns that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tqdm import tqdm
+
+from GPT_GNN.datasets.tables.description import Description, EdgeTable, NodeTable
+from GPT_GNN.datasets.tables.source import Table, read_table
+
+_SHOWN = 8  # names of columns in a line
+_INDEX = ("Unnamed: ", "__index_level_")  # pandas' names for row numbers that were written along
+
+
+class TableReader:
+    """Reads the tables of a description.
+
+    Args:
+        tables: see :func:`read_table`.
+
+    Raises:
+        ValueError: ``tables`` has one that the description does not name.
+    """
+
+    def __init__(self, description: Description, tables: Mapping[str, Any] | None) -> None:
+        self._description, self._tables = description, tables
+        self._wanted: dict[str, set[str]] = {}
+        self._told: set[str] = set()  # tables of which the unread columns were named
+        specs: list[NodeTable | EdgeTable] = [*description.nodes.values(), *description.edges]
+        for spec in specs:
+            self._wanted.setdefault(spec.table, set()).update(_columns(spec))
+        if description.split.by == "column":
+            self._wanted[description.nodes[description.target].table].add(description.split.column)
+        for spec in specs:
+            columns = spec.missing if isinstance(spec.missing, Mapping) else {}
+            unread = [column for column in columns if column not in self._wanted[spec.table]]
+            if unread:
+                raise ValueError(
+                    f"{description.name}, missing of {spec.table}: expected columns among "
+                    f"{sorted(self._wanted[spec.table])}, got {unread}"
+                )
+        unknown = [name for name in tables or () if name not in self._wanted]
+        if unknown:
+            raise ValueError(
+                f"{description.name}: expected tables among {list(self._wanted)}, got {unknown}"
+            )
+
+    def read(self, name: str) -> Table | None:
+        """A table, or None when it is not there, which is said."""
+        table = read_table(name, self._description.folder, self._tables, self._wanted[name])
+        if table is None:
+            tqdm.write(f"{self._description.folder / name}: not there, nothing to append from it")
+        else:
+            self._tell_unread(name, table)
+        return table
+
+    def filled(self, name: str) -> Table:
+        """A table that has to be there, with rows."""
+        table = read_table(name, self._description.folder, self._tables, self._wanted[name])
+        if table is None:
+            given = f"; tables given: {list(self._tables)}" if self._tables else ""
+            raise ValueError(f"{self._description.folder / name}: no such file{given}")
+        for column in sorted(self._wanted[name]):
+            table.cells(column, wide=True)  # before its rows: a wrong separator finds neither
+        if not table.num_rows:
+            raise ValueError(f"{table.name}: expected at least one row")
+        self._tell_unread(name, table)
+        return table
+
+    def _tell_unread(self, name: str, table: Table) -> None:
+        """Name the columns of a table that nothing reads, once."""
+        unread = [
+            column
+            for column in table.available
+            if column not in self._wanted[name] and not column.startswith(_INDEX)
+        ]
+        if not unread or name in self._told:
+            return
+        self._told.add(name)
+        more = f" and {len(unread) - _SHOWN} more" if len(unread) > _SHOWN else ""
+        if any(spec.table == name for spec in self._description.nodes.values()):
+            hint = "; features, labels, text or time would read them"
+        elif any(edge.table == name and not edge.time for edge in self._description.edges):
+            hint = "; time would read the times of edges"
+        else:
+            hint = ""
+        tqdm.write(
+            f"{table.name}: columns that nothing reads: {', '.join(unread[:_SHOWN])}{more}{hint}"
+        )
+
+
+def _columns(spec: NodeTable | EdgeTable) -> list[str]:
+    if isinstance(spec, EdgeTable):
+        named = [spec.source, spec.target, spec.time]
+    else:
+        named = [spec.id, spec.time, spec.text, *spec.features, *spec.labels]
+    return [column for column in named if column]

@@ -1,0 +1,218 @@
+"""One table as columns of cells: from a CSV or Parquet file, or from what is in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from GPT_GNN.builder.times import TimeBins, YearError
+from GPT_GNN.datasets.tables.columns import emptied, typed_column
+from GPT_GNN.datasets.tables.description import Missing
+from GPT_GNN.datasets.tables.text import SUFFIXES, read_text
+from GPT_GNN.features.cells import CellError, are_among
+from GPT_GNN.features.lists import without_items
+
+
+class Table:
+    """Columns of one length. Rows are counted from 1 in errors, a header not counted.
+
+    Attributes:
+        name: of the table, for errors.
+        num_rows: rows of each column.
+        available: names of all columns that the table has, the unread ones too.
+
+    Raises:
+        ValueError: two columns of one name, or columns of several lengths.
+    """
+
+    def __init__(self, name: str, columns: Mapping[str, np.ndarray], available: Sequence[str]):
+        self.name, self._columns, self.available = name, columns, available
+        _check_once(name, available)
+        lengths = {column: len(cells) for column, cells in columns.items()}
+        self.num_rows = next(iter(lengths.values()), 0)
+        for column, length in lengths.items():
+            if length != self.num_rows:
+                raise ValueError(
+                    f"{name}: expected columns of one length, got {self.num_rows} cells in "
+                    f"{next(iter(lengths))!r} and {length} in {column!r}"
+                )
+
+    def where(self, column: str) -> str:
+        """Table and column, for errors."""
+        return f"{self.name}, column {column!r}"
+
+    def has(self, column: str) -> bool:
+        """Whether it has a column of this name, among those that were read."""
+        return column in self._columns
+
+    def cells(
+        self, column: str, also_missing: Missing = (), wide: bool = False, separator: str = ""
+    ) -> np.ndarray:
+        """[n] numbers, dates or objects, None among these being empty.
+
+        Args:
+            also_missing: values that mean an empty cell, see :func:`are_among`; or those of each
+                column.
+            wide: whether [n, width] numbers are a column too.
+            separator: between the items of a cell that may hold several, of which those among
+                ``also_missing`` are left out; empty: cells hold one each.
+
+        Raises:
+            ValueError: no such column.
+        """
+        if column not in self._columns:
+            raise ValueError(
+                f"{self.name}: expected a column {column!r}; available: {list(self.available)}"
+            )
+        cells = self._columns[column]
+        if cells.ndim != 1 and not wide:
+            raise ValueError(
+                f"{self.where(column)}: expected one value a row, got an array of shape "
+                f"{cells.shape}"
+            )
+        if isinstance(also_missing, Mapping):
+            also_missing = also_missing.get(column, ())
+        if not also_missing or cells.ndim != 1:
+            return cells
+        cells = emptied(cells, are_among(cells, also_missing))
+        return without_items(cells, also_missing, separator) if separator else cells
+
+    def times(self, column: str, bins: TimeBins, also_missing: Missing = ()) -> np.ndarray:
+        """[n] int32, NO_TIME for none.
+
+        Raises:
+            ValueError: a cell that is no time, or one of no plausible year, with its row.
+        """
+        cells = self.cells(column, also_missing)
+        try:
+            return bins(cells)
+        except YearError as error:
+            problem = (
+                f"{error.problem}; another unit of this table: time_unit; if it means unknown: "
+                f"{missing_advice(column, error.value)}"
+            )
+            raise self._error(column, error.row, problem) from error
+        except CellError as error:
+            raise self._error(column, error.row, error.problem) from error
+
+    def named_errors(
+        self, column: str, work: Callable[[np.ndarray], Any], cells: np.ndarray, rows: Any = None
+    ) -> Any:
+        """``work`` on cells of a column, with its errors naming table, column and row.
+
+        Args:
+            rows: [n] position in the table of each of ``cells``, by default all of it.
+        """
+        try:
+            return work(cells)
+        except CellError as error:
+            row = error.row if rows is None else int(rows[error.row])
+            raise self._error(column, row, error.problem) from error
+        except ValueError as error:
+            raise ValueError(f"{self.where(column)}: {error}") from error
+
+    def _error(self, column: str, row: int, problem: str) -> ValueError:
+        return ValueError(f"{self.where(column)}, row {row + 1}: {problem}")
+
+
+def missing_advice(column: str, value: Any) -> str:
+    """How a description says that a value of a column means an empty cell."""
+    return f'missing: {{{column}: ["{value}"]}}'
+
+
+def read_table(
+    name: str,
+    folder: Path,
+    tables: Mapping[str, Any] | None,
+    wanted: Collection[str],
+) -> Table | None:
+    """A table of ``tables``, or else the file of that name; None when there is neither.
+
+    Text files are UTF-8 with a header line, see :func:`read_text`.
+
+    Args:
+        tables: name -> pandas DataFrame, pyarrow Table or mapping from names to columns.
+        wanted: the columns to read, if they are there.
+
+    Raises:
+        ValueError: a file that cannot be read, or of no known kind.
+    """
+    if tables is not None and name in tables:
+        return _in_memory(name, tables[name], wanted)
+    path = folder / name
+    suffix = next((s for s in SUFFIXES if name.endswith(s)), None)
+    if suffix is None and not name.endswith(".parquet"):
+        if tables is not None:
+            return None
+        raise ValueError(f"{name}: expected a file {', '.join([*SUFFIXES, '.parquet'])}")
+    if not path.is_file():
+        return None
+    if suffix is None:
+        return _parquet(path, wanted)
+    return Table(str(path), *read_text(path, SUFFIXES[suffix], wanted))
+
+
+def _parquet(path: Path, wanted: Collection[str]) -> Table:
+    try:
+        import pyarrow
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise ValueError(f"{path} needs pyarrow: pip install gpt-gnn[parquet]") from error
+    try:
+        with parquet.ParquetFile(path) as file:
+            header = file.schema_arrow.names
+            _check_once(str(path), header)
+            return _arrow(str(path), file.read([c for c in header if c in wanted]), header)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _arrow(name: str, table: Any, available: Sequence[str]) -> Table:
+    # Without pandas' metadata: an index that was written along is a column like others.
+    frame = table.to_pandas(integer_object_nulls=True, ignore_metadata=True)
+    return _table(name, {str(column): frame[column] for column in frame.columns}, available)
+
+
+def _in_memory(name: str, table: Any, wanted: Collection[str]) -> Table:
+    import pandas
+
+    if hasattr(table, "column_names"):  # pyarrow
+        names = [str(column) for column in table.column_names]
+        _check_once(name, names)
+        return _arrow(name, table.select([c for c in names if c in wanted]), names)
+    if isinstance(table, pandas.DataFrame):
+        names = [str(column) for column in table.columns]
+        columns = {c: table.iloc[:, i] for i, c in enumerate(names) if c in wanted}
+        levels = [level for level in table.index.names if level is not None]
+        levels = [level for level in levels if str(level) not in names]
+        columns |= {
+            str(c): table.index.get_level_values(c).to_series() for c in levels if str(c) in wanted
+        }
+        return _table(name, columns, [*map(str, levels), *names])
+    if not isinstance(table, Mapping):
+        raise ValueError(
+            f"{name}: expected a pandas DataFrame, a pyarrow Table or a mapping from names to "
+            f"columns, got {type(table).__name__}"
+        )
+    return _table(name, {c: cells for c, cells in table.items() if c in wanted}, [*map(str, table)])
+
+
+def _table(name: str, columns: Mapping[str, Any], available: Sequence[str]) -> Table:
+    found = {}
+    for column, values in columns.items():
+        is_wide = isinstance(values, np.ndarray) and values.ndim > 1
+        try:
+            found[column] = values if is_wide else typed_column(values)
+        except ValueError as error:
+            raise ValueError(f"{name}, column {column!r}: {error}") from error
+    return Table(name, found, available)
+
+
+def _check_once(name: str, header: Sequence[str]) -> None:
+    column, times = Counter(header).most_common(1)[0] if header else ("", 1)
+    if times > 1:
+        raise ValueError(f"{name}: expected each column name once, got {column!r} {times} times")

@@ -1,0 +1,73 @@
+"""The split of a described graph, as its store holds it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from GPT_GNN.datasets.tables.description import SPLIT_COLUMN, Description
+from GPT_GNN.datasets.tables.source import Table
+from GPT_GNN.features.cells import CellError, names
+from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit, Split, TimeSplit
+
+
+class StoredSplit(NamedTuple):
+    """A split and the column that it reads, [N] int8, or None for one by time."""
+
+    split: Split
+    numbers: np.ndarray | None
+
+
+def target_split(
+    description: Description, table: Table, time: np.ndarray | None, first: int = 0
+) -> StoredSplit:
+    """Divide the target's nodes.
+
+    A split at random is drawn once and kept as a column: drawn anew, it would be another one as
+    soon as nodes are appended, and test nodes would train.
+
+    Args:
+        table: of the target.
+        time: [N] int32 of its nodes.
+        first: number of nodes that were there before these.
+
+    Raises:
+        ValueError: bounds that are no times or do not ascend, a cell that names no split.
+    """
+    rule = description.split
+    if rule.by == "time":
+        assert time is not None  # the description says so
+        where = f"{description.name}, split"
+        try:
+            if not rule.bounds:
+                return StoredSplit(TimeSplit.at_quantiles(time), None)
+            bins = description.bins(description.nodes[description.target])
+            bounds = [str(b) if bins.unit == "dates" else b for b in rule.bounds]
+            return StoredSplit(TimeSplit(*bins.bounds(bounds).tolist()), None)
+        except CellError as error:
+            raise ValueError(f"{where}.bounds[{error.row}]: {error.problem}") from error
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+    if rule.by == "random":
+        # Nodes that come later are another draw of the same shares.
+        who = description.target if not first else f"{description.target} from {first}"
+        numbers = RandomSplit(rule.fractions, rule.seed).numbers(table.num_rows, who)
+        return StoredSplit(ColumnSplit(SPLIT_COLUMN), numbers)
+    cells = table.cells(rule.column, description.nodes[description.target].missing)
+    numbers = table.named_errors(rule.column, split_positions, cells)
+    return StoredSplit(ColumnSplit(SPLIT_COLUMN, rule.pretrain_on), numbers)
+
+
+def split_positions(cells: np.ndarray) -> np.ndarray:
+    """[N] int8 position in ``SPLITS`` of words or positions, -1 for an empty cell or -1.
+
+    Raises:
+        CellError: neither of these.
+    """
+    known = {name: i for i, name in enumerate(SPLITS)} | {str(i): i for i in range(-1, len(SPLITS))}
+    found = names(cells)
+    for row, name in enumerate(found):
+        if name is not None and name not in known:
+            raise CellError(row, f"expected one of {list(SPLITS)}, 0 .. 3 or -1, got {name!r}")
+    return np.array([-1 if name is None else known[name] for name in found], dtype=np.int8)

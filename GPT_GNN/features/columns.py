@@ -1,0 +1,195 @@
+"""Columns of a table as features: numbers, categories and vectors. For texts see ``text_column``.
+
+An encoder is fitted on what pre-training may know and applied to all nodes, those that come later
+included. What it has not seen then is not an error but zeros: an empty cell, another category.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from GPT_GNN.features.cells import CellError, as_cells, canonical, missing, numbers
+from GPT_GNN.features.column_encoder import ColumnEncoder
+from GPT_GNN.features.lists import name_lists, single_names
+
+
+@dataclass
+class Numeric(ColumnEncoder):
+    """Numbers less their mean, divided by their standard deviation.
+
+    An empty cell is 0, the mean; when fitting saw one, a second column is 1 where a cell is empty.
+    A column that was constant is 0: it gives no unit in which a later value could be told.
+    """
+
+    mean: float = field(default=0.0, init=False)
+    scale: float = field(default=0.0, init=False)  # 0 for a constant column
+    flags_missing: bool = field(default=False, init=False)
+
+    @property
+    def dim(self) -> int:
+        """1, or 2 with the column for empty cells."""
+        return 1 + self.flags_missing
+
+    def fit(self, values: Any) -> None:
+        """Learn mean, standard deviation and whether cells are empty."""
+        found = self._numbers(values)
+        known = found[~np.isnan(found)]
+        self.flags_missing = len(known) < len(found)
+        self.mean, self.scale = 0.0, 0.0
+        if len(known):
+            # Divided by the largest first: squares of large numbers would overflow, and a constant
+            # column is then 1, whose sums have no rounding that would pass for a spread.
+            largest = float(np.abs(known).max()) or 1.0
+            self.mean = float((known / largest).mean()) * largest
+            self.scale = float((known / largest).std()) * largest
+
+    def encode(self, values: Any) -> np.ndarray:
+        """[n, dim] float32. Raises CellError also for a number too far off for float32."""
+        found = self._numbers(values)
+        empty = np.isnan(found)
+        out = np.zeros((len(found), self.dim), dtype=np.float32)
+        if self.scale:
+            with np.errstate(over="ignore"):
+                out[:, 0] = np.where(empty, 0, (found - self.mean) / self.scale)
+        if not np.isfinite(out).all():
+            row = int(np.argmin(np.isfinite(out[:, 0])))
+            raise CellError(
+                row,
+                f"expected numbers like those fitted (mean {self.mean:g}, standard deviation "
+                f"{self.scale:g}), got {found[row]:g}",
+            )
+        if self.flags_missing:
+            out[:, 1] = empty
+        return out
+
+    def _numbers(self, values: Any) -> np.ndarray:
+        return numbers(values)
+
+
+@dataclass
+class Log(Numeric):
+    """log(1 + number) for amounts and counts, then as :class:`Numeric`."""
+
+    def _numbers(self, values: Any) -> np.ndarray:
+        found = numbers(values)
+        if (found <= -1).any():  # NaN, an empty cell, is not
+            row = int(np.argmax(found <= -1))
+            raise CellError(row, f"expected a number above -1 for its log1p, got {found[row]:g}")
+        return np.log1p(found)
+
+
+@dataclass
+class Categorical(ColumnEncoder):
+    """A column of 0 and 1 for each of the most frequent categories.
+
+    Any other category and an empty cell are all zeros: a rare one would get a column whose weights
+    nothing trains, and so would one for all that is unseen.
+
+    Attributes:
+        most: so many categories at most; of equally frequent ones the first in the alphabet.
+    """
+
+    most: int = 100
+    categories: list[str] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        if self.most < 1:
+            raise ValueError(f"most: expected at least 1 category, got {self.most}")
+
+    @property
+    def dim(self) -> int:
+        """Number of kept categories."""
+        return len(self.categories)
+
+    def fit(self, values: Any) -> None:
+        """Find the most frequent categories."""
+        count = Counter(name for row in self._names(values) for name in row)
+        self.categories = sorted(count, key=lambda name: (-count[name], name))[: self.most]
+
+    def encode(self, values: Any) -> np.ndarray:
+        """[n, dim] float32 of 0 and 1."""
+        column = {canonical(name): i for i, name in enumerate(self.categories)}
+        rows = self._names(values)
+        out = np.zeros((len(rows), self.dim), dtype=np.float32)
+        for i, row in enumerate(rows):
+            out[i, [column[name] for name in row if name in column]] = 1
+        return out
+
+    def _names(self, values: Any) -> list[list[str]]:
+        return [[] if name is None else [name] for name in single_names(values)]
+
+
+@dataclass
+class Multi(Categorical):
+    """The same for cells that hold several categories: ``Action|Comedy``, or lists.
+
+    Attributes:
+        separator: between the categories of a text; blanks around it are dropped.
+    """
+
+    separator: str = "|"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.separator:
+            raise ValueError("separator: expected a text between two categories, got ''")
+
+    def _names(self, values: Any) -> list[list[str]]:
+        return name_lists(values, self.separator)
+
+
+@dataclass
+class Vector(ColumnEncoder):
+    """Vectors of one length as they are: lists, arrays, or texts of numbers with blanks between.
+
+    An empty cell is zeros.
+
+    Attributes:
+        dim: numbers in a vector; 0: those of the first vector that fitting sees.
+    """
+
+    dim: int = 0
+
+    def __post_init__(self) -> None:
+        if self.dim < 0:
+            raise ValueError(f"dim: expected at least 0, got {self.dim}")
+
+    def fit(self, values: Any) -> None:
+        """Find the width, unless it was given."""
+        self.dim = self._rows(values, self.dim or None).shape[1]
+
+    def encode(self, values: Any) -> np.ndarray:
+        """[n, dim] float32. Raises CellError for a vector of another width."""
+        return self._rows(values, self.dim)
+
+    @staticmethod
+    def _rows(values: Any, width: int | None) -> np.ndarray:
+        cells = as_cells(values)
+        empty = missing(cells) if cells.ndim == 1 else np.zeros(len(cells), dtype=bool)
+        rows = {int(i): _vector(int(i), cells[i]) for i in np.flatnonzero(~empty)}
+        if width is None:
+            width = len(next(iter(rows.values()), []))
+        out = np.zeros((len(cells), width), dtype=np.float32)
+        for i, row in rows.items():
+            if len(row) != width:
+                seen = "" if width else " (fitting saw no vector; dim gives a width)"
+                raise CellError(i, f"expected {width} numbers{seen}, got {len(row)}")
+            with np.errstate(over="ignore"):
+                out[i] = row
+            if not np.isfinite(out[i]).all():
+                raise CellError(i, "expected finite numbers of 32 bits, got others")
+        return out
+
+
+def _vector(row: int, cell: Any) -> np.ndarray:
+    try:
+        vector = np.asarray(cell.split() if isinstance(cell, str) else cell, dtype=np.float64)
+    except (TypeError, ValueError):
+        vector = np.empty(())
+    if vector.ndim != 1:
+        raise CellError(row, f"expected a list of numbers, got {cell!r}")
+    return vector

@@ -1,6 +1,0 @@
-"""Pickles of other people, read as data: parsed into an inert tree, never executed."""
-
-from GPT_GNN.pickles.scan import read_pickle
-from GPT_GNN.pickles.tree import Node, PickleError, Tree, expected_layout
-
-__all__ = ["Node", "PickleError", "Tree", "expected_layout", "read_pickle"]

@@ -1,0 +1,1 @@
+"""Files of the published code; imported only where such a file is given."""

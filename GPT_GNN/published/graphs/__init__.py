@@ -1,0 +1,1 @@
+"""Graphs of the published code: read, convert, write."""

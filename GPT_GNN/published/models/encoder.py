@@ -1,0 +1,209 @@
+"""A published encoder as ours: what its shapes say, and its weights under our names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from GPT_GNN.batch.batch import TIME_ZERO
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.published.models.files import PublishedModel
+from GPT_GNN.published.models.keys import (
+    Shapes,
+    State,
+    check_keys,
+    check_twins,
+    count,
+    under,
+    with_prefix,
+)
+from GPT_GNN.published.models.layouts import Layout, Sizes, layout_of, time_name
+from GPT_GNN.schema import Schema
+from GPT_GNN.train.checkpoint import CheckpointError
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the shapes of a published encoder say.
+
+    Attributes:
+        settings: of :class:`GPT_GNN.settings.EncoderConfig`, by name, as far as the shapes
+            say them.
+        layout: of its layers.
+        num_types: node types.
+        in_dim: width of the features, the same for all types.
+        num_relations: relations and ``self``; None when the layers do not tell them apart.
+        timed: whether it has a temporal encoding; None when such layers have none.
+    """
+
+    settings: dict[str, str | int | bool]
+    layout: Layout
+    num_types: int
+    in_dim: int
+    num_relations: int | None
+    timed: bool | None
+
+    @property
+    def flags(self) -> str:
+        """The settings as flags of the scripts."""
+        return " ".join(
+            f"--{name}" if value is True else f"--{name} {value}"
+            for name, value in self.settings.items()
+            if value is not False
+        )
+
+
+def read_architecture(model: PublishedModel) -> Architecture:
+    """Read the settings of an encoder off its parameters, and account for every one of them.
+
+    Raises:
+        CheckpointError: layers of no known kind; or lists what is missing, unexpected or of another
+            shape.
+    """
+    layers = _layers(model.encoder)
+    layout = layout_of(layers[0])
+    if layout is None:
+        raise CheckpointError(
+            f"{model.path}: expected layers of hgt, gcn, gat or rgcn, found one with the "
+            f"parameters {', '.join(layers[0]) or '(none)'}"
+        )
+    inputs = [
+        model.encoder.get(f"adapt_ws.{t}.weight", torch.empty(0, 0))
+        for t in range(count(model.encoder, "adapt_ws."))
+    ]
+    in_dim = inputs[0].shape[-1] if inputs and inputs[0].ndim else 0
+    read: dict[str, Any] = layout.read_sizes(layers[0])
+    first, last = ("norms.0.weight" in layers[i] for i in (0, -1))
+    is_hgt, time = layout.conv_name == "hgt", time_name(layers[0])
+    n_hid = len(inputs[0]) if inputs and inputs[0].ndim else 0
+    sizes = Sizes(n_hid, len(inputs), time=time if is_hgt else "", **read)
+    norms = [first] * (len(layers) - 1) + [last]
+    _check(model, layout, [replace(sizes, use_norm=norm) for norm in norms], in_dim)
+    settings: dict[str, str | int | bool] = {"conv_name": layout.conv_name, "n_hid": n_hid}
+    if "n_heads" in read:
+        settings["n_heads"] = read["n_heads"]
+    settings["n_layers"] = len(layers)
+    if len(layers) > 1:
+        settings["prev_norm"] = first
+    settings["last_norm"] = last
+    return Architecture(
+        settings=settings,
+        layout=layout,
+        num_types=len(inputs),
+        in_dim=in_dim,
+        num_relations=read.get("num_relations"),
+        timed=bool(time) if is_hgt else None,
+    )
+
+
+def _layers(encoder: State) -> list[State]:
+    return [under(encoder, f"gcs.{i}.base_conv.") for i in range(count(encoder, "gcs."))]
+
+
+def _check(model: PublishedModel, layout: Layout, layers: list[Sizes], in_dim: int) -> None:
+    """Account for every entry of an encoder."""
+    matrices = model.encoder.get("gcs.0.base_conv.weight")
+    if layout.conv_name == "rgcn" and matrices is not None and matrices.ndim == 4:
+        raise CheckpointError(
+            f"{model.path}: expected an RGCN with whole matrices, found block-diagonal ones "
+            f"(gcs.0.base_conv.weight is {tuple(matrices.shape)}), which our layer does not have"
+        )
+    expected: Shapes = {}
+    for t in range(layers[0].num_types):
+        n_hid = layers[0].n_hid
+        expected |= {f"adapt_ws.{t}.weight": (n_hid, in_dim), f"adapt_ws.{t}.bias": (n_hid,)}
+    for i, sizes in enumerate(layers):
+        expected |= with_prefix(f"gcs.{i}.base_conv.", layout.shapes(sizes))
+    check_keys(model.path, model.encoder, expected)
+    for i in range(len(layers) if layout.twins else 0):
+        twins = (f"gcs.{i}.base_conv.{name}" for name in layout.twins)
+        check_twins(model.path, model.encoder, *twins)
+
+
+def check_graph(model: PublishedModel, found: Architecture, graph: HeteroGraph) -> None:
+    """Raise CheckpointError, naming what differs, unless an encoder fits a graph."""
+    wanted: dict[str, tuple[object, object]] = {
+        "num_types": (found.num_types, len(graph.node_types)),
+        "num_relations": (found.num_relations, len(graph.edge_types) + 1),
+        "timed": (found.timed, any(graph.schema.timed)),
+    }
+    if found.num_relations is None:
+        del wanted["num_relations"]
+    if found.timed is not False:  # an encoding is folded into an untimed graph's layers
+        del wanted["timed"]
+    wanted |= {
+        f"in_dim of {node_type!r}": (found.in_dim, graph.feature_dim(node_type))
+        for node_type in graph.node_types
+    }
+    differences = [
+        f"{name} is {a} in the file and {b} in the graph"
+        for name, (a, b) in wanted.items()
+        if a != b
+    ]
+    if differences:
+        raise CheckpointError(f"{model.path} was made for another graph: {'; '.join(differences)}")
+    if found.layout.conv_name == "rgcn":
+        _check_means(model, graph.schema)
+
+
+def relation_rows(schema: Schema) -> list[int]:
+    """For each of our relations, ``self`` last, the number that the published code gave it.
+
+    It numbered relation *names*, a name by its last triple, and ``self`` by how many names there
+    are, so that triples of one name share a number and ``self`` may share one too.
+    """
+    number = {relation: i for i, (_, relation, _) in enumerate(schema.edge_types)}
+    return [number[relation] for _, relation, _ in schema.edge_types] + [len(number)]
+
+
+def _check_means(model: PublishedModel, schema: Schema) -> None:
+    """RGCN takes a mean per number: no two relations into a type may share one."""
+    rows = relation_rows(schema)
+    for node_type in schema.node_types:
+        into = [*schema.edge_types_into(node_type), len(schema.edge_types)]
+        if len({rows[i] for i in into}) < len(into):
+            names = [schema.edge_types[i][1] for i in into[:-1]] + ["self"]
+            raise CheckpointError(
+                f"{model.path}: an RGCN whose relations into {node_type!r} shared a mean, which "
+                f"ours do not: expected names of their own, found {names}"
+            )
+
+
+def encoder_state(model: PublishedModel, found: Architecture, graph: HeteroGraph) -> State:
+    """State dict of :class:`GPT_GNN.model.gnn.GNN` for a graph that the encoder fits."""
+    if found.layout.sums:
+        tqdm.write(
+            f"warning: {model.path}: RGCN of PyG before 1.6 added up the messages of a relation, "
+            "the layer takes their mean"
+        )
+    rows = relation_rows(graph.schema)
+    out: State = {}
+    for t in range(found.num_types):
+        for part in ("weight", "bias"):
+            out[f"adapt.{t}.{part}"] = model.encoder[f"adapt_ws.{t}.{part}"].float()
+    for i, layer in enumerate(_layers(model.encoder)):
+        ours = found.layout.ours({name: x.float() for name, x in layer.items()}, rows)
+        if found.timed and not any(graph.schema.timed):
+            ours = _folded(ours)
+        out |= {f"convs.{i}.{name}": x for name, x in ours.items()}
+    return out
+
+
+def _folded(layer: State) -> State:
+    """An HGT layer whose temporal encoding is that of "at the same time" for every edge.
+
+    It is then a constant that each source has on top, and K and V are linear.
+    """
+    out = {name: x for name, x in layer.items() if not name.startswith("time.")}
+    constant = F.linear(
+        layer["time.table"][TIME_ZERO], layer["time.linear.weight"], layer["time.linear.bias"]
+    )
+    for name in [name for name in out if name.startswith("kv.") and name.endswith(".bias")]:
+        weight: Tensor = out[name.removesuffix("bias") + "weight"]
+        out[name] = out[name] + weight @ constant
+    return out

@@ -1,0 +1,223 @@
+"""NumPy arrays and scalars, and torch tensors, out of a pickle's tree."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from GPT_GNN.published.pickles.heap import BYTES, FLOAT_STEP, FLOATS, INTS, OBJECT, VALUES
+from GPT_GNN.published.pickles.tree import Node, reader
+
+_CORE = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core._multiarray_umath")
+_RECONSTRUCT = {f"{module}._reconstruct" for module in _CORE}
+_FROM_BUFFER = {"numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"}
+_EMPTY_BYTES = {"__builtin__.bytes", "builtins.bytes"}  # in protocol 2
+_SCALAR = {f"{module}.scalar" for module in _CORE}
+NUMPY_GLOBALS = {
+    *_RECONSTRUCT,
+    *_FROM_BUFFER,
+    *_SCALAR,
+    *_EMPTY_BYTES,
+    "numpy.ndarray",
+    "numpy.dtype",
+    "_codecs.encode",
+    "dill._dill._create_array",
+}
+# Not the long double of C: what its bytes mean depends on the machine.
+_DTYPE = re.compile(r"[<>|=]?([bBiuc?][0-9]*|f[248]?|[SU][1-9][0-9]*)")
+_LONGEST_CODE = 16  # of a dtype
+_MOST_DIMENSIONS = 32
+_CREATE = "dill._dill._create_array"  # dill wraps what an array's own reduction calls
+
+
+def is_array(node: Node) -> bool:
+    """Whether a node is a NumPy array."""
+    return node.callee in _RECONSTRUCT | _FROM_BUFFER | {_CREATE}
+
+
+def is_number_scalar(node: Node) -> bool:
+    """Whether a node is a NumPy scalar."""
+    return node.callee in _SCALAR
+
+
+def is_array_function(node: Node) -> bool:
+    """Whether a global is a function that makes NumPy arrays from their state."""
+    return node.reference in _RECONSTRUCT | {_CREATE}
+
+
+@reader
+def bytes_of(node: Node) -> np.ndarray:
+    """Bytes as [n] uint8: as such, or as protocol 2 has them, text to be encoded as Latin-1.
+
+    Raises:
+        PickleError: neither.
+    """
+    if node.tag == BYTES:
+        return node.raw
+    if node.callee == "_codecs.encode":
+        text, coding = node.args
+        if coding.text not in ("latin1", "latin-1"):
+            raise coding.error("the encoding latin1")
+        return np.frombuffer(text.text.encode("latin1"), dtype=np.uint8)
+    if node.callee in _EMPTY_BYTES and not node.args:
+        return np.empty(0, dtype=np.uint8)
+    raise node.error("bytes")
+
+
+@reader
+def dtype_of(node: Node) -> np.dtype:
+    """A NumPy dtype: numbers, fixed-width strings, or object.
+
+    Raises:
+        PickleError: a dtype of another kind, e.g. a record or a datetime.
+    """
+    if node.callee != "numpy.dtype":
+        raise node.error("a NumPy dtype")
+    if node.args[0].length > _LONGEST_CODE:
+        raise node.args[0].error("the short code of a dtype")
+    code = node.args[0].text
+    order = "="
+    if node.state is not None:
+        order = next(islice(node.state.values(), 1, None)).text
+    if code in ("O8", "O4", "O"):
+        return np.dtype(object)
+    if not _DTYPE.fullmatch(code):
+        raise node.args[0].error(f"a dtype of numbers or strings, not {code!r}")
+    return np.dtype(code).newbyteorder(">" if order == ">" else "=")
+
+
+@reader
+def array(node: Node) -> np.ndarray:
+    """An array of numbers or strings.
+
+    Raises:
+        PickleError: not an array, one of objects, or one whose bytes are not those that its shape
+            declares.
+    """
+    if node.callee in _FROM_BUFFER:
+        data, dtype, _, order = node.args
+        return _from_bytes(node, bytes_of(data), dtype_of(dtype), shape(node), order.text)
+    _, _, dtype, fortran, data = _parts(node)
+    return _from_bytes(
+        node, bytes_of(data), dtype_of(dtype), shape(node), "F" if fortran.scalar else "C"
+    )
+
+
+@reader
+def object_list(node: Node) -> Node:
+    """The list with the elements of an object array, flat and in C order.
+
+    Raises:
+        PickleError: not an array, or one of something else.
+    """
+    _, _, dtype, _, data = _parts(node)
+    if not dtype_of(dtype).hasobject:
+        raise node.error("an array of objects")
+    if data.kind != "list" or len(data) != math.prod(shape(node)):
+        raise data.error(f"{math.prod(shape(node))} elements of an array")
+    return data
+
+
+@reader
+def shape(node: Node) -> tuple[int, ...]:
+    """Shape of a NumPy array. Raises PickleError if it is none."""
+    return _shape(node.args[2] if node.callee in _FROM_BUFFER else _parts(node)[1])
+
+
+@reader
+def holds_objects(node: Node) -> bool:
+    """Whether a NumPy array is one of objects. Raises PickleError if it is no array."""
+    return node.callee not in _FROM_BUFFER and dtype_of(_parts(node)[2]).hasobject
+
+
+def _parts(node: Node) -> list[Node]:
+    """What an array's ``__setstate__`` would be given: version, shape, dtype, order, data."""
+    state = None
+    if node.callee in _RECONSTRUCT:
+        state = node.state
+    elif node.callee == _CREATE and len(node.args) > 2 and is_array_function(node.args[0]):
+        state = node.args[2]  # function, its arguments, state[, attributes]
+    parts = list(state.values()) if state is not None and state.kind == "tuple" else []
+    if len(parts) != 5:
+        raise node.error("a NumPy array")
+    return parts
+
+
+def _shape(node: Node) -> tuple[int, ...]:
+    if len(node) > _MOST_DIMENSIONS:
+        raise node.error(f"the shape of an array of at most {_MOST_DIMENSIONS} dimensions")
+    return tuple(n.integer(0, 2**40) for n in node.values())
+
+
+def _from_bytes(
+    node: Node, data: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], order: str
+) -> np.ndarray:
+    if math.prod(shape) * dtype.itemsize != len(data):
+        raise node.error(f"an array of shape {shape} in {len(data)} bytes")
+    node.tree.take(len(data))
+    flat = np.frombuffer(data.tobytes(), dtype=dtype)
+    if dtype.kind == "U" and (flat.view(dtype.str[0] + "u4") > sys.maxunicode).any():
+        raise node.error("an array of text")  # NumPy would fail at the first look at it
+    return flat.reshape(shape, order="F" if order == "F" else "C")
+
+
+@reader
+def scalar(node: Node) -> Any:
+    """A Python or NumPy scalar as a Python one.
+
+    Raises:
+        PickleError: neither.
+    """
+    if node.callee not in _SCALAR:
+        return node.scalar
+    dtype, data = node.args
+    return _from_bytes(node, bytes_of(data), dtype_of(dtype), (1,), "C")[0].item()
+
+
+@reader
+def numbers(node: Node) -> np.ndarray:
+    """Numbers in a row: a list, a tuple or an array, [n] float64, int64 or the array's dtype.
+
+    Raises:
+        PickleError: something else, or of more than one dimension.
+    """
+    if node.tag == OBJECT and node.kind in ("list", "tuple"):
+        parts = []
+        for form, start, count in node.segments():
+            if form == FLOATS:
+                parts.append(floats_at(node.tree.heap.data, start, count))
+            elif form == INTS:
+                parts.append(node.tree.heap.ints[start : start + count])
+            elif form == VALUES:
+                parts.append(_row(node, node._items(start, count)))
+        return np.concatenate(parts) if parts else np.empty(0)
+    if holds_objects(node):
+        return numbers(object_list(node))
+    out = array(node)
+    if out.ndim != 1 or out.dtype.kind not in "biuf":
+        raise node.error("a row of numbers")
+    return out
+
+
+def floats_at(data: np.ndarray, start: int, count: int) -> np.ndarray:
+    """Floats whose opcodes lie one behind the other in a file, [count] float64."""
+    rows = data[start : start + FLOAT_STEP * count].reshape(count, FLOAT_STEP)
+    return rows[:, 1:].copy().view(">f8")[:, 0].astype(np.float64)
+
+
+def _row(node: Node, values: Iterable[Node]) -> np.ndarray:
+    row = []
+    for value in values:
+        row.append(scalar(value))
+        if type(row[-1]) not in (int, float, bool):  # at once: a long string may stand often
+            raise node.error("a row of numbers")
+    out = np.array(row)
+    if out.dtype.kind == "O":  # integers over 64 bits
+        raise node.error("a row of numbers")
+    return out

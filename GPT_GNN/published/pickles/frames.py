@@ -1,0 +1,278 @@
+"""Columns of pandas DataFrames, of every pickle format from pandas 0.24 to 3, without pandas.
+
+Source: what the pickles of pandas 0.24, 1.0 to 1.5, 2.2 and 3.0 contain. A frame is a manager of
+blocks: a block is an array with a row for each of its columns, and the positions of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from GPT_GNN.published.pickles import arrays
+from GPT_GNN.published.pickles.cells import MISSING, Cells, Texts, cells
+from GPT_GNN.published.pickles.tree import Node, PickleError, reader
+
+Column = np.ndarray | Cells | Texts
+
+_FRAME = {"pandas.core.frame.DataFrame", "pandas.DataFrame"}
+_MANAGER = "pandas.core.internals.managers.BlockManager"
+_NEW_INDEX = {"pandas.core.indexes.base._new_Index", "pandas.indexes.base._new_Index"}
+_RANGE = {"pandas.core.indexes.range.RangeIndex", "pandas.RangeIndex"}
+_INDEXES = {
+    "pandas.core.indexes.base.Index",
+    "pandas.Index",
+    "pandas.core.indexes.numeric.Int64Index",
+    "pandas.core.indexes.numeric.UInt64Index",
+    "pandas.core.indexes.numeric.Float64Index",
+    "pandas.Int64Index",
+}
+_PARTIAL = "functools.partial"  # pandas 1.3: partial(new_block, ndim=2)
+_NEW_BLOCK = "pandas.core.internals.blocks.new_block"
+_UNPICKLE_BLOCK = "pandas._libs.internals._unpickle_block"
+_STRINGS = {
+    "pandas.arrays.StringArray",
+    "pandas.core.arrays.string_.StringArray",
+    "pandas._libs.arrays.__pyx_unpickle_NDArrayBacked",
+}
+_ARROW_STRINGS = {
+    "pandas.arrays.ArrowStringArray",
+    "pandas.core.arrays.string_arrow.ArrowStringArray",
+    "pandas.core.arrays.string_arrow.ArrowStringArrayNumpySemantics",
+}
+_ARROW = "pyarrow.lib._restore_array"
+_CHUNKED = "pyarrow.lib.chunked_array"
+_ARROW_TYPE = "pyarrow.lib.type_for_alias"
+_ARROW_BUFFER = "pyarrow.lib.py_buffer"
+_OFFSETS: dict[str, np.dtype] = {"string": np.dtype("<i4"), "large_string": np.dtype("<i8")}
+_SLICE = {"builtins.slice", "__builtin__.slice"}
+_BYTE_ARRAY = {"builtins.bytearray", "__builtin__.bytearray"}
+PANDAS_GLOBALS = {
+    *_FRAME,
+    _MANAGER,
+    *_NEW_INDEX,
+    *_RANGE,
+    *_INDEXES,
+    _NEW_BLOCK,
+    _UNPICKLE_BLOCK,
+    *_STRINGS,
+    *_ARROW_STRINGS,
+    _ARROW,
+    _CHUNKED,
+    _ARROW_TYPE,
+    _ARROW_BUFFER,
+    *_SLICE,
+    *_BYTE_ARRAY,
+    *MISSING,
+    "pandas.StringDtype",
+    "pandas.core.arrays.string_.StringDtype",
+}
+
+
+def is_frame(node: Node) -> bool:
+    """Whether a node is a DataFrame."""
+    return node.callee in _FRAME
+
+
+@reader
+def frame(node: Node) -> dict[str, Column]:
+    """The columns of a DataFrame by name, row 0 of each being the one with label 0.
+
+    Returns:
+        numbers as [N] arrays, strings of pandas' string types as :class:`Texts`, anything else as
+        :class:`Cells`.
+
+    Raises:
+        PickleError: not a frame, a kind of column that none of the published graphs has, or row
+            labels that are not 0 .. N - 1 in some order.
+    """
+    if not is_frame(node) or node.state is None:
+        raise node.error("a DataFrame")
+    parts = node.state.by_name()
+    manager = parts.get("_mgr", parts.get("_data"))
+    if manager is None or manager.callee != _MANAGER:
+        raise node.error("a DataFrame with a block manager")
+    axes, blocks = _axes_and_blocks(manager)
+    if len(axes) != 2:
+        raise manager.error("a manager with two axes")
+    names = _index(axes[0])
+    labels = _index(axes[1])
+    if not isinstance(names, list) or isinstance(labels, list):
+        raise node.error("columns with names and rows with numbers")
+    columns: dict[str, Column] = {}
+    for positions, values in blocks:
+        for position, column in zip(positions, _columns_of(values, len(positions)), strict=True):
+            if not 0 <= position < len(names) or len(column) != len(labels):
+                raise values.error(f"a column of {len(labels)} rows among {len(names)}")
+            columns[names[position]] = column
+    return _in_label_order(node, {name: columns[name] for name in names if name in columns}, labels)
+
+
+def _in_label_order(
+    node: Node, columns: dict[str, Column], labels: np.ndarray
+) -> dict[str, Column]:
+    order = np.argsort(labels, kind="stable")
+    if (labels[order] != np.arange(len(labels))).any():
+        raise PickleError(
+            f"{node.tree.name}: expected a DataFrame with the row labels 0 .. {len(labels) - 1}, "
+            f"found {labels[:4].tolist()} ..."
+        )
+    if (order == np.arange(len(labels))).all():
+        return columns
+    return {n: c[order] if isinstance(c, np.ndarray) else c.take(order) for n, c in columns.items()}
+
+
+def _axes_and_blocks(manager: Node) -> tuple[list[Node], list[tuple[list[int], Node]]]:
+    """The axes (names, row labels), and of each block its positions and its values."""
+    if manager.state is not None:  # up to 1.2; (axes, values, items, {"0.14.1": the same, better})
+        extra = list(manager.state.values())[-1].by_name()
+        record = extra["0.14.1"].by_name()
+        blocks = [block.by_name() for block in record["blocks"].values()]
+        pairs = [(_positions(block["mgr_locs"]), block["values"]) for block in blocks]
+        return list(record["axes"].values()), pairs
+    blocks_node, axes = manager.args[:2]
+    pairs = []
+    for block in blocks_node.values():
+        if block.callee != _UNPICKLE_BLOCK and not _is_new_block(block):
+            raise block.error("a block of a DataFrame")
+        values, positions = block.args[:2]
+        pairs.append((_positions(positions), values))
+    return list(axes.values()), pairs
+
+
+def _is_new_block(block: Node) -> bool:
+    return block.kind == "call" and is_new_block_partial(block.called)
+
+
+def is_new_block_partial(node: Node) -> bool:
+    """Whether a call of ``functools.partial`` is the one that pandas 1.3 writes."""
+    if node.callee != _PARTIAL or len(node.args) != 1:
+        return False
+    return node.args[0].kind == "global" and node.args[0].name == _NEW_BLOCK
+
+
+def _positions(node: Node) -> list[int]:
+    """Of a block's columns: a slice or an array."""
+    if node.callee in _SLICE:
+        low, high, step = (part.integer(0, 2**16) for part in node.args)
+        positions = range(low, high, max(step, 1))
+        node.tree.take(8 * len(positions))
+        return list(positions)
+    found = arrays.array(node)
+    if found.ndim != 1 or found.dtype.kind not in "iu":
+        raise node.error("positions of columns")
+    return [int(position) for position in found]
+
+
+def _index(node: Node) -> list[str] | np.ndarray:
+    """An index: names, or [N] integers."""
+    if node.callee not in _NEW_INDEX:
+        raise node.error("an index of a DataFrame")
+    kind, record = node.args[0].name, node.args[1].by_name()
+    if kind in _RANGE:
+        start, stop, step = (
+            record[key].integer(-(2**40), 2**40) for key in ("start", "stop", "step")
+        )
+        if step == 0 or abs(stop - start) > len(node.tree.heap.data):
+            raise node.error("an index that the file has rows for")
+        node.tree.take(8 * abs(stop - start))
+        return np.arange(start, stop, step)
+    data = record["data"]
+    if arrays.is_array(data) and not arrays.holds_objects(data):
+        labels = arrays.array(data)
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            raise data.error("row labels that are integers")
+        return labels.astype(np.int64)
+    column = next(iter(_columns_of(data, 1)))
+    if isinstance(column, Cells):
+        if len(column) and column.node(0).kind == "int":
+            return column.numbers().astype(np.int64)
+        column = column.texts()
+    if not isinstance(column, Texts):
+        raise data.error("names of columns")
+    return column.tolist()
+
+
+def _columns_of(values: Node, count: int) -> Iterator[Column]:
+    """The columns of a block."""
+    if values.callee in _STRINGS:
+        yield cells(_inner_array(values)).texts()
+    elif values.callee in _ARROW_STRINGS:
+        yield _arrow_strings(values)
+    elif arrays.holds_objects(values):
+        shape, flat = arrays.shape(values), cells(values)
+        rows = len(flat) // max(count, 1)
+        if shape not in ((count, rows), (rows,)):
+            raise values.error(f"a block of {count} columns")
+        for k in range(count):
+            yield flat.take(slice(k * rows, (k + 1) * rows))
+    else:
+        block = arrays.array(values)
+        if block.ndim == 1:
+            block = block[None]
+        if block.ndim != 2 or len(block) != count or block.dtype.kind not in "biuf":
+            raise values.error(f"a block of {count} columns of numbers")
+        yield from block
+
+
+def _inner_array(node: Node) -> Node:
+    """The object array in a StringArray's state."""
+    if node.state is not None:
+        state = node.state
+        parts = [v for _, v in state.entries()] if state.kind == "dict" else list(state.values())
+        for part in parts:
+            if arrays.is_array(part):
+                return part
+    raise node.error("an array of strings")
+
+
+def _arrow_strings(node: Node) -> Texts:
+    """pandas' strings in Arrow's layout: validity bits, offsets, bytes."""
+    state = node.state.by_name() if node.state is not None else {}
+    data = state.get("_pa_array", state.get("_data"))
+    if data is None:
+        raise node.error("strings in an Arrow array")
+    chunks = []
+    for chunk in data.args[0].values() if data.callee == _CHUNKED else [data]:
+        chunks.append(_arrow_array(chunk))
+        node.tree.take(len(chunks[-1].values) + 8 * len(chunks[-1]))
+    lengths = np.concatenate([[0], *(np.diff(chunk.indptr) for chunk in chunks)])
+    values = np.concatenate([np.empty(0, np.uint8), *(chunk.values for chunk in chunks)])
+    return Texts(np.cumsum(lengths, dtype=np.int64), values)
+
+
+def _arrow_array(node: Node) -> Texts:
+    """``_restore_array((type, length, nulls, offset, [validity, offsets, bytes], ...))``."""
+    if node.callee != _ARROW or len(node.args) != 1:
+        raise node.error("an Arrow array")
+    kind, length, _, begin, buffers = list(node.args[0].values())[:5]
+    alias = kind.args[0].text if kind.callee == _ARROW_TYPE else ""
+    parts = list(buffers.values())
+    if alias not in _OFFSETS or len(parts) != 3:
+        raise kind.error("an Arrow array of strings")
+    low = begin.integer(0, 2**40)
+    high = low + length.integer(0, 2**40)
+    packed = _arrow_buffer(parts[1])
+    offsets = _OFFSETS[alias]
+    indptr = packed[: len(packed) // 8 * 8].copy().view(offsets)
+    indptr = indptr[low : high + 1].astype(np.int64)
+    values = _arrow_buffer(parts[2])
+    whole = len(indptr) == high - low + 1 and (np.diff(indptr) >= 0).all()
+    if not whole or indptr[0] < 0 or indptr[-1] > len(values):
+        raise node.error(f"offsets of {high - low} strings")
+    return Texts(indptr - indptr[0], values[indptr[0] : indptr[-1]])
+
+
+def _arrow_buffer(node: Node) -> np.ndarray:
+    """``py_buffer(bytes)`` or ``py_buffer(bytearray(bytes))``."""
+    if node.kind == "none":
+        return np.empty(0, dtype=np.uint8)
+    if node.callee != _ARROW_BUFFER or len(node.args) != 1:
+        raise node.error("a buffer of Arrow")
+    data = node.args[0]
+    if data.callee in _BYTE_ARRAY:
+        if not data.args:
+            return np.empty(0, dtype=np.uint8)
+        data = data.args[0]
+    return arrays.bytes_of(data)

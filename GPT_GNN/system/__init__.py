@@ -1,0 +1,1 @@
+"""What talks to the machine: files, locks, processes, devices, compiled code."""

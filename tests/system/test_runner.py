@@ -1,0 +1,244 @@
+"""Every command ends with one line, whatever stops it and whatever the console can show."""
+
+from __future__ import annotations
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.system.children import Children, stop_script
+from GPT_GNN.system.runner import Interrupted, StopSignal, run_command
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNNERS = ("run_command", "run_script")
+TINY = "--n_hid 8 --n_heads 2 --n_layers 1 --sample_depth 2 --sample_width 8 --n_pool 0 --cuda -1"
+SHORT = "--batch_size 16 --n_epoch 1 --n_batch 2"
+
+
+def start(command, folder, **env):
+    words = [sys.executable, "-m", *command.split()]
+    return subprocess.Popen(
+        words,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (None, 0, ""),
+        (ValueError("expected 1, got 2"), 1, "error: expected 1, got 2\n"),
+        (OSError(28, "No space left on device"), 1, "error: [Errno 28] No space left on device\n"),
+        (
+            OSError("8 requested and 0 written"),
+            1,
+            "error: 8 requested and 0 written (a full disk?)\n",
+        ),
+        (FloatingPointError("nan"), 1, "error: nan\n"),
+        (ImportError("pip install x"), 1, "error: pip install x\n"),
+        (KeyboardInterrupt(), 130, "interrupted: stopped by Ctrl-C\n"),
+        (Interrupted("--resume goes on"), 130, "interrupted: --resume goes on\n"),
+    ],
+)
+def test_how_a_command_ends(capsys, error, status, line):
+    def main():
+        if error is not None:
+            raise error
+
+    assert run_command(main) == status
+    assert capsys.readouterr().err == line
+
+
+def test_a_fault_of_the_code_keeps_its_traceback():
+    with pytest.raises(AssertionError):
+        run_command(lambda: (_ for _ in ()).throw(AssertionError()))
+
+
+def commands():
+    """Files that are run as commands."""
+    files = [p for folder in ("GPT_GNN", "benchmarks") for p in (ROOT / folder).rglob("*.py")]
+    for path in sorted([*files, *ROOT.glob("example_*/*.py")]):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if "__main__" in ast.unparse(tree.body[-1]).split("\n")[0]:
+            yield pytest.param(tree, id=str(path.relative_to(ROOT)))
+
+
+@pytest.mark.parametrize("tree", commands())
+def test_every_command_has_the_runner(tree):
+    """Around main where it is called, or inside of one that gives the status."""
+    called = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert called & set(RUNNERS)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store whose types have names that neither ASCII nor cp1252 has."""
+    rng = np.random.default_rng(0)
+    nodes = {
+        "文献": NodeArrays(40, {"x": rng.normal(size=(40, 4))}, {"y": np.arange(40) % 2}),
+        "作者": NodeArrays(15, {"x": rng.normal(size=(15, 3))}),
+    }
+    link = EdgeArrays(rng.integers(0, 15, 90), rng.integers(0, 40, 90))
+    folder = tmp_path_factory.mktemp("console") / "store"
+    write_graph(folder, nodes, {("作者", "写", "文献"): link})
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_console_that_cannot_show_a_name(store, tmp_path, encoding):
+    data = f"--data_dir {store}"
+    for command in (
+        f"GPT_GNN show {store}",
+        f"GPT_GNN pretrain {data} --target_type 文献 --pretrain_model_dir m.pt {TINY} {SHORT}",
+        f"GPT_GNN embed {data} --model m.pt --node_type 文献 --out e.npy --cuda -1",
+        "GPT_GNN show 文献",
+    ):
+        process = start(command, tmp_path, PYTHONIOENCODING=encoding)
+        out, err = process.communicate(timeout=100)
+        found = (out + err).decode(encoding)
+        assert "\\u6587\\u732e" in found and "Traceback" not in found
+        assert process.returncode == int(command.endswith(" 文献")), found
+
+
+BUILD = """
+import sys, time
+from GPT_GNN.datasets import tables
+from GPT_GNN.graph import build
+
+def slow(self, *args, **kwargs):
+    print("building", flush=True)
+    time.sleep(60)
+
+build.GraphBuilder.add_edges = slow
+sys.exit(tables.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_ends_a_build_with_one_line_and_nothing_half_written(tmp_path):
+    (tmp_path / "a.csv").write_text("id,x\n1,2\n2,3\n3,4\n4,5\n")
+    (tmp_path / "e.csv").write_text("a,b\n1,2\n2,3\n")
+    (tmp_path / "d.yaml").write_text(
+        "nodes: {a: {table: a.csv, id: id, features: {x: numeric}}}\n"
+        "edges: [{type: [a, to, a], table: e.csv, source: a, target: b}]\n"
+        "target: a\n"
+    )
+    before = sorted(tmp_path.iterdir())
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUILD, "d.yaml", "store"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "building\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "interrupted: stopped by Ctrl-C\n")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+CHILDREN = """
+import sys
+from GPT_GNN.system.children import Children
+from GPT_GNN.system.runner import run_command
+
+code = '''
+import sys, time
+open(sys.argv[1], "w").close()
+try:
+    time.sleep(60)
+finally:
+    open(sys.argv[1] + ".saved", "w").close()
+'''
+children = Children(2)
+work = lambda name: children.run(["-c", code, name])
+sys.exit(run_command(lambda: children.map(work, ["a", "b", "c"])))
+"""
+
+
+@pytest.fixture
+def parent(tmp_path):
+    """A command whose two scripts have begun."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILDREN],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 30
+    while len(list(tmp_path.iterdir())) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_what_stops_a_command_stops_the_scripts_that_it_runs(parent, tmp_path, name):
+    parent.send_signal(getattr(signal, name))
+    _, err = parent.communicate(timeout=30)
+    assert parent.returncode == 130
+    assert err == "interrupted: the scripts that it ran are stopped, too\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b", "a.saved", "b.saved"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_who_ignores_the_end_of_the_terminal_goes_on():
+    """As under nohup."""
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopSignal() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert not stop.raised and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        with StopSignal() as stop:
+            assert signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL  # which would end pytest
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert stop.raised and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, previous)
+
+
+def test_after_a_script_that_failed_the_others_are_left_out():
+    children, begun = Children(1), []
+
+    def work(name):
+        begun.append(name)
+        children.run(["-c", "import sys; print('said'); sys.exit(3)"])
+
+    with pytest.raises(ValueError, match=r"sys.exit\(3\)' failed:\nsaid\n"):
+        children.map(work, range(20))
+    assert len(begun) < 20
+
+
+def test_windows_has_no_signal_to_hand_on(monkeypatch):
+    class Process:
+        def terminate(self):
+            ended.append(self)
+
+    ended = []
+    monkeypatch.setattr(sys, "platform", "win32")
+    stop_script(Process())
+    assert len(ended) == 1

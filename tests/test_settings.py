@@ -1,0 +1,499 @@
+"""Flags: their names, types, defaults and errors are what users of the scripts rely on."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import runpy
+import sys
+from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from GPT_GNN.conv import CONVS
+from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.settings import (
+    FINETUNE_GROUPS,
+    PRETRAIN_GROUPS,
+    AnyTaskConfig,
+    AnyTaskDataConfig,
+    FactsConfig,
+    FieldTaskConfig,
+    GPTConfig,
+    OptimConfig,
+    SamplerConfig,
+    TargetConfig,
+    comparable,
+    parse_flags,
+)
+from GPT_GNN.train.flags import parse_finetune_flags, parse_pretrain_flags
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = {path.stem: path for path in ROOT.glob("example_*/*.py")} | {
+    f"GPT_GNN.{name}": ROOT / "GPT_GNN" / f"{name}.py" for name in ("pretrain", "finetune")
+}
+TRAINING = (
+    "pretrain_OAG",
+    "finetune_OAG_PF",
+    "finetune_OAG_PV",
+    "finetune_OAG_AD",
+    "pretrain_reddit",
+    "finetune_reddit",
+)
+
+# Flags of the published scripts (issue 2, part 8) and the type that their meaning asks for.
+PUBLISHED = {
+    "pretrain_OAG": {
+        **{"attr_ratio": float, "attr_type": str, "neg_samp_num": int, "queue_size": int},
+        **{"w2v_dir": str, "data_dir": str, "pretrain_model_dir": str, "cuda": int},
+        **{"sample_depth": int, "sample_width": int, "conv_name": str, "n_hid": int},
+        **{"n_heads": int, "n_layers": int, "prev_norm": bool, "last_norm": bool},
+        **{"dropout": float, "max_lr": float, "scheduler": str, "n_epoch": int, "n_pool": int},
+        **{"n_batch": int, "batch_size": int, "clip": float, "domain": str},
+    },
+    "finetune": {
+        **{"data_dir": str, "pretrain_model_dir": str, "use_pretrain": bool, "model_dir": str},
+        **{"task_name": str, "cuda": int, "domain": str, "sample_depth": int},
+        **{"sample_width": int, "conv_name": str, "n_hid": int, "n_heads": int, "n_layers": int},
+        **{"prev_norm": bool, "last_norm": bool, "dropout": float, "optimizer": str},
+        **{"scheduler": str, "data_percentage": float, "n_epoch": int, "n_pool": int},
+        **{"n_batch": int, "batch_size": int, "clip": float, "max_lr": float},
+    },
+    "preprocess_OAG": {"input_dir": str, "output_dir": str, "citation_bar": int, "domain": str},
+    "preprocess_reddit": {},
+}
+# The Reddit scripts have OAG's flags but for the domain.
+for _script in ("pretrain", "finetune"):
+    _oag = PUBLISHED["pretrain_OAG" if _script == "pretrain" else "finetune"]
+    PUBLISHED[f"{_script}_reddit"] = {n: kind for n, kind in _oag.items() if n != "domain"}
+    PUBLISHED[f"GPT_GNN.{_script}"] = PUBLISHED[f"{_script}_reddit"]
+
+SHARED = {
+    "data_dir": "toy",
+    "domain": "",
+    "conv_name": "hgt",
+    "n_hid": 400,
+    "n_heads": 8,
+    "n_layers": 3,
+    "dropout": 0.2,
+    "prev_norm": False,
+    "last_norm": False,
+    "train_time_table": False,
+    "gradient_checkpointing": False,
+    "sample_depth": 6,
+    "sample_width": 128,
+    "batch_size": 256,
+    "n_pool": 2,
+    "optimizer": "adamw",
+    "weight_decay": 0.01,
+    "amp": "off",
+    "pretrain_model_dir": "runs/gpt_gnn.pt",
+    "seed": 0,
+    "cuda": -2,
+    "resume": False,
+    "overwrite": False,
+}
+PRETRAIN = {
+    "objective": "gpt_gnn",
+    "walk_length": 5,
+    "n_walks": 50,
+    "n_walk_negatives": 20,
+    "attr_type": "text",
+    "attr_ratio": 0.5,
+    "loss_sum": "ratio",
+    "min_masked": 8,
+    "neg_samp_num": 255,
+    "queue_size": 256,
+    "queue_gradient": "balanced",
+    "mask_ratio": 0.5,
+    "two_pass": False,
+    "node_separation": True,
+    "w2v_dir": "",
+    "targets_in_means": False,
+    "scheduler": "cycle",
+    "max_lr": 0.001,
+    "clip": 0.5,
+    "n_epoch": 20,
+    "n_batch": 32,
+}
+FINETUNE = {
+    "data_percentage": 0.1,
+    "train_view": "pretrain",
+    "hide_train_labels": False,
+    "original_protocol": False,
+    "scheduler": "cosine",
+    "max_lr": 0.0005,
+    "clip": 0.25,
+    "n_epoch": 50,
+    "n_batch": 16,
+    "use_pretrain": False,
+    "other_features": False,
+    "model_dir": "runs",
+}
+# Every flag and its default; a change here is a change of what a command means.
+SNAPSHOT = {
+    "pretrain_OAG": SHARED | PRETRAIN,
+    "finetune_OAG_PF": SHARED | FINETUNE | {"task_name": "PF", "hide_all_fields": False},
+    "finetune_OAG_PV": SHARED
+    | FINETUNE
+    | {"task_name": "PV", "hide_citations": False, "hide_fields": False},
+    "finetune_OAG_AD": SHARED | FINETUNE | {"task_name": "AD", "n_epoch": 100},
+    "preprocess_OAG": {
+        "input_dir": "",
+        "output_dir": "",
+        "keep_other_files": False,
+        "domain": "_CS",
+        "citation_bar": 0,
+        "language": "en",
+        "text_encoder": "tfidf",
+        "text_dim": 256,
+        "word_dim": 100,
+        "word_min_count": 5,
+        "word_epochs": 5,
+        "skip_bad_rows": False,
+        "toy_papers": 4000,
+        "seed": 0,
+        "transfer": "time",
+        "finetune_fields": (),
+        "pretrain_fields": (),
+    },
+    "pretrain_reddit": SHARED
+    | PRETRAIN
+    | {"attr_type": "vec", "pretrain_model_dir": "runs/gpt_reddit.pt"},
+    "finetune_reddit": SHARED
+    | FINETUNE
+    | {"task_name": "reddit", "n_epoch": 100, "pretrain_model_dir": "runs/gpt_reddit.pt"},
+    "GPT_GNN.commands.train.pretrain": SHARED
+    | PRETRAIN
+    | {
+        "attr_type": "vec",
+        "pretrain_model_dir": "runs/gpt_graph.pt",
+        "target_type": "",
+        "split": "",
+        "rel_stop_list": (),
+        "text_column": "",
+        "attr_part": "",
+        "hide_links": (),
+        "hide_classes": (),
+    },
+    "GPT_GNN.commands.train.finetune": SHARED
+    | FINETUNE
+    | {
+        "task_name": "graph",
+        "data_percentage": 1.0,
+        "pretrain_model_dir": "runs/gpt_graph.pt",
+        "target_type": "",
+        "split": "",
+        "task": "label",
+        "label": "",
+        "relation": (),
+        "num_candidates": 100,
+    },
+    "preprocess_reddit": {
+        "input_dir": "",
+        "output_dir": "",
+        "keep_other_files": False,
+        "download": False,
+        "toy_posts": 3000,
+        "split": "random",
+        "seed": 0,
+    },
+}
+for _script, _other in (
+    ("pretrain_reddit", ("domain",)),
+    ("finetune_reddit", ("domain", "train_view", "hide_train_labels")),
+    ("GPT_GNN.commands.train.pretrain", ("domain",)),
+    ("GPT_GNN.commands.train.finetune", ("domain", "original_protocol")),
+):
+    for _name in _other:
+        del SNAPSHOT[_script][_name]
+
+
+class Captured(Exception):
+    pass
+
+
+@cache
+def parser_of(script: str) -> argparse.ArgumentParser:
+    """The parser that a script builds, caught as it is about to read the command line."""
+
+    def catch(self, *args, **kwargs):
+        raise Captured(self)
+
+    original, argv = argparse.ArgumentParser.parse_args, sys.argv
+    argparse.ArgumentParser.parse_args = catch
+    sys.argv = [script]
+    try:
+        runpy.run_path(str(EXAMPLES[script]), run_name="__main__")
+    except Captured as caught:
+        return caught.args[0]
+    finally:
+        argparse.ArgumentParser.parse_args, sys.argv = original, argv
+    raise AssertionError(f"{script} read no flags")
+
+
+def defaults(script: str) -> dict[str, object]:
+    parser = parser_of(script)
+    return {a.dest: a.default for a in parser._actions if a.dest != "help"}
+
+
+def refused(capsys, script: str, *argv: str) -> str:
+    """The message of an error; checks the exit status 2 of bad flags."""
+    with pytest.raises(SystemExit) as exit_:
+        parser_of(script).parse_args(argv)
+    assert exit_.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("script", list(SNAPSHOT))
+def test_snapshot(script):
+    found, want = defaults(script), SNAPSHOT[script]
+    assert found == want
+    assert {n: type(v) for n, v in found.items()} == {n: type(v) for n, v in want.items()}
+
+
+@pytest.mark.parametrize("script", list(SNAPSHOT))
+def test_published_flags_keep_their_names_and_take_their_type(script):
+    published = PUBLISHED.get(script, PUBLISHED["finetune"])
+    values = {"conv_name": "hgt", "attr_type": "vec", "optimizer": "adam", "scheduler": "cycle"}
+    text = {int: "3", float: "0.25", str: "word"}
+    for name, kind in published.items():
+        argv = [f"--{name}"] if kind is bool else [f"--{name}", values.get(name, text[kind])]
+        value = getattr(parser_of(script).parse_args(argv), name)
+        assert type(value) is kind, name
+        assert str(value) == (argv[1] if kind is not bool else "True")
+
+
+@pytest.mark.parametrize("script", TRAINING)
+def test_unknown_and_shortened_flags(capsys, script):
+    assert "unrecognized arguments: --n_hidden 3" in refused(capsys, script, "--n_hidden", "3")
+    assert "unrecognized arguments: --batch 3" in refused(capsys, script, "--batch", "3")
+    assert "unrecognized arguments: stray" in refused(capsys, script, "stray")
+
+
+BAD = [
+    ("pretrain_OAG", "batch_size", "0", "[1, inf)"),
+    ("pretrain_OAG", "queue_size", "-1", "[0, inf)"),
+    ("pretrain_OAG", "attr_ratio", "1.5", "[0, 1]"),
+    ("pretrain_OAG", "attr_ratio", "nan", "[0, 1]"),
+    ("pretrain_OAG", "neg_samp_num", "0", "[1, inf)"),
+    ("pretrain_OAG", "mask_ratio", "-0.1", "[0, 1]"),
+    ("pretrain_OAG", "dropout", "1", "[0, 0.99]"),
+    ("pretrain_OAG", "max_lr", "0", "(0, inf)"),
+    ("pretrain_OAG", "clip", "-1", "(0, inf)"),
+    ("pretrain_OAG", "n_epoch", "0", "[1, inf)"),
+    ("pretrain_OAG", "n_pool", "-1", "[0, inf)"),
+    ("pretrain_OAG", "cuda", "-3", "[-2, inf)"),
+    ("pretrain_OAG", "seed", "-1", "[0, inf)"),
+    ("pretrain_OAG", "n_hid", "4.5", "expected int"),
+    ("pretrain_OAG", "n_hid", "many", "expected int"),
+    ("pretrain_OAG", "dropout", "much", "expected float"),
+    ("finetune_OAG_PF", "data_percentage", "0", "(0, 1]"),
+    ("finetune_OAG_PF", "data_percentage", "1.1", "(0, 1]"),
+    ("finetune_OAG_PV", "data_percentage", "-0.1", "(0, 1]"),
+    ("finetune_OAG_AD", "data_percentage", "nan", "(0, 1]"),
+    ("finetune_OAG_AD", "batch_size", "0", "[1, inf)"),
+]
+
+
+@pytest.mark.parametrize("script, flag, value, allowed", BAD)
+def test_a_value_out_of_range_is_told_the_range(capsys, script, flag, value, allowed):
+    message = refused(capsys, script, f"--{flag}", value)
+    assert f"argument --{flag}: expected" in message
+    assert allowed in message and f"got {value}" in message.replace("'", "")
+
+
+@pytest.mark.parametrize(
+    "flag, choices",
+    [
+        ("attr_type", ("vec", "text")),
+        ("scheduler", ("cycle", "cosine", "none")),
+        ("optimizer", ("adamw", "adam", "sgd", "adagrad")),
+        ("loss_sum", ("ratio", "plain")),
+        ("conv_name", tuple(CONVS)),
+        ("objective", tuple(OBJECTIVES)),
+    ],
+)
+def test_a_bad_choice_is_told_the_choices(capsys, flag, choices):
+    message = refused(capsys, "pretrain_OAG", f"--{flag}", "other")
+    assert f"argument --{flag}: expected one of {', '.join(choices)}, got 'other'" in message
+
+
+@pytest.mark.parametrize("registry, flag", [(CONVS, "conv_name"), (OBJECTIVES, "objective")])
+def test_a_line_in_the_dict_is_a_choice_of_the_flag(registry, flag, monkeypatch, capsys):
+    class Mine:
+        options = ("mask_ratio",)
+
+    with pytest.raises(SystemExit):
+        parse_pretrain_flags("doc", [f"--{flag}", "mine"])
+    monkeypatch.setitem(registry, "mine", Mine)
+    group = {"conv_name": "encoder", "objective": "objective"}[flag]
+    args = parse_pretrain_flags("doc", [f"--{flag}", "mine"])
+    assert getattr(getattr(args, group), flag) == "mine"
+    with pytest.raises(SystemExit):
+        parse_pretrain_flags("doc", ["--help"])
+    assert ",mine}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "argv, told",
+    [
+        (["gae", "--queue_size", "7"], "--queue_size: --objective gae does not read it"),
+        (["gae", "--n_walks", "7"], "--n_walks: --objective gae does not read it; it reads --mask"),
+        (["gpt_gnn", "--n_walks", "7"], "--n_walks: --objective gpt_gnn does not read it"),
+        (["infomax", "--mask_ratio", "0.1"], "infomax does not read it; it reads no option of its"),
+        (["none", "--no-node_separation"], "--node_separation: --objective none does not read it"),
+    ],
+)
+def test_an_option_that_the_objective_does_not_read(argv, told, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        parse_pretrain_flags("doc", ["--objective", *argv], attr_type="text")
+    assert exit_.value.code == 2 and told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_scripts_own_defaults_go_with_every_objective(objective):
+    args = parse_pretrain_flags("doc", ["--objective", objective], attr_type="text", queue_size=8)
+    assert (args.objective.objective, args.gpt.queue_size) == (objective, 8)
+
+
+@pytest.mark.parametrize("objective, entry", OBJECTIVES.items())
+def test_the_options_of_an_objective_are_flags(objective, entry):
+    settings = [PRETRAIN_GROUPS[group] for group in ("objective", "gpt")]
+    assert set(entry.options) <= {f.name for group in settings for f in fields(group)}
+
+
+@pytest.mark.parametrize(
+    "script, flag, value",
+    [("pretrain_OAG", "queue_size", "0")]
+    + [("finetune_OAG_PF", "data_percentage", value) for value in ("1", "1.0", "0.001")],
+)
+def test_the_ends_of_a_range_are_allowed(script, flag, value):
+    parsed = getattr(parser_of(script).parse_args([f"--{flag}", value]), flag)
+    assert parsed == float(value)
+
+
+@pytest.mark.parametrize("script", TRAINING)
+def test_help_shows_groups_types_defaults_and_commands(script):
+    text = parser_of(script).format_help()
+    for group in PRETRAIN_GROUPS if script.startswith("pretrain") else FINETUNE_GROUPS:
+        assert f"\n{group}:\n" in text
+    assert f"python {script}.py" in text
+    shown = " ".join(text[text.index("\noptions:") :].split())
+    for name, value in defaults(script).items():
+        (entry,) = re.findall(rf" --{name}[ ,].*?\(default: .*?\)(?= --|$| \w+: )", shown)
+        assert entry.endswith(f"(default: {value!r})")
+        kind = type(value).__name__.upper()
+        assert isinstance(value, bool) or entry.startswith((f" --{name} {kind} ", f" --{name} {{"))
+
+
+def test_a_setting_has_one_name_and_the_type_of_its_default():
+    for groups in (
+        PRETRAIN_GROUPS,
+        FINETUNE_GROUPS | {"task": FieldTaskConfig},
+        PRETRAIN_GROUPS | {"facts": FactsConfig},
+        FINETUNE_GROUPS | {"data": AnyTaskDataConfig, "facts": TargetConfig, "task": AnyTaskConfig},
+    ):
+        names = [f.name for group in groups.values() for f in fields(group)]
+        assert len(set(names)) == len(names)
+        for group in groups.values():
+            for f in fields(group):
+                assert type(f.default).__name__ == f.type.split("[")[0]
+                assert f.metadata["help"]
+
+
+def test_the_record_that_scripts_get():
+    argv = ["--n_hid", "16", "--n_heads", "2", "--prev_norm", "--attr_ratio", "1"]
+    args = parse_pretrain_flags("doc", argv, queue_size=8)
+    assert all(is_dataclass(getattr(args, group)) for group in PRETRAIN_GROUPS)
+    assert (args.encoder.n_hid, args.encoder.prev_norm, args.encoder.last_norm) == (16, True, False)
+    assert args.gpt.queue_size == 8 and type(args.gpt.attr_ratio) is float
+    args = parse_finetune_flags("doc", [], extra=FieldTaskConfig, task_name="X", n_epoch=3)
+    assert (args.run.task_name, args.optim.n_epoch, args.task.hide_all_fields) == ("X", 3, False)
+    with pytest.raises(AttributeError):
+        args.encoder.n_hid = 3
+    # A script that writes its default as an int does not make the flag one.
+    assert parse_pretrain_flags("doc", ["--clip", "0.5"], clip=1).optim.clip == 0.5
+
+
+@pytest.mark.parametrize(
+    "settings, name, value, told",
+    [
+        (GPTConfig, "mask_ratio", 7.0, "expected a value in [0, 1], got 7.0"),
+        (GPTConfig, "loss_sum", "nonsense", "expected one of ratio, plain, got 'nonsense'"),
+        (GPTConfig, "two_pass", 1, "expected bool, got 1"),
+        (SamplerConfig, "batch_size", -3, "expected a value in [1, inf), got -3"),
+        (SamplerConfig, "batch_size", 2.5, "expected int, got 2.5"),
+        (SamplerConfig, "batch_size", True, "expected int, got True"),
+        (OptimConfig, "max_lr", float("inf"), "expected a value in (0, inf), got inf"),
+        (OptimConfig, "weight_decay", float("inf"), "expected a value in [0, inf), got inf"),
+        (OptimConfig, "clip", float("nan"), "expected a value in (0, inf), got nan"),
+        (OptimConfig, "scheduler", None, "expected str, got None"),
+        (FactsConfig, "rel_stop_list", None, "expected names, got None"),
+        (FactsConfig, "rel_stop_list", (1, 2), "expected names, got (1, 2)"),
+    ],
+)
+def test_a_setting_is_checked_alike_wherever_it_comes_from(settings, name, value, told, capsys):
+    with pytest.raises(ValueError, match=f"^{re.escape(f'{name}: {told}')}$"):
+        settings(**{name: value})
+    with pytest.raises(ValueError, match=f"^{re.escape(f'm.pt: {name}: {told}')}$"):
+        settings.from_record({name: value}, "m.pt")
+    if isinstance(value, str | float):
+        with pytest.raises(SystemExit):
+            parse_flags({"group": settings}, "doc", [f"--{name}", str(value)])
+        shown = capsys.readouterr().err
+        assert f"argument --{name}: {told}".replace("'", "") in shown.replace("'", "")
+
+
+def test_a_file_with_a_setting_that_there_is_not():
+    with pytest.raises(
+        ValueError, match=r"m.pt: unknown settings \['n_pol'\]; available: .*n_pool"
+    ):
+        SamplerConfig.from_record({"n_pol": 1, "batch_size": 2}, "m.pt")
+
+
+def test_values_of_numpy_and_paths_are_taken_as_plain_ones():
+    sampler = SamplerConfig(batch_size=np.int64(5))
+    assert type(sampler.batch_size) is int and sampler == SamplerConfig(batch_size=5)
+    assert GPTConfig(w2v_dir=Path("words")).w2v_dir == "words"
+    assert type(GPTConfig(attr_ratio=1).attr_ratio) is float
+
+
+def test_a_flag_that_takes_a_list_may_be_repeated():
+    def stop_list(*argv, **defaults):
+        return parse_flags({"facts": FactsConfig}, "doc", argv, **defaults).facts.rel_stop_list
+
+    twice = ("--rel_stop_list", "born, lives in", "--rel_stop_list", "a,b")
+    assert stop_list(*twice) == ("born, lives in", "a,b")
+    assert stop_list(rel_stop_list=("x",)) == ("x",)
+    assert stop_list(*twice, rel_stop_list=("x",)) == ("born, lives in", "a,b")
+
+
+def test_a_record_says_which_flags_were_given():
+    args = parse_pretrain_flags("doc", ["--n_hid", "400", "--no-prev_norm"], queue_size=8)
+    assert args.given == {"n_hid", "prev_norm"}
+    assert parse_pretrain_flags("doc", []).given == frozenset()
+    assert "given" not in comparable(args)
+
+
+def test_a_default_that_is_no_flag():
+    with pytest.raises(TypeError, match=r"defaults that are no flags: \['n_hiden'\]"):
+        parse_flags(PRETRAIN_GROUPS, "doc", [], n_hiden=3)
+
+
+def test_what_a_run_records_of_groups_that_the_graph_completes():
+    args = parse_flags(FINETUNE_GROUPS, "doc", ["--seed", "3"], extra=FieldTaskConfig)
+    record = comparable(args, task={"column": "y"}, facts={"target": "film"})
+    assert (record["task"], record["facts"]) == ({"column": "y"}, {"target": "film"})
+    assert record["run"]["seed"] == 3
+
+
+def test_what_a_resumed_run_may_change():
+    places = ["--data_dir", "x", "--pretrain_model_dir", "y", "--cuda", "-1", "--n_pool", "7"]
+    base = comparable(parse_pretrain_flags("doc", []))
+    assert comparable(parse_pretrain_flags("doc", [*places, "--resume", "--overwrite"])) == base
+    for numbers in (["--seed", "1"], ["--batch_size", "7"], ["--n_hid", "8"], ["--max_lr", "1"]):
+        assert comparable(parse_pretrain_flags("doc", numbers)) != base
