@@ -33,7 +33,8 @@ from GPT_GNN.train.flags import parse_finetune_flags, parse_pretrain_flags
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = {path.stem: path for path in ROOT.glob("example_*/*.py")} | {
-    f"GPT_GNN.{name}": ROOT / "GPT_GNN" / f"{name}.py" for name in ("pretrain", "finetune")
+    f"GPT_GNN.commands.train.{name}": ROOT / "GPT_GNN" / "commands" / "train" / f"{name}.py"
+    for name in ("pretrain", "finetune")
 }
 TRAINING = (
     "pretrain_OAG",

@@ -171,7 +171,7 @@ class HeteroGraph:
     def from_hetero_data(
         cls, data: Any, path: str | os.PathLike[str], **settings: Any
     ) -> HeteroGraph:
-        """A PyG ``HeteroData`` as a store; :mod:`~GPT_GNN.datasets.pyg.from_pyg` has the settings."""
+        """A PyG ``HeteroData`` as a store; settings: :mod:`GPT_GNN.datasets.pyg.from_pyg`."""
         from GPT_GNN.datasets.pyg.from_pyg import from_hetero_data  # needs PyG
 
         return from_hetero_data(data, path, **settings)

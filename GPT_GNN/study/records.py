@@ -63,7 +63,8 @@ def only_process(out: Path) -> Iterator[int]:
     """Keep other processes from running jobs in a folder; POSIX only.
 
     Yields the descriptor of the lock (:func:`GPT_GNN.system.lock.locked`). The jobs inherit it, so
-    that those which a kill of their parent left behind keep the next one from writing to the same files.
+    that those which a kill of their parent left behind keep the next one from writing to the same
+    files.
 
     Raises:
         ValueError: another process runs jobs there.
