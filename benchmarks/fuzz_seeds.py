@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from gensim.models import KeyedVectors, Word2Vec
 
-_GRAPHS = Path(__file__).resolve().parents[1] / "tests" / "datasets" / "legacy_files"
+_GRAPHS = Path(__file__).resolve().parents[1] / "tests" / "published" / "graphs" / "files"
 WORDS = ["bos", "eos", "graph"]
 
 

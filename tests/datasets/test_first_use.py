@@ -45,9 +45,7 @@ print(OPENED[sys.argv[1]](Path(sys.argv[2])).path, flush=True)
 @pytest.fixture(params=OPENED)
 def other(request, tmp_path):
     """(what is opened, a process that has begun to build it and goes on at a line of input)."""
-    shutil.copy(
-        Path(__file__).with_name("legacy_files") / "graph_main.pk", tmp_path / "graph_CS.pk"
-    )
+    shutil.copy(ROOT / "tests/published/graphs/files/graph_main.pk", tmp_path / "graph_CS.pk")
     process = subprocess.Popen(
         [sys.executable, "-c", OTHER, request.param, str(tmp_path)],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -92,9 +90,7 @@ def test_one_that_was_killed_is_not(other, tmp_path):
 
 def test_a_command_that_builds_it_is_waited_for(tmp_path, monkeypatch):
     """It has no lock of the first use, but the builder's."""
-    shutil.copy(
-        Path(__file__).with_name("legacy_files") / "graph_main.pk", tmp_path / "graph_CS.pk"
-    )
+    shutil.copy(ROOT / "tests/published/graphs/files/graph_main.pk", tmp_path / "graph_CS.pk")
     store, slept = tmp_path / "graph_CS_store", []
     command = build.build_graph(store)
     builder = command.__enter__()

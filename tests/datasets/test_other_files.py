@@ -67,7 +67,7 @@ def of_pyg(tmp_path):
 
 def of_legacy(tmp_path):
     source = tmp_path / "graph.pk"
-    shutil.copy(Path(__file__).with_name("legacy_files") / "graph_main.pk", source)
+    shutil.copy(ROOT / "tests/published/graphs/files/graph_main.pk", source)
     return lambda out, *flags: module(legacy.main, source, out, "--no-word_vectors", *flags)
 
 
@@ -212,7 +212,7 @@ def test_no_list_leads_out_of_the_folder(tmp_path, monkeypatch):
 def test_what_is_built_at_first_use_keeps_what_lies_there(tmp_path, monkeypatch):
     """Nobody asked for it, so nobody could give the flag."""
     source = tmp_path / "graph_CS.pk"
-    shutil.copy(Path(__file__).with_name("legacy_files") / "graph_main.pk", source)
+    shutil.copy(ROOT / "tests/published/graphs/files/graph_main.pk", source)
     opened = {
         "toy_100_0": lambda: toy_store(100, folder=tmp_path),
         "toy_reddit_100_0": lambda: reddit_toy_store(100, folder=tmp_path),

@@ -12,7 +12,7 @@ from GPT_GNN.settings import EncoderConfig, comparable
 from GPT_GNN.train.architecture import trained_architecture
 from GPT_GNN.train.checkpoint import CheckpointError, save_checkpoint
 from GPT_GNN.train.flags import parse_finetune_flags
-from tests.train import published_models as published
+from tests.published.models import published_models as published
 
 TRAINED = EncoderConfig(n_hid=16, n_heads=2, n_layers=2, dropout=0.4, last_norm=True)
 

@@ -32,7 +32,7 @@ from GPT_GNN.train.finetune import finetune
 from GPT_GNN.train.pretrain import pretrain
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
 from GPT_GNN.train.trained import open_encoder, read_trained
-from tests.train import published_models as published
+from tests.published.models import published_models as published
 
 ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=2)
 CITE, WRITES = ("paper", "cite", "paper"), ("author", "writes", "paper")

@@ -22,10 +22,10 @@ from GPT_GNN.published.graphs import convert as legacy
 from GPT_GNN.published.graphs.convert import convert, open_legacy
 from GPT_GNN.published.graphs.export import export
 from GPT_GNN.published.pickles import PickleError
-from tests.datasets import legacy_content as content
+from tests.published.graphs import content
 
 pd = pytest.importorskip("pandas")
-FILES = sorted((Path(__file__).parent / "legacy_files").glob("*.pk"))
+FILES = sorted((Path(__file__).parent / "files").glob("*.pk"))
 
 
 class Graph:

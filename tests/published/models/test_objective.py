@@ -17,8 +17,8 @@ from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
 from GPT_GNN.train.start import pretrained_encoder, pretrained_gpt_gnn
 from tests.oracle import legacy
-from tests.train import published_models as published
-from tests.train.published_models import dataset
+from tests.published.models import published_models as published
+from tests.published.models.published_models import dataset
 
 
 @pytest.fixture(scope="module")

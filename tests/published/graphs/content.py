@@ -1,4 +1,4 @@
-"""What is in the graphs of ``legacy_files``: plain data, so that any Python can make them of it."""
+"""What is in the graphs of ``files``: plain data, so that any Python can make them of it."""
 
 PAPERS = ["one title", "two titles", "", "na\u00efve", "five"]
 YEARS = [2001, 2005, 2005, 2014, 2017]

@@ -14,7 +14,7 @@ from gensim.models import KeyedVectors, Word2Vec
 
 from GPT_GNN.published.pickles import PickleError
 from GPT_GNN.published.word_vectors import read_word2vec
-from tests.datasets.gensim3 import save_0_13, save_3_8
+from tests.published.gensim3 import save_0_13, save_3_8
 
 WORDS = ["bos", "eos", "graph", "é", "neural"]
 VECTORS = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
@@ -61,7 +61,7 @@ def test_a_model_of_gensim_3(aside, protocol, tmp_path: Path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["gensim3.8.model", "gensim3.8_aside.model"])
 def test_a_file_that_gensim_3_wrote(name):
-    folder = Path(__file__).parent / "legacy_files"
+    folder = Path(__file__).parent / "gensim_files"
     words, vectors = read_word2vec(folder / "gensim3.8.txt")
     assert_read(folder / name, words, vectors)
 

@@ -16,8 +16,8 @@ from GPT_GNN.published.models.whole_model import read_module
 from GPT_GNN.train.checkpoint import CheckpointError
 from GPT_GNN.train.start import pretrained_encoder, pretrained_gpt_gnn
 from tests.oracle import legacy
-from tests.train import published_models as published
-from tests.train.published_models import dataset
+from tests.published.models import published_models as published
+from tests.published.models.published_models import dataset
 from tests.train.test_published import check_embedding
 
 CONV_NAMES = list(legacy.LITERAL_CONVS)

@@ -1,6 +1,6 @@
 """Write the word vectors of gensim 3.8.3 (Python 3.7), whole and with side files.
 
-python make_gensim.py
+python make.py
 """
 
 from gensim.models import Word2Vec

@@ -6,7 +6,7 @@
 
 The files beside this one were made by Python 3.7 with pandas 0.24.2 (dill 0.3.4), 1.1.5
 (``graph_main3.7`` and ``graph_pyHGT`` too) and 1.3.5, and by Python 3.11 with pandas 1.5.3
-(``graph_main`` too), 2.2.3 and 3.0.0. What they must give is ``tests/datasets/legacy_content.py``.
+(``graph_main`` too), 2.2.3 and 3.0.0. What they must give is ``tests/published/graphs/content.py``.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from legacy_content import AUTHORS, CITES, EMB, FIELDS, NODE_EMB, PAPERS, WRITES, YEARS
+from content import AUTHORS, CITES, EMB, FIELDS, NODE_EMB, PAPERS, WRITES, YEARS
 
 
 class Graph:

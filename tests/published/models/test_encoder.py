@@ -18,7 +18,7 @@ from GPT_GNN.train.checkpoint import CheckpointError
 from GPT_GNN.train.start import initial_encoder, pretrained_encoder
 from tests.model.test_golden import published_batch
 from tests.oracle import legacy
-from tests.train import published_models as published
+from tests.published.models import published_models as published
 
 TOLERANCE = {"rtol": 0, "atol": 1e-5}
 CONV_NAMES = list(legacy.LITERAL_CONVS)
