@@ -6,10 +6,12 @@ import os
 import pickle
 import struct
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from GPT_GNN.schema import Schema
 from GPT_GNN.system.files import atomic_file
@@ -17,7 +19,7 @@ from GPT_GNN.system.runtime import versions
 
 FORMAT = "gpt-gnn-checkpoint"
 VERSION = 1
-
+State = dict[str, Tensor]  # a state dict
 
 # How torch before 1.6 begins a file: its magic number, pickled with protocol 2.
 PRE_ZIP = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
@@ -52,6 +54,16 @@ def save_checkpoint(path: str | os.PathLike[str], kind: str, **content: Any) -> 
             torch.save(record, temporary)
         except RuntimeError as error:  # torch's zip writer reports a full disk so
             raise OSError(f"{path} could not be written (a full disk?): {error}") from error
+
+
+def state_on_cpu(model: nn.Module) -> State:
+    """A model's state as CPU tensors, for a file that opens anywhere."""
+    return {name: value.detach().cpu() for name, value in model.state_dict().items()}
+
+
+def under(state: Mapping[str, Tensor], prefix: str) -> State:
+    """The entries whose names begin with ``prefix``, without it."""
+    return {name[len(prefix) :]: x for name, x in state.items() if name.startswith(prefix)}
 
 
 def load_checkpoint(path: str | os.PathLike[str], kind: str) -> dict[str, Any]:

@@ -25,11 +25,11 @@ from GPT_GNN.train.checkpoint import (
     check_schema,
     load_checkpoint,
     save_checkpoint,
+    state_on_cpu,
 )
 from GPT_GNN.train.log import RunLog
 from GPT_GNN.train.optim import Stepper, autocast
 from GPT_GNN.train.place import CHECKPOINT, Place
-from GPT_GNN.train.start import state_on_cpu
 
 _MOST_SHOWN = 5  # tensors that an error names
 

@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from GPT_GNN.conv import CONVS
 from GPT_GNN.objectives import OBJECTIVES
-from GPT_GNN.published.models.files import open_pretrained
 from GPT_GNN.settings import (
     FINETUNE_DEFAULTS,
     FINETUNE_GROUPS,
@@ -20,6 +19,7 @@ from GPT_GNN.settings import (
     parse_flags,
 )
 from GPT_GNN.train.architecture import trained_architecture
+from GPT_GNN.train.models import open_model
 from GPT_GNN.train.place import finetuning_place, pretraining_place
 
 
@@ -72,6 +72,5 @@ def parse_finetune_flags(
         if unread:
             tqdm.write(f"note: without --use_pretrain nothing reads --{', --'.join(unread)}")
         return args
-    file = args.run.pretrain_model_dir
-    model = open_pretrained(file)
-    return replace(args, encoder=trained_architecture(file, model, args.encoder, args.given))
+    model = open_model(args.run.pretrain_model_dir, "pretrain")
+    return replace(args, encoder=trained_architecture(model, args.encoder, args.given))

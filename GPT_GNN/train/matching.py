@@ -11,8 +11,7 @@ from tqdm import tqdm
 
 from GPT_GNN.graph.inputs import FeatureInputs
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.published.models.keys import State, under
-from GPT_GNN.train.checkpoint import CheckpointError, check_same, check_schema
+from GPT_GNN.train.checkpoint import CheckpointError, State, check_same, check_schema, under
 
 _PARTS = ("model", "config", "schema", "feature_dims")  # of a model's file
 _PREFIX = "encoder."  # of the encoder's entries in a model

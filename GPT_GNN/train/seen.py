@@ -10,13 +10,13 @@ from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import FLAG, ResolvedFacts
 from GPT_GNN.graph.split import LINK_SPLIT, Split, split_from_dict, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.published.models.files import PublishedModel, open_pretrained
 from GPT_GNN.schema import EdgeType
 from GPT_GNN.settings import FinetuneRunConfig
 from GPT_GNN.tasks.link_ranking import LinkRanking
 from GPT_GNN.tasks.links import is_divided_by_time
 from GPT_GNN.tasks.node_classification import NodeClassification
 from GPT_GNN.tasks.select import AnyTask
+from GPT_GNN.train.models import open_model
 
 _ONLY_PRETRAINING = ("pretrain_on", "pretrain_until")  # what does not say who is held out
 
@@ -36,8 +36,7 @@ def seen_in_pretraining(
     """
     if not run.use_pretrain or not isinstance(task, LinkRanking | NodeClassification):
         return []
-    record = open_pretrained(run.pretrain_model_dir)
-    config = {} if isinstance(record, PublishedModel) else record["config"]
+    config = open_model(run.pretrain_model_dir, "pretrain").config
     if config.get("objective", {}).get("objective") == "none":
         return []
     facts = config.get("facts", {})

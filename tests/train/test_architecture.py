@@ -7,11 +7,11 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from GPT_GNN.published.models.files import open_pretrained
 from GPT_GNN.settings import EncoderConfig, comparable
 from GPT_GNN.train.architecture import trained_architecture
 from GPT_GNN.train.checkpoint import CheckpointError, save_checkpoint
 from GPT_GNN.train.flags import parse_finetune_flags
+from GPT_GNN.train.models import open_model
 from tests.published.models import published_models as published
 
 TRAINED = EncoderConfig(n_hid=16, n_heads=2, n_layers=2, dropout=0.4, last_norm=True)
@@ -78,7 +78,7 @@ def test_a_file_that_does_not_say(tmp_path):
     path = tmp_path / "gpt.pt"
     save_checkpoint(path, "pretrain", config={"gpt": {}})
     with pytest.raises(CheckpointError, match="expected the encoder's settings in its config, fou"):
-        trained_architecture(path, open_pretrained(path), TRAINED)
+        trained_architecture(open_model(path, "pretrain"), TRAINED)
     with pytest.raises(CheckpointError, match="no such file"):
         parsed(tmp_path / "none.pt")
 

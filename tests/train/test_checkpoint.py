@@ -21,13 +21,13 @@ from GPT_GNN.train.checkpoint import (
     check_schema,
     load_checkpoint,
     save_checkpoint,
+    state_on_cpu,
 )
 from GPT_GNN.train.start import (
     new_encoder,
     new_gpt_gnn,
     pretrained_encoder,
     pretrained_gpt_gnn,
-    state_on_cpu,
 )
 
 CONTENT = {

@@ -29,9 +29,9 @@ from GPT_GNN.tasks import NodeClassification
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from GPT_GNN.train.embed import embed
 from GPT_GNN.train.finetune import finetune
+from GPT_GNN.train.models import open_encoder, read_trained
 from GPT_GNN.train.pretrain import pretrain
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
-from GPT_GNN.train.trained import open_encoder, read_trained
 from tests.published.models import published_models as published
 
 ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=2)

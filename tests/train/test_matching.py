@@ -13,18 +13,17 @@ from GPT_GNN.datasets.tables.append import append_tables
 from GPT_GNN.datasets.tables.build import build_from_tables
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.settings import EncoderConfig, FinetuneRunConfig, GPTConfig
-from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, state_on_cpu
 from GPT_GNN.train.embed import embed
 from GPT_GNN.train.matching import graph_record
+from GPT_GNN.train.models import open_encoder
 from GPT_GNN.train.start import (
     initial_encoder,
     new_encoder,
     new_gpt_gnn,
     pretrained_encoder,
     pretrained_gpt_gnn,
-    state_on_cpu,
 )
-from GPT_GNN.train.trained import open_encoder
 
 ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)
 GPT = GPTConfig(queue_size=4)

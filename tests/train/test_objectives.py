@@ -24,6 +24,7 @@ from GPT_GNN.settings import (
 )
 from GPT_GNN.system.runner import Interrupted
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
+from GPT_GNN.train.models import open_encoder
 from GPT_GNN.train.pretrain import pretrain
 from GPT_GNN.train.start import (
     new_encoder,
@@ -31,7 +32,6 @@ from GPT_GNN.train.start import (
     pretrained_encoder,
     pretrained_gpt_gnn,
 )
-from GPT_GNN.train.trained import open_encoder
 
 SAMPLER = SamplerConfig(sample_depth=2, sample_width=8, batch_size=64, n_pool=0)
 TRAINED = [name for name in OBJECTIVES if name != "none"]

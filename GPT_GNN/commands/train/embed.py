@@ -23,7 +23,7 @@ from GPT_GNN.settings import EMBED_GROUPS, EmbedConfig, SamplerConfig, parse_fla
 from GPT_GNN.system.files import atomic_file
 from GPT_GNN.system.runtime import pick_device, run_script
 from GPT_GNN.train.embed import embed
-from GPT_GNN.train.trained import read_trained
+from GPT_GNN.train.models import read_trained
 
 SUFFIX = ".npy"
 _NPY = b"\x93NUMPY"  # how such a file begins

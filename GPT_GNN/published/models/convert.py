@@ -10,28 +10,92 @@ that --resume cannot continue the published run.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.published.models.encoder import read_architecture
-from GPT_GNN.published.models.files import PublishedModel, open_pretrained
+from GPT_GNN.published.models.door import PublishedModel
 from GPT_GNN.published.models.objective import Scorers
 from GPT_GNN.settings import EncoderConfig, Parser
 from GPT_GNN.system.runner import run_command
-from GPT_GNN.train.checkpoint import CheckpointError, save_checkpoint
+from GPT_GNN.train.checkpoint import CheckpointError, save_checkpoint, state_on_cpu
 from GPT_GNN.train.matching import graph_record
-from GPT_GNN.train.start import published_encoder, published_gpt_gnn, state_on_cpu
+from GPT_GNN.train.models import open_model
+
+
+def convert_model(
+    old: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    graph: HeteroGraph,
+    encoder_only: bool = False,
+    scorers: Scorers | None = None,
+    w2v_dir: str = "",
+) -> list[str]:
+    """Write a published model as a checkpoint of ours.
+
+    Args:
+        graph: store of the model's graph.
+        encoder_only: leave out scorers, decoder and ``init_emb``.
+        scorers, w2v_dir: see :meth:`GPT_GNN.published.models.door.PublishedModel.whole`.
+
+    Returns:
+        Lines that say what is in the checkpoint.
+
+    Raises:
+        ValueError: ``output`` is ``old``, or a file that is no checkpoint.
+        CheckpointError: ``old`` is no published model, or does not fit the graph.
+    """
+    old, output = Path(old), Path(output)
+    if old.resolve() == output.resolve():
+        raise ValueError(f"--output {output}: expected another file than the one to convert")
+    if output.exists() and not zipfile.is_zipfile(output):
+        raise ValueError(f"--output {output}: expected a checkpoint to replace, or nothing there")
+    model = open_model(old, "pretrain")
+    if not isinstance(model, PublishedModel):
+        raise CheckpointError(f"{old} is a checkpoint of ours already")
+    encoder = EncoderConfig(**model.architecture)
+    lines = [f"encoder: {model.read.flags}"]
+    if encoder_only or not model.weights.heads:
+        state = state_on_cpu(model.encoder(graph, encoder))
+        left_out = [*model.weights.heads, *(f"1.{name}" for name in model.weights.task_head)]
+        lines.append(f"left out: {', '.join(left_out) or 'nothing'}")
+        content = {
+            "config": {"encoder": asdict(encoder)},
+            "model": {f"encoder.{name}": x for name, x in state.items()},
+        }
+    else:
+        whole = model.whole(graph, OAG, scorers, w2v_dir)
+        columns = whole.objective.attr_columns
+        fresh = [f"{source}:{relation}" for source, relation, _ in whole.fresh_scorers]
+        lines += [
+            f"decoder: {whole.gpt.attr_type}",
+            f"edge scorers: {len(whole.objective.relations) - len(fresh)} of the file"
+            + (f"; without one there: {', '.join(fresh)}" if fresh else ""),
+        ]
+        content = {
+            "config": {"encoder": asdict(encoder), "gpt": asdict(whole.gpt)},
+            "attr_columns": [columns.start, columns.stop],
+            "model": state_on_cpu(whole.objective),
+        }
+    save_checkpoint(output, "pretrain", **graph_record(graph), published=old.name, **content)
+    lines.append("not in the file: the queue, the optimiser, the schedule, the random state")
+    return [*lines, f"wrote {output}"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Read a published model, write a checkpoint, say what is in it."""
-    return run_command(lambda: print(_convert(_parser().parse_args(argv))))
+    return run_command(lambda: _command(_parser().parse_args(argv)))
+
+
+def _command(args: argparse.Namespace) -> None:
+    graph = OAG.open(args.data_dir, args.domain)
+    settings = {name: getattr(args, name) for name in ("encoder_only", "scorers", "w2v_dir")}
+    print("\n".join(convert_model(args.old, args.output, graph, **settings)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,62 +127,6 @@ def _scorers(text: str) -> Scorers:
     if any(len(pair) != 2 or not all(pair) for pair in pairs):
         raise argparse.ArgumentTypeError(f"expected source:relation,..., got {text!r}")
     return [(source, relation) for source, relation in pairs]
-
-
-def _convert(args: argparse.Namespace) -> str:
-    if Path(args.old).resolve() == Path(args.output).resolve():
-        raise ValueError(f"--output {args.output}: expected another file than the one to convert")
-    if Path(args.output).exists() and not zipfile.is_zipfile(args.output):
-        raise ValueError(
-            f"--output {args.output}: expected a checkpoint to replace, or nothing there"
-        )
-    model = open_pretrained(args.old)
-    if not isinstance(model, PublishedModel):
-        raise CheckpointError(f"{args.old} is a checkpoint of ours already")
-    graph = OAG.open(args.data_dir, args.domain)
-    encoder_only = args.encoder_only or not model.heads
-    content, lines = (_encoder if encoder_only else _whole)(model, graph, args)
-    save_checkpoint(
-        args.output,
-        "pretrain",
-        **graph_record(graph),
-        published=Path(args.old).name,
-        **content,
-    )
-    lines.append("not in the file: the queue, the optimiser, the schedule, the random state")
-    return "\n".join([*lines, f"wrote {args.output}"])
-
-
-def _encoder(
-    model: PublishedModel, graph: HeteroGraph, args: argparse.Namespace
-) -> tuple[dict[str, Any], list[str]]:
-    found = read_architecture(model)
-    config = EncoderConfig(**found.settings)  # type: ignore[arg-type]
-    state = state_on_cpu(published_encoder(model, graph, config))
-    left_out = [*model.heads, *(f"1.{name}" for name in model.task_head)]
-    return {
-        "config": {"encoder": asdict(config)},
-        "model": {f"encoder.{name}": x for name, x in state.items()},
-    }, [f"encoder: {found.flags}", f"left out: {', '.join(left_out) or 'nothing'}"]
-
-
-def _whole(
-    model: PublishedModel, graph: HeteroGraph, args: argparse.Namespace
-) -> tuple[dict[str, Any], list[str]]:
-    read = published_gpt_gnn(model, graph, OAG, args.scorers, args.w2v_dir)
-    columns = read.objective.attr_columns
-    fresh = [f"{source}:{relation}" for source, relation, _ in read.fresh_scorers]
-    lines = [
-        f"encoder: {read_architecture(model).flags}",
-        f"decoder: {read.gpt.attr_type}",
-        f"edge scorers: {len(read.objective.relations) - len(fresh)} of the file"
-        + (f"; without one there: {', '.join(fresh)}" if fresh else ""),
-    ]
-    return {
-        "config": {"encoder": asdict(read.encoder), "gpt": asdict(read.gpt)},
-        "attr_columns": [columns.start, columns.stop],
-        "model": state_on_cpu(read.objective),
-    }, lines
 
 
 if __name__ == "__main__":

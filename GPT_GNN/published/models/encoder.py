@@ -12,19 +12,11 @@ from tqdm import tqdm
 
 from GPT_GNN.batch.batch import TIME_ZERO
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.published.models.files import PublishedModel
-from GPT_GNN.published.models.keys import (
-    Shapes,
-    State,
-    check_keys,
-    check_twins,
-    count,
-    under,
-    with_prefix,
-)
+from GPT_GNN.published.models.keys import Shapes, check_keys, check_twins, count, linear, renamed
 from GPT_GNN.published.models.layouts import Layout, Sizes, layout_of, time_name
+from GPT_GNN.published.models.weights import Weights
 from GPT_GNN.schema import Schema
-from GPT_GNN.train.checkpoint import CheckpointError
+from GPT_GNN.train.checkpoint import CheckpointError, State, under
 
 
 @dataclass(frozen=True)
@@ -41,7 +33,7 @@ class Architecture:
         timed: whether it has a temporal encoding; None when such layers have none.
     """
 
-    settings: dict[str, str | int | bool]
+    settings: dict[str, Any]
     layout: Layout
     num_types: int
     in_dim: int
@@ -58,7 +50,7 @@ class Architecture:
         )
 
 
-def read_architecture(model: PublishedModel) -> Architecture:
+def read_architecture(model: Weights) -> Architecture:
     """Read the settings of an encoder off its parameters, and account for every one of them.
 
     Raises:
@@ -72,29 +64,24 @@ def read_architecture(model: PublishedModel) -> Architecture:
             f"{model.path}: expected layers of hgt, gcn, gat or rgcn, found one with the "
             f"parameters {', '.join(layers[0]) or '(none)'}"
         )
-    inputs = [
-        model.encoder.get(f"adapt_ws.{t}.weight", torch.empty(0, 0))
-        for t in range(count(model.encoder, "adapt_ws."))
-    ]
-    in_dim = inputs[0].shape[-1] if inputs and inputs[0].ndim else 0
+    inputs = count(model.encoder, "adapt_ws.")
+    weight = model.encoder.get("adapt_ws.0.weight", torch.empty(0))
+    n_hid, in_dim = weight.shape if weight.ndim == 2 else (0, 0)
     read: dict[str, Any] = layout.read_sizes(layers[0])
     first, last = ("norms.0.weight" in layers[i] for i in (0, -1))
     is_hgt, time = layout.conv_name == "hgt", time_name(layers[0])
-    n_hid = len(inputs[0]) if inputs and inputs[0].ndim else 0
-    sizes = Sizes(n_hid, len(inputs), time=time if is_hgt else "", **read)
+    sizes = Sizes(n_hid, inputs, time=time if is_hgt else "", **read)
     norms = [first] * (len(layers) - 1) + [last]
     _check(model, layout, [replace(sizes, use_norm=norm) for norm in norms], in_dim)
-    settings: dict[str, str | int | bool] = {"conv_name": layout.conv_name, "n_hid": n_hid}
-    if "n_heads" in read:
-        settings["n_heads"] = read["n_heads"]
+    settings: dict[str, Any] = {"conv_name": layout.conv_name, "n_hid": n_hid}
+    settings |= {"n_heads": read["n_heads"]} if "n_heads" in read else {}
     settings["n_layers"] = len(layers)
-    if len(layers) > 1:
-        settings["prev_norm"] = first
+    settings |= {"prev_norm": first} if len(layers) > 1 else {}
     settings["last_norm"] = last
     return Architecture(
         settings=settings,
         layout=layout,
-        num_types=len(inputs),
+        num_types=inputs,
         in_dim=in_dim,
         num_relations=read.get("num_relations"),
         timed=bool(time) if is_hgt else None,
@@ -105,7 +92,7 @@ def _layers(encoder: State) -> list[State]:
     return [under(encoder, f"gcs.{i}.base_conv.") for i in range(count(encoder, "gcs."))]
 
 
-def _check(model: PublishedModel, layout: Layout, layers: list[Sizes], in_dim: int) -> None:
+def _check(model: Weights, layout: Layout, layers: list[Sizes], in_dim: int) -> None:
     """Account for every entry of an encoder."""
     matrices = model.encoder.get("gcs.0.base_conv.weight")
     if layout.conv_name == "rgcn" and matrices is not None and matrices.ndim == 4:
@@ -115,34 +102,31 @@ def _check(model: PublishedModel, layout: Layout, layers: list[Sizes], in_dim: i
         )
     expected: Shapes = {}
     for t in range(layers[0].num_types):
-        n_hid = layers[0].n_hid
-        expected |= {f"adapt_ws.{t}.weight": (n_hid, in_dim), f"adapt_ws.{t}.bias": (n_hid,)}
-    for i, sizes in enumerate(layers):
-        expected |= with_prefix(f"gcs.{i}.base_conv.", layout.shapes(sizes))
+        expected |= linear(f"adapt_ws.{t}", layers[0].n_hid, in_dim)
+    prefixes = [f"gcs.{i}.base_conv." for i in range(len(layers))]
+    for prefix, sizes in zip(prefixes, layers, strict=True):
+        expected |= {prefix + name: shape for name, shape in layout.shapes(sizes).items()}
     check_keys(model.path, model.encoder, expected)
-    for i in range(len(layers) if layout.twins else 0):
-        twins = (f"gcs.{i}.base_conv.{name}" for name in layout.twins)
-        check_twins(model.path, model.encoder, *twins)
+    for prefix in prefixes if layout.twins else ():
+        check_twins(model.path, model.encoder, *(prefix + name for name in layout.twins))
 
 
-def check_graph(model: PublishedModel, found: Architecture, graph: HeteroGraph) -> None:
+def check_graph(model: Weights, found: Architecture, graph: HeteroGraph) -> None:
     """Raise CheckpointError, naming what differs, unless an encoder fits a graph."""
-    wanted: dict[str, tuple[object, object]] = {
-        "num_types": (found.num_types, len(graph.node_types)),
-        "num_relations": (found.num_relations, len(graph.edge_types) + 1),
-        "timed": (found.timed, any(graph.schema.timed)),
+    compared: dict[str, tuple[object, object]] = {
+        "num_types": (found.num_types, len(graph.node_types))
     }
-    if found.num_relations is None:
-        del wanted["num_relations"]
-    if found.timed is not False:  # an encoding is folded into an untimed graph's layers
-        del wanted["timed"]
-    wanted |= {
+    if found.num_relations is not None:
+        compared["num_relations"] = (found.num_relations, len(graph.edge_types) + 1)
+    if found.timed is False:  # an encoding is folded into an untimed graph's layers
+        compared["timed"] = (False, any(graph.schema.timed))
+    compared |= {
         f"in_dim of {node_type!r}": (found.in_dim, graph.feature_dim(node_type))
         for node_type in graph.node_types
     }
     differences = [
         f"{name} is {a} in the file and {b} in the graph"
-        for name, (a, b) in wanted.items()
+        for name, (a, b) in compared.items()
         if a != b
     ]
     if differences:
@@ -161,7 +145,7 @@ def relation_rows(schema: Schema) -> list[int]:
     return [number[relation] for _, relation, _ in schema.edge_types] + [len(number)]
 
 
-def _check_means(model: PublishedModel, schema: Schema) -> None:
+def _check_means(model: Weights, schema: Schema) -> None:
     """RGCN takes a mean per number: no two relations into a type may share one."""
     rows = relation_rows(schema)
     for node_type in schema.node_types:
@@ -174,7 +158,7 @@ def _check_means(model: PublishedModel, schema: Schema) -> None:
             )
 
 
-def encoder_state(model: PublishedModel, found: Architecture, graph: HeteroGraph) -> State:
+def encoder_state(model: Weights, found: Architecture, graph: HeteroGraph) -> State:
     """State dict of :class:`GPT_GNN.model.gnn.GNN` for a graph that the encoder fits."""
     if found.layout.sums:
         tqdm.write(
@@ -182,12 +166,10 @@ def encoder_state(model: PublishedModel, found: Architecture, graph: HeteroGraph
             "the layer takes their mean"
         )
     rows = relation_rows(graph.schema)
-    out: State = {}
-    for t in range(found.num_types):
-        for part in ("weight", "bias"):
-            out[f"adapt.{t}.{part}"] = model.encoder[f"adapt_ws.{t}.{part}"].float()
-    for i, layer in enumerate(_layers(model.encoder)):
-        ours = found.layout.ours({name: x.float() for name, x in layer.items()}, rows)
+    encoder = {name: x.float() for name, x in model.encoder.items()}
+    out = renamed(encoder, "adapt_ws.", "adapt.")
+    for i, layer in enumerate(_layers(encoder)):
+        ours = found.layout.ours(layer, rows)
         if found.timed and not any(graph.schema.timed):
             ours = _folded(ours)
         out |= {f"convs.{i}.{name}": x for name, x in ours.items()}

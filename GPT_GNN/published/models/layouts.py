@@ -1,8 +1,8 @@
 """The parameters of a published layer as each version of PyG laid them out.
 
-The published code pinned no version of PyG, which renamed and turned the parameters of GCN, GAT and
-RGCN several times. A layout knows the names that only it has, the shapes of all, and what they are
-under the names of our layers, which are those of PyG from 2.5 on.
+The published code pinned no version of PyG, which renamed and transposed the parameters of GCN,
+GAT and RGCN several times. A layout knows the names that only it has, the shapes of all, and what
+they are under the names of our layers, which are those of PyG from 2.5 on.
 
 Sources of the names, shapes and orders: PyG 1.3.2, 1.4.3, 1.5.0, 1.6.0, 1.6.3, 1.7.2, 2.0.4, 2.8.1.
 """
@@ -13,9 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from GPT_GNN.batch.batch import TIME_SPAN
-from GPT_GNN.published.models.keys import Shapes, State
+from GPT_GNN.published.models.keys import Shapes, linear, renamed
+from GPT_GNN.train.checkpoint import State
 
 
 @dataclass(frozen=True)
@@ -90,130 +92,104 @@ def _hgt_shapes(sizes: Sizes) -> Shapes:
     }
     for t in range(sizes.num_types):
         for part in "kqva":
-            shapes |= {f"{part}_linears.{t}.weight": (n_hid, n_hid)}
-            shapes |= {f"{part}_linears.{t}.bias": (n_hid,)}
+            shapes |= linear(f"{part}_linears.{t}", n_hid, n_hid)
         if sizes.use_norm:
-            shapes |= {f"norms.{t}.weight": (n_hid,), f"norms.{t}.bias": (n_hid,)}
+            shapes |= linear(f"norms.{t}", n_hid)
     if sizes.time:
-        shapes |= {f"{sizes.time}.emb.weight": (TIME_SPAN, 2 * n_hid)}
-        shapes |= {
-            f"{sizes.time}.lin.weight": (n_hid, 2 * n_hid),
-            f"{sizes.time}.lin.bias": (n_hid,),
-        }
+        shapes[f"{sizes.time}.emb.weight"] = (TIME_SPAN, 2 * n_hid)
+        shapes |= linear(f"{sizes.time}.lin", n_hid, 2 * n_hid)
     return shapes
 
 
 def _hgt(layer: State, rows: list[int]) -> State:
-    out = {"skip": layer["skip"]}
-    for name in ("relation_pri", "relation_att", "relation_msg"):
-        out[name] = layer[name][rows]
+    relations = ("relation_pri", "relation_att", "relation_msg")
+    out = {"skip": layer["skip"], **{name: layer[name][rows] for name in relations}}
     for t in range(len(layer["skip"])):
+        for old, new in (("q_linears", "q"), ("a_linears", "a"), ("norms", "norms")):
+            out |= renamed(layer, f"{old}.{t}.", f"{new}.{t}.")
         for part in ("weight", "bias"):
-            out[f"q.{t}.{part}"] = layer[f"q_linears.{t}.{part}"]
-            out[f"a.{t}.{part}"] = layer[f"a_linears.{t}.{part}"]
             out[f"kv.{t}.{part}"] = torch.cat([layer[f"{x}_linears.{t}.{part}"] for x in "kv"])
-            if f"norms.{t}.{part}" in layer:
-                out[f"norms.{t}.{part}"] = layer[f"norms.{t}.{part}"]
     time = time_name(layer)
     if time:
         out["time.table"] = layer[f"{time}.emb.weight"]
-        out |= {f"time.linear.{part}": layer[f"{time}.lin.{part}"] for part in ("weight", "bias")}
+        out |= renamed(layer, f"{time}.lin.", "time.linear.")
     return out
 
 
-def _gcn_shapes(weight: str) -> Callable[[Sizes], Shapes]:
-    return lambda sizes: {weight: (sizes.n_hid, sizes.n_hid), "bias": (sizes.n_hid,)}
+def _projection(layer: State, name: str) -> Tensor:
+    """The linear map of a GCN or GAT, which was transposed as long as it was called ``weight``."""
+    return layer[name].T if name == "weight" else layer[name]
 
 
-def _gcn_1(layer: State, rows: list[int]) -> State:
-    return {"conv.lin.weight": layer["weight"].T, "conv.bias": layer["bias"]}
+def _gcn_layout(weight: str) -> Layout:
+    def shapes(sizes: Sizes) -> Shapes:
+        return {weight: (sizes.n_hid, sizes.n_hid), "bias": (sizes.n_hid,)}
+
+    def ours(layer: State, rows: list[int]) -> State:
+        return {"conv.lin.weight": _projection(layer, weight), "conv.bias": layer["bias"]}
+
+    return Layout("gcn", (weight,), {}, shapes, ours)
 
 
-def _gcn_2(layer: State, rows: list[int]) -> State:
-    return {f"conv.{name}": x for name, x in layer.items()}
+def _gat_layout(weights: tuple[str, ...], att: tuple[str, ...]) -> Layout:
+    """A GAT layer.
+
+    Args:
+        weights: one or two names of the linear map.
+        att: names of the attention vectors, of the target and of the source; or of one that holds
+            both in this order.
+    """
+
+    def shapes(sizes: Sizes) -> Shapes:
+        return {
+            **dict.fromkeys(weights, (sizes.n_hid, sizes.n_hid)),
+            **dict.fromkeys(att, (1, sizes.n_heads, sizes.head_width * 2 // len(att))),
+            "bias": (sizes.n_hid,),
+        }
+
+    def ours(layer: State, rows: list[int]) -> State:
+        target, source = torch.cat([layer[name] for name in att], dim=2).chunk(2, dim=2)
+        return {
+            "conv.lin.weight": _projection(layer, weights[0]),
+            "conv.att_dst": target,
+            "conv.att_src": source,
+            "conv.bias": layer["bias"],
+        }
+
+    twins = weights if len(weights) > 1 else ()
+    sizes = {"n_heads": (att[0], 1)}
+    return Layout("gat", (weights[0], att[0]), sizes, shapes, ours, twins=twins)
 
 
-def _gat_shapes(linear: tuple[str, ...], att: tuple[str, ...]) -> Callable[[Sizes], Shapes]:
-    """Names of the linear map and of the attention vectors, the latter whole or in two halves."""
-    return lambda sizes: {
-        **dict.fromkeys(linear, (sizes.n_hid, sizes.n_hid)),
-        **dict.fromkeys(att, (1, sizes.n_heads, sizes.head_width * 2 // len(att))),
-        "bias": (sizes.n_hid,),
-    }
+def _rgcn_layout(
+    marks: tuple[str, ...], weight: str, mixing: str = "", sums: bool = False
+) -> Layout:
+    """An RGCN layer.
 
-
-def _gat_1(layer: State, rows: list[int]) -> State:
-    d = layer["att"].shape[2] // 2  # of the target first, then of the source
-    return {
-        "conv.lin.weight": layer["weight"].T,
-        "conv.att_dst": layer["att"][:, :, :d],
-        "conv.att_src": layer["att"][:, :, d:],
-        "conv.bias": layer["bias"],
-    }
-
-
-def _gat(linear: str, source: str, target: str) -> Callable[[State, list[int]], State]:
-    return lambda layer, rows: {
-        "conv.lin.weight": layer[linear],
-        "conv.att_src": layer[source],
-        "conv.att_dst": layer[target],
-        "conv.bias": layer["bias"],
-    }
-
-
-def _rgcn_shapes(weight: str, of_relations: str = "") -> Callable[[Sizes], Shapes]:
-    """Matrices of relations, or of bases and what each relation takes of each basis."""
+    Args:
+        weight: name of the relations' matrices, or of the bases.
+        mixing: name of what each relation takes of each basis; empty without bases.
+    """
 
     def shapes(sizes: Sizes) -> Shapes:
         n_hid = sizes.n_hid
-        out: Shapes = {
-            weight: (sizes.num_matrices, n_hid, n_hid),
-            "root": (n_hid, n_hid),
-            "bias": (n_hid,),
-        }
-        if of_relations:
-            out[of_relations] = (sizes.num_relations, sizes.num_matrices)
-        return out
+        out: Shapes = {weight: (sizes.num_matrices, n_hid, n_hid)}
+        out |= {"root": (n_hid, n_hid), "bias": (n_hid,)}
+        return out | ({mixing: (sizes.num_relations, sizes.num_matrices)} if mixing else {})
 
-    return shapes
-
-
-def _rgcn(weight: str, of_relations: str = "") -> Callable[[State, list[int]], State]:
     def ours(layer: State, rows: list[int]) -> State:
         matrices = layer[weight]
-        if of_relations:
-            mixing = layer[of_relations].double()
-            matrices = torch.einsum("rb,bio->rio", mixing, matrices.double()).float()
+        if mixing:
+            shares = layer[mixing].double()
+            matrices = torch.einsum("rb,bio->rio", shares, matrices.double()).float()
         return {
             "conv.weight": matrices[rows],
             "conv.root": layer["root"],
             "conv.bias": layer["bias"],
         }
 
-    return ours
-
-
-def _gat_layout(
-    linear: tuple[str, ...],
-    att: tuple[str, ...],
-    ours: Callable[[State, list[int]], State],
-) -> Layout:
-    return Layout(
-        "gat",
-        (linear[0], att[0]),
-        {"n_heads": (att[0], 1)},
-        _gat_shapes(linear, att),
-        ours,
-        twins=linear if len(linear) > 1 else (),
-    )
-
-
-def _rgcn_layout(
-    marks: tuple[str, ...], weight: str, of_relations: str = "", sums: bool = False
-) -> Layout:
-    sizes = {"num_matrices": (weight, 0), "num_relations": (of_relations or weight, 0)}
-    shapes = _rgcn_shapes(weight, of_relations)
-    return Layout("rgcn", marks, sizes, shapes, _rgcn(weight, of_relations), sums)
+    read = {"num_matrices": (weight, 0), "num_relations": (mixing or weight, 0)}
+    return Layout("rgcn", marks, read, shapes, ours, sums)
 
 
 LAYOUTS = (
@@ -229,18 +205,12 @@ LAYOUTS = (
     _rgcn_layout(("weight", "root", "comp"), "weight", "comp"),
     _rgcn_layout(("weight", "root"), "weight"),
     # GAT: 1.3 and 1.4, 1.5, 1.6 and 1.7, 2.0 to 2.4, from 2.5.
-    _gat_layout(("weight",), ("att",), _gat_1),
-    _gat_layout(("lin.weight",), ("att_i", "att_j"), _gat("lin.weight", "att_j", "att_i")),
-    _gat_layout(
-        ("lin_l.weight", "lin_r.weight"), ("att_l", "att_r"), _gat("lin_l.weight", "att_l", "att_r")
-    ),
-    _gat_layout(
-        ("lin_src.weight", "lin_dst.weight"),
-        ("att_src", "att_dst"),
-        _gat("lin_src.weight", "att_src", "att_dst"),
-    ),
-    _gat_layout(("lin.weight",), ("att_src", "att_dst"), _gat("lin.weight", "att_src", "att_dst")),
+    _gat_layout(("weight",), ("att",)),
+    _gat_layout(("lin.weight",), ("att_i", "att_j")),
+    _gat_layout(("lin_l.weight", "lin_r.weight"), ("att_r", "att_l")),
+    _gat_layout(("lin_src.weight", "lin_dst.weight"), ("att_dst", "att_src")),
+    _gat_layout(("lin.weight",), ("att_dst", "att_src")),
     # GCN: up to 1.7, then from 2.0.
-    Layout("gcn", ("weight",), {}, _gcn_shapes("weight"), _gcn_1),
-    Layout("gcn", ("lin.weight",), {}, _gcn_shapes("lin.weight"), _gcn_2),
+    _gcn_layout("weight"),
+    _gcn_layout("lin.weight"),
 )

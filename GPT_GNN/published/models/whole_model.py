@@ -13,10 +13,9 @@ from pathlib import Path
 
 import torch
 
-from GPT_GNN.published.models.keys import State
 from GPT_GNN.published.pickles import Node, PickleError
 from GPT_GNN.published.pickles.tensors import TORCH_GLOBALS, TorchFile, is_tensor, read_torch
-from GPT_GNN.train.checkpoint import CheckpointError
+from GPT_GNN.train.checkpoint import CheckpointError, State
 
 # Where the classes of such a model are from, and what they keep among their attributes. That is a
 # second lock: what is allowed is not called either.

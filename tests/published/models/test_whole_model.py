@@ -11,14 +11,14 @@ import torch
 from torch import nn
 from torch_geometric import nn as pyg
 
-from GPT_GNN.published.models.files import open_pretrained
 from GPT_GNN.published.models.whole_model import read_module
 from GPT_GNN.train.checkpoint import CheckpointError
+from GPT_GNN.train.models import open_model
 from GPT_GNN.train.start import pretrained_encoder, pretrained_gpt_gnn
 from tests.oracle import legacy
 from tests.published.models import published_models as published
 from tests.published.models.published_models import dataset
-from tests.train.test_published import check_embedding
+from tests.published.models.test_encoder import check_embedding
 
 CONV_NAMES = list(legacy.LITERAL_CONVS)
 
@@ -131,7 +131,10 @@ def test_a_pretraining_model_names_its_scorers(graph, models, stand_ins, tmp_pat
     # Another order than that of the names, which also dictionaries of dictionaries may have.
     model.params = nn.ModuleList(list(model.params)[::-1])
     path = stand_ins(model, tmp_path / "old.pt")
-    assert open_pretrained(path).scorers == [("venue", "prints"), ("author", "reads")]
+    assert open_model(path, "pretrain").weights.scorers == [
+        ("venue", "prints"),
+        ("author", "reads"),
+    ]
     objective = pretrained_gpt_gnn(graph, dataset(), path)
     names = [graph.edge_types[i][:2] for i in objective.relations]
     for source, of_source in model.link_dec_dict.items():
@@ -191,13 +194,13 @@ def test_nothing_of_the_file_runs(graph, stand_ins, tmp_path, payload, zipped):
 def test_things_that_are_no_model(tmp_path, thing):
     torch.save(thing, tmp_path / "old.pt")
     with pytest.raises(CheckpointError, match="old.pt"):
-        open_pretrained(tmp_path / "old.pt")
+        open_model(tmp_path / "old.pt", "pretrain")
 
 
 def test_a_module_without_an_encoder(tmp_path):
     torch.save(nn.Linear(2, 2), tmp_path / "old.pt")
     with pytest.raises(CheckpointError, match="no encoder: expected gcs"):
-        open_pretrained(tmp_path / "old.pt")
+        open_model(tmp_path / "old.pt", "pretrain")
 
 
 def test_one_parameter_under_many_names(tmp_path):

@@ -1,26 +1,16 @@
-"""What is in a file that a pre-trained model is asked of: a checkpoint of ours or a published one.
+"""A published model's weights by part: encoder, heads of pre-training, head of a task.
 
 The published scripts wrote a state dict of the pre-training model (Reddit), that model itself
-(OAG), or ``nn.Sequential(gnn, head)`` (fine-tuning), with any torch from 1.3 on.
+(OAG), or ``nn.Sequential(gnn, head)`` (fine-tuning).
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor
 
-from GPT_GNN.published.models.keys import State, under
-from GPT_GNN.published.models.whole_model import read_module
-from GPT_GNN.train.checkpoint import (
-    CheckpointError,
-    NotPlainError,
-    checked_record,
-    read_plain,
-)
+from GPT_GNN.train.checkpoint import CheckpointError, State, under
 
 # Where the encoder is: in the pre-training model, by itself, in a fine-tuned model.
 ENCODERS = ("gnn.", "", "0.")
@@ -28,15 +18,15 @@ HEADS = ("params.", "attr_decoder.", "init_emb")
 
 
 @dataclass(frozen=True)
-class PublishedModel:
-    """A published model's weights by part, under their published names.
+class Weights:
+    """The weights in a published file, under their published names.
 
     Attributes:
         path: the file.
         encoder: ``adapt_ws.*`` and ``gcs.*``.
         heads: of pre-training, ``params.*``, ``attr_decoder.*`` and ``init_emb``; empty when the
             file is not of pre-training.
-        task_head: of fine-tuning, ``linear.*``; no use is made of it.
+        task_head: of fine-tuning, ``linear.*``; nothing reads it.
         scorers: (source type, relation) of each edge scorer, when the file says so.
     """
 
@@ -47,46 +37,7 @@ class PublishedModel:
     scorers: list[tuple[str, str]] | None = None
 
 
-def open_pretrained(path: str | os.PathLike[str]) -> dict[str, Any] | PublishedModel:
-    """Read a pre-trained model onto the CPU without running any code of the file.
-
-    Returns:
-        The record of a checkpoint of ours, or the weights of a published model.
-
-    Raises:
-        CheckpointError: no such file, cut short, neither of the two.
-    """
-    return _opened(path, "pretrain")
-
-
-def open_trained(path: str | os.PathLike[str]) -> dict[str, Any] | PublishedModel:
-    """The same, or a fine-tuned model of ours."""
-    return _opened(path, "pretrain", "finetune")
-
-
-def _opened(path: str | os.PathLike[str], *kinds: str) -> dict[str, Any] | PublishedModel:
-    try:
-        content = read_plain(path, " or ".join(kinds))
-    except NotPlainError:
-        return by_part(path, *read_module(path))
-    if _is_state_dict(content):
-        return by_part(path, dict(content))
-    return checked_record(path, content, *kinds)
-
-
-def _is_state_dict(content: Any) -> bool:
-    return (
-        isinstance(content, dict)
-        and len(content) > 0
-        and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items())
-    )
-
-
-def by_part(
-    path: str | os.PathLike[str],
-    state: State,
-    scorers: list[tuple[str, str]] | None = None,
-) -> PublishedModel:
+def by_part(path: str, state: State, scorers: list[tuple[str, str]] | None = None) -> Weights:
     """Split a published state dict.
 
     Raises:
@@ -99,7 +50,7 @@ def by_part(
             raise CheckpointError(
                 f"{path}: {name} has {tensor.numel()} values, the file holds less"
             )
-    prefix = next((p for p in ENCODERS if under(under(state, p), "gcs.")), None)
+    prefix = next((p for p in ENCODERS if under(state, f"{p}gcs.")), None)
     if prefix is None:
         raise CheckpointError(
             f"{path} holds tensors but no encoder: expected gcs.*, under gnn. or 0. or by itself; "
@@ -114,4 +65,4 @@ def by_part(
         raise CheckpointError(
             f"{path} is not a published model; unexpected: {', '.join(unexpected)}"
         )
-    return PublishedModel(os.fspath(path), encoder, heads, task_head, scorers)
+    return Weights(path, encoder, heads, task_head, scorers)

@@ -1,0 +1,191 @@
+"""Open the file of a trained model: a checkpoint of ours, or a model of the published code."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.model.gnn import GNN
+from GPT_GNN.objectives.gpt_gnn import GPTGNN
+from GPT_GNN.settings import EncoderConfig, GPTConfig, SamplerConfig
+from GPT_GNN.system.runtime import seeded
+from GPT_GNN.train.checkpoint import CheckpointError, NotPlainError, checked_record, read_plain
+from GPT_GNN.train.matching import encoder_weights, moved_columns
+
+
+class TrainedModel(Protocol):
+    """What is in the file of a trained model, whoever wrote it."""
+
+    @property
+    def path(self) -> str:
+        """The file, for messages."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The settings of its run, group by group; empty where the file has none."""
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """The encoder's settings by name: those that the file has.
+
+        Raises:
+            CheckpointError: it has none.
+        """
+
+    def encoder(
+        self, graph: HeteroGraph, settings: EncoderConfig, other_features: bool = False
+    ) -> GNN:
+        """The encoder for a graph, on the CPU.
+
+        Args:
+            settings: ``architecture``, and anything else that no weight depends on.
+            other_features: see :func:`GPT_GNN.train.matching.moved_columns`.
+
+        Raises:
+            CheckpointError: the model does not fit the graph.
+        """
+
+    def gpt_gnn(self, graph: HeteroGraph, dataset: Any) -> GPTGNN:
+        """The whole pre-training model for a graph, in evaluation mode.
+
+        Raises:
+            CheckpointError: the file holds no such model, or it does not fit the graph.
+        """
+
+
+def open_model(path: str | os.PathLike[str], *kinds: str) -> TrainedModel:
+    """Read the file of a trained model onto the CPU without running any code in it.
+
+    Args:
+        kinds: of our checkpoints, those that are expected: ``pretrain``, ``finetune``.
+
+    Raises:
+        CheckpointError: no such file, cut short, a checkpoint of another kind, or no model.
+    """
+    try:
+        content = read_plain(path, " or ".join(kinds))
+        if not _is_state_dict(content):
+            return SavedModel(os.fspath(path), checked_record(path, content, *kinds))
+    except NotPlainError:
+        content = None  # a whole pickled module
+    from GPT_GNN.published.models.door import open_published
+
+    return open_published(path, content)
+
+
+def _is_state_dict(content: Any) -> bool:
+    return (
+        isinstance(content, dict)
+        and len(content) > 0
+        and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items())
+    )
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A checkpoint of ours; see :class:`TrainedModel`.
+
+    Attributes:
+        record: its content.
+    """
+
+    path: str
+    record: dict[str, Any]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The settings of its run."""
+        return dict(self.record.get("config", {}))
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """All settings of the encoder."""
+        if "encoder" not in self.config:
+            raise CheckpointError(
+                f"{self.path}: expected the encoder's settings in its config, found those of "
+                f"{', '.join(self.config) or 'nothing'}"
+            )
+        return asdict(EncoderConfig.from_record(self.config["encoder"], self.path))
+
+    def encoder(
+        self, graph: HeteroGraph, settings: EncoderConfig, other_features: bool = False
+    ) -> GNN:
+        """The encoder, its input layers in the order of the graph's features."""
+        weights = encoder_weights(self.path, self.record, graph, other_features)
+        encoder = GNN(graph.schema, graph.feature_dims, **asdict(settings))
+        encoder.load_state_dict(weights)
+        return encoder
+
+    def gpt_gnn(self, graph: HeteroGraph, dataset: Any) -> GPTGNN:
+        """The whole model, of a graph with the same features in the same order."""
+        moved = moved_columns(self.path, self.record, graph)
+        if moved:
+            raise CheckpointError(
+                f"{self.path}: features of {', '.join(moved)} are in another order in "
+                f"{graph.path}: expected the same, its encoder alone can be mapped"
+            )
+        name = self.config.get("objective", {}).get("objective", "gpt_gnn")
+        if name != "gpt_gnn":
+            raise CheckpointError(
+                f"{self.path} was pre-trained with objective {name!r}, which generates nothing: "
+                "expected a model of 'gpt_gnn'"
+            )
+        if "gpt" not in self.config:
+            raise CheckpointError(
+                f"{self.path} holds an encoder alone: expected scorers and a decoder too"
+            )
+        encoder = GNN(graph.schema, graph.feature_dims, **self.architecture)
+        gpt = GPTConfig.from_record(self.config["gpt"], self.path)
+        columns = slice(*self.record["attr_columns"]) if "attr_columns" in self.record else None
+        with seeded(0, "objective"):
+            objective = GPTGNN.build(encoder, graph, dataset, attr_columns=columns, **asdict(gpt))
+        counts = {n: x for n, x in objective.state_dict().items() if n.startswith("counts.")}
+        objective.load_state_dict(counts | self.record["model"])  # older files have no counts
+        return objective.eval()
+
+
+@dataclass(frozen=True)
+class TrainedEncoder:
+    """What embedding needs of a trained model.
+
+    Attributes:
+        encoder: on the CPU, in evaluation mode.
+        sampler: the settings of :class:`GPT_GNN.settings.SamplerConfig` that it was trained with,
+            by name, as far as the file has them.
+    """
+
+    encoder: GNN
+    sampler: dict[str, Any] = field(default_factory=dict)
+
+
+def open_encoder(
+    path: str | os.PathLike[str], graph: HeteroGraph, other_features: bool = False
+) -> GNN:
+    """The encoder of a trained model, on the CPU and in evaluation mode.
+
+    Args:
+        path: what pre-training wrote, a fine-tuned ``best.pt``, or a model of the published code.
+        graph: the store that it will read: the one that it was trained on, one with nodes and edges
+            appended, or another of the same schema and features, whose parts may be in any order.
+        other_features: see :func:`GPT_GNN.train.matching.moved_columns`.
+
+    Raises:
+        CheckpointError: no such file, none of these, or of another schema or other features than
+            the graph's; names both sides.
+    """
+    return read_trained(path, graph, other_features).encoder
+
+
+def read_trained(
+    path: str | os.PathLike[str], graph: HeteroGraph, other_features: bool = False
+) -> TrainedEncoder:
+    """The same with the settings of its samples."""
+    model = open_model(path, "pretrain", "finetune")
+    encoder = model.encoder(graph, EncoderConfig(**model.architecture), other_features)
+    sampler = model.config.get("sampler", {})
+    SamplerConfig.from_record(sampler, path)  # checks it
+    return TrainedEncoder(encoder.eval(), sampler)
