@@ -8,7 +8,6 @@ from pathlib import Path
 
 from GPT_GNN.datasets.first_use import open_or_build
 from GPT_GNN.graph.store import HeteroGraph, StoreError
-from GPT_GNN.published.graphs.convert import open_store
 
 
 def open_graph(
@@ -27,6 +26,21 @@ def open_graph(
     if data_dir is None or is_built_in(data_dir):
         return toy()
     return open_store(data_dir)
+
+
+def open_store(path: str | os.PathLike[str]) -> HeteroGraph:
+    """Open a store, or the one that a graph of the published code is converted to.
+
+    Raises:
+        StoreError, PickleError: see :func:`open_graph`.
+    """
+    path = Path(path)
+    if path.is_file() or (any(path.glob("graph*.pk")) and not (path / "meta.json").exists()):
+        # Here, so that a run on a store loads nothing of the published code's files.
+        from GPT_GNN.published.graphs.door import open_published
+
+        return open_published(path)
+    return HeteroGraph.open(path)
 
 
 def is_built_in(data_dir: str | os.PathLike[str]) -> bool:

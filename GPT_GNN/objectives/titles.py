@@ -10,7 +10,6 @@ from torch import Tensor
 
 from GPT_GNN.features.text import BOS, EOS, title_ids
 from GPT_GNN.graph.store import HeteroGraph, Ragged, row_positions
-from GPT_GNN.published.word_vectors import read_word2vec
 
 
 @dataclass(frozen=True)
@@ -65,13 +64,17 @@ def load_titles(
     Args:
         node_type: has the ragged columns ``column`` and ``<column>_tokens``.
         column: holds the texts.
-        w2v_dir: word vectors, see :func:`read_word2vec`; empty for those that preprocessing stored.
+        w2v_dir: word vectors, see :func:`GPT_GNN.published.word_vectors.read_word2vec`; empty for
+            those that preprocessing stored.
 
     Raises:
         ValueError: the store has no words, the file no word vectors, or they lack ``bos`` or
             ``eos``.
     """
     if w2v_dir:
+        # Here, so that a run on a store loads nothing of the published code's files.
+        from GPT_GNN.published.word_vectors import read_word2vec
+
         words, vectors = read_word2vec(w2v_dir)
         rows = _as_ids(graph.ragged(node_type, column), words)
     else:

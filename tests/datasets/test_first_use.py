@@ -16,18 +16,19 @@ from GPT_GNN.builder import builder as build
 from GPT_GNN.datasets import first_use
 from GPT_GNN.datasets.oag.oag import toy_store as oag_toy
 from GPT_GNN.datasets.reddit.reddit import toy_store as reddit_toy
-from GPT_GNN.published.graphs import convert as legacy
+from GPT_GNN.published.graphs.convert import source_of
+from GPT_GNN.published.graphs.door import open_published
 
 ROOT = Path(__file__).resolve().parents[2]
 OPENED = {
     "oag": lambda folder: oag_toy(100, folder=folder),
     "reddit": lambda folder: reddit_toy(100, folder=folder),
-    "legacy": lambda folder: legacy.open_legacy(folder / "graph_CS.pk"),
+    "legacy": lambda folder: open_published(folder / "graph_CS.pk"),
 }
 OTHER = """
 import sys
 from pathlib import Path
-from GPT_GNN.graph import build
+from GPT_GNN.builder import builder as build
 from tests.datasets.test_first_use import OPENED
 
 real = build.GraphBuilder.finish
@@ -94,12 +95,12 @@ def test_a_command_that_builds_it_is_waited_for(tmp_path, monkeypatch):
     store, slept = tmp_path / "graph_CS_store", []
     command = build.build_graph(store)
     builder = command.__enter__()
-    builder.facts = {"source": legacy._source(tmp_path / "graph_CS.pk")}
+    builder.facts = {"source": source_of(tmp_path / "graph_CS.pk")}
 
     def sleep(seconds):
         slept.append(seconds)
         command.__exit__(None, None, None)
 
     monkeypatch.setattr(first_use, "time", SimpleNamespace(sleep=sleep))
-    assert legacy.open_legacy(tmp_path / "graph_CS.pk").path == store
+    assert open_published(tmp_path / "graph_CS.pk").path == store
     assert len(slept) == 1

@@ -19,7 +19,8 @@ from GPT_GNN.datasets.tables import build as tables
 from GPT_GNN.datasets.tables.build import build_from_tables
 from GPT_GNN.datasets.toy import scale
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.published.graphs import convert as legacy
+from GPT_GNN.published.graphs.convert import main as convert_main
+from GPT_GNN.published.graphs.door import open_published
 from tests.datasets.dumps import SMALL, write_tiny
 from tests.datasets.tables import write
 from tests.datasets.test_pyg import ogb_mag
@@ -68,7 +69,7 @@ def of_pyg(tmp_path):
 def of_legacy(tmp_path):
     source = tmp_path / "graph.pk"
     shutil.copy(ROOT / "tests/published/graphs/files/graph_main.pk", source)
-    return lambda out, *flags: module(legacy.main, source, out, "--no-word_vectors", *flags)
+    return lambda out, *flags: module(convert_main, source, out, "--no-word_vectors", *flags)
 
 
 def of_scale(tmp_path):
@@ -216,7 +217,7 @@ def test_what_is_built_at_first_use_keeps_what_lies_there(tmp_path, monkeypatch)
     opened = {
         "toy_100_0": lambda: toy_store(100, folder=tmp_path),
         "toy_reddit_100_0": lambda: reddit_toy_store(100, folder=tmp_path),
-        "graph_CS_store": lambda: legacy.open_legacy(source),
+        "graph_CS_store": lambda: open_published(source),
     }
     for name, open_it in opened.items():
         put(tmp_path / name, MINE)

@@ -12,13 +12,12 @@ from typing import Any
 from GPT_GNN.datasets.academic import build as oag_build
 from GPT_GNN.datasets.academic.build import SPLIT, Settings, build_store
 from GPT_GNN.datasets.academic.transfer import PARTS, TIME, check_fields
-from GPT_GNN.datasets.builtin import built_in, data_folder, is_built_in
+from GPT_GNN.datasets.builtin import built_in, data_folder, is_built_in, open_store
 from GPT_GNN.datasets.oag.field_vectors import find_vectors
 from GPT_GNN.datasets.oag.raw import RawDump
 from GPT_GNN.datasets.toy import toy
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph, file_checksum
-from GPT_GNN.published.graphs.convert import open_store
 from GPT_GNN.schema import EdgeType
 
 TOY_PAPERS = 4000

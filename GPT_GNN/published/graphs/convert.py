@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +24,19 @@ from GPT_GNN.builder.arrays import VIEWS
 from GPT_GNN.builder.builder import GraphBuilder, build_graph
 from GPT_GNN.builder.output import check_output
 from GPT_GNN.builder.words import add_words
-from GPT_GNN.datasets.academic.build import SPLIT, Settings
-from GPT_GNN.datasets.academic.features import FOREVER
-from GPT_GNN.datasets.first_use import open_or_build
-from GPT_GNN.graph.store import NO_TIME, HeteroGraph, StoreError
-from GPT_GNN.published.graphs.read import Edges, PublishedGraph, read_graph
+from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.published.graphs.edges import write_edges
+from GPT_GNN.published.graphs.read import PublishedGraph, read_graph
 from GPT_GNN.published.pickles import PickleError, expected_layout
 from GPT_GNN.published.pickles.cells import Cells, Texts, texts_of
 from GPT_GNN.published.pickles.frames import Column
-from GPT_GNN.schema import EdgeType
 from GPT_GNN.system.files import KEEP_OTHER_FILES, OtherFilesError
 from GPT_GNN.system.lock import InUseError
 from GPT_GNN.system.runner import run_command
 
 VERSION = 1  # of the conversion: a store of another one is made again
 _NODE_EMB = 400  # zeros that the published extractor has for a type without ``node_emb``
-_PICKLE = b"\x80"  # how a pickle begins, of protocol 2 and later
+_PRETRAIN_UNTIL = 2013  # OAG's last year of pre-training
 _VECTORS = ("node_emb", "emb")
 SPLITS = {
     "pretrain": "pre_target_nodes",
@@ -47,62 +44,6 @@ SPLITS = {
     "valid": "valid_target_nodes",
     "test": "test_target_nodes",
 }
-
-
-def open_store(path: str | os.PathLike[str]) -> HeteroGraph:
-    """A store, or that of a published graph: what ``--data_dir`` may name.
-
-    Raises:
-        StoreError: a folder that is not a whole store, or a file that is no pickle, e.g. a table.
-        PickleError: a pickle that is not a graph of the published code.
-    """
-    path = Path(path)
-    if path.is_file():
-        if path.open("rb").read(1) != _PICKLE:
-            raise StoreError(
-                f"{path} is a file: expected the folder of a graph store, or a graph of the "
-                "published code (graph_CS.pk). Tables become a store by: python -m "
-                "GPT_GNN.datasets.tables.build DESCRIPTION.yaml STORE (docs/DATA_FORMAT.md)"
-            )
-        return open_legacy(path)
-    published = sorted(file.name for file in path.glob("graph*.pk"))
-    if published and not (path / "meta.json").exists():
-        raise StoreError(
-            f"{path} is not a graph store; it holds {', '.join(published)} of the published code: "
-            "name the file itself, or give its --domain"
-        )
-    return HeteroGraph.open(path)
-
-
-def open_legacy(path: str | os.PathLike[str]) -> HeteroGraph:
-    """The store of a published graph, converted at first use and kept beside it.
-
-    Where another process converts it just now, this one waits for it.
-
-    Raises:
-        PickleError: see :func:`convert`.
-    """
-    path = Path(path)
-    beside = path.with_name(f"{path.stem}_store")
-    writable = os.access(path.parent, os.W_OK)
-    store = beside if writable else Path.cwd() / "data" / beside.name
-
-    def find() -> HeteroGraph | None:
-        for known in dict.fromkeys((beside, store)):
-            try:
-                graph = HeteroGraph.open(known)
-                if graph.facts.get("source") == _source(path):
-                    return graph
-            except StoreError:
-                pass  # not converted yet, or by another version of the package
-        return None
-
-    def build() -> HeteroGraph:
-        tqdm.write(f"{path} is read as a graph of the published code and kept as the store {store}")
-        # Nobody asked to replace anything, so what others put there stays, too.
-        return convert(path, store, progress=True, keep_other_files=True)
-
-    return open_or_build(store, find, build)
 
 
 def convert(
@@ -133,7 +74,7 @@ def convert(
     graph = read_graph(os.fspath(source), progress)
     try:
         with build_graph(output, VIEWS, keep_other_files) as builder:
-            builder.facts = {"dataset": "legacy", "source": _source(Path(source))}
+            builder.facts = {"dataset": "legacy", "source": source_of(Path(source))}
             with expected_layout(graph.name):
                 _write(builder, graph, word_vectors, progress)
     except (PickleError, OtherFilesError, InUseError):
@@ -143,7 +84,7 @@ def convert(
     return HeteroGraph.open(output)
 
 
-def _source(path: Path) -> dict[str, Any]:
+def source_of(path: Path) -> dict[str, Any]:
     """What tells whether a store is still that of a file."""
     found = path.stat()
     return {
@@ -172,7 +113,7 @@ def _write(
             if word_vectors and {"title", "time"} <= set(columns):
                 _write_words(builder, node_type, columns)
             bar.update()
-        _write_edges(builder, graph, timed, bar)
+        write_edges(builder, graph, timed, bar)
         _write_extras(builder, graph, node_types)
 
 
@@ -207,20 +148,9 @@ def _times(column: Column) -> np.ndarray:
 
 def _write_words(builder: GraphBuilder, node_type: str, columns: dict[str, Column]) -> None:
     """Word vectors of titles known in pre-training, and all titles as word ids."""
-    titles = _texts(columns["title"]).tolist()
-    time, settings = _times(columns["time"]), Settings()
-    known = (time != NO_TIME) & (time <= SPLIT.pretrain_until)
-    add_words(
-        builder,
-        node_type,
-        "title",
-        titles,
-        np.flatnonzero(known),
-        settings.word_dim,
-        settings.word_min_count,
-        settings.word_epochs,
-        settings.seed,
-    )
+    time = _times(columns["time"])
+    known = np.flatnonzero((time != NO_TIME) & (time <= _PRETRAIN_UNTIL))
+    add_words(builder, node_type, "title", _texts(columns["title"]).tolist(), known)
 
 
 def _is_constant(column: Column) -> bool:
@@ -238,24 +168,17 @@ def _write_features(
     builder: GraphBuilder, graph: PublishedGraph, node_type: str, columns: dict[str, Column]
 ) -> None:
     """``node_emb``, ``emb``, ``citation``; or ``emb`` alone in a graph without citations."""
-    with_citations = "citation" in columns
-    if with_citations:
-        column = columns.get("node_emb")
-        if column is not None and not isinstance(column, Cells):
-            raise PickleError(f"{graph.name}: expected a vector for each {node_type} in node_emb")
-        width = column.width() if isinstance(column, Cells) else _NODE_EMB
-        if column is None:
-            graph.tree.take(width * builder.num_nodes(node_type))
-        part = builder.create_feature(node_type, "node_emb", width)
+    cited = "citation" in columns
+    for name in _VECTORS if cited else _VECTORS[-1:]:
+        column = columns.get(name)
         if isinstance(column, Cells):
-            column.vectors_into(part)
-    column = columns.get("emb")
-    if not isinstance(column, Cells):
-        if column is not None or with_citations:
-            raise PickleError(f"{graph.name}: expected a vector for each {node_type} in its emb")
-        return
-    column.vectors_into(builder.create_feature(node_type, "emb", column.width()))
-    if with_citations:
+            column.vectors_into(builder.create_feature(node_type, name, column.width()))
+        elif column is None and name == "node_emb":
+            graph.tree.take(_NODE_EMB * builder.num_nodes(node_type))
+            builder.create_feature(node_type, name, _NODE_EMB)
+        elif column is not None or cited:
+            raise PickleError(f"{graph.name}: expected a vector for each {node_type} in {name}")
+    if cited:
         counts = _numbers(columns["citation"]).astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
             logs = np.log10(counts + 0.01)
@@ -270,99 +193,6 @@ def _numbers(column: Column) -> np.ndarray:
     return column.numbers() if isinstance(column, Cells) else column
 
 
-def _write_edges(builder: GraphBuilder, graph: PublishedGraph, timed: bool, bar: tqdm) -> None:
-    """Each link once, from one of its two directions where they agree, as they always should."""
-    relations = graph.relations()
-    inverse = _inverses(relations)
-    waiting: dict[EdgeType, Edges] = {}
-    for edge_type, adjacency in relations.items():
-        bar.set_postfix_str(" ".join(edge_type), refresh=False)
-        edges = graph.edges(adjacency)
-        other_type = inverse[edge_type]
-        if other_type == edge_type and not _agree(edges, edges):
-            other_type = (edge_type[2], f"rev_{edge_type[1]}", edge_type[0])
-        builder.add_relation(edge_type, other_type[1])
-        if other_type in relations and other_type != edge_type and other_type not in waiting:
-            waiting[edge_type] = edges
-        else:
-            other = waiting.pop(other_type, None)
-            if other is not None and not _agree(edges, other):
-                edges, differing = _reconciled(edges, other)
-                tqdm.write(
-                    f"warning: {graph.name}: {differing:,} links of {' '.join(edge_type)} and "
-                    f"{other_type[1]} stand in one direction only, or with two years"
-                )
-            _add_edges(builder, edge_type, edges, timed)
-        bar.update()
-
-
-def _inverses(relations: Collection[EdgeType]) -> dict[EdgeType, EdgeType]:
-    """For each edge type the one that holds the same links the other way round.
-
-    As the published code names them: ``rev_r`` of ``r``. A relation of a type with itself that has
-    no other may be its own (Reddit's); one that has none gets one.
-    """
-    inverse: dict[EdgeType, EdgeType] = {}
-    for edge_type in relations:
-        if edge_type in inverse:
-            continue
-        source, relation, target = edge_type
-        names = (f"rev_{relation}", relation.removeprefix("rev_"), relation)
-        others = [(target, name, source) for name in names]
-        free = [other for other in others if other in relations and other not in inverse]
-        name = f"rev_{relation}"
-        while (target, name, source) in relations:
-            name = f"rev_{name}"
-        inverse[edge_type] = free[0] if free else (target, name, source)
-        inverse[inverse[edge_type]] = edge_type
-    return inverse
-
-
-def _reconciled(edges: Edges, turned: Edges) -> tuple[Edges, int]:
-    """All links of two directions that do not agree, and how many do not.
-
-    Of two years the earlier one counts, and any year more than none.
-    """
-    dst = np.concatenate([edges.dst, turned.src])
-    src = np.concatenate([edges.src, turned.dst])
-    time = np.concatenate([edges.time, turned.time])
-    is_turned = np.arange(len(dst)) >= len(edges)
-    order = np.lexsort((np.where(time == NO_TIME, FOREVER, time), src, dst))
-    dst, src, time, is_turned = dst[order], src[order], time[order], is_turned[order]
-    new_link = (dst[1:] != dst[:-1]) | (src[1:] != src[:-1])
-    first = np.concatenate([[0], np.flatnonzero(new_link) + 1])
-    one_way = np.minimum.reduceat(is_turned, first) == np.maximum.reduceat(is_turned, first)
-    two_years = np.minimum.reduceat(time, first) != np.maximum.reduceat(time, first)
-    return Edges(src[first], dst[first], time[first]), int((one_way | two_years).sum())
-
-
-def _add_edges(builder: GraphBuilder, edge_type: EdgeType, edges: Edges, timed: bool) -> None:
-    """Add the links of a relation; its inverse gets them too.
-
-    Args:
-        timed: whether nodes have times; in a graph without, one time for all edges says nothing.
-    """
-    known = edges.time[edges.time != NO_TIME]
-    timed = len(known) > 0 and (timed or bool((known != known[0]).any()))
-    builder.add_edges(edge_type, edges.src, edges.dst, edges.time if timed else None)
-
-
-def _agree(edges: Edges, turned: Edges) -> bool:
-    """Whether ``turned`` holds the same links the other way round."""
-    own = _digest(edges.src, edges.dst, edges.time)
-    return own == _digest(turned.dst, turned.src, turned.time)
-
-
-def _digest(src: np.ndarray, dst: np.ndarray, time: np.ndarray) -> tuple[int, int]:
-    """A number and a checksum of edges that does not depend on their order."""
-    keys = src.astype(np.uint64) << np.uint64(32) | dst.astype(np.uint64)
-    keys ^= time.astype(np.uint32).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in ((31, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        keys ^= keys >> np.uint64(shift)
-        keys *= np.uint64(factor)
-    return len(keys), int((keys ^ (keys >> np.uint64(33))).sum(dtype=np.uint64))
-
-
 def _write_extras(builder: GraphBuilder, graph: PublishedGraph, node_types: list[str]) -> None:
     """What preprocessing added: splits and labels of the only node type, else tables.
 
@@ -375,12 +205,8 @@ def _write_extras(builder: GraphBuilder, graph: PublishedGraph, node_types: list
             split = np.full(n, -1, dtype=np.int8)
             for number, name in enumerate(SPLITS.values()):
                 ids = extras.pop(name)
-                if (
-                    ids.dtype.kind not in "iu"
-                    or ids.ndim != 1
-                    or (ids < 0).any()
-                    or (ids >= n).any()
-                ):
+                integers = ids.dtype.kind in "iu" and ids.ndim == 1
+                if not integers or (ids < 0).any() or (ids >= n).any():
                     raise PickleError(f"{graph.name}: {name} has ids that are not 0 .. {n - 1}")
                 split[ids] = number
             builder.add_column(node_type, "split", split)
