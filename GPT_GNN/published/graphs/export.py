@@ -3,28 +3,31 @@
     python -m GPT_GNN export graph data/oag_CS graph_CS.pk
 
 ``dill.load`` opens them where a class ``GPT_GNN.data.Graph`` and pandas can be imported, as in the
-published code. The pickle is written opcode by opcode, so that edges never exist as dicts here.
+published code. Edges are pickled while they are read, so the dicts of a relation never exist at
+once.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import pickle
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.published.graphs.convert import SPLITS
+from GPT_GNN.schema import EdgeType
 from GPT_GNN.system.files import atomic_file
 from GPT_GNN.system.runner import run_command
 
-_PROTOCOL = 3  # strings, bytes and notes by number, without frames: pieces can be put together
-_CHUNK = 2**20  # edges that are written at once
+_NEW_GRAPH = b"\x80\x04cGPT_GNN.data\nGraph\n)\x81"  # opcodes: protocol 4, an empty Graph
+_BUILD = b"b."  # opcodes: the attributes become those of the graph; the end
+_CHUNK = 2**17  # edges that are read at once
 _EMBEDDINGS = ("emb", "text")  # the part that becomes ``emb``
 
 
@@ -50,51 +53,60 @@ def export(graph: HeteroGraph, output: str | os.PathLike[str], view: str = "orig
     view = view if view in graph.views else graph.views[0]
     if os.path.isfile(output):
         with open(output, "rb") as file:
-            if file.read(1) != b"\x80":
+            if file.read(1) != _NEW_GRAPH[:1]:
                 raise ValueError(f"{output}: expected a pickle to replace, or nothing there")
     with atomic_file(output) as temporary, open(temporary, "wb") as file:
-        _write_graph(_Writer(file), graph, view)
+        file.write(_NEW_GRAPH)
+        pickler = pickle.Pickler(file, protocol=4)
+        pickler.dump(_attributes(graph, view, pickler))
+        file.seek(-1, os.SEEK_END)  # in the place of the attributes' own end
+        file.write(_BUILD)
 
 
-class _Writer:
-    """Opcodes of a pickle, put together from pieces of a pickler and of our own."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.file = file
-        self._buffer = io.BytesIO()
-        self._pickler = pickle.Pickler(self._buffer, _PROTOCOL)
-        file.write(b"\x80" + bytes([_PROTOCOL]))
-
-    def write(self, opcodes: bytes) -> None:
-        """Opcodes as they are."""
-        self.file.write(opcodes)
-
-    def value(self, value: Any) -> None:
-        """Anything that a pickler can write; its notes count on over all such values."""
-        self._buffer.seek(0)
-        self._buffer.truncate()
-        self._pickler.dump(value)
-        self.file.write(self._buffer.getvalue()[2:-1])  # without PROTO and STOP
+def _attributes(graph: HeteroGraph, view: str, pickler: pickle.Pickler) -> dict[str, Any]:
+    """The attributes of the published ``Graph``."""
+    # In the order of the edge types, so that relations keep their numbers.
+    targets = dict.fromkeys([*(t for _, _, t in graph.edge_types), *graph.node_types])
+    edge_list: dict[str, dict[str, dict[str, _Adjacency]]] = {target: {} for target in targets}
+    for edge_type in graph.edge_types:
+        source, relation, target = edge_type
+        adjacency = _Adjacency(graph, edge_type, pickler)
+        edge_list[target].setdefault(source, {})[relation] = adjacency
+    return {
+        "node_feature": {t: _frame(graph, t, view) for t in graph.node_types},
+        "node_forward": {t: _ids(graph, t) for t in graph.node_types},
+        "edge_list": edge_list,
+        "times": dict.fromkeys(_times(graph), True),
+        **_extras(graph),
+    }
 
 
-def _write_graph(writer: _Writer, graph: HeteroGraph, view: str) -> None:
-    writer.write(b"cGPT_GNN.data\nGraph\n)\x81}(")
-    writer.value("node_feature")
-    writer.write(b"}(")
-    for node_type in graph.node_types:
-        writer.value(node_type)
-        writer.value(_frame(graph, node_type, view))
-    writer.write(b"u")
-    writer.value("node_forward")
-    writer.value({node_type: _ids(graph, node_type) for node_type in graph.node_types})
-    writer.value("edge_list")
-    _write_edge_list(writer, graph)
-    writer.value("times")
-    writer.value(dict.fromkeys(_times(graph), True))
-    for name, value in _extras(graph).items():
-        writer.value(name)
-        writer.value(value)
-    writer.write(b"ub.")
+class _Adjacency:
+    """Pickled as a dict: target id -> {source id: time}, for targets with edges."""
+
+    def __init__(self, graph: HeteroGraph, edge_type: EdgeType, pickler: pickle.Pickler) -> None:
+        self.csr, self.pickler = graph.csr(edge_type), pickler
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (), None, None, self._rows()
+
+    def _rows(self) -> Iterator[tuple[int, dict[int, int | None]]]:
+        self.pickler.fast = True  # without notes, which would keep every row in memory
+        indptr, low = self.csr.indptr, 0
+        while low < len(indptr) - 1:
+            high = int(np.searchsorted(indptr, indptr[low] + _CHUNK, side="right"))
+            high = min(max(high - 1, low + 1), len(indptr) - 1)
+            edges = slice(int(indptr[low]), int(indptr[high]))
+            src = self.csr.indices[edges].tolist()
+            time: list[int | None] = [None] * len(src)
+            if self.csr.time is not None:
+                time = [None if t == NO_TIME else t for t in self.csr.time[edges].tolist()]
+            bounds = pairwise((indptr[low : high + 1] - indptr[low]).tolist())
+            for target, (a, b) in enumerate(bounds, low):
+                if b > a:
+                    yield target, dict(zip(src[a:b], time[a:b], strict=True))
+            low = high
+        self.pickler.fast = False
 
 
 def _frame(graph: HeteroGraph, node_type: str, view: str) -> Any:
@@ -142,73 +154,6 @@ def _ids(graph: HeteroGraph, node_type: str) -> dict[Any, int]:
         rows = graph.ragged(node_type, "id")
         return {rows.text(node): node for node in range(len(rows))}
     return {key: node for node, key in enumerate(graph.column(node_type, "id").tolist())}
-
-
-def _write_edge_list(writer: _Writer, graph: HeteroGraph) -> None:
-    """``edge_list[target][source][relation][target id][source id] = time``."""
-    writer.write(b"}(")
-    # In the order of the edge types, so that relations keep their numbers.
-    for target in dict.fromkeys([*(t for _, _, t in graph.edge_types), *graph.node_types]):
-        writer.value(target)
-        writer.write(b"}(")
-        into = [graph.edge_types[i] for i in graph.schema.edge_types_into(target)]
-        for source in dict.fromkeys(edge_type[0] for edge_type in into):
-            writer.value(source)
-            writer.write(b"}(")
-            for edge_type in into:
-                if edge_type[0] == source:
-                    writer.value(edge_type[1])
-                    writer.write(b"}(")
-                    _write_adjacency(writer, graph, edge_type)
-                    writer.write(b"u")
-            writer.write(b"u")
-        writer.write(b"u")
-    writer.write(b"u")
-
-
-def _write_adjacency(writer: _Writer, graph: HeteroGraph, edge_type: tuple[str, str, str]) -> None:
-    """target id -> {source id: time}, for targets with edges."""
-    csr = graph.csr(edge_type)
-    low = 0
-    while low < len(csr.indptr) - 1:
-        high = int(np.searchsorted(csr.indptr, csr.indptr[low] + _CHUNK, side="left"))
-        high = min(max(high, low + 1), len(csr.indptr) - 1)
-        edges = slice(int(csr.indptr[low]), int(csr.indptr[high]))
-        degrees = np.diff(csr.indptr[low : high + 1])
-        time = np.full(edges.stop - edges.start, NO_TIME) if csr.time is None else csr.time[edges]
-        writer.write(_dicts(np.arange(low, high), degrees, csr.indices[edges], time))
-        low = high
-
-
-def _dicts(targets: np.ndarray, degrees: np.ndarray, src: np.ndarray, time: np.ndarray) -> bytes:
-    """Opcodes of ``target: {source: time, ...}`` for all targets with edges.
-
-    Each number is ``J`` and four bytes; a target is ``J.... } (`` before its entries and ``u``
-    behind them.
-    """
-    targets, degrees = targets[degrees > 0], degrees[degrees > 0]
-    entry = np.where(time == NO_TIME, 6, 10)
-    row = np.repeat(np.arange(len(targets)), degrees)
-    end = np.cumsum(entry) + 8 * row + 7  # behind each entry
-    out = np.empty(int(entry.sum()) + 8 * len(targets), dtype=np.uint8)
-    at = end - entry
-    _put_numbers(out, at, src)
-    timed = time != NO_TIME
-    _put_numbers(out, at[timed] + 5, time[timed])
-    out[at[~timed] + 5] = ord("N")
-    last = np.cumsum(degrees) - 1
-    first = at[last - degrees + 1] - 7
-    _put_numbers(out, first, targets)
-    out[first + 5], out[first + 6] = ord("}"), ord("(")
-    out[end[last]] = ord("u")
-    return out.tobytes()
-
-
-def _put_numbers(out: np.ndarray, at: np.ndarray, numbers: np.ndarray) -> None:
-    """BININT at some positions."""
-    out[at] = ord("J")
-    packed = numbers.astype("<i4").view(np.uint8).reshape(-1, 4)
-    out[at[:, None] + np.arange(1, 5)] = packed
 
 
 def _times(graph: HeteroGraph) -> list[int]:
