@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
@@ -21,8 +21,7 @@ class TrainedModel(Protocol):
     """What is in the file of a trained model, whoever wrote it."""
 
     @property
-    def path(self) -> str:
-        """The file, for messages."""
+    def path(self) -> str: ...
 
     @property
     def config(self) -> dict[str, Any]:
@@ -30,11 +29,7 @@ class TrainedModel(Protocol):
 
     @property
     def architecture(self) -> dict[str, Any]:
-        """The encoder's settings by name: those that the file has.
-
-        Raises:
-            CheckpointError: it has none.
-        """
+        """The encoder's settings by name, those that the file has. CheckpointError without any."""
 
     def encoder(
         self, graph: HeteroGraph, settings: EncoderConfig, other_features: bool = False
@@ -74,24 +69,17 @@ def open_model(path: str | os.PathLike[str], *kinds: str) -> TrainedModel:
         content = None  # a whole pickled module
     from GPT_GNN.published.models.door import open_published
 
-    return open_published(path, content)
+    return open_published(os.fspath(path), content)
 
 
 def _is_state_dict(content: Any) -> bool:
-    return (
-        isinstance(content, dict)
-        and len(content) > 0
-        and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items())
-    )
+    entries = content.items() if isinstance(content, dict) else ()
+    return bool(entries) and all(isinstance(k, str) and isinstance(x, Tensor) for k, x in entries)
 
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A checkpoint of ours; see :class:`TrainedModel`.
-
-    Attributes:
-        record: its content.
-    """
+    """A checkpoint of ours, see :class:`TrainedModel`; ``record`` is its content."""
 
     path: str
     record: dict[str, Any]
@@ -148,18 +136,11 @@ class SavedModel:
         return objective.eval()
 
 
-@dataclass(frozen=True)
-class TrainedEncoder:
-    """What embedding needs of a trained model.
-
-    Attributes:
-        encoder: on the CPU, in evaluation mode.
-        sampler: the settings of :class:`GPT_GNN.settings.SamplerConfig` that it was trained with,
-            by name, as far as the file has them.
-    """
+class TrainedEncoder(NamedTuple):
+    """An encoder on the CPU in evaluation mode, and the settings of its samples, by name."""
 
     encoder: GNN
-    sampler: dict[str, Any] = field(default_factory=dict)
+    sampler: dict[str, Any]
 
 
 def open_encoder(
@@ -183,7 +164,7 @@ def open_encoder(
 def read_trained(
     path: str | os.PathLike[str], graph: HeteroGraph, other_features: bool = False
 ) -> TrainedEncoder:
-    """The same with the settings of its samples."""
+    """The same, with those of the :class:`GPT_GNN.settings.SamplerConfig` of its training."""
     model = open_model(path, "pretrain", "finetune")
     encoder = model.encoder(graph, EncoderConfig(**model.architecture), other_features)
     sampler = model.config.get("sampler", {})

@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
@@ -59,30 +60,27 @@ def convert_model(
     if not isinstance(model, PublishedModel):
         raise CheckpointError(f"{old} is a checkpoint of ours already")
     encoder = EncoderConfig(**model.architecture)
+    config: dict[str, Any] = {"encoder": asdict(encoder)}
+    content: dict[str, Any] = {}
     lines = [f"encoder: {model.read.flags}"]
-    if encoder_only or not model.weights.heads:
+    heads = model.weights.heads
+    if encoder_only or not heads:
         state = state_on_cpu(model.encoder(graph, encoder))
-        left_out = [*model.weights.heads, *(f"1.{name}" for name in model.weights.task_head)]
+        state = {f"encoder.{name}": x for name, x in state.items()}
+        left_out = [*heads, *(f"1.{name}" for name in model.weights.task_head)]
         lines.append(f"left out: {', '.join(left_out) or 'nothing'}")
-        content = {
-            "config": {"encoder": asdict(encoder)},
-            "model": {f"encoder.{name}": x for name, x in state.items()},
-        }
     else:
-        whole = model.whole(graph, OAG, scorers, w2v_dir)
-        columns = whole.objective.attr_columns
-        fresh = [f"{source}:{relation}" for source, relation, _ in whole.fresh_scorers]
-        lines += [
-            f"decoder: {whole.gpt.attr_type}",
-            f"edge scorers: {len(whole.objective.relations) - len(fresh)} of the file"
-            + (f"; without one there: {', '.join(fresh)}" if fresh else ""),
-        ]
-        content = {
-            "config": {"encoder": asdict(encoder), "gpt": asdict(whole.gpt)},
-            "attr_columns": [columns.start, columns.stop],
-            "model": state_on_cpu(whole.objective),
-        }
-    save_checkpoint(output, "pretrain", **graph_record(graph), published=old.name, **content)
+        objective, gpt, fresh = model.whole(graph, OAG, scorers, w2v_dir)
+        state = state_on_cpu(objective)
+        config["gpt"] = asdict(gpt)
+        content["attr_columns"] = [objective.attr_columns.start, objective.attr_columns.stop]
+        lines.append(f"decoder: {gpt.attr_type}")
+        lines.append(f"edge scorers: {len(objective.relations) - len(fresh)} of the file")
+        if fresh:
+            names = [f"{source}:{relation}" for source, relation, _ in fresh]
+            lines[-1] += f"; without one there: {', '.join(names)}"
+    content |= {"config": config, "model": state, "published": old.name}
+    save_checkpoint(output, "pretrain", **graph_record(graph), **content)
     lines.append("not in the file: the queue, the optimiser, the schedule, the random state")
     return [*lines, f"wrote {output}"]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -36,60 +34,38 @@ from GPT_GNN.system.runtime import seeded
 from GPT_GNN.train.checkpoint import CheckpointError, State
 
 
-def open_published(path: str | os.PathLike[str], state: State | None) -> PublishedModel:
+def open_published(path: str, state: State | None) -> PublishedModel:
     """Open a file of the published code, of any torch from 1.3 on; nothing in it is run.
 
     Args:
         state: the file's content where that is a state dict, None for a whole pickled module.
 
     Raises:
-        CheckpointError: no published model.
+        CheckpointError: no published model; lists what is missing, unexpected or of another shape.
     """
-    path = os.fspath(path)
+    scorers = None
     if state is None:
-        return PublishedModel(by_part(path, *read_module(path)))
-    return PublishedModel(by_part(path, dict(state)))
-
-
-@dataclass(frozen=True)
-class WholeModel:
-    """A published pre-training model as ours, in evaluation mode.
-
-    Attributes:
-        gpt: the settings that its shapes say, the others at their defaults.
-        fresh_scorers: relations that the file has no scorer for.
-    """
-
-    objective: GPTGNN
-    gpt: GPTConfig
-    fresh_scorers: list[EdgeType]
+        state, scorers = read_module(path)
+    weights = by_part(path, state, scorers)
+    read = read_architecture(weights)
+    return PublishedModel(path, weights, read, dict(read.settings), {})
 
 
 @dataclass(frozen=True)
 class PublishedModel:
-    """See :class:`GPT_GNN.train.models.TrainedModel`."""
+    """A published model, see :class:`GPT_GNN.train.models.TrainedModel`.
 
+    Attributes:
+        read: what the shapes of its encoder say.
+        architecture: the encoder's settings among that.
+        config: empty, such a file has no settings of its run.
+    """
+
+    path: str
     weights: Weights
-
-    @property
-    def path(self) -> str:
-        """The file."""
-        return self.weights.path
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """Empty: a published file has no settings of its run."""
-        return {}
-
-    @cached_property
-    def read(self) -> Architecture:
-        """What the shapes of its encoder say."""
-        return read_architecture(self.weights)
-
-    @property
-    def architecture(self) -> dict[str, Any]:
-        """The encoder's settings that its shapes say."""
-        return dict(self.read.settings)
+    read: Architecture
+    architecture: dict[str, Any]
+    config: dict[str, Any]
 
     def encoder(
         self, graph: HeteroGraph, settings: EncoderConfig, other_features: bool = False
@@ -114,16 +90,12 @@ class PublishedModel:
 
     def gpt_gnn(self, graph: HeteroGraph, dataset: Any) -> GPTGNN:
         """The whole model, see :meth:`whole`."""
-        return self.whole(graph, dataset).objective
+        return self.whole(graph, dataset)[0]
 
     def whole(
-        self,
-        graph: HeteroGraph,
-        dataset: Any,
-        scorers: Scorers | None = None,
-        w2v_dir: str = "",
-    ) -> WholeModel:
-        """The whole model for a graph.
+        self, graph: HeteroGraph, dataset: Any, scorers: Scorers | None = None, w2v_dir: str = ""
+    ) -> tuple[GPTGNN, GPTConfig, list[EdgeType]]:
+        """The whole model for a graph, in evaluation mode.
 
         What is not in such a file starts afresh: the queue, and the scorers of relations that had
         no masked edge in the published run's first batch.
@@ -132,6 +104,10 @@ class PublishedModel:
             dataset: as for :meth:`GPTGNN.build`.
             scorers: (source type, relation) of each edge scorer, where the file does not say it.
             w2v_dir: the word vectors that a text decoder was made with, empty for the store's.
+
+        Returns:
+            The model; the settings that its shapes say, others at their defaults; the relations
+            that the file has no scorer for.
 
         Raises:
             CheckpointError: as for :meth:`encoder`; no names for the scorers; a text decoder over
@@ -158,8 +134,7 @@ class PublishedModel:
         untouched = ("encoder.", "queue.", "counts.", *untouched)
         kept = {n: x for n, x in objective.state_dict().items() if n.startswith(untouched)}
         objective.load_state_dict(kept | state)
-        gpt = replace(gpt, queue_size=objective.queue.queue_size)
-        return WholeModel(objective.eval(), gpt, fresh)
+        return objective.eval(), replace(gpt, queue_size=objective.queue.queue_size), fresh
 
     def _check_words(self, file: torch.Tensor, here: torch.Tensor) -> None:
         """The decoder's word ids mean something only under the word vectors of its run."""
