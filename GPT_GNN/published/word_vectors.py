@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 import tokenize
+from collections.abc import Collection
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -119,9 +120,9 @@ def _attributes(node: Node) -> dict[str, Node]:
     return node.state.by_name()
 
 
-def _first(names: tuple[str, ...], available: object, root: Node) -> str:
+def _first(names: tuple[str, ...], available: Collection[str], root: Node) -> str:
     for name in names:
-        if name in available:  # type: ignore[operator]
+        if name in available:
             return name
     raise root.error(f"a model with {' or '.join(names)}")
 

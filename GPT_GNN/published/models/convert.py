@@ -48,14 +48,8 @@ def convert_model(
         Lines that say what is in the checkpoint.
 
     Raises:
-        ValueError: ``output`` is ``old``, or a file that is no checkpoint.
         CheckpointError: ``old`` is no published model, or does not fit the graph.
     """
-    old, output = Path(old), Path(output)
-    if old.resolve() == output.resolve():
-        raise ValueError(f"--output {output}: expected another file than the one to convert")
-    if output.exists() and not zipfile.is_zipfile(output):
-        raise ValueError(f"--output {output}: expected a checkpoint to replace, or nothing there")
     model = open_model(old, "pretrain")
     if not isinstance(model, PublishedModel):
         raise CheckpointError(f"{old} is a checkpoint of ours already")
@@ -79,7 +73,7 @@ def convert_model(
         if fresh:
             names = [f"{source}:{relation}" for source, relation, _ in fresh]
             lines[-1] += f"; without one there: {', '.join(names)}"
-    content |= {"config": config, "model": state, "published": old.name}
+    content |= {"config": config, "model": state, "published": Path(old).name}
     save_checkpoint(output, "pretrain", **graph_record(graph), **content)
     lines.append("not in the file: the queue, the optimiser, the schedule, the random state")
     return [*lines, f"wrote {output}"]
@@ -91,6 +85,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(args: argparse.Namespace) -> None:
+    if Path(args.old).resolve() == Path(args.output).resolve():
+        raise ValueError(f"--output {args.output}: expected another file than the one to convert")
+    if Path(args.output).exists() and not zipfile.is_zipfile(args.output):
+        raise ValueError(
+            f"--output {args.output}: expected a checkpoint to replace, or nothing there"
+        )
     graph = OAG.open(args.data_dir, args.domain)
     settings = {name: getattr(args, name) for name in ("encoder_only", "scorers", "w2v_dir")}
     print("\n".join(convert_model(args.old, args.output, graph, **settings)))
