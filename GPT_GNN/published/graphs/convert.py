@@ -98,14 +98,12 @@ def source_of(path: Path) -> dict[str, Any]:
 def _write(
     builder: GraphBuilder, graph: PublishedGraph, word_vectors: bool, progress: bool
 ) -> None:
-    relations = graph.relations()
-    node_types = list(graph.frames())
-    unknown = {end for s, _, t in relations for end in (s, t)} - set(node_types)
+    unknown = {end for s, _, t in graph.relations for end in (s, t)} - set(graph.frames)
     if unknown:
         raise PickleError(f"{graph.name}: edges of {sorted(unknown)}, which have no features")
-    steps, timed = len(node_types) + len(relations), False
+    steps, timed = len(graph.frames) + len(graph.relations), False
     with tqdm(total=steps, desc="writing", disable=not progress, leave=False) as bar:
-        for node_type in node_types:
+        for node_type in graph.frames:
             bar.set_postfix_str(node_type, refresh=False)
             columns = graph.columns(node_type)
             timed |= "time" in columns
@@ -114,7 +112,7 @@ def _write(
                 _write_words(builder, node_type, columns)
             bar.update()
         write_edges(builder, graph, timed, bar)
-        _write_extras(builder, graph, node_types)
+        _write_extras(builder, graph)
 
 
 def _write_nodes(
@@ -193,14 +191,15 @@ def _numbers(column: Column) -> np.ndarray:
     return column.numbers() if isinstance(column, Cells) else column
 
 
-def _write_extras(builder: GraphBuilder, graph: PublishedGraph, node_types: list[str]) -> None:
+def _write_extras(builder: GraphBuilder, graph: PublishedGraph) -> None:
     """What preprocessing added: splits and labels of the only node type, else tables.
 
     One whose name is taken becomes ``graph_<name>``.
     """
     extras = graph.extras()
-    if len(node_types) == 1:
-        node_type, n = node_types[0], builder.num_nodes(node_types[0])
+    if len(graph.frames) == 1:
+        (node_type,) = graph.frames
+        n = builder.num_nodes(node_type)
         if all(name in extras for name in SPLITS.values()):
             split = np.full(n, -1, dtype=np.int8)
             for number, name in enumerate(SPLITS.values()):

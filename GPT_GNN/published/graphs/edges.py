@@ -21,7 +21,7 @@ def write_edges(builder: GraphBuilder, graph: PublishedGraph, timed: bool, bar: 
     Args:
         timed: whether nodes have times; in a graph without, one time for all edges says nothing.
     """
-    relations = graph.relations()
+    relations = graph.relations
     inverse = _inverses(relations)
     waiting: dict[EdgeType, Edges] = {}
     for edge_type, adjacency in relations.items():

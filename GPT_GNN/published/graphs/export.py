@@ -117,8 +117,7 @@ def _frame(graph: HeteroGraph, node_type: str, view: str) -> Any:
         raise ImportError("pandas is needed to write DataFrames: pip install pandas") from error
 
     columns: dict[str, Any] = {"type": [node_type] * graph.num_nodes(node_type)}
-    for name, column in _columns(graph, node_type):
-        columns[name] = column
+    columns |= _columns(graph, node_type)
     columns.setdefault("id", list(range(graph.num_nodes(node_type))))
     x = graph.gather_features(node_type, np.arange(graph.num_nodes(node_type)), view)
     parts = graph.feature_parts(node_type)
@@ -147,8 +146,7 @@ def _columns(graph: HeteroGraph, node_type: str) -> Iterator[tuple[str, Any]]:
 
 def _ids(graph: HeteroGraph, node_type: str) -> dict[Any, int]:
     """Original id -> node, as ``node_forward`` has it."""
-    names = [name for name in graph.columns(node_type) if name == "id"]
-    if not names:
+    if not graph.has_column(node_type, "id"):
         return {node: node for node in range(graph.num_nodes(node_type))}
     if graph.is_ragged(node_type, "id"):
         rows = graph.ragged(node_type, "id")

@@ -57,26 +57,14 @@ _NAMESPACES = {f"{module}.__dict__" for module in _MODULES}
 _NAMESPACES |= {"__builtin__.__main__", "builtins.__main__"}
 _BUILTINS = {
     "builtins.int",
-    "__builtin__.int",
-    "__builtin__.long",
     "builtins.dict",
     "builtins.list",
+    "__builtin__.int",
+    "__builtin__.long",
 }
 GRAPHS = {f"{module}.Graph" for module in _MODULES}
-GRAPH_GLOBALS = frozenset(
-    {
-        *GRAPHS,
-        *_DICTS,
-        *_DILL,
-        *_NAMESPACES,
-        *_BUILTINS,
-        *NUMPY_GLOBALS,
-        *PANDAS_GLOBALS,
-        *TORCH_GLOBALS,
-        _PARTIAL,
-        _SETATTR,
-    }
-)
+GRAPH_GLOBALS = GRAPHS | _DICTS | _DILL | _NAMESPACES | _BUILTINS | {_PARTIAL, _SETATTR}
+GRAPH_GLOBALS |= NUMPY_GLOBALS | PANDAS_GLOBALS | TORCH_GLOBALS
 _NUMBERS = ("bool", "int", "float")
 _LEAST_BYTES = 3  # of the file for an edge: a source id and a year or None
 
@@ -105,6 +93,9 @@ class PublishedGraph:
         name: of the file.
         tree: the whole of it.
         attributes: of the ``Graph``, by name.
+        frames: the DataFrame of each node type, in the published order of types.
+        relations: the adjacency of each edge type, in the order of the published meta graph. One
+            without edges counts: old checkpoints have parameters for it.
     """
 
     def __init__(self, root: Node) -> None:
@@ -122,8 +113,13 @@ class PublishedGraph:
                     f"{', '.join(self.attributes) or 'nothing'}"
                 )
         self._most_edges = len(root.tree.heap.data) // _LEAST_BYTES
-        self._frames = self.attributes["node_feature"].by_name()
-        self._relations = self._read_relations()
+        self.frames = self.attributes["node_feature"].by_name()
+        self.relations: dict[EdgeType, Node] = {
+            (source, relation, target): adjacency
+            for target, sources in self.attributes["edge_list"].by_name().items()
+            for source, relations in sources.by_name().items()
+            for relation, adjacency in relations.by_name().items()
+        }
 
     def _check(self, root: Node) -> None:
         """Raise PickleError unless the root is a Graph and every partial is pandas' own."""
@@ -141,28 +137,9 @@ class PublishedGraph:
                         "refused"
                     )
 
-    def frames(self) -> dict[str, Node]:
-        """The DataFrame of each node type, in the published order of types."""
-        return self._frames
-
     def columns(self, node_type: str) -> dict[str, Column]:
         """The columns of a node type's DataFrame."""
-        return frame(self._frames[node_type])
-
-    def relations(self) -> dict[EdgeType, Node]:
-        """The adjacency of each edge type, in the order of the published meta graph.
-
-        One without edges counts: old checkpoints have parameters for it.
-        """
-        return self._relations
-
-    def _read_relations(self) -> dict[EdgeType, Node]:
-        out = {}
-        for target, sources in self.attributes["edge_list"].by_name().items():
-            for source, names in sources.by_name().items():
-                for relation, adjacency in names.by_name().items():
-                    out[source, relation, target] = adjacency
-        return out
+        return frame(self.frames[node_type])
 
     def edges(self, adjacency: Node) -> Edges:
         """All stored edges of a relation, as its dicts have them.

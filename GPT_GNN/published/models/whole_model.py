@@ -25,8 +25,8 @@ _MODULES = {
 }
 _BUILTINS = ("bool", "dict", "float", "frozenset", "int", "list", "long", "object", "set", "str")
 _NAMES = {
-    *(f"{module}.{name}" for module in ("builtins", "__builtin__") for name in _BUILTINS),
-    *(f"{module}.{name}" for module in ("builtins", "__builtin__") for name in ("tuple", "type")),
+    *(f"builtins.{name}" for name in (*_BUILTINS, "tuple", "type")),
+    *(f"__builtin__.{name}" for name in (*_BUILTINS, "tuple", "type")),
     *("collections.OrderedDict", "collections.defaultdict"),
     *("_operator.getitem", "copyreg._reconstructor", "copy_reg._reconstructor"),
 }
