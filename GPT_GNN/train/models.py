@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from torch import Tensor
 
@@ -16,40 +16,11 @@ from GPT_GNN.system.runtime import seeded
 from GPT_GNN.train.checkpoint import CheckpointError, NotPlainError, checked_record, read_plain
 from GPT_GNN.train.matching import encoder_weights, moved_columns
 
+if TYPE_CHECKING:
+    from GPT_GNN.published.models.door import PublishedModel
 
-class TrainedModel(Protocol):
-    """What is in the file of a trained model, whoever wrote it."""
-
-    @property
-    def path(self) -> str: ...
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The settings of its run, group by group; empty where the file has none."""
-
-    @property
-    def architecture(self) -> dict[str, Any]:
-        """The encoder's settings by name, those that the file has. CheckpointError without any."""
-
-    def encoder(
-        self, graph: HeteroGraph, settings: EncoderConfig, other_features: bool = False
-    ) -> GNN:
-        """The encoder for a graph, on the CPU.
-
-        Args:
-            settings: ``architecture``, and anything else that no weight depends on.
-            other_features: see :func:`GPT_GNN.train.matching.moved_columns`.
-
-        Raises:
-            CheckpointError: the model does not fit the graph.
-        """
-
-    def gpt_gnn(self, graph: HeteroGraph, dataset: Any) -> GPTGNN:
-        """The whole pre-training model for a graph, in evaluation mode.
-
-        Raises:
-            CheckpointError: the file holds no such model, or it does not fit the graph.
-        """
+# Both have path, config, architecture, encoder and gpt_gnn: nothing else asks whose file it is.
+TrainedModel: TypeAlias = "SavedModel | PublishedModel"
 
 
 def open_model(path: str | os.PathLike[str], *kinds: str) -> TrainedModel:
@@ -79,19 +50,24 @@ def _is_state_dict(content: Any) -> bool:
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A checkpoint of ours, see :class:`TrainedModel`; ``record`` is its content."""
+    """A checkpoint of ours.
+
+    Attributes:
+        path: the file, for messages.
+        record: its content.
+    """
 
     path: str
     record: dict[str, Any]
 
     @property
     def config(self) -> dict[str, Any]:
-        """The settings of its run."""
+        """The settings of its run, group by group."""
         return dict(self.record.get("config", {}))
 
     @property
     def architecture(self) -> dict[str, Any]:
-        """All settings of the encoder."""
+        """The encoder's settings by name. Raises CheckpointError where the file has none."""
         if "encoder" not in self.config:
             raise CheckpointError(
                 f"{self.path}: expected the encoder's settings in its config, found those of "
@@ -102,14 +78,26 @@ class SavedModel:
     def encoder(
         self, graph: HeteroGraph, settings: EncoderConfig, other_features: bool = False
     ) -> GNN:
-        """The encoder, its input layers in the order of the graph's features."""
+        """The encoder, on the CPU, its input layers in the order of the graph's features.
+
+        Args:
+            settings: ``architecture``, and anything else that no weight depends on.
+            other_features: see :func:`GPT_GNN.train.matching.moved_columns`.
+
+        Raises:
+            CheckpointError: the model does not fit the graph.
+        """
         weights = encoder_weights(self.path, self.record, graph, other_features)
         encoder = GNN(graph.schema, graph.feature_dims, **asdict(settings))
         encoder.load_state_dict(weights)
         return encoder
 
     def gpt_gnn(self, graph: HeteroGraph, dataset: Any) -> GPTGNN:
-        """The whole model, of a graph with the same features in the same order."""
+        """The whole pre-training model for a graph, in evaluation mode.
+
+        Raises:
+            CheckpointError: the file holds no such model, or it does not fit the graph.
+        """
         moved = moved_columns(self.path, self.record, graph)
         if moved:
             raise CheckpointError(

@@ -27,7 +27,7 @@ from GPT_GNN.system.runner import run_command
 
 _NEW_GRAPH = b"\x80\x04cGPT_GNN.data\nGraph\n)\x81"  # opcodes: protocol 4, an empty Graph
 _BUILD = b"b."  # opcodes: the attributes become those of the graph; the end
-_CHUNK = 2**17  # edges that are read at once
+_CHUNK = 2**13  # targets whose edges are read at once
 _EMBEDDINGS = ("emb", "text")  # the part that becomes ``emb``
 
 
@@ -92,20 +92,17 @@ class _Adjacency:
 
     def _rows(self) -> Iterator[tuple[int, dict[int, int | None]]]:
         self.pickler.fast = True  # without notes, which would keep every row in memory
-        indptr, low = self.csr.indptr, 0
-        while low < len(indptr) - 1:
-            high = int(np.searchsorted(indptr, indptr[low] + _CHUNK, side="right"))
-            high = min(max(high - 1, low + 1), len(indptr) - 1)
-            edges = slice(int(indptr[low]), int(indptr[high]))
+        indptr = self.csr.indptr
+        for low in range(0, len(indptr) - 1, _CHUNK):
+            bounds = indptr[low : low + _CHUNK + 1]
+            edges = slice(int(bounds[0]), int(bounds[-1]))
             src = self.csr.indices[edges].tolist()
             time: list[int | None] = [None] * len(src)
             if self.csr.time is not None:
                 time = [None if t == NO_TIME else t for t in self.csr.time[edges].tolist()]
-            bounds = pairwise((indptr[low : high + 1] - indptr[low]).tolist())
-            for target, (a, b) in enumerate(bounds, low):
+            for target, (a, b) in enumerate(pairwise((bounds - bounds[0]).tolist()), low):
                 if b > a:
                     yield target, dict(zip(src[a:b], time[a:b], strict=True))
-            low = high
         self.pickler.fast = False
 
 

@@ -53,7 +53,7 @@ def open_published(path: str, state: State | None) -> PublishedModel:
 
 @dataclass(frozen=True)
 class PublishedModel:
-    """A published model, see :class:`GPT_GNN.train.models.TrainedModel`.
+    """A published model, with what :class:`GPT_GNN.train.models.SavedModel` has.
 
     Attributes:
         read: what the shapes of its encoder say.
