@@ -27,18 +27,14 @@ class Architecture:
         settings: of :class:`GPT_GNN.settings.EncoderConfig`, by name, as far as the shapes
             say them.
         layout: of its layers.
-        num_types: node types.
+        sizes: of its first layer.
         in_dim: width of the features, the same for all types.
-        num_relations: relations and ``self``; None when the layers do not tell them apart.
-        timed: whether it has a temporal encoding; None when such layers have none.
     """
 
     settings: dict[str, Any]
     layout: Layout
-    num_types: int
+    sizes: Sizes
     in_dim: int
-    num_relations: int | None
-    timed: bool | None
 
     @property
     def flags(self) -> str:
@@ -64,13 +60,12 @@ def read_architecture(model: Weights) -> Architecture:
             f"{model.path}: expected layers of hgt, gcn, gat or rgcn, found one with the "
             f"parameters {', '.join(layers[0]) or '(none)'}"
         )
-    inputs = count(model.encoder, "adapt_ws.")
     weight = model.encoder.get("adapt_ws.0.weight", torch.empty(0))
     n_hid, in_dim = weight.shape if weight.ndim == 2 else (0, 0)
     read: dict[str, Any] = layout.read_sizes(layers[0])
+    time = time_name(layers[0]) if layout.conv_name == "hgt" else ""
+    sizes = Sizes(n_hid, count(model.encoder, "adapt_ws."), time=time, **read)
     first, last = ("norms.0.weight" in layers[i] for i in (0, -1))
-    is_hgt, time = layout.conv_name == "hgt", time_name(layers[0])
-    sizes = Sizes(n_hid, inputs, time=time if is_hgt else "", **read)
     norms = [first] * (len(layers) - 1) + [last]
     _check(model, layout, [replace(sizes, use_norm=norm) for norm in norms], in_dim)
     settings: dict[str, Any] = {"conv_name": layout.conv_name, "n_hid": n_hid}
@@ -78,14 +73,7 @@ def read_architecture(model: Weights) -> Architecture:
     settings["n_layers"] = len(layers)
     settings |= {"prev_norm": first} if len(layers) > 1 else {}
     settings["last_norm"] = last
-    return Architecture(
-        settings=settings,
-        layout=layout,
-        num_types=inputs,
-        in_dim=in_dim,
-        num_relations=read.get("num_relations"),
-        timed=bool(time) if is_hgt else None,
-    )
+    return Architecture(settings, layout, sizes, in_dim)
 
 
 def _layers(encoder: State) -> list[State]:
@@ -113,12 +101,14 @@ def _check(model: Weights, layout: Layout, layers: list[Sizes], in_dim: int) -> 
 
 def check_graph(model: Weights, found: Architecture, graph: HeteroGraph) -> None:
     """Raise CheckpointError, naming what differs, unless an encoder fits a graph."""
+    sizes = found.sizes
     compared: dict[str, tuple[object, object]] = {
-        "num_types": (found.num_types, len(graph.node_types))
+        "num_types": (sizes.num_types, len(graph.node_types))
     }
-    if found.num_relations is not None:
-        compared["num_relations"] = (found.num_relations, len(graph.edge_types) + 1)
-    if found.timed is False:  # an encoding is folded into an untimed graph's layers
+    if "num_relations" in found.layout.sizes:  # with ``self``
+        compared["num_relations"] = (sizes.num_relations, len(graph.edge_types) + 1)
+    # An encoding is folded into an untimed graph's layers.
+    if found.layout.conv_name == "hgt" and not sizes.time:
         compared["timed"] = (False, any(graph.schema.timed))
     compared |= {
         f"in_dim of {node_type!r}": (found.in_dim, graph.feature_dim(node_type))
@@ -170,7 +160,7 @@ def encoder_state(model: Weights, found: Architecture, graph: HeteroGraph) -> St
     out = renamed(encoder, "adapt_ws.", "adapt.")
     for i, layer in enumerate(_layers(encoder)):
         ours = found.layout.ours(layer, rows)
-        if found.timed and not any(graph.schema.timed):
+        if found.sizes.time and not any(graph.schema.timed):
             ours = _folded(ours)
         out |= {f"convs.{i}.{name}": x for name, x in ours.items()}
     return out
