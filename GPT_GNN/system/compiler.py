@@ -31,17 +31,24 @@ def inlined_kernel(function: Callable[..., Any]) -> Any:
     return numba.njit(forceinline=True, **SERIAL)(function)
 
 
-def kernel_of(sources: Iterable[Path]) -> Callable[[Callable[..., Any]], Any]:
+def kernel_of(
+    sources: Iterable[Path], allocates: bool = True
+) -> Callable[[Callable[..., Any]], Any]:
     """A :func:`serial_kernel` for functions that use callees or constants of other files.
 
     Numba notices a change of the file that holds a kept function, and of no other; so a checksum of
     the other files becomes part of the name under which it is kept.
+
+    Args:
+        sources: the other files.
+        allocates: whether the functions make arrays. Those that do not are compiled to count no
+            references to the arrays they are given, which in a tight loop takes most of the time.
     """
     version = zlib.crc32(b"".join(source.read_bytes() for source in sources))
 
     def decorate(function: Callable[..., Any]) -> Any:
         function.__qualname__ = f"{function.__qualname__}_{version:08x}"
-        return serial_kernel(function)
+        return serial_kernel(function) if allocates else _kept(function, _nrt=False, **SERIAL)
 
     return decorate
 

@@ -21,16 +21,15 @@ from GPT_GNN.published.pickles import (
     read_pickle,
     tensors,
 )
+from GPT_GNN.published.pickles import opcodes as o
 from GPT_GNN.published.pickles.arrays import NUMPY_GLOBALS
-from GPT_GNN.published.pickles.cells import entry_cells
+from GPT_GNN.published.pickles.cells import Cells, entry_cells, numbers
 from GPT_GNN.published.pickles.frames import (
     PANDAS_GLOBALS,
     Column,
     frame,
     is_new_block_partial,
 )
-from GPT_GNN.published.pickles.gather import copy_pairs, count_pairs
-from GPT_GNN.published.pickles.heap import CALL, DICT, INT, NO_VALUE, OBJECT
 from GPT_GNN.published.pickles.tensors import TORCH_GLOBALS
 from GPT_GNN.schema import EdgeType
 
@@ -67,6 +66,7 @@ GRAPH_GLOBALS = GRAPHS | _DICTS | _DILL | _NAMESPACES | _BUILTINS | {_PARTIAL, _
 GRAPH_GLOBALS |= NUMPY_GLOBALS | PANDAS_GLOBALS | TORCH_GLOBALS
 _NUMBERS = ("bool", "int", "float")
 _LEAST_BYTES = 3  # of the file for an edge: a source id and a year or None
+_CHUNK = 2**17  # edges that are read at once
 
 
 @dataclass(frozen=True)
@@ -147,59 +147,36 @@ class PublishedGraph:
         Raises:
             PickleError: an id or a year that is none, or more edges than the file has room for.
         """
-        keys, dicts = entry_cells(adjacency)
-        if (keys.tags != INT).any() or (dicts.tags != OBJECT).any():
-            return self._slow_edges(adjacency)
-        heap = adjacency.tree.heap
-        self._check_dicts(adjacency, dicts.values)
-        counts = np.empty(len(keys), dtype=np.int64)
-        count_pairs(heap.objects, dicts.values, counts)
-        self._count(adjacency, int(counts[counts > 0].sum()))
-        src, dst, time = (np.empty(int(counts[counts > 0].sum()), np.int64) for _ in range(3))
-        copy_pairs(heap.objects, heap.pairs, dicts.values, counts, keys.values, src, dst, time)
-        time[time == NO_VALUE] = NO_TIME
-        fast = Edges(*(_int32(adjacency, values) for values in (src, dst, time)))
-        others = np.flatnonzero(counts < 0).tolist()
-        if not others:
-            return fast
-        slow = [self._slow_row(keys.node(row), dicts.node(row)) for row in others]
-        return _joined([fast, *slow])
-
-    def _check_dicts(self, adjacency: Node, rows: np.ndarray) -> None:
-        """Raise PickleError unless every row is a dict or a defaultdict."""
-        heap, tree = adjacency.tree.heap, adjacency.tree
-        heads = heap.objects[rows]
-        calls = heads[heads["kind"] == CALL]
-        named = heap.item_tag[calls["start"]] == OBJECT
-        called = np.unique(heap.item_value[calls["start"]]).tolist() if named.all() else []
-        if not named.all() or not {Node(tree, OBJECT, row).name for row in called} <= _DICTS:
-            raise adjacency.error("dicts of neighbours")
-        wrong = np.flatnonzero((heads["kind"] != DICT) & (heads["kind"] != CALL))
-        if len(wrong):
-            raise Node(tree, OBJECT, int(rows[wrong[0]])).error("a dict of neighbours")
-
-    def _slow_edges(self, adjacency: Node) -> Edges:
-        """The same for ids that are NumPy's numbers."""
-        return _joined([self._slow_row(key, row) for key, row in adjacency.entries()])
-
-    def _slow_row(self, target: Node, row: Node) -> Edges:
-        if row.kind != "dict" and row.callee not in _DICTS:
-            raise row.error("a dict of neighbours")
-        self._count(row, len(row))
-        src, time = [], []
-        for source, year in row.entries():
-            value = arrays.scalar(year)
-            src.append(_whole(source))
-            time.append(NO_TIME if value is None or value != value else _whole(year))
-        dst = np.full(len(src), _whole(target), dtype=np.int64)
-        parts = (np.array(src, dtype=np.int64), dst, np.array(time, dtype=np.int64))
-        return Edges(*(_int32(row, part) for part in parts))
-
-    def _count(self, node: Node, edges: int) -> None:
-        """Refuse one dict that is referred to again and again: a bomb of a few bytes."""
-        self._most_edges -= edges
-        if self._most_edges < 0:
+        targets, dicts = entry_cells(adjacency)
+        self._check_dicts(adjacency, dicts)
+        counts = self.tree.counts(dicts.values, o.ENTRIES) // 2
+        ends = np.cumsum(counts)
+        total = int(ends[-1]) if len(ends) else 0
+        self._most_edges -= total
+        if self._most_edges < 0:  # one dict that is referred to again and again: a bomb
             raise PickleError(f"{self.name}: more edges than a file of this size can hold")
+        src, time = (np.empty(total, dtype=np.int32) for _ in range(2))
+        first, done = 0, 0
+        while first < len(ends):
+            last = max(int(np.searchsorted(ends, done + _CHUNK, "right")), first + 1)
+            inner = self.tree.held(dicts.values[first:last], o.ENTRIES)
+            edges = slice(done, int(ends[last - 1]))
+            src[edges] = _int32(Cells(self.tree, inner[::2]))
+            time[edges] = _int32(Cells(self.tree, inner[1::2]), missing=NO_TIME)
+            first, done = last, edges.stop
+            self.tree.release()
+        return Edges(src, np.repeat(_int32(targets), counts), time)
+
+    def _check_dicts(self, adjacency: Node, dicts: Cells) -> None:
+        """Raise PickleError unless every row is a dict or a defaultdict."""
+        kinds = dicts.kinds()
+        calls = self.tree.held(dicts.values[kinds == o.CALL], o.PARTS)
+        called = {Node(self.tree, value).reference for value in set(calls[::2].tolist())}
+        wrong = np.flatnonzero((kinds != o.DICT) & (kinds != o.CALL))
+        if len(wrong):
+            raise dicts.node(int(wrong[0])).error("a dict of neighbours")
+        if not called <= _DICTS:
+            raise adjacency.error("dicts of neighbours")
 
     def extras(self) -> dict[str, np.ndarray]:
         """Attributes that preprocessing added: arrays, tensors, lists of numbers, e.g. splits.
@@ -214,7 +191,7 @@ class PublishedGraph:
             elif arrays.is_array(node) and not arrays.holds_objects(node):
                 out[name] = arrays.array(node)
             elif node.kind == "list" and all(value.kind in _NUMBERS for value in node.values()):
-                out[name] = arrays.numbers(node)
+                out[name] = numbers(node)
         return out
 
 
@@ -237,24 +214,21 @@ def _is_class_of_main(node: Node) -> bool:
     return node.args[1].kind == "str" and node.args[1].text == "Graph"
 
 
-def _whole(node: Node) -> int:
-    """An integer, Python's or NumPy's, or a float without a fraction."""
-    value = arrays.scalar(node)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
-        raise node.error("an integer")
-    return int(value)
+def _int32(cells: Cells, missing: int | None = None) -> np.ndarray:
+    """Integers, Python's or NumPy's, or floats without a fraction: [N] int32.
 
-
-def _int32(node: Node, values: np.ndarray) -> np.ndarray:
+    Args:
+        missing: what stands for None and NaN.
+    """
+    kinds = cells.kinds()
+    for wrong in np.flatnonzero((kinds == o.BOOL) | (kinds == o.STR))[:1].tolist():
+        raise cells.node(wrong).error("an integer")
+    values = cells.numbers()
+    if values.dtype.kind == "f":
+        if missing is not None:
+            values = np.where(np.isnan(values), missing, values)
+        for wrong in np.flatnonzero(values != np.trunc(values))[:1].tolist():
+            raise cells.node(wrong).error("an integer")
     if len(values) and not (-(2**31) <= values.min() and values.max() < 2**31):
-        raise node.error("ids and years below 2^31")
+        raise PickleError(f"{cells.tree.name}: expected ids and years below 2^31")
     return values.astype(np.int32)
-
-
-def _joined(parts: list[Edges]) -> Edges:
-    empty = np.empty(0, dtype=np.int32)
-    return Edges(
-        np.concatenate([empty, *(part.src for part in parts)]),
-        np.concatenate([empty, *(part.dst for part in parts)]),
-        np.concatenate([empty, *(part.time for part in parts)]),
-    )

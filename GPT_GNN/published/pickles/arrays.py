@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Iterable
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from GPT_GNN.published.pickles.heap import BYTES, FLOAT_STEP, FLOATS, INTS, OBJECT, VALUES
 from GPT_GNN.published.pickles.tree import Node, reader
 
 _CORE = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core._multiarray_umath")
@@ -58,7 +55,7 @@ def bytes_of(node: Node) -> np.ndarray:
     Raises:
         PickleError: neither.
     """
-    if node.tag == BYTES:
+    if node.kind == "bytes":
         return node.raw
     if node.callee == "_codecs.encode":
         text, coding = node.args
@@ -84,7 +81,7 @@ def dtype_of(node: Node) -> np.dtype:
     code = node.args[0].text
     order = "="
     if node.state is not None:
-        order = next(islice(node.state.values(), 1, None)).text
+        order = list(node.state.values(2))[1].text
     if code in ("O8", "O4", "O"):
         return np.dtype(object)
     if not _DTYPE.fullmatch(code):
@@ -178,46 +175,3 @@ def scalar(node: Node) -> Any:
         return node.scalar
     dtype, data = node.args
     return _from_bytes(node, bytes_of(data), dtype_of(dtype), (1,), "C")[0].item()
-
-
-@reader
-def numbers(node: Node) -> np.ndarray:
-    """Numbers in a row: a list, a tuple or an array, [n] float64, int64 or the array's dtype.
-
-    Raises:
-        PickleError: something else, or of more than one dimension.
-    """
-    if node.tag == OBJECT and node.kind in ("list", "tuple"):
-        parts = []
-        for form, start, count in node.segments():
-            if form == FLOATS:
-                parts.append(floats_at(node.tree.heap.data, start, count))
-            elif form == INTS:
-                parts.append(node.tree.heap.ints[start : start + count])
-            elif form == VALUES:
-                parts.append(_row(node, node._items(start, count)))
-        return np.concatenate(parts) if parts else np.empty(0)
-    if holds_objects(node):
-        return numbers(object_list(node))
-    out = array(node)
-    if out.ndim != 1 or out.dtype.kind not in "biuf":
-        raise node.error("a row of numbers")
-    return out
-
-
-def floats_at(data: np.ndarray, start: int, count: int) -> np.ndarray:
-    """Floats whose opcodes lie one behind the other in a file, [count] float64."""
-    rows = data[start : start + FLOAT_STEP * count].reshape(count, FLOAT_STEP)
-    return rows[:, 1:].copy().view(">f8")[:, 0].astype(np.float64)
-
-
-def _row(node: Node, values: Iterable[Node]) -> np.ndarray:
-    row = []
-    for value in values:
-        row.append(scalar(value))
-        if type(row[-1]) not in (int, float, bool):  # at once: a long string may stand often
-            raise node.error("a row of numbers")
-    out = np.array(row)
-    if out.dtype.kind == "O":  # integers over 64 bits
-        raise node.error("a row of numbers")
-    return out

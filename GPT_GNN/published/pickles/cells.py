@@ -9,28 +9,13 @@ from typing import Any
 import numpy as np
 
 from GPT_GNN.published.pickles import arrays
-from GPT_GNN.published.pickles.gather import array_parts, copy_spans, list_rows, string_spans
-from GPT_GNN.published.pickles.heap import (
-    BOOL,
-    BYTES,
-    ENTRIES,
-    FLOAT,
-    FLOAT_STEP,
-    FLOATS,
-    INT,
-    INTS,
-    NO_VALUE,
-    NONE,
-    OBJECT,
-    PAIRS,
-    STR,
-    VALUES,
-)
-from GPT_GNN.published.pickles.tree import Node, Tree, expected_layout
+from GPT_GNN.published.pickles import opcodes as o
+from GPT_GNN.published.pickles.gather import copy_spans, kinds_of, read_numbers, spans
+from GPT_GNN.published.pickles.tree import Node, Tree, expected_layout, reader
 
 MISSING = {"pandas._libs.missing.NA", "pandas.NA"}
-_CHUNK = 2**22  # numbers that are converted at once
-_CELL = 9  # bytes of a tag and a value
+_CHUNK = 2**18  # numbers that are converted at once
+_ARRAY_STATE = 5  # version, shape, dtype, order, data
 
 
 @dataclass(frozen=True)
@@ -50,8 +35,7 @@ class Texts:
 
     def take(self, rows: np.ndarray) -> Texts:
         """Some of them, in a given order."""
-        starts, ends = self.indptr[:-1][rows], self.indptr[1:][rows]
-        return _gathered(self.values, starts, ends)
+        return _gathered(self.values, self.indptr[:-1][rows], self.indptr[1:][rows])
 
     def tolist(self) -> list[str]:
         """As Python strings."""
@@ -62,32 +46,36 @@ class Texts:
 
 @dataclass(frozen=True)
 class Cells:
-    """Values of any kind in a row, as the heap has them.
+    """Values of any kind in a row.
 
     Attributes:
         tree: they belong to.
-        tags: [N] uint8.
-        values: [N] int64.
+        values: [N] int64, see :class:`Node`.
     """
 
     tree: Tree
-    tags: np.ndarray
     values: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.tags)
+        return len(self.values)
 
     def node(self, row: int) -> Node:
         """One of them."""
-        return Node(self.tree, int(self.tags[row]), int(self.values[row]))
+        return Node(self.tree, int(self.values[row]))
 
     def take(self, rows: np.ndarray | slice) -> Cells:
         """Some of them, in a given order."""
-        return Cells(self.tree, self.tags[rows], self.values[rows])
+        return Cells(self.tree, self.values[rows])
+
+    def kinds(self) -> np.ndarray:
+        """Their kinds, [N] uint8: numbers in ``opcodes.KINDS``."""
+        kinds = np.empty(len(self), dtype=np.uint8)
+        kinds_of(self.tree.heap.data, self.tree.heap.objects, self.values, kinds)
+        return kinds
 
     def are_values(self) -> bool:
         """Whether the first cell that is no plain value is a NumPy scalar or pandas' NA."""
-        objects = np.flatnonzero(self.tags == OBJECT)
+        objects = np.flatnonzero(self.values < 0)
         if not len(objects):
             return True
         node = self.node(int(objects[0]))
@@ -99,16 +87,15 @@ class Cells:
         Raises:
             PickleError: something else among them, or one string repeated without end.
         """
-        if not np.isin(self.tags, (STR, NONE)).all():
+        if not np.isin(self.kinds(), (o.STR, o.NONE)).all():
             return self._mixed_texts()
-        starts, ends = self._spans(STR)
+        starts, ends = self._spans(o.STR)
         self.tree.take(int((ends - starts).sum()))
         return _gathered(self.tree.heap.data, starts, ends)
 
-    def _spans(self, tag: int) -> tuple[np.ndarray, np.ndarray]:
-        starts = np.empty(len(self), dtype=np.int64)
-        ends = np.empty(len(self), dtype=np.int64)
-        string_spans(self.tags, self.values, self.tree.heap.data, tag, starts, ends)
+    def _spans(self, kind: int) -> tuple[np.ndarray, np.ndarray]:
+        starts, ends = np.empty((2, len(self)), dtype=np.int64)
+        spans(self.tree.heap.data, self.values, kind, starts, ends)
         return starts, ends
 
     def _mixed_texts(self) -> Texts:
@@ -130,20 +117,25 @@ class Cells:
         Raises:
             PickleError: something else among them.
         """
-        if np.isin(self.tags, (INT, BOOL)).all():
-            return self.values.copy()
-        out = np.empty(len(self), dtype=np.float64)
-        integers, floats = np.isin(self.tags, (INT, BOOL)), self.tags == FLOAT
-        out[integers] = self.values[integers]
-        data, starts = self.tree.heap.data, self.values[floats]
-        packed = data[starts[:, None] + np.arange(1, FLOAT_STEP)]
-        out[floats] = packed.view(">f8")[:, 0]
-        for row in np.flatnonzero(~integers & ~floats).tolist():
+        out, done = self._read(np.int64)
+        if done.all():
+            return out
+        out, done = self._read(np.float64, floats=True, missing=True)
+        for row in np.flatnonzero(~done).tolist():
             value = _value(self.node(row))
             if not (value is None or isinstance(value, int | float)) or _is_huge(value):
                 raise self.node(row).error("a number")
             out[row] = np.nan if value is None else value
         return out
+
+    def _read(
+        self, dtype: type, floats: bool = False, missing: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        out: np.ndarray = np.empty(len(self), dtype=dtype)
+        done = np.zeros(len(self), dtype=np.bool_)
+        bits = np.empty(1, dtype=np.uint64)
+        read_numbers(self.tree.heap.data, self.values, floats, missing, bits, out, done)
+        return out, done
 
     def width(self) -> int:
         """How many numbers the first cell has in a row; 0 without cells.
@@ -152,7 +144,7 @@ class Cells:
             PickleError: the cell has no numbers, or so many in each row make far more than the file
                 has: one row repeated without end.
         """
-        width = len(arrays.numbers(self.node(0))) if len(self) else 0
+        width = len(numbers(self.node(0))) if len(self) else 0
         self.tree.take(width * len(self))
         return width
 
@@ -172,49 +164,60 @@ class Cells:
             self.tree.release()
 
     def _vectors_into(self, out: np.ndarray) -> None:
-        heap, width = self.tree.heap, out.shape[1]
-        buffer = np.empty(out.shape, dtype=out.dtype)
         done = np.zeros(len(self), dtype=np.bool_)
-        objects = np.flatnonzero(self.tags == OBJECT)
-        if len(objects) == len(self):
-            bits = np.empty(width, dtype=np.uint64)
-            list_rows(heap, self.values, bits, buffer, done)
-        self._arrays_into(objects[~done[objects]], buffer, done)
+        kinds, width = self.kinds(), out.shape[1]
+        self._lists_into(np.flatnonzero((kinds == o.LIST) | (kinds == o.TUPLE)), out, done)
+        self._arrays_into(np.flatnonzero(kinds == o.CALL), out, done)
         for row in np.flatnonzero(~done).tolist():
-            numbers = arrays.numbers(self.node(row))
-            if len(numbers) != width:
+            found = numbers(self.node(row))
+            if len(found) != width:
                 raise self.node(row).error(f"a row of {width} numbers")
-            buffer[row] = numbers
-        out[:] = buffer
+            out[row] = found
 
-    def _arrays_into(self, objects: np.ndarray, buffer: np.ndarray, done: np.ndarray) -> None:
+    def _lists_into(self, rows: np.ndarray, out: np.ndarray, done: np.ndarray) -> None:
+        """Rows of cells that are lists or tuples of plain numbers."""
+        rows = rows[self.tree.counts(self.values[rows], o.VALUES) == out.shape[1]]
+        inner = Cells(self.tree, self.tree.held(self.values[rows], o.VALUES))
+        found, read = inner._read(np.float64, floats=True)
+        shape = (len(rows), out.shape[1])
+        out[rows], done[rows] = found.reshape(shape), read.reshape(shape).all(axis=1)
+
+    def _arrays_into(self, rows: np.ndarray, out: np.ndarray, done: np.ndarray) -> None:
         """Rows of cells that are plain NumPy arrays of the same few dtypes."""
-        heap, width = self.tree.heap, buffer.shape[1]
-        callee, dtype, where = (np.empty(len(objects), dtype=np.int64) for _ in range(3))
-        array_parts(
-            heap.objects,
-            heap.item_tag,
-            heap.item_value,
-            self.values[objects],
-            callee,
-            dtype,
-            where,
-        )
-        for row in np.unique(callee[callee >= 0]):
-            if not arrays.is_array_function(Node(self.tree, OBJECT, int(row))):
-                dtype[callee == row] = -1
-        for row in np.unique(dtype[dtype >= 0]):
-            known = arrays.dtype_of(Node(self.tree, OBJECT, int(row)))
-            mine = np.flatnonzero(dtype == row)
+        tree, width = self.tree, out.shape[1]
+        callees, states = self._calls(rows)
+        if not all(arrays.is_array_function(Node(tree, value)) for value in set(callees.tolist())):
+            return
+        parts = tree.held(states, o.VALUES)
+        if len(states) != len(rows) or (tree.counts(states, o.VALUES) != _ARRAY_STATE).any():
+            return
+        dtypes, packed = parts.reshape(-1, _ARRAY_STATE)[:, [2, 4]].T
+        for dtype in np.unique(dtypes[dtypes < 0]).tolist():
+            known = arrays.dtype_of(Node(tree, dtype))
+            mine = np.flatnonzero(dtypes == dtype)
             if known.kind not in "biuf":
                 continue
-            parts = Cells(self.tree, np.full(len(mine), BYTES, np.uint8), where[mine])
-            starts, ends = parts._spans(BYTES)
+            starts, ends = Cells(tree, packed[mine])._spans(o.BYTES)
             whole = ends - starts == width * known.itemsize
-            packed = _gathered(heap.data, starts[whole], ends[whole]).values
-            rows = objects[mine[whole]]
-            buffer[rows] = packed.view(known).reshape(len(rows), width)
-            done[rows] = True
+            data = _gathered(tree.heap.data, starts[whole], ends[whole]).values
+            out[rows[mine[whole]]] = data.view(known).reshape(-1, width)
+            done[rows[mine[whole]]] = True
+
+    def _calls(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What the calls in some rows call, and the states of the arrays that they make.
+
+        NumPy gives a state to BUILD, dill as the third argument of its own function.
+        """
+        heads, tree = self.values[rows], self.tree
+        counts = tree.counts(heads, o.PARTS)
+        first = np.cumsum(counts) - counts
+        parts = tree.held(heads, o.PARTS)
+        if (tree.counts(heads, o.STATE) == 1).all():
+            return parts[first], tree.held(heads, o.STATE)
+        args = parts[first + 1]
+        counts = tree.counts(args, o.VALUES)
+        third = np.cumsum(counts) - counts + 2
+        return parts[first], tree.held(args, o.VALUES)[third[counts > 2]]
 
 
 def cells(node: Node) -> Cells:
@@ -225,22 +228,7 @@ def cells(node: Node) -> Cells:
     """
     if arrays.is_array(node):
         node = arrays.object_list(node)
-    heap = node.tree.heap
-    node.tree.take(_CELL * len(node))
-    tags, values = [np.empty(0, np.uint8)], [np.empty(0, np.int64)]
-    for form, start, count in node.segments():
-        if form == INTS:
-            tags.append(np.full(count, INT, dtype=np.uint8))
-            values.append(heap.ints[start : start + count])
-        elif form == FLOATS:
-            tags.append(np.full(count, FLOAT, dtype=np.uint8))
-            values.append(start + FLOAT_STEP * np.arange(count))
-        elif form == VALUES:
-            tags.append(heap.item_tag[start : start + count])
-            values.append(heap.item_value[start : start + count])
-        else:
-            raise node.error("values, not entries")
-    return Cells(node.tree, np.concatenate(tags), np.concatenate(values))
+    return Cells(node.tree, node.tree.held(node.head, o.VALUES))
 
 
 def entry_cells(node: Node) -> tuple[Cells, Cells]:
@@ -249,25 +237,32 @@ def entry_cells(node: Node) -> tuple[Cells, Cells]:
     Raises:
         PickleError: something else.
     """
-    heap = node.tree.heap
-    node.tree.take(2 * _CELL * len(node))
-    tags, values = [np.empty((0, 2), np.uint8)], [np.empty((0, 2), np.int64)]
-    for form, start, count in node.segments():
-        if form == PAIRS:
-            pairs = heap.pairs[start : start + count].astype(np.int64)
-            none = pairs == NO_VALUE
-            tags.append(np.where(none, NONE, INT).astype(np.uint8))
-            values.append(np.where(none, 0, pairs))
-        elif form == ENTRIES:
-            tags.append(heap.item_tag[start : start + 2 * count].reshape(-1, 2))
-            values.append(heap.item_value[start : start + 2 * count].reshape(-1, 2))
-        else:
-            raise node.error("entries, not values")
-    tag, value = np.concatenate(tags), np.concatenate(values)
-    return (
-        Cells(node.tree, tag[:, 0], value[:, 0]),
-        Cells(node.tree, tag[:, 1], value[:, 1]),
-    )
+    values = node.tree.held(node.head, o.ENTRIES)
+    return Cells(node.tree, values[::2]), Cells(node.tree, values[1::2])
+
+
+@reader
+def numbers(node: Node) -> np.ndarray:
+    """Numbers in a row: a list, a tuple or an array, [n] float64, int64 or the array's dtype.
+
+    Raises:
+        PickleError: something else, or of more than one dimension.
+    """
+    if node.kind not in ("list", "tuple") and not arrays.holds_objects(node):
+        out = arrays.array(node)
+        if out.ndim != 1 or out.dtype.kind not in "biuf":
+            raise node.error("a row of numbers")
+        return out
+    row = cells(node)
+    kinds = row.kinds()
+    if not np.isin(kinds, (o.BOOL, o.INT, o.FLOAT, o.CALL)).all():
+        raise node.error("a row of numbers")
+    out = row.numbers()
+    if out.dtype.kind == "f" and (np.abs(out[kinds == o.INT]) > 2.0**63).any():
+        raise node.error("a row of numbers")
+    if not len(out):
+        return np.empty(0)
+    return out.astype(np.bool_) if (kinds == o.BOOL).all() else out
 
 
 def _is_huge(value: int | float | None) -> bool:

@@ -1,15 +1,17 @@
-"""The opcodes of pickle protocols 2 to 5: what each does to the machine, and why it may stop.
+"""The opcodes of pickle protocols 2 to 5, as tables for the machine.
 
-Source: Python's ``pickletools``.
+Source: Python's ``pickletools.opcodes``, which says what follows an opcode in the file, what it
+takes off the stack, and what it leaves there.
 """
 
 from __future__ import annotations
 
+import pickletools
+
 import numpy as np
 
 # Why the machine stopped.
-STOPPED, PAUSED, ROOM, CUT, UNKNOWN, UNDERFLOW, NO_MARK, NO_MEMO, NOT_ITS_KIND, TOO_BIG = range(10)
-
+PAUSED, STOPPED, ROOM, CUT, UNKNOWN, UNDERFLOW, NO_MARK, NO_MEMO, NOT_ITS_KIND, TOO_BIG = range(10)
 REASONS = {
     CUT: "it is cut short",
     UNKNOWN: "an opcode that pickles of protocol 2 to 5 do not have, or of buffers outside of it",
@@ -20,52 +22,69 @@ REASONS = {
     TOO_BIG: "it holds more objects than can be numbered",
 }
 
-# What an opcode does, and how many bytes follow it in any case.
-(
-    DO_UNKNOWN,
-    DO_NOTHING,
-    DO_SCALAR,
-    DO_NOTE,
-    DO_RECALL,
-    DO_NEW_EMPTY,
-    DO_MARK,
-    DO_GROUP,
-    DO_ADD_ONE,
-    DO_OBJECT_OF,
-    DO_STACK_ONLY,
-    DO_GLOBAL,
-    DO_STOP,
-) = range(13)
-ACTION = np.full(256, DO_UNKNOWN, dtype=np.uint8)
-LENGTH = np.zeros(256, dtype=np.int64)
-for _codes, _action, _length in (
-    (b"\x80", DO_NOTHING, 1),  # PROTO
-    (b"\x95", DO_NOTHING, 8),  # FRAME
-    (b"N\x88\x89", DO_SCALAR, 0),  # NONE NEWTRUE NEWFALSE
-    (b"K", DO_SCALAR, 1),  # BININT1
-    (b"M", DO_SCALAR, 2),  # BININT2
-    (b"J", DO_SCALAR, 4),  # BININT
-    (b"G", DO_SCALAR, 8),  # BINFLOAT
-    (b"\x8cC\x8a", DO_SCALAR, 1),  # SHORT_BINUNICODE SHORT_BINBYTES LONG1: a length, then bytes
-    (b"XB\x8b", DO_SCALAR, 4),  # BINUNICODE BINBYTES LONG4
-    (b"\x8d\x8e\x96", DO_SCALAR, 8),  # BINUNICODE8 BINBYTES8 BYTEARRAY8
-    (b"\x94", DO_NOTE, 0),  # MEMOIZE
-    (b"q", DO_NOTE, 1),  # BINPUT
-    (b"r", DO_NOTE, 4),  # LONG_BINPUT
-    (b"h", DO_RECALL, 1),  # BINGET
-    (b"j", DO_RECALL, 4),  # LONG_BINGET
-    (b"}])\x8f", DO_NEW_EMPTY, 0),  # EMPTY_DICT EMPTY_LIST EMPTY_TUPLE EMPTY_SET
-    (b"(", DO_MARK, 0),
-    (
-        b"eu\x90t\x91ld1",
-        DO_GROUP,
-        0,
-    ),  # APPENDS SETITEMS ADDITEMS TUPLE FROZENSET LIST DICT POP_MARK
-    (b"asb", DO_ADD_ONE, 0),  # APPEND SETITEM BUILD
-    (b"\x85\x86\x87R\x81\x92\x93Q", DO_OBJECT_OF, 0),  # TUPLE1-3 REDUCE NEWOBJ NEWOBJ_EX ...
-    (b"02", DO_STACK_ONLY, 0),  # POP DUP
-    (b"c", DO_GLOBAL, 0),
-    (b".", DO_STOP, 0),
-):
-    for _code in _codes:
-        ACTION[_code], LENGTH[_code] = _action, _length
+# What an opcode does.
+REFUSE, SKIP, PUSH, NOTE, RECALL, MARK, DUP, DROP, MAKE, ADD, STOP = range(11)
+_ACTIONS = {
+    SKIP: "PROTO FRAME",
+    PUSH: "NONE NEWTRUE NEWFALSE BININT1 BININT2 BININT LONG1 LONG4 BINFLOAT SHORT_BINUNICODE"
+    " BINUNICODE BINUNICODE8 SHORT_BINBYTES BINBYTES BINBYTES8 BYTEARRAY8",
+    NOTE: "MEMOIZE BINPUT LONG_BINPUT",
+    RECALL: "BINGET LONG_BINGET",
+    MARK: "MARK",
+    DUP: "DUP",
+    DROP: "POP POP_MARK",
+    MAKE: "EMPTY_LIST EMPTY_DICT EMPTY_TUPLE EMPTY_SET LIST DICT TUPLE TUPLE1 TUPLE2 TUPLE3"
+    " FROZENSET GLOBAL STACK_GLOBAL REDUCE NEWOBJ NEWOBJ_EX BINPERSID",
+    ADD: "APPEND APPENDS SETITEM SETITEMS ADDITEMS BUILD",
+    STOP: "STOP",
+}
+
+# Kinds of values. CALL is a callable that would be called with arguments, NEW a class that would
+# be instantiated: of both only the names are known here.
+KINDS = (
+    *("", "none", "bool", "int", "float", "str", "bytes"),
+    *("list", "dict", "tuple", "set", "frozenset", "global", "call", "new", "persistent"),
+)
+_, NONE, BOOL, INT, FLOAT, STR, BYTES, LIST, DICT, TUPLE, SET, FROZENSET, GLOBAL, CALL, NEW, _ = (
+    range(len(KINDS))
+)
+_NAMED_KINDS = {
+    **{"GLOBAL": "global", "STACK_GLOBAL": "global", "REDUCE": "call", "BUILD": "call"},
+    **{"NEWOBJ": "new", "NEWOBJ_EX": "new", "BINPERSID": "persistent", "BYTEARRAY8": "bytes"},
+}
+# What an object holds, by the opcode that gave it: values, (key, value, key, ...), the state that
+# BUILD would set, or what a call, a name or a reference consists of.
+VALUES, ENTRIES, STATE, PARTS = range(1, 5)
+
+ACTION = np.full(256, REFUSE, dtype=np.uint8)
+WIDTH = np.zeros(256, dtype=np.int64)  # bytes of the argument, or of its length
+IS_COUNTED = np.zeros(256, dtype=np.bool_)  # whether the argument is a length and as many bytes
+SCALAR_SIZE = np.zeros(256, dtype=np.int64)  # of a scalar's opcode of always the same size; else 0
+IS_MARKED = np.zeros(256, dtype=np.bool_)  # whether it takes all values above the last mark
+TAKES = np.zeros(256, dtype=np.int64)  # else how many; without the object that it adds to
+KIND = np.zeros(256, dtype=np.uint8)  # of what it makes, or adds to
+FORM = np.zeros(256, dtype=np.uint8)
+
+_COUNT_BYTES = {
+    pickletools.TAKEN_FROM_ARGUMENT1: 1,
+    pickletools.TAKEN_FROM_ARGUMENT4: 4,
+    pickletools.TAKEN_FROM_ARGUMENT4U: 4,
+    pickletools.TAKEN_FROM_ARGUMENT8U: 8,
+}
+_BY_NAME = {opcode.name: opcode for opcode in pickletools.opcodes}
+for _action, _names in _ACTIONS.items():
+    for _opcode in (_BY_NAME[name] for name in _names.split()):
+        _code, _before = ord(_opcode.code), [part.name for part in _opcode.stack_before]
+        ACTION[_code] = _action
+        if _opcode.arg is not None:
+            IS_COUNTED[_code] = _opcode.arg.n in _COUNT_BYTES
+            WIDTH[_code] = _COUNT_BYTES.get(_opcode.arg.n, max(_opcode.arg.n, 0))
+        if _action == PUSH and not IS_COUNTED[_code]:
+            SCALAR_SIZE[_code] = 1 + WIDTH[_code]
+        IS_MARKED[_code] = "mark" in _before
+        TAKES[_code] = len(_before) - (_action == ADD)
+        if _action in (PUSH, MAKE, ADD):
+            _kind = _NAMED_KINDS.get(_opcode.name, _opcode.stack_after[0].name.lower())
+            KIND[_code] = KINDS.index(_kind)
+            FORM[_code] = {"dict": ENTRIES}.get(_kind, VALUES if KIND[_code] < GLOBAL else PARTS)
+FORM[ord(_BY_NAME["BUILD"].code)] = STATE

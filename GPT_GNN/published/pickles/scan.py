@@ -10,21 +10,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from GPT_GNN.published.pickles.heap import (
-    NEED,
-    NEEDED,
-    POSITION,
-    STACK,
-    UNTIL,
-    grown,
-    new_heap,
-)
-from GPT_GNN.published.pickles.machine import run
-from GPT_GNN.published.pickles.opcodes import PAUSED, REASONS, ROOM, STOPPED
+from GPT_GNN.published.pickles.machine import AT, STACK, Heap
+from GPT_GNN.published.pickles.opcodes import PAUSED, REASONS, STOPPED
 from GPT_GNN.published.pickles.tree import Node, PickleError, Tree
 
 _SLICE = 2**24  # bytes of the file between two looks at what it asks for
-_HIGHEST_PROTOCOL = 5
 
 
 def read_pickle(
@@ -53,11 +43,10 @@ def read_pickle(
     """
     data, mapping, name = file_bytes(source, name)
     if len(data) < start + 2 or data[start] != 0x80 or not 2 <= data[start + 1] <= 5:
-        raise PickleError(f"{name}: expected a pickle of protocol 2 to {_HIGHEST_PROTOCOL}")
-    heap = new_heap(data)
-    heap.register[POSITION] = start
-    tree = Tree(heap, name)
-    tree.mapping = mapping
+        raise PickleError(f"{name}: expected a pickle of protocol 2 to 5")
+    heap = Heap(data)
+    heap.register[AT], reason = start, PAUSED
+    tree = Tree(heap, name, mapping)
     with tqdm(
         total=len(data) - start,
         unit="B",
@@ -66,27 +55,18 @@ def read_pickle(
         disable=not progress,
         leave=False,
     ) as bar:
-        while True:
-            before = int(heap.register[POSITION])
-            heap.register[UNTIL] = min(before + _SLICE, len(data) + 1)
-            reason = run(heap)
-            bar.update(int(heap.register[POSITION]) - before)
-            if reason == ROOM:
-                heap = grown(heap, int(heap.register[NEED]), int(heap.register[NEEDED]))
-                continue
-            tree.heap = heap
+        while reason == PAUSED:
+            before = int(heap.register[AT])
+            reason = heap.run(min(before + _SLICE, len(data) + 1))
+            bar.update(int(heap.register[AT]) - before)
             tree.check_globals(allowed)
             tree.release()
-            if reason == STOPPED:
-                break
-            if reason != PAUSED:
-                position = int(heap.register[POSITION])
-                raise PickleError(
-                    f"{name} is not a whole pickle: {REASONS[reason]} (byte {position:,})"
-                )
-    top = int(heap.register[STACK]) - 1
-    tree.end = int(heap.register[POSITION])
-    return Node(tree, int(heap.stack_tag[top]), int(heap.stack_value[top]))
+    tree.end = int(heap.register[AT])
+    if reason != STOPPED:
+        raise PickleError(f"{name} is not a whole pickle: {REASONS[reason]} (byte {tree.end:,})")
+    root = Node(tree, int(heap.stack[heap.register[STACK] - 1]))
+    heap.stack = heap.memo = np.empty(0, dtype=np.int64)
+    return root
 
 
 def file_bytes(

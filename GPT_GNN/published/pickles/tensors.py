@@ -12,7 +12,6 @@ import os
 import struct
 import zipfile
 from collections.abc import Callable
-from itertools import islice
 
 import numpy as np
 
@@ -217,7 +216,7 @@ def _storage_sizes(root: Node) -> dict[str, int]:
     """Bytes of each storage that a tree refers to, by its key."""
     sizes = {}
     for node in root.tree.nodes("persistent"):
-        if next(node.args[0].values()).scalar == "storage":  # "module": a class and its source
+        if next(node.args[0].values(1)).scalar == "storage":  # "module": a class and its source
             key, dtype, count = _stored(node)
             sizes[key] = count * dtype.itemsize
     return sizes
@@ -232,7 +231,7 @@ def _stored(node: Node) -> tuple[str, np.dtype, int]:
     """
     if node.kind != "persistent" or node.args[0].kind != "tuple":
         raise node.error("a tensor's storage")
-    what, kind, key, _, count, *view = islice(node.args[0].values(), 6)
+    what, kind, key, _, count, *view = node.args[0].values(6)
     if what.scalar != "storage" or any(part.kind != "none" for part in view):
         raise node.error("a tensor's storage")
     dtype = _STORAGES.get(kind.name.replace("torch.cuda.", "torch."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import mmap
+import pickle
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,61 +13,18 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
-from GPT_GNN.published.pickles.heap import (
-    BIG_INT,
-    BOOL,
-    BYTES,
-    CALL,
-    DICT,
-    EMPTY,
-    ENTRIES,
-    FLOAT,
-    FLOAT_STEP,
-    FLOATS,
-    FROZENSET,
-    GLOBAL,
-    INT,
-    INTS,
-    LIST,
-    NEW,
-    NO_VALUE,
-    NONE,
-    OBJECT,
-    OBJECTS,
-    PAIRS,
-    PERSISTENT,
-    SET,
-    STATE,
-    STR,
-    TEXT,
-    TUPLE,
-    VALUES,
-    Heap,
-)
+from GPT_GNN.published.pickles import opcodes as o
+from GPT_GNN.published.pickles.gather import count_held, held
+from GPT_GNN.published.pickles.machine import OBJECTS, Heap
 
-_SCALAR_KINDS = {
-    NONE: "none",
-    BOOL: "bool",
-    INT: "int",
-    BIG_INT: "int",
-    FLOAT: "float",
-    STR: "str",
-    BYTES: "bytes",
+_CONTAINERS: dict[str, Callable[[list[Any]], Any]] = {
+    "list": list,
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
 }
-_OBJECT_KINDS = {
-    LIST: "list",
-    DICT: "dict",
-    TUPLE: "tuple",
-    SET: "set",
-    FROZENSET: "frozenset",
-    GLOBAL: "global",
-    CALL: "call",
-    NEW: "new",
-    PERSISTENT: "persistent",
-}
-_LENGTH_FORMAT = {1: "<B", 4: "<I", 8: "<Q"}
-_LENGTH_BYTES = {op: 1 for op in b"\x8cC\x8a"} | {op: 4 for op in b"XB\x8b"}
-_LENGTH_BYTES |= {op: 8 for op in b"\x8d\x8e\x96"}
+_CALLS = ("call", "new")
+_TRUE, _UNSIGNED = pickle.NEWTRUE[0], pickle.BININT1 + pickle.BININT2
 _DILL = ("dill._dill", "dill.dill")
 _DILL_TYPES = {"PartialType": "functools.partial"}
 _LONGEST_NAME = 512  # of a global
@@ -121,17 +79,17 @@ class Tree:
     """All nodes of one pickle.
 
     Attributes:
-        heap: the arrays that hold it.
+        heap: what the machine made of it.
         name: of the file, for errors.
         end: position behind the pickle.
         mapping: the file, if it is mapped into memory.
     """
 
-    def __init__(self, heap: Heap, name: str) -> None:
+    def __init__(self, heap: Heap, name: str, mapping: mmap.mmap | None) -> None:
         self.heap = heap
         self.name = name
         self.end = 0
-        self.mapping: mmap.mmap | None = None
+        self.mapping = mapping
         self._left = _LEAST_TAKEN + _MOST_TAKEN * len(heap.data)
         self._checked = 0
         self._names: set[str] = set()
@@ -144,8 +102,8 @@ class Tree:
         """
         rows = int(self.heap.register[OBJECTS])
         kinds = self.heap.objects["kind"][self._checked : rows]
-        for row in np.flatnonzero(kinds == GLOBAL) + self._checked:
-            name = self.global_name(int(row))
+        for row in np.flatnonzero(kinds == o.GLOBAL) + self._checked:
+            name = Node(self, ~int(row)).name
             if not allowed(name):
                 raise PickleError(
                     f"{self.name} asks for {name}, which such a file has no use for; refused"
@@ -156,24 +114,6 @@ class Tree:
     def global_names(self) -> set[str]:
         """Full names of all globals that the pickle asks for."""
         return set(self._names)
-
-    def global_name(self, row: int) -> str:
-        """``module.name`` of a row of kind GLOBAL."""
-        head = self.heap.objects[row]
-        start = int(head["start"])
-        if head["form"] == TEXT:
-            data = self.heap.data[start : start + _LONGEST_NAME].tobytes()
-            lines = data.split(b"\n")
-            if len(lines) < 3:
-                raise PickleError(f"{self.name}: a global's name is longer than it may be")
-            return ".".join(_text(line, self.name) for line in lines[:2])
-        parts = [
-            Node(self, int(self.heap.item_tag[start + i]), int(self.heap.item_value[start + i]))
-            for i in range(2)
-        ]
-        if any(part.kind != "str" or part.length > _LONGEST_NAME for part in parts):
-            raise PickleError(f"{self.name}: a global is not named by two short strings")
-        return ".".join(part.text for part in parts)
 
     def take(self, size: int) -> None:
         """Note that so many bytes are taken out of the tree.
@@ -197,18 +137,38 @@ class Tree:
     def nodes(self, kind: str) -> Iterator[Node]:
         """All objects of a kind, in the order in which the pickle makes them."""
         kinds = self.heap.objects["kind"][: int(self.heap.register[OBJECTS])]
-        number = next(n for n, name in _OBJECT_KINDS.items() if name == kind)
-        for row in np.flatnonzero(kinds == number):
-            yield Node(self, OBJECT, int(row))
+        for row in np.flatnonzero(kinds == o.KINDS.index(kind)):
+            yield Node(self, ~int(row))
 
-    def segments(self, row: int) -> Iterator[tuple[int, int, int]]:
-        """(form, start, count) of each segment of an object."""
-        objects = self.heap.objects
-        while row >= 0:
-            head = objects[row]
-            if head["form"] != EMPTY:
-                yield int(head["form"]), int(head["start"]), int(head["count"])
-            row = int(head["next"])
+    def counts(self, heads: np.ndarray, form: int) -> np.ndarray:
+        """How many values of a form objects hold, [N] int64; see :meth:`take`.
+
+        Args:
+            heads: [N] int64, the objects' values.
+            form: VALUES, ENTRIES (two values each), STATE or PARTS.
+
+        Raises:
+            PickleError: entries where values are asked for, or the reverse.
+        """
+        counts = np.empty(len(heads), dtype=np.int64)
+        # A step is charged as a byte: so parts that are shared cost no time without end, either.
+        self.take(int(count_held(self.heap.objects, heads, form, counts, max(self._left, 0))))
+        if len(counts) and counts.min() < 0:
+            wrong = Node(self, int(heads[np.argmin(counts)]))
+            raise wrong.error("entries, not values" if form == o.ENTRIES else "values, not entries")
+        return counts
+
+    def held(self, heads: np.ndarray, form: int, most: int | None = None) -> np.ndarray:
+        """The values that :meth:`counts` counts, object by object: [n] int64.
+
+        Args:
+            most: values at most.
+        """
+        total = int(self.counts(heads, form).sum())
+        out = np.empty(total if most is None else min(most, total), dtype=np.int64)
+        self.take(out.nbytes)
+        held(self.heap.data, self.heap.objects, self.heap.items, heads, form, out)
+        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,26 +177,31 @@ class Node:
 
     Attributes:
         tree: it belongs to.
-        tag, value: see :mod:`GPT_GNN.published.pickles.heap`.
+        value: position of a scalar's opcode in the file, or ``~row`` of an object.
     """
 
     tree: Tree = field(repr=False, compare=False)
-    tag: int
     value: int
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it is no scalar."""
+        return self.value < 0
 
     @property
     def kind(self) -> str:
         """``none bool int float str bytes list dict tuple set frozenset``; ``global``, a name;
         ``call``, a callable and its arguments; ``new``, a class and its arguments; or
         ``persistent``, an id of something outside of the pickle."""
-        if self.tag == OBJECT:
-            return _OBJECT_KINDS[int(self.tree.heap.objects[self.value]["kind"])]
-        return _SCALAR_KINDS[self.tag]
+        heap = self.tree.heap
+        if self.value < 0:
+            return o.KINDS[heap.objects["kind"][~self.value]]
+        return o.KINDS[o.KIND[heap.data[self.value]]]
 
     def error(self, expected: str) -> PickleError:
         """An error that says what was expected here and what was found."""
         found = self.kind
-        if found in ("call", "new"):
+        if found in _CALLS:
             found = f"an object of {self.callee or 'no name'}"
         elif found == "global":
             found = self.name
@@ -245,104 +210,78 @@ class Node:
     # Scalars ----------------------------------------------------------------------------------
 
     @property
-    def span(self) -> tuple[int, int]:
-        """Where the bytes of a string, bytes or long integer lie in the file: [start, end)."""
-        data = self.tree.heap.data
-        width = _LENGTH_BYTES[int(data[self.value])]
-        start = self.value + 1 + width
-        packed = data[self.value + 1 : start].tobytes()
-        return start, start + int(struct.unpack(_LENGTH_FORMAT[width], packed)[0])
+    def raw(self) -> np.ndarray:
+        """The bytes of a string, of bytes or of a number: a view of the file, [n] uint8."""
+        data, start = self.tree.heap.data, self.value + 1
+        op = int(data[self.value])
+        size = int(o.WIDTH[op])
+        if o.IS_COUNTED[op]:
+            start, packed = start + size, data[start : start + size].tobytes()
+            size = int.from_bytes(packed, "little")
+        return data[start : start + size]
 
     @property
     def length(self) -> int:
         """Bytes of a string or of bytes."""
-        start, end = self.span
-        return end - start
-
-    @property
-    def raw(self) -> np.ndarray:
-        """The bytes of a string or of bytes: a view of the file, [n] uint8."""
-        start, end = self.span
-        return self.tree.heap.data[start:end]
+        return len(self.raw)
 
     @property
     def text(self) -> str:
         """A string. Raises PickleError if it is something else, or no UTF-8."""
-        if self.tag != STR:
+        if self.kind != "str":
             raise self.error("a string")
         return _text(self.raw.tobytes(), self.tree.name)
 
     @property
     def scalar(self) -> None | bool | int | float | str | bytes:
         """The Python value of a scalar. Raises PickleError for anything else."""
-        if self.tag == NONE:
+        kind = self.kind
+        if kind == "none":
             return None
-        if self.tag == BOOL:
-            return bool(self.value)
-        if self.tag == INT:
-            return self.value
-        if self.tag == FLOAT:
-            packed = self.tree.heap.data[self.value + 1 : self.value + FLOAT_STEP].tobytes()
-            return float(struct.unpack(">d", packed)[0])
-        if self.tag == STR:
-            return self.text
-        if self.tag == BYTES:
+        if kind == "bool":
+            return bool(self.tree.heap.data[self.value] == _TRUE)
+        if kind == "int":
+            signed = self.tree.heap.data[self.value] not in _UNSIGNED
+            return int.from_bytes(self.raw.tobytes(), "little", signed=signed)
+        if kind == "float":
+            return float(struct.unpack(">d", self.raw.tobytes())[0])
+        if kind == "bytes":
             return self.raw.tobytes()
-        if self.tag == BIG_INT:
-            return int.from_bytes(self.raw.tobytes(), "little", signed=True)
+        if kind == "str":
+            return self.text
         raise self.error("a plain value")
 
     def integer(self, low: int = -(2**63), high: int = 2**63 - 1) -> int:
         """An integer in [low, high]. Raises PickleError for anything else."""
-        if self.tag not in (INT, BOOL) or not low <= self.value <= high:
+        if self.kind not in ("int", "bool") or len(self.raw) > 8:
             raise self.error(f"an integer from {low} to {high}")
-        return self.value
+        value = self.scalar
+        if not isinstance(value, int) or not low <= value <= high:
+            raise self.error(f"an integer from {low} to {high}")
+        return value
 
     # Containers -------------------------------------------------------------------------------
 
-    def segments(self) -> Iterator[tuple[int, int, int]]:
-        """(form, start, count) of what an object holds; of a call without its arguments."""
-        if self.tag != OBJECT:
+    @property
+    def head(self) -> np.ndarray:
+        """The object as :meth:`Tree.held` takes it. Raises PickleError if it holds nothing."""
+        if self.kind not in _CONTAINERS and self.kind not in ("dict", *_CALLS):
             raise self.error("a container")
-        chain = self.tree.segments(self.value)
-        if self.kind in ("call", "new"):
-            next(chain)
-        return (segment for segment in chain if segment[0] != STATE)
+        return np.array([self.value])
 
     def __len__(self) -> int:
         """Number of values, or of entries."""
-        return sum(count for _, _, count in self.segments())
+        form = o.ENTRIES if self.kind == "dict" else o.VALUES
+        return int(self.tree.counts(self.head, form)[0]) // (2 if form == o.ENTRIES else 1)
 
-    def values(self) -> Iterator[Node]:
-        """The values of a list, tuple or set, or of what a call makes."""
-        heap = self.tree.heap
-        for form, start, count in self.segments():
-            if form == INTS:
-                for value in heap.ints[start : start + count].tolist():
-                    yield Node(self.tree, INT, value)
-            elif form == FLOATS:
-                for value in range(start, start + FLOAT_STEP * count, FLOAT_STEP):
-                    yield Node(self.tree, FLOAT, value)
-            elif form == VALUES:
-                yield from self._items(start, count)
-            else:
-                raise self.error("values, not entries")
+    def values(self, most: int | None = None) -> Iterator[Node]:
+        """The values of a list, tuple or set, or of what a call makes; the first ``most``."""
+        return self._nodes(self.tree.held(self.head, o.VALUES, most))
 
-    def entries(self) -> Iterator[tuple[Node, Node]]:
-        """(key, value) of a dict, or of what a call makes."""
-        for form, start, count in self.segments():
-            if form == PAIRS:
-                for key, value in self.tree.heap.pairs[start : start + count].tolist():
-                    none = value == NO_VALUE
-                    yield (
-                        Node(self.tree, INT, key),
-                        Node(self.tree, NONE if none else INT, 0 if none else value),
-                    )
-            elif form == ENTRIES:
-                items = self._items(start, 2 * count)
-                yield from zip(items, items, strict=True)
-            else:
-                raise self.error("entries, not values")
+    def entries(self, most: int | None = None) -> Iterator[tuple[Node, Node]]:
+        """(key, value) of a dict, or of what a call makes; the first ``most``."""
+        pairs = self._nodes(self.tree.held(self.head, o.ENTRIES, most and 2 * most))
+        return zip(pairs, pairs, strict=True)
 
     def by_name(self) -> dict[str, Node]:
         """The entries of a dict whose keys are strings; the last of equal keys counts.
@@ -350,16 +289,16 @@ class Node:
         Raises:
             PickleError: something else; see also :meth:`Tree.take`.
         """
-        if self.kind not in ("dict", "call", "new"):
+        if self.kind not in ("dict", *_CALLS):
             raise self.error("a dict")
-        self.tree.take(_ENTRY * (1 + len(self)))
-        return {key.text: value for key, value in self.entries()}
+        out = {}
+        for key, value in self.entries():
+            self.tree.take(_ENTRY)
+            out[key.text] = value
+        return out
 
-    def _items(self, start: int, count: int) -> Iterator[Node]:
-        heap = self.tree.heap
-        tags = heap.item_tag[start : start + count].tolist()
-        values = heap.item_value[start : start + count].tolist()
-        return (Node(self.tree, tag, value) for tag, value in zip(tags, values, strict=True))
+    def _nodes(self, values: np.ndarray) -> Iterator[Node]:
+        return (Node(self.tree, value) for value in values.tolist())
 
     # Calls ------------------------------------------------------------------------------------
 
@@ -368,7 +307,16 @@ class Node:
         """``module.name`` of a global. Raises PickleError for anything else."""
         if self.kind != "global":
             raise self.error("a global")
-        return self.tree.global_name(self.value)
+        parts = self._parts()
+        if not parts:  # two lines of the file
+            start = int(self.tree.heap.objects["start"][~self.value]) + 1
+            lines = self.tree.heap.data[start : start + _LONGEST_NAME].tobytes().split(b"\n")
+            if len(lines) < 3:
+                raise PickleError(f"{self.tree.name}: a global's name is longer than it may be")
+            return ".".join(_text(line, self.tree.name) for line in lines[:2])
+        if any(part.kind != "str" or part.length > _LONGEST_NAME for part in parts):
+            raise PickleError(f"{self.tree.name}: a global is not named by two short strings")
+        return ".".join(part.text for part in parts)
 
     @property
     def reference(self) -> str:
@@ -399,14 +347,14 @@ class Node:
     @property
     def callee(self) -> str:
         """Name of what a call would call or instantiate; empty for anything that has none."""
-        return self.called.reference if self.kind in ("call", "new") else ""
+        return self.called.reference if self.kind in _CALLS else ""
 
     @property
     def called(self) -> Node:
         """What a call would call. Raises PickleError for anything else."""
-        if self.kind not in ("call", "new"):
+        if self.kind not in _CALLS:
             raise self.error("a call")
-        return self._first()[0]
+        return self._parts()[0]
 
     @property
     def args(self) -> list[Node]:
@@ -416,25 +364,29 @@ class Node:
             PickleError: something else, or more than 255: many calls can share a long tuple.
         """
         if self.kind == "persistent":
-            return self._first()
-        if self.kind not in ("call", "new"):
+            return self._parts()
+        if self.kind not in _CALLS:
             raise self.error("a call")
-        args = self._first()[1]
+        args = list(self._parts()[1].values(_MOST_ARGUMENTS + 1))
         if len(args) > _MOST_ARGUMENTS:
             raise self.error(f"at most {_MOST_ARGUMENTS} arguments")
-        return list(args.values())
+        return args
 
     @property
     def state(self) -> Node | None:
         """What BUILD would set: the last state given to a call, None if there is none."""
-        if self.kind not in ("call", "new"):
+        if self.kind not in _CALLS:
             return None
-        states = [start for form, start, _ in self.tree.segments(self.value) if form == STATE]
-        return next(self._items(states[-1], 1)) if states else None
+        states = self.tree.held(self.head, o.STATE)
+        return Node(self.tree, int(states[-1])) if len(states) else None
 
-    def _first(self) -> list[Node]:
-        form, start, count = next(self.tree.segments(self.value))
-        return list(self._items(start, count)) if form == VALUES else []
+    def _parts(self) -> list[Node]:
+        """What a call, a name or a reference consists of."""
+        heap, row = self.tree.heap, self.tree.heap.objects[~self.value]
+        start, count = int(row["start"]), int(row["count"])
+        if start < 0:  # as nearly always: not through the kernels, which are for many values
+            return list(self._nodes(heap.items[~start : ~start + count]))
+        return list(self._nodes(self.tree.held(np.array([self.value]), o.PARTS)))
 
     # All at once ------------------------------------------------------------------------------
 
@@ -455,20 +407,19 @@ class Node:
         left[0] -= 1
         if left[0] < 0 or depth == 0:
             raise PickleError(f"{self.tree.name}: more, or more deeply nested, than expected")
-        if self.tag != OBJECT:
+        if not self.is_object:
             if self not in made:  # a long string takes its memory once, however often it stands
                 made[self] = self.scalar
             return made[self]
         if self.kind == "dict":
             return {
                 key._plain(left, depth - 1, made): value._plain(left, depth - 1, made)
-                for key, value in self.entries()
+                for key, value in self.entries(left[0] + 1)
             }
-        if self.kind not in ("list", "tuple", "set", "frozenset"):
+        if self.kind not in _CONTAINERS:
             raise self.error("plain data")
-        values = [value._plain(left, depth - 1, made) for value in self.values()]
-        makers: dict[str, Callable[[list[Any]], Any]] = {"tuple": tuple, "set": set}
-        return makers.get(self.kind, frozenset if self.kind == "frozenset" else list)(values)
+        values = self.values(left[0] + 1)
+        return _CONTAINERS[self.kind]([value._plain(left, depth - 1, made) for value in values])
 
 
 def _text(data: bytes, name: str) -> str:

@@ -16,11 +16,11 @@ from GPT_GNN.published.pickles.arrays import (
     dtype_of,
     holds_objects,
     is_array,
-    numbers,
     object_list,
     scalar,
     shape,
 )
+from GPT_GNN.published.pickles.cells import numbers
 
 PROTOCOLS = (2, 3, 4, 5)
 GRID = np.arange(24).reshape(2, 3, 4)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from GPT_GNN.published.pickles import Node, PickleError, read_pickle
-from GPT_GNN.published.pickles.arrays import NUMPY_GLOBALS, array, numbers
-from GPT_GNN.published.pickles.cells import cells
+from GPT_GNN.published.pickles.arrays import NUMPY_GLOBALS, array
+from GPT_GNN.published.pickles.cells import cells, numbers
 from GPT_GNN.published.pickles.tensors import TORCH_GLOBALS, tensor
 
 MEGABYTES = 2**20

@@ -13,14 +13,12 @@ from GPT_GNN.published.pickles.arrays import (
     bytes_of,
     dtype_of,
     holds_objects,
-    numbers,
     object_list,
     scalar,
     shape,
 )
-from GPT_GNN.published.pickles.cells import cells, entry_cells
+from GPT_GNN.published.pickles.cells import cells, entry_cells, numbers
 from GPT_GNN.published.pickles.frames import frame
-from GPT_GNN.published.pickles.heap import OBJECT
 from GPT_GNN.published.pickles.tensors import tensor
 
 # How protocols 2 and 3 write what has no opcode there.
@@ -44,7 +42,7 @@ def load(data: bytes) -> Any:
 def build(node: Node, made: dict[int, Any] | None = None) -> Any:
     """Python objects of a tree of plain data; what the pickle shares, they share."""
     made = {} if made is None else made
-    if node.tag != OBJECT:
+    if not node.is_object:
         return node.scalar
     if node.value not in made:
         if node.kind in ("list", "dict", "set"):  # before what it holds: it may hold itself
@@ -82,7 +80,7 @@ def look(root: Node) -> int:
     """
     refused = 0
     for node in reachable(root):
-        for question in _OF_OBJECTS if node.tag == OBJECT else _OF_SCALARS:
+        for question in _OF_OBJECTS if node.is_object else _OF_SCALARS:
             try:
                 question(node)
             except PickleError:
@@ -95,7 +93,7 @@ def reachable(root: Node) -> Iterator[Node]:
     seen, left = set(), [root]
     while left:
         node = left.pop()
-        if node.tag == OBJECT:
+        if node.is_object:
             if node.value in seen:
                 continue
             seen.add(node.value)
