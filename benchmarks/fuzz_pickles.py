@@ -37,7 +37,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from tests.pickles.trees import look
 
 from benchmarks.fuzz_seeds import Seed, damaged, generated, given, with_payload
 from benchmarks.measure import machine, show
@@ -48,6 +47,7 @@ from GPT_GNN.published.pickles.tensors import TORCH_GLOBALS, is_tensor, read_tor
 from GPT_GNN.published.word_vectors import read_word2vec
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.checkpoint import CheckpointError
+from tests.published.pickles.trees import look
 
 _MOST_SHOWN = 5  # failed cases that are printed in full
 

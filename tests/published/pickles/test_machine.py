@@ -14,7 +14,7 @@ import pytest
 
 from GPT_GNN.published.pickles import PickleError, read_pickle
 from GPT_GNN.published.pickles.scan import _SLICE
-from tests.pickles.trees import load
+from tests.published.pickles.trees import load
 
 PROTOCOLS = (2, 3, 4, 5)
 SHARED = ["shared", 1]

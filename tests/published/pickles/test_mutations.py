@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from GPT_GNN.published.pickles import PickleError, read_pickle
-from tests.pickles.trees import look
+from tests.published.pickles.trees import look
 
 VALUE = [
     {7: {2: None, 3: 2010}, "a": [0.5, 1.5], True: (1, "é", b"\n")},

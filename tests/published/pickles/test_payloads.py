@@ -14,8 +14,8 @@ import torch
 from GPT_GNN.published.pickles import PickleError, read_pickle
 from GPT_GNN.published.pickles.arrays import NUMPY_GLOBALS
 from GPT_GNN.published.pickles.tensors import TORCH_GLOBALS, read_torch, tensor
-from tests.pickles.payloads import FUNCTIONS, PLACES, Call, payloads
-from tests.pickles.test_tensors import saved
+from tests.published.pickles.payloads import FUNCTIONS, PLACES, Call, payloads
+from tests.published.pickles.test_tensors import saved
 
 PROTOCOLS = (2, 3, 4, 5)
 NAMES = list(payloads(Path("x")))
