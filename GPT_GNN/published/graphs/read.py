@@ -126,7 +126,7 @@ class PublishedGraph:
         made_here = root.kind == "new" and _is_class_of_main(root.called)
         if root.callee not in GRAPHS and not made_here:
             raise root.error("a Graph of the published code")
-        names = root.tree.global_names()
+        names = root.tree.global_names
         if _PARTIAL in names or _SETATTR in names:
             for call in root.tree.nodes("call"):
                 wrong = call.callee == _PARTIAL and not is_new_block_partial(call)

@@ -1,4 +1,4 @@
-"""NumPy arrays and scalars, and torch tensors, out of a pickle's tree."""
+"""NumPy arrays and scalars out of a pickle's tree."""
 
 from __future__ import annotations
 
@@ -9,28 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.published.pickles.tree import Node, reader
+from GPT_GNN.published.pickles.errors import reader
+from GPT_GNN.published.pickles.tree import Node
 
 _CORE = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core._multiarray_umath")
 _RECONSTRUCT = {f"{module}._reconstruct" for module in _CORE}
 _FROM_BUFFER = {"numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"}
 _EMPTY_BYTES = {"__builtin__.bytes", "builtins.bytes"}  # in protocol 2
 _SCALAR = {f"{module}.scalar" for module in _CORE}
+_CREATE = "dill._dill._create_array"  # dill wraps what an array's own reduction calls
 NUMPY_GLOBALS = {
     *_RECONSTRUCT,
     *_FROM_BUFFER,
     *_SCALAR,
     *_EMPTY_BYTES,
-    "numpy.ndarray",
-    "numpy.dtype",
-    "_codecs.encode",
-    "dill._dill._create_array",
+    *("numpy.ndarray", "numpy.dtype", "_codecs.encode", _CREATE),
 }
 # Not the long double of C: what its bytes mean depends on the machine.
 _DTYPE = re.compile(r"[<>|=]?([bBiuc?][0-9]*|f[248]?|[SU][1-9][0-9]*)")
 _LONGEST_CODE = 16  # of a dtype
 _MOST_DIMENSIONS = 32
-_CREATE = "dill._dill._create_array"  # dill wraps what an array's own reduction calls
 
 
 def is_array(node: Node) -> bool:
@@ -79,14 +77,31 @@ def dtype_of(node: Node) -> np.dtype:
     if node.args[0].length > _LONGEST_CODE:
         raise node.args[0].error("the short code of a dtype")
     code = node.args[0].text
-    order = "="
-    if node.state is not None:
-        order = list(node.state.values(2))[1].text
+    order = "=" if node.state is None else list(node.state.values(2))[1].text
     if code in ("O8", "O4", "O"):
         return np.dtype(object)
     if not _DTYPE.fullmatch(code):
         raise node.args[0].error(f"a dtype of numbers or strings, not {code!r}")
     return np.dtype(code).newbyteorder(">" if order == ">" else "=")
+
+
+@reader
+def _parts(node: Node) -> tuple[tuple[int, ...], np.dtype, str, Node]:
+    """Shape, dtype, order (C or F) and data of an array: what its ``__setstate__`` would get."""
+    if node.callee in _FROM_BUFFER:
+        data, dtype, size, letter = node.args
+        order = letter.text
+    else:
+        state = node.state if node.callee in _RECONSTRUCT else None
+        if node.callee == _CREATE and len(node.args) > 2 and is_array_function(node.args[0]):
+            state = node.args[2]  # function, its arguments, state[, attributes]
+        if state is None or state.kind != "tuple" or len(state) != 5:
+            raise node.error("a NumPy array")
+        _, size, dtype, fortran, data = state.values()
+        order = "F" if fortran.scalar else "C"
+    if len(size) > _MOST_DIMENSIONS:
+        raise node.error(f"an array of at most {_MOST_DIMENSIONS} dimensions")
+    return tuple(n.integer(0, 2**40) for n in size.values()), dtype_of(dtype), order, data
 
 
 @reader
@@ -97,13 +112,8 @@ def array(node: Node) -> np.ndarray:
         PickleError: not an array, one of objects, or one whose bytes are not those that its shape
             declares.
     """
-    if node.callee in _FROM_BUFFER:
-        data, dtype, _, order = node.args
-        return _from_bytes(node, bytes_of(data), dtype_of(dtype), shape(node), order.text)
-    _, _, dtype, fortran, data = _parts(node)
-    return _from_bytes(
-        node, bytes_of(data), dtype_of(dtype), shape(node), "F" if fortran.scalar else "C"
-    )
+    shape, dtype, order, data = _parts(node)
+    return _from_bytes(node, bytes_of(data), dtype, shape, order)
 
 
 @reader
@@ -113,43 +123,22 @@ def object_list(node: Node) -> Node:
     Raises:
         PickleError: not an array, or one of something else.
     """
-    _, _, dtype, _, data = _parts(node)
-    if not dtype_of(dtype).hasobject:
+    shape, dtype, _, data = _parts(node)
+    if not dtype.hasobject:
         raise node.error("an array of objects")
-    if data.kind != "list" or len(data) != math.prod(shape(node)):
-        raise data.error(f"{math.prod(shape(node))} elements of an array")
+    if data.kind != "list" or len(data) != math.prod(shape):
+        raise data.error(f"{math.prod(shape)} elements of an array")
     return data
 
 
-@reader
 def shape(node: Node) -> tuple[int, ...]:
     """Shape of a NumPy array. Raises PickleError if it is none."""
-    return _shape(node.args[2] if node.callee in _FROM_BUFFER else _parts(node)[1])
+    return _parts(node)[0]
 
 
-@reader
 def holds_objects(node: Node) -> bool:
     """Whether a NumPy array is one of objects. Raises PickleError if it is no array."""
-    return node.callee not in _FROM_BUFFER and dtype_of(_parts(node)[2]).hasobject
-
-
-def _parts(node: Node) -> list[Node]:
-    """What an array's ``__setstate__`` would be given: version, shape, dtype, order, data."""
-    state = None
-    if node.callee in _RECONSTRUCT:
-        state = node.state
-    elif node.callee == _CREATE and len(node.args) > 2 and is_array_function(node.args[0]):
-        state = node.args[2]  # function, its arguments, state[, attributes]
-    parts = list(state.values()) if state is not None and state.kind == "tuple" else []
-    if len(parts) != 5:
-        raise node.error("a NumPy array")
-    return parts
-
-
-def _shape(node: Node) -> tuple[int, ...]:
-    if len(node) > _MOST_DIMENSIONS:
-        raise node.error(f"the shape of an array of at most {_MOST_DIMENSIONS} dimensions")
-    return tuple(n.integer(0, 2**40) for n in node.values())
+    return _parts(node)[1].hasobject
 
 
 def _from_bytes(

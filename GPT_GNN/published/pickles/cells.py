@@ -10,8 +10,9 @@ import numpy as np
 
 from GPT_GNN.published.pickles import arrays
 from GPT_GNN.published.pickles import opcodes as o
+from GPT_GNN.published.pickles.errors import expected_layout, reader
 from GPT_GNN.published.pickles.gather import copy_spans, kinds_of, read_numbers, spans
-from GPT_GNN.published.pickles.tree import Node, Tree, expected_layout, reader
+from GPT_GNN.published.pickles.tree import Node, Tree
 
 MISSING = {"pandas._libs.missing.NA", "pandas.NA"}
 _CHUNK = 2**18  # numbers that are converted at once

@@ -12,7 +12,8 @@ import numpy as np
 
 from GPT_GNN.published.pickles import arrays
 from GPT_GNN.published.pickles.cells import MISSING, Cells, Texts, cells
-from GPT_GNN.published.pickles.tree import Node, PickleError, reader
+from GPT_GNN.published.pickles.errors import PickleError, reader
+from GPT_GNN.published.pickles.tree import Node
 
 Column = np.ndarray | Cells | Texts
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from GPT_GNN.published.pickles.errors import PickleError
 from GPT_GNN.published.pickles.machine import AT, STACK, Heap
 from GPT_GNN.published.pickles.opcodes import PAUSED, REASONS, STOPPED
-from GPT_GNN.published.pickles.tree import Node, PickleError, Tree
+from GPT_GNN.published.pickles.tree import Node, Tree
 
 _SLICE = 2**24  # bytes of the file between two looks at what it asks for
 

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import mmap
 import pickle
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
 from GPT_GNN.published.pickles import opcodes as o
+from GPT_GNN.published.pickles.errors import PickleError
 from GPT_GNN.published.pickles.gather import count_held, held
 from GPT_GNN.published.pickles.machine import OBJECTS, Heap
 
-_CONTAINERS: dict[str, Callable[[list[Any]], Any]] = {
-    "list": list,
-    "tuple": tuple,
-    "set": set,
-    "frozenset": frozenset,
-}
+_CONTAINERS = ("list", "dict", "tuple", "set", "frozenset")
 _CALLS = ("call", "new")
 _TRUE, _UNSIGNED = pickle.NEWTRUE[0], pickle.BININT1 + pickle.BININT2
 _DILL = ("dill._dill", "dill.dill")
@@ -32,47 +25,6 @@ _MOST_ARGUMENTS = 255  # of a call
 _MOST_TAKEN = 64  # times the file's size: what may be taken out of a tree, in bytes
 _LEAST_TAKEN = 2**20
 _ENTRY = 100  # bytes of a dict's entry in Python
-_DEEPEST = 60  # nesting that :meth:`Node.plain` follows
-# What code that reads a tree trips over when the tree is another than the one it was written for.
-_SLIPS = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
-_Given = ParamSpec("_Given")
-_Read = TypeVar("_Read")
-
-
-class PickleError(ValueError):
-    """A file that is no whole pickle, asks for what it must not, or is not what was expected."""
-
-
-@contextmanager
-def expected_layout(name: str) -> Iterator[None]:
-    """Read a tree as it should be: ``dtype, data = node.args`` and the like, without a check each.
-
-    Args:
-        name: of the file, for the error.
-
-    Raises:
-        PickleError: the tree is another one, and what is done with it failed.
-    """
-    try:
-        yield
-    except PickleError:
-        raise
-    except _SLIPS as error:
-        kind = type(error).__name__
-        raise PickleError(f"{name}: not laid out as expected ({kind}: {error})") from error
-
-
-def reader(
-    read: Callable[Concatenate[Node, _Given], _Read],
-) -> Callable[Concatenate[Node, _Given], _Read]:
-    """Decorate a function of a node: it runs under :func:`expected_layout`."""
-
-    @functools.wraps(read)
-    def checked(node: Node, *args: _Given.args, **kwargs: _Given.kwargs) -> _Read:
-        with expected_layout(node.tree.name):
-            return read(node, *args, **kwargs)
-
-    return checked
 
 
 class Tree:
@@ -83,6 +35,7 @@ class Tree:
         name: of the file, for errors.
         end: position behind the pickle.
         mapping: the file, if it is mapped into memory.
+        global_names: full names of all globals that the pickle asks for.
     """
 
     def __init__(self, heap: Heap, name: str, mapping: mmap.mmap | None) -> None:
@@ -92,7 +45,7 @@ class Tree:
         self.mapping = mapping
         self._left = _LEAST_TAKEN + _MOST_TAKEN * len(heap.data)
         self._checked = 0
-        self._names: set[str] = set()
+        self.global_names: set[str] = set()
 
     def check_globals(self, allowed: Callable[[str], bool]) -> None:
         """Look at the globals that came since the last look.
@@ -108,12 +61,8 @@ class Tree:
                 raise PickleError(
                     f"{self.name} asks for {name}, which such a file has no use for; refused"
                 )
-            self._names.add(name)
+            self.global_names.add(name)
         self._checked = rows
-
-    def global_names(self) -> set[str]:
-        """Full names of all globals that the pickle asks for."""
-        return set(self._names)
 
     def take(self, size: int) -> None:
         """Note that so many bytes are taken out of the tree.
@@ -265,7 +214,7 @@ class Node:
     @property
     def head(self) -> np.ndarray:
         """The object as :meth:`Tree.held` takes it. Raises PickleError if it holds nothing."""
-        if self.kind not in _CONTAINERS and self.kind not in ("dict", *_CALLS):
+        if self.kind not in (*_CONTAINERS, *_CALLS):
             raise self.error("a container")
         return np.array([self.value])
 
@@ -278,9 +227,9 @@ class Node:
         """The values of a list, tuple or set, or of what a call makes; the first ``most``."""
         return self._nodes(self.tree.held(self.head, o.VALUES, most))
 
-    def entries(self, most: int | None = None) -> Iterator[tuple[Node, Node]]:
-        """(key, value) of a dict, or of what a call makes; the first ``most``."""
-        pairs = self._nodes(self.tree.held(self.head, o.ENTRIES, most and 2 * most))
+    def entries(self) -> Iterator[tuple[Node, Node]]:
+        """(key, value) of a dict, or of what a call makes."""
+        pairs = self._nodes(self.tree.held(self.head, o.ENTRIES))
         return zip(pairs, pairs, strict=True)
 
     def by_name(self) -> dict[str, Node]:
@@ -387,39 +336,6 @@ class Node:
         if start < 0:  # as nearly always: not through the kernels, which are for many values
             return list(self._nodes(heap.items[~start : ~start + count]))
         return list(self._nodes(self.tree.held(np.array([self.value]), o.PARTS)))
-
-    # All at once ------------------------------------------------------------------------------
-
-    def plain(self, most: int = 100_000) -> Any:
-        """Nested lists, tuples, dicts and scalars as Python has them.
-
-        Args:
-            most: values at most; a few bytes can refer to one thing again and again.
-
-        Raises:
-            PickleError: it contains calls or other things that are no plain data, nests deeper than
-                60, or holds more values.
-        """
-        with expected_layout(self.tree.name):  # a list as a key
-            return self._plain([most], _DEEPEST, {})
-
-    def _plain(self, left: list[int], depth: int, made: dict[Node, Any]) -> Any:
-        left[0] -= 1
-        if left[0] < 0 or depth == 0:
-            raise PickleError(f"{self.tree.name}: more, or more deeply nested, than expected")
-        if not self.is_object:
-            if self not in made:  # a long string takes its memory once, however often it stands
-                made[self] = self.scalar
-            return made[self]
-        if self.kind == "dict":
-            return {
-                key._plain(left, depth - 1, made): value._plain(left, depth - 1, made)
-                for key, value in self.entries(left[0] + 1)
-            }
-        if self.kind not in _CONTAINERS:
-            raise self.error("plain data")
-        values = self.values(left[0] + 1)
-        return _CONTAINERS[self.kind]([value._plain(left, depth - 1, made) for value in values])
 
 
 def _text(data: bytes, name: str) -> str:

@@ -21,6 +21,7 @@ from GPT_GNN.published.pickles.arrays import (
     shape,
 )
 from GPT_GNN.published.pickles.cells import numbers
+from tests.published.pickles.trees import plain
 
 PROTOCOLS = (2, 3, 4, 5)
 GRID = np.arange(24).reshape(2, 3, 4)
@@ -93,7 +94,7 @@ def test_object_arrays_are_nodes(protocol):
     for data in (pickle.dumps(want, protocol), dill.dumps(want, protocol=protocol)):
         root = read(data)
         assert holds_objects(root) and shape(root) == (2, 2)
-        assert object_list(root).plain() == want.ravel().tolist()
+        assert plain(object_list(root)) == want.ravel().tolist()
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -14,7 +14,7 @@ import pytest
 
 from GPT_GNN.published.pickles import PickleError, read_pickle
 from GPT_GNN.published.pickles.scan import _SLICE
-from tests.published.pickles.trees import load
+from tests.published.pickles.trees import load, plain
 
 PROTOCOLS = (2, 3, 4, 5)
 SHARED = ["shared", 1]
@@ -160,10 +160,10 @@ def test_long_pickles_are_read_in_slices():
 def test_where_a_pickle_begins_and_ends(tmp_path):
     data = pickle.dumps([1, 2], 2) + pickle.dumps("next", 5)
     first = read_pickle(data, refuse)
-    assert first.plain() == [1, 2]
-    assert read_pickle(data, refuse, start=first.tree.end).plain() == "next"
+    assert plain(first) == [1, 2]
+    assert plain(read_pickle(data, refuse, start=first.tree.end)) == "next"
     (tmp_path / "a.pk").write_bytes(data)
-    assert read_pickle(tmp_path / "a.pk", refuse).plain() == [1, 2]
+    assert plain(read_pickle(tmp_path / "a.pk", refuse)) == [1, 2]
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -171,9 +171,9 @@ def test_plain_of_a_node_is_what_python_reads(name):
     data = pickle.dumps(VALUES[name], 5)
     if name == "complex":
         with pytest.raises(PickleError, match="builtins.complex"):
-            read_pickle(data, lambda _: True).plain()
+            plain(read_pickle(data, lambda _: True))
         return
-    assert same(read_pickle(data, refuse).plain(), data)
+    assert same(plain(read_pickle(data, refuse)), data)
 
 
 @pytest.mark.parametrize(

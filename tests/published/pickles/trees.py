@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.published.pickles import Node, PickleError, read_pickle
+from GPT_GNN.published.pickles import Node, PickleError, expected_layout, read_pickle
 from GPT_GNN.published.pickles.arrays import (
     array,
     bytes_of,
@@ -72,6 +72,39 @@ def _call(node: Node, made: dict[int, Any]) -> Any:
     return BUILTINS[node.callee.split(".")[1]](*(build(value, made) for value in node.args))
 
 
+def plain(node: Node, most: int = 100_000) -> Any:
+    """Nested lists, tuples, dicts and scalars as Python has them, by walking the tree.
+
+    Args:
+        most: values at most; a few bytes can refer to one thing again and again.
+
+    Raises:
+        PickleError: it contains calls or other things that are no plain data, nests deeper than 60,
+            or holds more values.
+    """
+    with expected_layout(node.tree.name):  # a list as a key
+        return _plain(node, [most], 60, {})
+
+
+def _plain(node: Node, left: list[int], depth: int, made: dict[Node, Any]) -> Any:
+    left[0] -= 1
+    if left[0] < 0 or depth == 0:
+        raise PickleError(f"{node.tree.name}: more, or more deeply nested, than expected")
+    if not node.is_object:
+        if node not in made:  # a long string takes its memory once, however often it stands
+            made[node] = node.scalar
+        return made[node]
+    if node.kind == "dict":
+        return {
+            _plain(key, left, depth - 1, made): _plain(value, left, depth - 1, made)
+            for key, value in node.entries()
+        }
+    if node.kind not in ("list", "tuple", "set", "frozenset"):
+        raise node.error("plain data")
+    values = [_plain(value, left, depth - 1, made) for value in node.values()]
+    return {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}[node.kind](values)
+
+
 def look(root: Node) -> int:
     """Ask everything that can be asked of every node of a tree; returns how many refused.
 
@@ -124,7 +157,7 @@ _OF_SCALARS: tuple[Callable[[Node], Any], ...] = (
     lambda node: node.by_name(),
     lambda node: node.args,
     lambda node: node.state,
-    lambda node: node.plain(most=1000),
+    lambda node: plain(node, most=1000),
     bytes_of,
     dtype_of,
     numbers,
@@ -141,7 +174,7 @@ _OF_OBJECTS: tuple[Callable[[Node], Any], ...] = (
     lambda node: node.callee,
     lambda node: node.args,
     lambda node: node.state,
-    lambda node: node.plain(most=1000),
+    lambda node: plain(node, most=1000),
     array,
     object_list,
     shape,
