@@ -122,11 +122,12 @@ class Cells:
         if done.all():
             return out
         out, done = self._read(np.float64, floats=True, missing=True)
-        for row in np.flatnonzero(~done).tolist():
-            value = _value(self.node(row))
-            if not (value is None or isinstance(value, int | float)) or _is_huge(value):
-                raise self.node(row).error("a number")
-            out[row] = np.nan if value is None else value
+        with expected_layout(self.tree.name):  # an integer that no float can hold
+            for row in np.flatnonzero(~done).tolist():
+                value = _value(self.node(row))
+                if value is not None and not isinstance(value, int | float):
+                    raise self.node(row).error("a number")
+                out[row] = np.nan if value is None else value
         return out
 
     def _read(
@@ -264,11 +265,6 @@ def numbers(node: Node) -> np.ndarray:
     if not len(out):
         return np.empty(0)
     return out.astype(np.bool_) if (kinds == o.BOOL).all() else out
-
-
-def _is_huge(value: int | float | None) -> bool:
-    """Whether an integer is none that a float can have."""
-    return isinstance(value, int) and value.bit_length() > 1023
 
 
 def _value(node: Node) -> Any:

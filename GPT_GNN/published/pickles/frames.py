@@ -42,38 +42,28 @@ _ARROW_STRINGS = {
     "pandas.core.arrays.string_arrow.ArrowStringArray",
     "pandas.core.arrays.string_arrow.ArrowStringArrayNumpySemantics",
 }
-_ARROW = "pyarrow.lib._restore_array"
-_CHUNKED = "pyarrow.lib.chunked_array"
-_ARROW_TYPE = "pyarrow.lib.type_for_alias"
-_ARROW_BUFFER = "pyarrow.lib.py_buffer"
+_ARROW, _CHUNKED = "pyarrow.lib._restore_array", "pyarrow.lib.chunked_array"
+_ARROW_TYPE, _ARROW_BUFFER = "pyarrow.lib.type_for_alias", "pyarrow.lib.py_buffer"
 _OFFSETS: dict[str, np.dtype] = {"string": np.dtype("<i4"), "large_string": np.dtype("<i8")}
 _SLICE = {"builtins.slice", "__builtin__.slice"}
 _BYTE_ARRAY = {"builtins.bytearray", "__builtin__.bytearray"}
 PANDAS_GLOBALS = {
-    *_FRAME,
-    _MANAGER,
-    *_NEW_INDEX,
-    *_RANGE,
-    *_INDEXES,
-    _NEW_BLOCK,
-    _UNPICKLE_BLOCK,
-    *_STRINGS,
-    *_ARROW_STRINGS,
-    _ARROW,
-    _CHUNKED,
-    _ARROW_TYPE,
-    _ARROW_BUFFER,
-    *_SLICE,
-    *_BYTE_ARRAY,
-    *MISSING,
-    "pandas.StringDtype",
-    "pandas.core.arrays.string_.StringDtype",
+    *(_MANAGER, _NEW_BLOCK, _UNPICKLE_BLOCK, _ARROW, _CHUNKED, _ARROW_TYPE, _ARROW_BUFFER),
+    *_FRAME | _NEW_INDEX | _RANGE | _INDEXES | _STRINGS | _ARROW_STRINGS | _SLICE | _BYTE_ARRAY,
+    *MISSING | {"pandas.StringDtype", "pandas.core.arrays.string_.StringDtype"},
 }
 
 
 def is_frame(node: Node) -> bool:
     """Whether a node is a DataFrame."""
     return node.callee in _FRAME
+
+
+def is_new_block_partial(node: Node) -> bool:
+    """Whether a call of ``functools.partial`` is the one that pandas 1.3 writes."""
+    if node.callee != _PARTIAL or len(node.args) != 1:
+        return False
+    return node.args[0].kind == "global" and node.args[0].name == _NEW_BLOCK
 
 
 @reader
@@ -97,60 +87,40 @@ def frame(node: Node) -> dict[str, Column]:
     axes, blocks = _axes_and_blocks(manager)
     if len(axes) != 2:
         raise manager.error("a manager with two axes")
-    names = _index(axes[0])
-    labels = _index(axes[1])
+    names, labels = _index(axes[0]), _index(axes[1])
     if not isinstance(names, list) or isinstance(labels, list):
         raise node.error("columns with names and rows with numbers")
-    columns: dict[str, Column] = {}
-    for positions, values in blocks:
-        for position, column in zip(positions, _columns_of(values, len(positions)), strict=True):
-            if not 0 <= position < len(names) or len(column) != len(labels):
-                raise values.error(f"a column of {len(labels)} rows among {len(names)}")
-            columns[names[position]] = column
-    return _in_label_order(node, {name: columns[name] for name in names if name in columns}, labels)
-
-
-def _in_label_order(
-    node: Node, columns: dict[str, Column], labels: np.ndarray
-) -> dict[str, Column]:
     order = np.argsort(labels, kind="stable")
     if (labels[order] != np.arange(len(labels))).any():
         raise PickleError(
             f"{node.tree.name}: expected a DataFrame with the row labels 0 .. {len(labels) - 1}, "
             f"found {labels[:4].tolist()} ..."
         )
-    if (order == np.arange(len(labels))).all():
-        return columns
-    return {n: c[order] if isinstance(c, np.ndarray) else c.take(order) for n, c in columns.items()}
+    in_order = bool((order[1:] > order[:-1]).all())
+    columns: dict[str, Column] = {}
+    for positions, values in blocks:
+        for position, column in zip(positions, _columns_of(values, len(positions)), strict=True):
+            if not 0 <= position < len(names) or len(column) != len(labels):
+                raise values.error(f"a column of {len(labels)} rows among {len(names)}")
+            columns[names[position]] = column if in_order else column.take(order)
+    return {name: columns[name] for name in names if name in columns}
 
 
 def _axes_and_blocks(manager: Node) -> tuple[list[Node], list[tuple[list[int], Node]]]:
     """The axes (names, row labels), and of each block its positions and its values."""
     if manager.state is not None:  # up to 1.2; (axes, values, items, {"0.14.1": the same, better})
-        extra = list(manager.state.values())[-1].by_name()
-        record = extra["0.14.1"].by_name()
-        blocks = [block.by_name() for block in record["blocks"].values()]
-        pairs = [(_positions(block["mgr_locs"]), block["values"]) for block in blocks]
+        record = list(manager.state.values())[-1].by_name()["0.14.1"].by_name()
+        old = [block.by_name() for block in record["blocks"].values()]
+        pairs = [(_positions(block["mgr_locs"]), block["values"]) for block in old]
         return list(record["axes"].values()), pairs
-    blocks_node, axes = manager.args[:2]
+    blocks, axes = manager.args[:2]
     pairs = []
-    for block in blocks_node.values():
-        if block.callee != _UNPICKLE_BLOCK and not _is_new_block(block):
+    for block in blocks.values():
+        partial = block.kind == "call" and is_new_block_partial(block.called)
+        if block.callee != _UNPICKLE_BLOCK and not partial:
             raise block.error("a block of a DataFrame")
-        values, positions = block.args[:2]
-        pairs.append((_positions(positions), values))
+        pairs.append((_positions(block.args[1]), block.args[0]))
     return list(axes.values()), pairs
-
-
-def _is_new_block(block: Node) -> bool:
-    return block.kind == "call" and is_new_block_partial(block.called)
-
-
-def is_new_block_partial(node: Node) -> bool:
-    """Whether a call of ``functools.partial`` is the one that pandas 1.3 writes."""
-    if node.callee != _PARTIAL or len(node.args) != 1:
-        return False
-    return node.args[0].kind == "global" and node.args[0].name == _NEW_BLOCK
 
 
 def _positions(node: Node) -> list[int]:
@@ -219,10 +189,10 @@ def _columns_of(values: Node, count: int) -> Iterator[Column]:
 
 def _inner_array(node: Node) -> Node:
     """The object array in a StringArray's state."""
-    if node.state is not None:
-        state = node.state
-        parts = [v for _, v in state.entries()] if state.kind == "dict" else list(state.values())
-        for part in parts:
+    state = node.state
+    if state is not None:
+        parts = state.entries() if state.kind == "dict" else ((v,) for v in state.values())
+        for *_, part in parts:
             if arrays.is_array(part):
                 return part
     raise node.error("an array of strings")
@@ -234,35 +204,32 @@ def _arrow_strings(node: Node) -> Texts:
     data = state.get("_pa_array", state.get("_data"))
     if data is None:
         raise node.error("strings in an Arrow array")
-    chunks = []
+    lengths, values = [np.zeros(1, dtype=np.int64)], [np.empty(0, dtype=np.uint8)]
     for chunk in data.args[0].values() if data.callee == _CHUNKED else [data]:
-        chunks.append(_arrow_array(chunk))
-        node.tree.take(len(chunks[-1].values) + 8 * len(chunks[-1]))
-    lengths = np.concatenate([[0], *(np.diff(chunk.indptr) for chunk in chunks)])
-    values = np.concatenate([np.empty(0, np.uint8), *(chunk.values for chunk in chunks)])
-    return Texts(np.cumsum(lengths, dtype=np.int64), values)
+        offsets, packed = _arrow_array(chunk)
+        lengths.append(np.diff(offsets))
+        values.append(packed[offsets[0] : offsets[-1]])
+        node.tree.take(len(values[-1]) + 8 * len(offsets))
+    return Texts(np.cumsum(np.concatenate(lengths), dtype=np.int64), np.concatenate(values))
 
 
-def _arrow_array(node: Node) -> Texts:
-    """``_restore_array((type, length, nulls, offset, [validity, offsets, bytes], ...))``."""
+def _arrow_array(node: Node) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets and bytes of ``_restore_array((type, length, nulls, offset, buffers, ...))``."""
     if node.callee != _ARROW or len(node.args) != 1:
         raise node.error("an Arrow array")
-    kind, length, _, begin, buffers = list(node.args[0].values())[:5]
+    kind, length, _, begin, buffers = node.args[0].values(5)
     alias = kind.args[0].text if kind.callee == _ARROW_TYPE else ""
-    parts = list(buffers.values())
-    if alias not in _OFFSETS or len(parts) != 3:
+    if alias not in _OFFSETS or len(buffers) != 3:
         raise kind.error("an Arrow array of strings")
+    _, offsets, values = (_arrow_buffer(buffer) for buffer in buffers.values())
     low = begin.integer(0, 2**40)
     high = low + length.integer(0, 2**40)
-    packed = _arrow_buffer(parts[1])
-    offsets = _OFFSETS[alias]
-    indptr = packed[: len(packed) // 8 * 8].copy().view(offsets)
-    indptr = indptr[low : high + 1].astype(np.int64)
-    values = _arrow_buffer(parts[2])
-    whole = len(indptr) == high - low + 1 and (np.diff(indptr) >= 0).all()
-    if not whole or indptr[0] < 0 or indptr[-1] > len(values):
+    aligned = offsets[: len(offsets) // 8 * 8].copy()
+    bounds = aligned.view(_OFFSETS[alias])[low : high + 1].astype(np.int64)
+    whole = len(bounds) == high - low + 1 and (bounds[1:] >= bounds[:-1]).all()
+    if not whole or bounds[0] < 0 or bounds[-1] > len(values):
         raise node.error(f"offsets of {high - low} strings")
-    return Texts(indptr - indptr[0], values[indptr[0] : indptr[-1]])
+    return bounds, values
 
 
 def _arrow_buffer(node: Node) -> np.ndarray:

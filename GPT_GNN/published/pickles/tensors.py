@@ -25,23 +25,16 @@ _ZIP_ERRORS = (zipfile.BadZipFile, struct.error, EOFError, OSError, RuntimeError
 _MOST_DIMENSIONS = 32
 _MAGIC = 0x1950A86A20F9469CFC6C
 _BFLOAT16 = np.dtype([("bfloat16", "<u2")])
-_STORAGES: dict[str, np.dtype] = {
-    "torch.DoubleStorage": np.dtype("<f8"),
-    "torch.FloatStorage": np.dtype("<f4"),
-    "torch.HalfStorage": np.dtype("<f2"),
-    "torch.BFloat16Storage": _BFLOAT16,
-    "torch.LongStorage": np.dtype("<i8"),
-    "torch.IntStorage": np.dtype("<i4"),
-    "torch.ShortStorage": np.dtype("<i2"),
-    "torch.CharStorage": np.dtype("i1"),
-    "torch.ByteStorage": np.dtype("u1"),
-    "torch.BoolStorage": np.dtype("?"),
+_STORAGES = {
+    f"torch.{name}Storage": np.dtype(code)
+    for name, code in (
+        *(("Double", "<f8"), ("Float", "<f4"), ("Half", "<f2"), ("BFloat16", _BFLOAT16)),
+        *(("Long", "<i8"), ("Int", "<i4"), ("Short", "<i2"), ("Char", "i1"), ("Byte", "u1")),
+        ("Bool", "?"),
+    )
 }
 _REBUILD = {"torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"}
-_PARAMETER = {
-    "torch._utils._rebuild_parameter",
-    "torch._utils._rebuild_parameter_with_state",
-}
+_PARAMETER = {f"torch._utils._rebuild_parameter{ending}" for ending in ("", "_with_state")}
 _FROM_BYTES = "torch.storage._load_from_bytes"
 TORCH_GLOBALS = {
     *_STORAGES,
@@ -86,7 +79,7 @@ class TorchFile:
         stored, offset, size, stride = node.args[:4]
         if len(size) != len(stride) or len(size) > _MOST_DIMENSIONS:
             raise node.error(f"a tensor of at most {_MOST_DIMENSIONS} dimensions")
-        flat = _as_float32(self._storage(stored))
+        flat = self._storage(stored)
         shape = tuple(n.integer(0, 2**40) for n in size.values())
         steps = tuple(n.integer(0, 2**40) for n in stride.values())
         begin = offset.integer(0, 2**40)
@@ -112,7 +105,11 @@ class TorchFile:
         size = count * dtype.itemsize
         if len(data) < size:
             raise node.error(f"a storage of {size} bytes ({len(data)} are there)")
-        return np.frombuffer(data[:size].tobytes(), dtype=dtype)
+        flat = np.frombuffer(data[:size].tobytes(), dtype=dtype)
+        if dtype != _BFLOAT16:
+            return flat
+        # NumPy has no bfloat16: its bits are the upper half of a float32's.
+        return (flat["bfloat16"].astype(np.uint32) << 16).view(np.float32)
 
 
 def tensor(node: Node) -> np.ndarray:
@@ -121,11 +118,8 @@ def tensor(node: Node) -> np.ndarray:
     Raises:
         PickleError: not a tensor, or one whose bytes are not there.
     """
-
-    def outside(key: str) -> np.ndarray:
-        raise PickleError(f"{node.tree.name}: storage {key} is not in the pickle")
-
-    return TorchFile(node, outside, node.tree.name).tensor(node)
+    beside: dict[str, np.ndarray] = {}  # no storages: they are within the pickle
+    return TorchFile(node, beside.__getitem__, node.tree.name).tensor(node)
 
 
 def read_torch(
@@ -179,11 +173,7 @@ def _read_zip(
     if "byteorder" in infos and stored("byteorder") != b"little":
         raise PickleError(f"{name}: expected little-endian numbers, found big-endian ones")
     root = read_pickle(stored("data.pkl"), allowed, name=name)
-
-    def storage(key: str) -> np.ndarray:
-        return np.frombuffer(stored(f"data/{key}"), dtype=np.uint8)
-
-    return TorchFile(root, storage, name)
+    return TorchFile(root, lambda key: np.frombuffer(stored(f"data/{key}"), dtype=np.uint8), name)
 
 
 def _read_stream(data: np.ndarray, allowed: Callable[[str], bool], name: str) -> TorchFile:
@@ -196,31 +186,19 @@ def _read_stream(data: np.ndarray, allowed: Callable[[str], bool], name: str) ->
     system, root, keys = roots[2], roots[3], roots[4]
     if system.by_name()["little_endian"].scalar is not True:
         raise PickleError(f"{name}: expected little-endian numbers, found big-endian ones")
-    sizes = _storage_sizes(root)
-    found: dict[str, slice] = {}
-    for key in (str(node.scalar) for node in keys.values()):
-        begin = at + 8  # the storage's length stands before it, and in the pickle too
-        at = begin + sizes.get(key, len(data))
-        if at > len(data):
-            raise PickleError(f"{name} is not whole: it ends within storage {key}")
-        found[key] = slice(begin, at)
-
-    def storage(key: str) -> np.ndarray:
-        if key not in found:
-            raise PickleError(f"{name} is not whole: it has no storage {key}")
-        return data[found[key]]
-
-    return TorchFile(root, storage, name)
-
-
-def _storage_sizes(root: Node) -> dict[str, int]:
-    """Bytes of each storage that a tree refers to, by its key."""
     sizes = {}
     for node in root.tree.nodes("persistent"):
         if next(node.args[0].values(1)).scalar == "storage":  # "module": a class and its source
             key, dtype, count = _stored(node)
             sizes[key] = count * dtype.itemsize
-    return sizes
+    found: dict[str, np.ndarray] = {}
+    for key in (str(node.scalar) for node in keys.values()):
+        begin = at + 8  # the storage's length stands before it, and in the pickle too
+        at = begin + sizes.get(key, len(data))
+        if at > len(data):
+            raise PickleError(f"{name} is not whole: it ends within storage {key}")
+        found[key] = data[begin:at]
+    return TorchFile(root, found.__getitem__, name)
 
 
 def _stored(node: Node) -> tuple[str, np.dtype, int]:
@@ -239,10 +217,3 @@ def _stored(node: Node) -> tuple[str, np.dtype, int]:
     if dtype is None:
         raise kind.error(f"one of {', '.join(_STORAGES)}")
     return str(key.scalar), dtype, count.integer(0, 2**40)
-
-
-def _as_float32(flat: np.ndarray) -> np.ndarray:
-    """NumPy has no bfloat16: its bits are the upper half of a float32's."""
-    if flat.dtype != _BFLOAT16:
-        return flat
-    return (flat["bfloat16"].astype(np.uint32) << 16).view(np.float32)
