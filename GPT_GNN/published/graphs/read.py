@@ -30,6 +30,7 @@ from GPT_GNN.published.pickles.frames import (
     frame,
     is_new_block_partial,
 )
+from GPT_GNN.published.pickles.node import nodes_of
 from GPT_GNN.published.pickles.tensors import TORCH_GLOBALS
 from GPT_GNN.schema import EdgeType
 
@@ -112,7 +113,7 @@ class PublishedGraph:
                     f"{self.name}: expected a graph with {needed}, found one with "
                     f"{', '.join(self.attributes) or 'nothing'}"
                 )
-        self._most_edges = len(root.tree.heap.data) // _LEAST_BYTES
+        self._most_edges = len(root.tree.data) // _LEAST_BYTES
         self.frames = self.attributes["node_feature"].by_name()
         self.relations: dict[EdgeType, Node] = {
             (source, relation, target): adjacency
@@ -128,7 +129,7 @@ class PublishedGraph:
             raise root.error("a Graph of the published code")
         names = root.tree.global_names
         if _PARTIAL in names or _SETATTR in names:
-            for call in root.tree.nodes("call"):
+            for call in nodes_of(root.tree, "call"):
                 wrong = call.callee == _PARTIAL and not is_new_block_partial(call)
                 wrong |= call.callee == _SETATTR and not _is_class_of_main(call.args[0])
                 if wrong:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from GPT_GNN.published.pickles.errors import reader
-from GPT_GNN.published.pickles.tree import Node
+from GPT_GNN.published.pickles.node import Node
 
 _CORE = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core._multiarray_umath")
 _RECONSTRUCT = {f"{module}._reconstruct" for module in _CORE}

@@ -12,7 +12,8 @@ from GPT_GNN.published.pickles import arrays
 from GPT_GNN.published.pickles import opcodes as o
 from GPT_GNN.published.pickles.errors import expected_layout, reader
 from GPT_GNN.published.pickles.gather import copy_spans, kinds_of, read_numbers, spans
-from GPT_GNN.published.pickles.tree import Node, Tree
+from GPT_GNN.published.pickles.node import Node
+from GPT_GNN.published.pickles.tree import Tree
 
 MISSING = {"pandas._libs.missing.NA", "pandas.NA"}
 _CHUNK = 2**18  # numbers that are converted at once
@@ -51,7 +52,7 @@ class Cells:
 
     Attributes:
         tree: they belong to.
-        values: [N] int64, see :class:`Node`.
+        values: [N] int64, see :mod:`machine`.
     """
 
     tree: Tree
@@ -71,7 +72,7 @@ class Cells:
     def kinds(self) -> np.ndarray:
         """Their kinds, [N] uint8: numbers in ``opcodes.KINDS``."""
         kinds = np.empty(len(self), dtype=np.uint8)
-        kinds_of(self.tree.heap.data, self.tree.heap.objects, self.values, kinds)
+        kinds_of(self.tree.data, self.tree.objects, self.values, kinds)
         return kinds
 
     def are_values(self) -> bool:
@@ -92,11 +93,11 @@ class Cells:
             return self._mixed_texts()
         starts, ends = self._spans(o.STR)
         self.tree.take(int((ends - starts).sum()))
-        return _gathered(self.tree.heap.data, starts, ends)
+        return _gathered(self.tree.data, starts, ends)
 
     def _spans(self, kind: int) -> tuple[np.ndarray, np.ndarray]:
         starts, ends = np.empty((2, len(self)), dtype=np.int64)
-        spans(self.tree.heap.data, self.values, kind, starts, ends)
+        spans(self.tree.data, self.values, kind, starts, ends)
         return starts, ends
 
     def _mixed_texts(self) -> Texts:
@@ -136,7 +137,7 @@ class Cells:
         out: np.ndarray = np.empty(len(self), dtype=dtype)
         done = np.zeros(len(self), dtype=np.bool_)
         bits = np.empty(1, dtype=np.uint64)
-        read_numbers(self.tree.heap.data, self.values, floats, missing, bits, out, done)
+        read_numbers(self.tree.data, self.values, floats, missing, bits, out, done)
         return out, done
 
     def width(self) -> int:
@@ -201,7 +202,7 @@ class Cells:
                 continue
             starts, ends = Cells(tree, packed[mine])._spans(o.BYTES)
             whole = ends - starts == width * known.itemsize
-            data = _gathered(tree.heap.data, starts[whole], ends[whole]).values
+            data = _gathered(tree.data, starts[whole], ends[whole]).values
             out[rows[mine[whole]]] = data.view(known).reshape(-1, width)
             done[rows[mine[whole]]] = True
 

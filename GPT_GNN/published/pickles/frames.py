@@ -13,7 +13,7 @@ import numpy as np
 from GPT_GNN.published.pickles import arrays
 from GPT_GNN.published.pickles.cells import MISSING, Cells, Texts, cells
 from GPT_GNN.published.pickles.errors import PickleError, reader
-from GPT_GNN.published.pickles.tree import Node
+from GPT_GNN.published.pickles.node import Node
 
 Column = np.ndarray | Cells | Texts
 
@@ -145,7 +145,7 @@ def _index(node: Node) -> list[str] | np.ndarray:
         start, stop, step = (
             record[key].integer(-(2**40), 2**40) for key in ("start", "stop", "step")
         )
-        if step == 0 or abs(stop - start) > len(node.tree.heap.data):
+        if step == 0 or abs(stop - start) > len(node.tree.data):
             raise node.error("an index that the file has rows for")
         node.tree.take(8 * abs(stop - start))
         return np.arange(start, stop, step)

@@ -11,7 +11,6 @@ notes where they begin. So the ids and years of millions of edges take no memory
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,63 +29,13 @@ OBJECT_ROW = np.dtype(
     ],
     align=True,
 )
-AT, STACK, MARKS, MEMO, OBJECTS, ITEMS, OTHER = range(7)  # registers
+# Registers: the position; how much of each array is in use; position of the last opcode that is
+# neither a scalar's nor one that changes no value.
+AT, STACK, MARKS, MEMO, OBJECTS, ITEMS, OTHER = range(7)
 _NOT_NOTED = np.iinfo(np.int64).min  # a place in the memo that was skipped
 _MAX_OBJECTS = 2**31 - 8
 _LONGEST = int(o.SCALAR_SIZE.max())
-_POP, _GLOBAL, _MEMOIZE = ord(pickle.POP), ord(pickle.GLOBAL), ord(pickle.MEMOIZE)
-
-
-def _empty(dtype: np.dtype | type = np.int64) -> np.ndarray:
-    return np.empty(64, dtype=dtype)
-
-
-@dataclass
-class Heap:
-    """The machine's memory.
-
-    Attributes:
-        data: [B] uint8, the file.
-        register: [7] int64: the position; how much of each array is in use; position of the last
-            opcode that was neither a scalar's nor one that changes no value.
-        stack: values.
-        marks: heights of the stack at the open marks.
-        memo: values by number.
-        objects: rows of ``OBJECT_ROW``, chained to one list of segments for each object.
-        items: values that objects hold and that do not lie one behind the other in the file.
-    """
-
-    data: np.ndarray
-    register: np.ndarray = field(default_factory=lambda: np.zeros(7, dtype=np.int64))
-    stack: np.ndarray = field(default_factory=_empty)
-    marks: np.ndarray = field(default_factory=_empty)
-    memo: np.ndarray = field(default_factory=_empty)
-    objects: np.ndarray = field(default_factory=lambda: _empty(OBJECT_ROW))
-    items: np.ndarray = field(default_factory=_empty)
-
-    def run(self, until: int) -> int:
-        """Follow the opcodes up to a position.
-
-        Returns:
-            why it stopped: STOPPED at the end of the pickle, PAUSED at the position, or what is
-            wrong with the opcode at which it stands.
-        """
-        while True:
-            arrays = (self.stack, self.marks, self.memo, self.objects, self.items)
-            reason = int(_run(self.data, self.register, *arrays, until))
-            if reason != o.ROOM:
-                return reason
-            self._grow()
-
-    def _grow(self) -> None:
-        """Double what is full. Pages of the new room are taken when they are written."""
-        for register, name in enumerate(("stack", "marks", "memo", "objects", "items"), STACK):
-            old, used = getattr(self, name), int(self.register[register])
-            needed = used + 2 + (int(self.register[STACK]) if name == "items" else 0)
-            if needed > len(old):
-                new = np.empty(max(needed, 2 * len(old)), dtype=old.dtype)
-                new[:used] = old[:used]
-                setattr(self, name, new)
+_POP, _GLOBAL, _MEMOIZE = pickle.POP[0], pickle.GLOBAL[0], pickle.MEMOIZE[0]
 
 
 @inlined_kernel
@@ -114,11 +63,9 @@ def size_at(data, at):
 
 
 @inlined_kernel
-def _note(op, at, top, data, register, stack, marks, memo):
+def _note(op, at, value, data, register, memo):
     """MEMOIZE and BINPUT."""
     index = register[MEMO] if op == _MEMOIZE else unsigned(data, at + 1, o.WIDTH[op])
-    if top == (marks[register[MARKS] - 1] if register[MARKS] else 0):
-        return o.UNDERFLOW
     if index > at:  # each earlier note takes at least a byte
         return o.NO_MEMO
     while register[MEMO] <= index:
@@ -126,81 +73,79 @@ def _note(op, at, top, data, register, stack, marks, memo):
             return o.ROOM
         memo[register[MEMO]] = _NOT_NOTED
         register[MEMO] += 1
-    memo[index] = stack[top - 1]
+    memo[index] = value
     return o.PAUSED
 
 
 @inlined_kernel
-def _add_segment(head, form, low, top, register, stack, objects, items):
-    """Give values [low, top) of the stack to an object."""
-    start = stack[low]
-    if start <= register[OTHER]:  # not all of them were pushed just now, one by one
-        start = ~register[ITEMS]
-        for i in range(top - low):
-            items[register[ITEMS] + i] = stack[low + i]
-        register[ITEMS] += top - low
-    row = head
-    if objects[head]["form"]:  # it has a segment: chain another one
-        row = register[OBJECTS]
-        register[OBJECTS] += 1
-        objects[objects[head]["last"]]["next"] = row
-        objects[head]["last"] = row
-        objects[row]["kind"] = 0
+def _new_row(register, objects, kind, start):
+    """An object, or a segment, that holds nothing."""
+    row = register[OBJECTS]
+    register[OBJECTS] += 1
     new = objects[row]
-    new["form"], new["count"], new["start"], new["next"] = form, top - low, start, -1
+    new["kind"], new["form"], new["count"], new["start"] = kind, 0, 0, start
+    new["next"], new["last"] = -1, row
+    return row
 
 
 @inlined_kernel
-def _take(op, action, at, top, register, stack, marks, objects, items):
-    """MAKE, ADD and DROP what stands above the last mark, or the top values.
+def _hold(op, at, low, top, register, stack, objects, items):
+    """Give values [low, top) of the stack to a new object, or to the one below them.
 
     Returns:
-        a reason to stop, or PAUSED; the new height of the stack.
+        a reason to stop, or PAUSED.
     """
-    n_marks = register[MARKS]
-    floor = marks[n_marks - 1] if n_marks else 0
-    low = top - o.TAKES[op]
-    if o.IS_MARKED[op]:
-        if n_marks == 0:
-            return o.NO_MARK, top
-        low, floor = floor, marks[n_marks - 2] if n_marks > 1 else 0
-        register[MARKS] -= 1
-    elif op == _POP and n_marks and top == floor:  # it pops the mark, as Python has it
-        register[MARKS] -= 1
-        return o.PAUSED, top
-    if low - (action == o.ADD) < floor:
-        return o.UNDERFLOW, top
-    if action == o.DROP:
-        return o.PAUSED, low
-    form = o.FORM[op]
-    if form == o.ENTRIES and (top - low) % 2:
-        return o.NOT_ITS_KIND, top
-    if action == o.ADD:
-        if stack[low - 1] >= 0:
-            return o.NOT_ITS_KIND, top
-        row = ~stack[low - 1]
-        kind = objects[row]["kind"]
-        if kind != o.KIND[op] and kind != o.CALL and kind != o.NEW:
-            return o.NOT_ITS_KIND, top
-        new_top = low
+    n, form = top - low, o.FORM[op]
+    if form == o.ENTRIES and n % 2:
+        return o.NOT_ITS_KIND
+    start = stack[low]
+    if o.ACTION[op] == o.MAKE:
+        head = _new_row(register, objects, o.KIND[op], at)
+        stack[low] = ~head
     else:
-        row = register[OBJECTS]
-        register[OBJECTS] += 1
-        new = objects[row]
-        new["kind"], new["form"], new["count"], new["start"] = o.KIND[op], 0, 0, at
-        new["next"], new["last"] = -1, row
-        new_top = low + 1
-    if top > low:
-        _add_segment(row, form, low, top, register, stack, objects, items)
-    if action == o.MAKE:
-        stack[low] = ~row
-    return o.PAUSED, new_top
+        if stack[low - 1] >= 0:
+            return o.NOT_ITS_KIND
+        head = ~stack[low - 1]
+        kind = objects[head]["kind"]
+        if kind != o.KIND[op] and kind != o.CALL and kind != o.NEW:
+            return o.NOT_ITS_KIND
+    if n == 0:
+        return o.PAUSED
+    if start <= register[OTHER]:  # not all of them were pushed just now, one by one
+        items[register[ITEMS]] = start
+        for i in range(1, n):
+            items[register[ITEMS] + i] = stack[low + i]
+        start = ~register[ITEMS]
+        register[ITEMS] += n
+    segment = objects[head]["last"]
+    if objects[segment]["form"]:  # taken: chain another one
+        row = _new_row(register, objects, 0, 0)
+        objects[segment]["next"] = objects[head]["last"] = row
+        segment = row
+    objects[segment]["form"], objects[segment]["count"] = form, n
+    objects[segment]["start"] = start
+    return o.PAUSED
 
 
 @kernel_of([Path(o.__file__)], allocates=False)
-def _run(data, register, stack, marks, memo, objects, items, until):
+def run(data, register, stack, marks, memo, objects, items, until):
+    """Follow the opcodes up to a position.
+
+    Args:
+        data: [B] uint8, the file.
+        register: [7] int64, see the names above.
+        stack: values.
+        marks: heights of the stack at the open marks.
+        memo: values by number.
+        objects: rows of ``OBJECT_ROW``, chained to a list of segments for each object.
+        items: values that objects hold and that do not lie one behind the other in the file.
+
+    Returns:
+        why it stopped: STOPPED at the end of the pickle, PAUSED at the position, ROOM when an array
+        is full, or what is wrong with the opcode at which it stands.
+    """
     at, top, reason = register[AT], register[STACK], o.PAUSED
-    while at < until:
+    while True:
         # Nine of ten opcodes are numbers and constants: they go through this loop.
         while at < until and at + _LONGEST <= len(data) and top < len(stack):
             size = o.SCALAR_SIZE[data[at]]
@@ -213,53 +158,59 @@ def _run(data, register, stack, marks, memo, objects, items, until):
         if at >= len(data):
             reason = o.CUT
             break
-        op = data[at]
-        action, size = o.ACTION[op], size_at(data, at)
+        op, n_marks = data[at], register[MARKS]
+        action, marked, size = o.ACTION[op], o.IS_MARKED[op], size_at(data, at)
+        floor = marks[n_marks - 1] if n_marks else 0
+        pops_mark = op == _POP and n_marks and top == floor  # as Python has it
+        low = top - (0 if pops_mark else o.TAKES[op])
+        if marked:
+            low, floor = floor, marks[n_marks - 2] if n_marks > 1 else 0
         if action == o.REFUSE:
             reason = o.UNKNOWN
         elif size > len(data) - at:
             reason = o.CUT
-        elif top >= len(stack):
+        elif (
+            top >= len(stack)
+            or n_marks >= len(marks)
+            or register[OBJECTS] + 2 > len(objects)
+            or register[ITEMS] + top >= len(items)
+        ):
             reason = o.ROOM
+        elif max(register[OBJECTS], top) > _MAX_OBJECTS:
+            reason = o.TOO_BIG
+        elif marked and n_marks == 0:
+            reason = o.NO_MARK
+        elif low - (action == o.ADD) < floor:
+            reason = o.UNDERFLOW
         elif action == o.PUSH:
             stack[top] = at
             top += 1
         elif action == o.NOTE:
-            reason = _note(op, at, top, data, register, stack, marks, memo)
-        elif action != o.SKIP:
-            if (
-                register[MARKS] >= len(marks)
-                or register[OBJECTS] + 1 >= len(objects)
-                or register[ITEMS] + top >= len(items)
-            ):
-                reason = o.ROOM
-            elif max(register[OBJECTS], top) > _MAX_OBJECTS:
-                reason = o.TOO_BIG
-            elif action == o.MARK:
-                marks[register[MARKS]] = top
-                register[MARKS] += 1
-            elif action == o.RECALL:
-                index = unsigned(data, at + 1, o.WIDTH[op])
-                if index >= register[MEMO] or memo[index] == _NOT_NOTED:
-                    reason = o.NO_MEMO
-                else:
-                    stack[top] = memo[index]
-                    top += 1
-            elif top == (marks[register[MARKS] - 1] if register[MARKS] else 0) and (
-                action == o.DUP or action == o.STOP
-            ):
-                reason = o.UNDERFLOW
-            elif action == o.DUP:
-                stack[top] = stack[top - 1]
-                top += 1
-            elif action == o.STOP:
-                reason = o.STOPPED
+            reason = _note(op, at, stack[top - 1], data, register, memo)
+        elif action == o.RECALL:
+            index = unsigned(data, at + 1, o.WIDTH[op])
+            if index >= register[MEMO] or memo[index] == _NOT_NOTED:
+                reason = o.NO_MEMO
             else:
-                reason, top = _take(op, action, at, top, register, stack, marks, objects, items)
-            if reason == o.PAUSED:
-                register[OTHER] = at
+                stack[top] = memo[index]
+                top += 1
+        elif action == o.MARK:
+            marks[n_marks] = top
+            register[MARKS] += 1
+        elif action == o.DUP:
+            stack[top] = stack[top - 1]
+            top += 1
+        elif action == o.STOP:
+            reason = o.STOPPED
+        elif action != o.SKIP:  # MAKE, ADD, DROP
+            if action != o.DROP:
+                reason = _hold(op, at, low, top, register, stack, objects, items)
+            top = low + (action == o.MAKE)
+            register[MARKS] -= marked or pops_mark
         if reason != o.PAUSED:
             break
+        if action != o.PUSH and action != o.NOTE and action != o.SKIP:
+            register[OTHER] = at
         at += size
     register[AT], register[STACK] = at + (reason == o.STOPPED), top
     return reason

@@ -61,7 +61,7 @@ WIDTH = np.zeros(256, dtype=np.int64)  # bytes of the argument, or of its length
 IS_COUNTED = np.zeros(256, dtype=np.bool_)  # whether the argument is a length and as many bytes
 SCALAR_SIZE = np.zeros(256, dtype=np.int64)  # of a scalar's opcode of always the same size; else 0
 IS_MARKED = np.zeros(256, dtype=np.bool_)  # whether it takes all values above the last mark
-TAKES = np.zeros(256, dtype=np.int64)  # else how many; without the object that it adds to
+TAKES = np.zeros(256, dtype=np.int64)  # else how many it needs, besides the one that it adds to
 KIND = np.zeros(256, dtype=np.uint8)  # of what it makes, or adds to
 FORM = np.zeros(256, dtype=np.uint8)
 
@@ -82,7 +82,7 @@ for _action, _names in _ACTIONS.items():
         if _action == PUSH and not IS_COUNTED[_code]:
             SCALAR_SIZE[_code] = 1 + WIDTH[_code]
         IS_MARKED[_code] = "mark" in _before
-        TAKES[_code] = len(_before) - (_action == ADD)
+        TAKES[_code] = 1 if _action == NOTE else len(_before) - (_action == ADD)
         if _action in (PUSH, MAKE, ADD):
             _kind = _NAMED_KINDS.get(_opcode.name, _opcode.stack_after[0].name.lower())
             KIND[_code] = KINDS.index(_kind)

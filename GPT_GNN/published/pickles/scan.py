@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from GPT_GNN.published.pickles import opcodes as o
 from GPT_GNN.published.pickles.errors import PickleError
-from GPT_GNN.published.pickles.machine import AT, STACK, Heap
-from GPT_GNN.published.pickles.opcodes import PAUSED, REASONS, STOPPED
-from GPT_GNN.published.pickles.tree import Node, Tree
+from GPT_GNN.published.pickles.machine import OBJECTS, STACK
+from GPT_GNN.published.pickles.node import Node
+from GPT_GNN.published.pickles.tree import Tree
 
 _SLICE = 2**24  # bytes of the file between two looks at what it asks for
 
@@ -45,29 +46,32 @@ def read_pickle(
     data, mapping, name = file_bytes(source, name)
     if len(data) < start + 2 or data[start] != 0x80 or not 2 <= data[start + 1] <= 5:
         raise PickleError(f"{name}: expected a pickle of protocol 2 to 5")
-    heap = Heap(data)
-    heap.register[AT], reason = start, PAUSED
-    tree = Tree(heap, name, mapping)
-    with tqdm(
-        total=len(data) - start,
-        unit="B",
-        unit_scale=True,
-        desc=Path(name).name,
-        disable=not progress,
-        leave=False,
-    ) as bar:
-        while reason == PAUSED:
-            before = int(heap.register[AT])
-            reason = heap.run(min(before + _SLICE, len(data) + 1))
-            bar.update(int(heap.register[AT]) - before)
-            tree.check_globals(allowed)
+    tree, reason = Tree(data, name, mapping, start), o.PAUSED
+    with tqdm(total=len(data), unit="B", unit_scale=True, leave=False, disable=not progress) as bar:
+        bar.set_description(Path(name).name)
+        while reason == o.PAUSED:
+            known = int(tree.register[OBJECTS])
+            reason = tree.run(min(tree.end + _SLICE, len(data) + 1))
+            bar.update(tree.end - bar.n)
+            _check_globals(tree, known, allowed)
             tree.release()
-    tree.end = int(heap.register[AT])
-    if reason != STOPPED:
-        raise PickleError(f"{name} is not a whole pickle: {REASONS[reason]} (byte {tree.end:,})")
-    root = Node(tree, int(heap.stack[heap.register[STACK] - 1]))
-    heap.stack = heap.memo = np.empty(0, dtype=np.int64)
+    if reason != o.STOPPED:
+        raise PickleError(f"{name} is not a whole pickle: {o.REASONS[reason]} (byte {tree.end:,})")
+    root = Node(tree, int(tree.stack[tree.register[STACK] - 1]))
+    tree.stack = tree.memo = np.empty(0, dtype=np.int64)
     return root
+
+
+def _check_globals(tree: Tree, known: int, allowed: Callable[[str], bool]) -> None:
+    """Raise PickleError for a global, among the objects from a row on, that is not allowed."""
+    kinds = tree.objects["kind"][known : tree.register[OBJECTS]]
+    for row in np.flatnonzero(kinds == o.GLOBAL) + known:
+        name = Node(tree, ~int(row)).name
+        if not allowed(name):
+            raise PickleError(
+                f"{tree.name} asks for {name}, which such a file has no use for; refused"
+            )
+        tree.global_names.add(name)
 
 
 def file_bytes(

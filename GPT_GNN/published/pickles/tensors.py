@@ -17,8 +17,8 @@ import numpy as np
 
 from GPT_GNN.published.pickles.arrays import bytes_of
 from GPT_GNN.published.pickles.errors import PickleError, expected_layout
+from GPT_GNN.published.pickles.node import Node, nodes_of
 from GPT_GNN.published.pickles.scan import file_bytes, read_pickle
-from GPT_GNN.published.pickles.tree import Node
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _ZIP_ERRORS = (zipfile.BadZipFile, struct.error, EOFError, OSError, RuntimeError, ValueError)
@@ -187,7 +187,7 @@ def _read_stream(data: np.ndarray, allowed: Callable[[str], bool], name: str) ->
     if system.by_name()["little_endian"].scalar is not True:
         raise PickleError(f"{name}: expected little-endian numbers, found big-endian ones")
     sizes = {}
-    for node in root.tree.nodes("persistent"):
+    for node in nodes_of(root.tree, "persistent"):
         if next(node.args[0].values(1)).scalar == "storage":  # "module": a class and its source
             key, dtype, count = _stored(node)
             sizes[key] = count * dtype.itemsize
