@@ -1,4 +1,4 @@
-"""NumPy arrays and scalars out of a pickle's tree."""
+"""NumPy arrays and scalars out of a pickle's tree; a PickleError for anything else."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.published.pickles.errors import reader
 from GPT_GNN.published.pickles.node import Node
+from GPT_GNN.published.pickles.tree import reader
 
 _CORE = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core._multiarray_umath")
 _RECONSTRUCT = {f"{module}._reconstruct" for module in _CORE}
@@ -19,10 +19,7 @@ _EMPTY_BYTES = {"__builtin__.bytes", "builtins.bytes"}  # in protocol 2
 _SCALAR = {f"{module}.scalar" for module in _CORE}
 _CREATE = "dill._dill._create_array"  # dill wraps what an array's own reduction calls
 NUMPY_GLOBALS = {
-    *_RECONSTRUCT,
-    *_FROM_BUFFER,
-    *_SCALAR,
-    *_EMPTY_BYTES,
+    *_RECONSTRUCT | _FROM_BUFFER | _SCALAR | _EMPTY_BYTES,
     *("numpy.ndarray", "numpy.dtype", "_codecs.encode", _CREATE),
 }
 # Not the long double of C: what its bytes mean depends on the machine.
@@ -48,11 +45,7 @@ def is_array_function(node: Node) -> bool:
 
 @reader
 def bytes_of(node: Node) -> np.ndarray:
-    """Bytes as [n] uint8: as such, or as protocol 2 has them, text to be encoded as Latin-1.
-
-    Raises:
-        PickleError: neither.
-    """
+    """Bytes, [n] uint8: as such, or as protocol 2 has them, text to be encoded as Latin-1."""
     if node.kind == "bytes":
         return node.raw
     if node.callee == "_codecs.encode":
@@ -67,11 +60,7 @@ def bytes_of(node: Node) -> np.ndarray:
 
 @reader
 def dtype_of(node: Node) -> np.dtype:
-    """A NumPy dtype: numbers, fixed-width strings, or object.
-
-    Raises:
-        PickleError: a dtype of another kind, e.g. a record or a datetime.
-    """
+    """A NumPy dtype: numbers, fixed-width strings or object, not e.g. records or datetimes."""
     if node.callee != "numpy.dtype":
         raise node.error("a NumPy dtype")
     if node.args[0].length > _LONGEST_CODE:
@@ -118,11 +107,7 @@ def array(node: Node) -> np.ndarray:
 
 @reader
 def object_list(node: Node) -> Node:
-    """The list with the elements of an object array, flat and in C order.
-
-    Raises:
-        PickleError: not an array, or one of something else.
-    """
+    """The list with the elements of an object array, flat and in C order."""
     shape, dtype, _, data = _parts(node)
     if not dtype.hasobject:
         raise node.error("an array of objects")
@@ -132,12 +117,12 @@ def object_list(node: Node) -> Node:
 
 
 def shape(node: Node) -> tuple[int, ...]:
-    """Shape of a NumPy array. Raises PickleError if it is none."""
+    """Shape of a NumPy array."""
     return _parts(node)[0]
 
 
 def holds_objects(node: Node) -> bool:
-    """Whether a NumPy array is one of objects. Raises PickleError if it is no array."""
+    """Whether a NumPy array is one of objects."""
     return _parts(node)[1].hasobject
 
 
@@ -155,11 +140,7 @@ def _from_bytes(
 
 @reader
 def scalar(node: Node) -> Any:
-    """A Python or NumPy scalar as a Python one.
-
-    Raises:
-        PickleError: neither.
-    """
+    """A Python or NumPy scalar as a Python one."""
     if node.callee not in _SCALAR:
         return node.scalar
     dtype, data = node.args

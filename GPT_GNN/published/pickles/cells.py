@@ -10,27 +10,20 @@ import numpy as np
 
 from GPT_GNN.published.pickles import arrays
 from GPT_GNN.published.pickles import opcodes as o
-from GPT_GNN.published.pickles.errors import expected_layout, reader
 from GPT_GNN.published.pickles.gather import copy_spans, kinds_of, read_numbers, spans
 from GPT_GNN.published.pickles.node import Node
-from GPT_GNN.published.pickles.tree import Tree
+from GPT_GNN.published.pickles.tree import Tree, expected_layout, reader
 
 MISSING = {"pandas._libs.missing.NA", "pandas.NA"}
 _CHUNK = 2**18  # numbers that are converted at once
-_ARRAY_STATE = 5  # version, shape, dtype, order, data
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Strings one behind the other.
+    """Strings one behind the other."""
 
-    Attributes:
-        indptr: [N + 1] int64, where each begins.
-        values: [bytes] uint8, UTF-8.
-    """
-
-    indptr: np.ndarray
-    values: np.ndarray
+    indptr: np.ndarray  # [N + 1] int64, where each begins
+    values: np.ndarray  # [bytes] uint8, UTF-8
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -48,15 +41,10 @@ class Texts:
 
 @dataclass(frozen=True)
 class Cells:
-    """Values of any kind in a row.
-
-    Attributes:
-        tree: they belong to.
-        values: [N] int64, see :mod:`machine`.
-    """
+    """Values of any kind in a row."""
 
     tree: Tree
-    values: np.ndarray
+    values: np.ndarray  # [N] int64, see machine.py
 
     def __len__(self) -> int:
         return len(self.values)
@@ -152,10 +140,7 @@ class Cells:
         return width
 
     def vectors_into(self, out: np.ndarray) -> None:
-        """As rows of numbers: lists, tuples or NumPy arrays.
-
-        Args:
-            out: [N, F] float, filled.
+        """As rows of numbers: lists, tuples or NumPy arrays; ``out``, [N, F] float, is filled.
 
         Raises:
             PickleError: a cell that is no row of F numbers.
@@ -187,59 +172,42 @@ class Cells:
 
     def _arrays_into(self, rows: np.ndarray, out: np.ndarray, done: np.ndarray) -> None:
         """Rows of cells that are plain NumPy arrays of the same few dtypes."""
-        tree, width = self.tree, out.shape[1]
-        callees, states = self._calls(rows)
-        if not all(arrays.is_array_function(Node(tree, value)) for value in set(callees.tolist())):
+        tree, width, heads = self.tree, out.shape[1], self.take(rows)
+        callees = heads._column(o.PARTS, 0)
+        if not all(arrays.is_array_function(Node(tree, v)) for v in set(callees.values.tolist())):
             return
-        parts = tree.held(states, o.VALUES)
-        if len(states) != len(rows) or (tree.counts(states, o.VALUES) != _ARRAY_STATE).any():
-            return
-        dtypes, packed = parts.reshape(-1, _ARRAY_STATE)[:, [2, 4]].T
-        for dtype in np.unique(dtypes[dtypes < 0]).tolist():
+        # NumPy gives the state to BUILD, dill as the third argument of its own function.
+        states = heads._column(o.STATE, -1) or heads._column(o.PARTS, 1)._column(o.VALUES, 2)
+        dtypes, packed = (states._column(o.VALUES, k) for k in (2, 4))
+        for dtype in np.unique(dtypes.values[: len(packed)]).tolist():
             known = arrays.dtype_of(Node(tree, dtype))
-            mine = np.flatnonzero(dtypes == dtype)
+            mine = np.flatnonzero(dtypes.values == dtype)
             if known.kind not in "biuf":
                 continue
-            starts, ends = Cells(tree, packed[mine])._spans(o.BYTES)
+            starts, ends = packed.take(mine)._spans(o.BYTES)
             whole = ends - starts == width * known.itemsize
             data = _gathered(tree.data, starts[whole], ends[whole]).values
             out[rows[mine[whole]]] = data.view(known).reshape(-1, width)
             done[rows[mine[whole]]] = True
 
-    def _calls(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What the calls in some rows call, and the states of the arrays that they make.
-
-        NumPy gives a state to BUILD, dill as the third argument of its own function.
-        """
-        heads, tree = self.values[rows], self.tree
-        counts = tree.counts(heads, o.PARTS)
-        first = np.cumsum(counts) - counts
-        parts = tree.held(heads, o.PARTS)
-        if (tree.counts(heads, o.STATE) == 1).all():
-            return parts[first], tree.held(heads, o.STATE)
-        args = parts[first + 1]
-        counts = tree.counts(args, o.VALUES)
-        third = np.cumsum(counts) - counts + 2
-        return parts[first], tree.held(args, o.VALUES)[third[counts > 2]]
+    def _column(self, form: int, k: int) -> Cells:
+        """Value k of a form of each cell, or its last one (-1); no cells if one has too few."""
+        counts = self.tree.counts(self.values, form)
+        ends = np.cumsum(counts)
+        at = ends - 1 if k < 0 else ends - counts + k
+        whole = (counts > max(k, 0)).all()
+        return Cells(self.tree, self.tree.held(self.values, form)[at if whole else []])
 
 
 def cells(node: Node) -> Cells:
-    """The values of a list, tuple or object array.
-
-    Raises:
-        PickleError: something else.
-    """
+    """The values of a list, tuple or object array. Raises PickleError for anything else."""
     if arrays.is_array(node):
         node = arrays.object_list(node)
     return Cells(node.tree, node.tree.held(node.head, o.VALUES))
 
 
 def entry_cells(node: Node) -> tuple[Cells, Cells]:
-    """Keys and values of a dict, or of what a call makes.
-
-    Raises:
-        PickleError: something else.
-    """
+    """Keys and values of a dict, or of what a call makes. Raises PickleError for others."""
     values = node.tree.held(node.head, o.ENTRIES)
     return Cells(node.tree, values[::2]), Cells(node.tree, values[1::2])
 

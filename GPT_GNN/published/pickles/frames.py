@@ -12,8 +12,8 @@ import numpy as np
 
 from GPT_GNN.published.pickles import arrays
 from GPT_GNN.published.pickles.cells import MISSING, Cells, Texts, cells
-from GPT_GNN.published.pickles.errors import PickleError, reader
 from GPT_GNN.published.pickles.node import Node
+from GPT_GNN.published.pickles.tree import PickleError, reader
 
 Column = np.ndarray | Cells | Texts
 
@@ -21,14 +21,6 @@ _FRAME = {"pandas.core.frame.DataFrame", "pandas.DataFrame"}
 _MANAGER = "pandas.core.internals.managers.BlockManager"
 _NEW_INDEX = {"pandas.core.indexes.base._new_Index", "pandas.indexes.base._new_Index"}
 _RANGE = {"pandas.core.indexes.range.RangeIndex", "pandas.RangeIndex"}
-_INDEXES = {
-    "pandas.core.indexes.base.Index",
-    "pandas.Index",
-    "pandas.core.indexes.numeric.Int64Index",
-    "pandas.core.indexes.numeric.UInt64Index",
-    "pandas.core.indexes.numeric.Float64Index",
-    "pandas.Int64Index",
-}
 _PARTIAL = "functools.partial"  # pandas 1.3: partial(new_block, ndim=2)
 _NEW_BLOCK = "pandas.core.internals.blocks.new_block"
 _UNPICKLE_BLOCK = "pandas._libs.internals._unpickle_block"
@@ -49,7 +41,9 @@ _SLICE = {"builtins.slice", "__builtin__.slice"}
 _BYTE_ARRAY = {"builtins.bytearray", "__builtin__.bytearray"}
 PANDAS_GLOBALS = {
     *(_MANAGER, _NEW_BLOCK, _UNPICKLE_BLOCK, _ARROW, _CHUNKED, _ARROW_TYPE, _ARROW_BUFFER),
-    *_FRAME | _NEW_INDEX | _RANGE | _INDEXES | _STRINGS | _ARROW_STRINGS | _SLICE | _BYTE_ARRAY,
+    *_FRAME | _NEW_INDEX | _RANGE | _STRINGS | _ARROW_STRINGS | _SLICE | _BYTE_ARRAY,
+    *("pandas.Index", "pandas.Int64Index", "pandas.core.indexes.base.Index"),
+    *(f"pandas.core.indexes.numeric.{kind}Index" for kind in ("Int64", "UInt64", "Float64")),
     *MISSING | {"pandas.StringDtype", "pandas.core.arrays.string_.StringDtype"},
 }
 
@@ -142,9 +136,8 @@ def _index(node: Node) -> list[str] | np.ndarray:
         raise node.error("an index of a DataFrame")
     kind, record = node.args[0].name, node.args[1].by_name()
     if kind in _RANGE:
-        start, stop, step = (
-            record[key].integer(-(2**40), 2**40) for key in ("start", "stop", "step")
-        )
+        bounds = (record[key] for key in ("start", "stop", "step"))
+        start, stop, step = (bound.integer(-(2**40), 2**40) for bound in bounds)
         if step == 0 or abs(stop - start) > len(node.tree.data):
             raise node.error("an index that the file has rows for")
         node.tree.take(8 * abs(stop - start))
@@ -190,12 +183,10 @@ def _columns_of(values: Node, count: int) -> Iterator[Column]:
 def _inner_array(node: Node) -> Node:
     """The object array in a StringArray's state."""
     state = node.state
-    if state is not None:
-        parts = state.entries() if state.kind == "dict" else ((v,) for v in state.values())
-        for *_, part in parts:
-            if arrays.is_array(part):
-                return part
-    raise node.error("an array of strings")
+    if state is None:
+        raise node.error("an array of strings")
+    parts = state.by_name().values() if state.kind == "dict" else state.values()
+    return next(part for part in parts if arrays.is_array(part))
 
 
 def _arrow_strings(node: Node) -> Texts:

@@ -182,24 +182,19 @@ def run(data, register, stack, marks, memo, objects, items, until):
             reason = o.NO_MARK
         elif low - (action == o.ADD) < floor:
             reason = o.UNDERFLOW
-        elif action == o.PUSH:
-            stack[top] = at
+        elif action == o.PUSH or action == o.DUP:
+            stack[top] = at if action == o.PUSH else stack[top - 1]
             top += 1
         elif action == o.NOTE:
             reason = _note(op, at, stack[top - 1], data, register, memo)
         elif action == o.RECALL:
             index = unsigned(data, at + 1, o.WIDTH[op])
-            if index >= register[MEMO] or memo[index] == _NOT_NOTED:
-                reason = o.NO_MEMO
-            else:
-                stack[top] = memo[index]
-                top += 1
+            stack[top] = memo[index] if index < register[MEMO] else _NOT_NOTED
+            reason = o.NO_MEMO if stack[top] == _NOT_NOTED else o.PAUSED
+            top += 1
         elif action == o.MARK:
             marks[n_marks] = top
             register[MARKS] += 1
-        elif action == o.DUP:
-            stack[top] = stack[top - 1]
-            top += 1
         elif action == o.STOP:
             reason = o.STOPPED
         elif action != o.SKIP:  # MAKE, ADD, DROP

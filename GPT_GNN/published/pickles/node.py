@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from GPT_GNN.published.pickles import opcodes as o
-from GPT_GNN.published.pickles.errors import PickleError
 from GPT_GNN.published.pickles.machine import OBJECTS
-from GPT_GNN.published.pickles.tree import Tree
+from GPT_GNN.published.pickles.tree import PickleError, Tree
 
 _CALLS = ("call", "new")
 _HOLDERS = ("list", "dict", "tuple", "set", "frozenset", *_CALLS)

@@ -65,12 +65,7 @@ TAKES = np.zeros(256, dtype=np.int64)  # else how many it needs, besides the one
 KIND = np.zeros(256, dtype=np.uint8)  # of what it makes, or adds to
 FORM = np.zeros(256, dtype=np.uint8)
 
-_COUNT_BYTES = {
-    pickletools.TAKEN_FROM_ARGUMENT1: 1,
-    pickletools.TAKEN_FROM_ARGUMENT4: 4,
-    pickletools.TAKEN_FROM_ARGUMENT4U: 4,
-    pickletools.TAKEN_FROM_ARGUMENT8U: 8,
-}
+_COUNT_BYTES = {-2: 1, -3: 4, -4: 4, -5: 8}  # by pickletools.TAKEN_FROM_ARGUMENT1 .. 8U
 _BY_NAME = {opcode.name: opcode for opcode in pickletools.opcodes}
 for _action, _names in _ACTIONS.items():
     for _opcode in (_BY_NAME[name] for name in _names.split()):

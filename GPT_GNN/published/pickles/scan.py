@@ -11,10 +11,9 @@ import numpy as np
 from tqdm import tqdm
 
 from GPT_GNN.published.pickles import opcodes as o
-from GPT_GNN.published.pickles.errors import PickleError
 from GPT_GNN.published.pickles.machine import OBJECTS, STACK
 from GPT_GNN.published.pickles.node import Node
-from GPT_GNN.published.pickles.tree import Tree
+from GPT_GNN.published.pickles.tree import PickleError, Tree
 
 _SLICE = 2**24  # bytes of the file between two looks at what it asks for
 

@@ -16,9 +16,9 @@ from collections.abc import Callable
 import numpy as np
 
 from GPT_GNN.published.pickles.arrays import bytes_of
-from GPT_GNN.published.pickles.errors import PickleError, expected_layout
 from GPT_GNN.published.pickles.node import Node, nodes_of
 from GPT_GNN.published.pickles.scan import file_bytes, read_pickle
+from GPT_GNN.published.pickles.tree import PickleError, expected_layout
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _ZIP_ERRORS = (zipfile.BadZipFile, struct.error, EOFError, OSError, RuntimeError, ValueError)

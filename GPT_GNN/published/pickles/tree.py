@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import mmap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import numpy as np
 
 from GPT_GNN.published.pickles import opcodes as o
-from GPT_GNN.published.pickles.errors import PickleError
 from GPT_GNN.published.pickles.gather import count_held, held
 from GPT_GNN.published.pickles.machine import AT, OBJECT_ROW, STACK, run
 
@@ -15,6 +18,40 @@ _MOST_TAKEN = 64  # times the file's size: what may be taken out of a tree, in b
 _LEAST_TAKEN = 2**20
 _FIRST_ROOM = 64
 _GROWING = ("stack", "marks", "memo", "objects", "items")  # in the order of their registers
+# What code that reads a tree trips over when the tree is another than the one it was written for.
+_SLIPS = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
+_Reader = TypeVar("_Reader", bound=Callable[..., Any])
+
+
+class PickleError(ValueError):
+    """A file that is no whole pickle, asks for what it must not, or is not what was expected."""
+
+
+@contextmanager
+def expected_layout(name: str) -> Iterator[None]:
+    """Read a tree of the file ``name`` as it should be, without a check of each thing.
+
+    Raises:
+        PickleError: the tree is another one, and what is done with it failed.
+    """
+    try:
+        yield
+    except PickleError:
+        raise
+    except _SLIPS as error:
+        kind = type(error).__name__
+        raise PickleError(f"{name}: not laid out as expected ({kind}: {error})") from error
+
+
+def reader(read: _Reader) -> _Reader:
+    """Decorate a function of a node: it runs under :func:`expected_layout`."""
+
+    @functools.wraps(read)
+    def checked(node: Any, *args: Any, **kwargs: Any) -> Any:
+        with expected_layout(node.tree.name):
+            return read(node, *args, **kwargs)
+
+    return checked  # type: ignore[return-value]
 
 
 class Tree:
