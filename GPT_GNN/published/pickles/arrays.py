@@ -16,7 +16,9 @@ _CORE = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core._multiar
 _RECONSTRUCT = {f"{module}._reconstruct" for module in _CORE}
 _FROM_BUFFER = {"numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"}
 _EMPTY_BYTES = {"__builtin__.bytes", "builtins.bytes"}  # in protocol 2
+BYTE_ARRAY = {"builtins.bytearray", "__builtin__.bytearray"}
 _SCALAR = {f"{module}.scalar" for module in _CORE}
+MISSING = {"pandas._libs.missing.NA", "pandas.NA"}
 _CREATE = "dill._dill._create_array"  # dill wraps what an array's own reduction calls
 NUMPY_GLOBALS = {
     *_RECONSTRUCT | _FROM_BUFFER | _SCALAR | _EMPTY_BYTES,
@@ -25,7 +27,6 @@ NUMPY_GLOBALS = {
 # Not the long double of C: what its bytes mean depends on the machine.
 _DTYPE = re.compile(r"[<>|=]?([bBiuc?][0-9]*|f[248]?|[SU][1-9][0-9]*)")
 _LONGEST_CODE = 16  # of a dtype
-_MOST_DIMENSIONS = 32
 
 
 def is_array(node: Node) -> bool:
@@ -46,6 +47,8 @@ def is_array_function(node: Node) -> bool:
 @reader
 def bytes_of(node: Node) -> np.ndarray:
     """Bytes, [n] uint8: as such, or as protocol 2 has them, text to be encoded as Latin-1."""
+    if node.callee in BYTE_ARRAY and node.args:
+        (node,) = node.args
     if node.kind == "bytes":
         return node.raw
     if node.callee == "_codecs.encode":
@@ -53,7 +56,7 @@ def bytes_of(node: Node) -> np.ndarray:
         if coding.text not in ("latin1", "latin-1"):
             raise coding.error("the encoding latin1")
         return np.frombuffer(text.text.encode("latin1"), dtype=np.uint8)
-    if node.callee in _EMPTY_BYTES and not node.args:
+    if node.callee in _EMPTY_BYTES | BYTE_ARRAY and not node.args:
         return np.empty(0, dtype=np.uint8)
     raise node.error("bytes")
 
@@ -63,7 +66,7 @@ def dtype_of(node: Node) -> np.dtype:
     """A NumPy dtype: numbers, fixed-width strings or object, not e.g. records or datetimes."""
     if node.callee != "numpy.dtype":
         raise node.error("a NumPy dtype")
-    if node.args[0].length > _LONGEST_CODE:
+    if len(node.args[0].raw) > _LONGEST_CODE:
         raise node.args[0].error("the short code of a dtype")
     code = node.args[0].text
     order = "=" if node.state is None else list(node.state.values(2))[1].text
@@ -88,9 +91,7 @@ def _parts(node: Node) -> tuple[tuple[int, ...], np.dtype, str, Node]:
             raise node.error("a NumPy array")
         _, size, dtype, fortran, data = state.values()
         order = "F" if fortran.scalar else "C"
-    if len(size) > _MOST_DIMENSIONS:
-        raise node.error(f"an array of at most {_MOST_DIMENSIONS} dimensions")
-    return tuple(n.integer(0, 2**40) for n in size.values()), dtype_of(dtype), order, data
+    return size.sizes(), dtype_of(dtype), order, data
 
 
 @reader
@@ -140,7 +141,9 @@ def _from_bytes(
 
 @reader
 def scalar(node: Node) -> Any:
-    """A Python or NumPy scalar as a Python one."""
+    """A Python or NumPy scalar as a Python one; None for pandas' NA."""
+    if node.kind == "global" and node.name in MISSING:
+        return None
     if node.callee not in _SCALAR:
         return node.scalar
     dtype, data = node.args

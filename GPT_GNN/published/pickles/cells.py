@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,6 @@ from GPT_GNN.published.pickles.gather import copy_spans, kinds_of, read_numbers,
 from GPT_GNN.published.pickles.node import Node
 from GPT_GNN.published.pickles.tree import Tree, expected_layout, reader
 
-MISSING = {"pandas._libs.missing.NA", "pandas.NA"}
 _CHUNK = 2**18  # numbers that are converted at once
 
 
@@ -69,7 +67,7 @@ class Cells:
         if not len(objects):
             return True
         node = self.node(int(objects[0]))
-        return arrays.is_number_scalar(node) or node.reference in MISSING
+        return arrays.is_number_scalar(node) or node.reference in arrays.MISSING
 
     def texts(self) -> Texts:
         """As strings; None is an empty one, numbers are written out.
@@ -93,7 +91,7 @@ class Cells:
         with expected_layout(self.tree.name):  # an integer of a million digits
             for row in range(len(self)):
                 node = self.node(row)
-                value = _value(node)
+                value = arrays.scalar(node)
                 if isinstance(value, bytes):
                     raise node.error("a string or a number")
                 missing = value is None or value != value  # NaN: how pandas has a missing string
@@ -113,7 +111,7 @@ class Cells:
         out, done = self._read(np.float64, floats=True, missing=True)
         with expected_layout(self.tree.name):  # an integer that no float can hold
             for row in np.flatnonzero(~done).tolist():
-                value = _value(self.node(row))
+                value = arrays.scalar(self.node(row))
                 if value is not None and not isinstance(value, int | float):
                     raise self.node(row).error("a number")
                 out[row] = np.nan if value is None else value
@@ -234,13 +232,6 @@ def numbers(node: Node) -> np.ndarray:
     if not len(out):
         return np.empty(0)
     return out.astype(np.bool_) if (kinds == o.BOOL).all() else out
-
-
-def _value(node: Node) -> Any:
-    """A Python or NumPy scalar; None for pandas' NA."""
-    if node.kind == "global" and node.name in MISSING:
-        return None
-    return arrays.scalar(node)
 
 
 def texts_of(rows: list[bytes]) -> Texts:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from GPT_GNN.published.pickles import arrays
-from GPT_GNN.published.pickles.cells import MISSING, Cells, Texts, cells
+from GPT_GNN.published.pickles.cells import Cells, Texts, cells
 from GPT_GNN.published.pickles.node import Node
 from GPT_GNN.published.pickles.tree import PickleError, reader
 
@@ -38,19 +38,13 @@ _ARROW, _CHUNKED = "pyarrow.lib._restore_array", "pyarrow.lib.chunked_array"
 _ARROW_TYPE, _ARROW_BUFFER = "pyarrow.lib.type_for_alias", "pyarrow.lib.py_buffer"
 _OFFSETS: dict[str, np.dtype] = {"string": np.dtype("<i4"), "large_string": np.dtype("<i8")}
 _SLICE = {"builtins.slice", "__builtin__.slice"}
-_BYTE_ARRAY = {"builtins.bytearray", "__builtin__.bytearray"}
 PANDAS_GLOBALS = {
     *(_MANAGER, _NEW_BLOCK, _UNPICKLE_BLOCK, _ARROW, _CHUNKED, _ARROW_TYPE, _ARROW_BUFFER),
-    *_FRAME | _NEW_INDEX | _RANGE | _STRINGS | _ARROW_STRINGS | _SLICE | _BYTE_ARRAY,
+    *_FRAME | _NEW_INDEX | _RANGE | _STRINGS | _ARROW_STRINGS | _SLICE | arrays.BYTE_ARRAY,
     *("pandas.Index", "pandas.Int64Index", "pandas.core.indexes.base.Index"),
     *(f"pandas.core.indexes.numeric.{kind}Index" for kind in ("Int64", "UInt64", "Float64")),
-    *MISSING | {"pandas.StringDtype", "pandas.core.arrays.string_.StringDtype"},
+    *arrays.MISSING | {"pandas.StringDtype", "pandas.core.arrays.string_.StringDtype"},
 }
-
-
-def is_frame(node: Node) -> bool:
-    """Whether a node is a DataFrame."""
-    return node.callee in _FRAME
 
 
 def is_new_block_partial(node: Node) -> bool:
@@ -72,16 +66,14 @@ def frame(node: Node) -> dict[str, Column]:
         PickleError: not a frame, a kind of column that none of the published graphs has, or row
             labels that are not 0 .. N - 1 in some order.
     """
-    if not is_frame(node) or node.state is None:
+    if node.callee not in _FRAME or node.state is None:
         raise node.error("a DataFrame")
     parts = node.state.by_name()
     manager = parts.get("_mgr", parts.get("_data"))
     if manager is None or manager.callee != _MANAGER:
         raise node.error("a DataFrame with a block manager")
     axes, blocks = _axes_and_blocks(manager)
-    if len(axes) != 2:
-        raise manager.error("a manager with two axes")
-    names, labels = _index(axes[0]), _index(axes[1])
+    names, labels = (_index(axis) for axis in axes)
     if not isinstance(names, list) or isinstance(labels, list):
         raise node.error("columns with names and rows with numbers")
     order = np.argsort(labels, kind="stable")
@@ -172,9 +164,7 @@ def _columns_of(values: Node, count: int) -> Iterator[Column]:
         for k in range(count):
             yield flat.take(slice(k * rows, (k + 1) * rows))
     else:
-        block = arrays.array(values)
-        if block.ndim == 1:
-            block = block[None]
+        block = np.atleast_2d(arrays.array(values))
         if block.ndim != 2 or len(block) != count or block.dtype.kind not in "biuf":
             raise values.error(f"a block of {count} columns of numbers")
         yield from block
@@ -206,9 +196,10 @@ def _arrow_strings(node: Node) -> Texts:
 
 def _arrow_array(node: Node) -> tuple[np.ndarray, np.ndarray]:
     """Offsets and bytes of ``_restore_array((type, length, nulls, offset, buffers, ...))``."""
-    if node.callee != _ARROW or len(node.args) != 1:
+    if node.callee != _ARROW:
         raise node.error("an Arrow array")
-    kind, length, _, begin, buffers = node.args[0].values(5)
+    (parts,) = node.args
+    kind, length, _, begin, buffers = parts.values(5)
     alias = kind.args[0].text if kind.callee == _ARROW_TYPE else ""
     if alias not in _OFFSETS or len(buffers) != 3:
         raise kind.error("an Arrow array of strings")
@@ -227,11 +218,7 @@ def _arrow_buffer(node: Node) -> np.ndarray:
     """``py_buffer(bytes)`` or ``py_buffer(bytearray(bytes))``."""
     if node.kind == "none":
         return np.empty(0, dtype=np.uint8)
-    if node.callee != _ARROW_BUFFER or len(node.args) != 1:
+    if node.callee != _ARROW_BUFFER:
         raise node.error("a buffer of Arrow")
-    data = node.args[0]
-    if data.callee in _BYTE_ARRAY:
-        if not data.args:
-            return np.empty(0, dtype=np.uint8)
-        data = data.args[0]
+    (data,) = node.args
     return arrays.bytes_of(data)

@@ -9,7 +9,7 @@ import numpy as np
 
 from GPT_GNN.published.pickles import machine
 from GPT_GNN.published.pickles import opcodes as o
-from GPT_GNN.published.pickles.machine import size_at, unsigned
+from GPT_GNN.published.pickles.machine import number_at, size_at
 from GPT_GNN.system.compiler import kernel_of
 
 _kernel = kernel_of([Path(o.__file__), Path(machine.__file__)], allocates=False)
@@ -20,13 +20,8 @@ _TRUE, _BININT1, _BININT2 = pickle.NEWTRUE[0], pickle.BININT1[0], pickle.BININT2
 def count_held(objects, heads, form, counts, most):
     """How many values of a form objects hold; -1 for one with values where entries are asked for.
 
-    Args:
-        heads: [N], the objects.
-        counts: [N] int64, filled.
-        most: steps to go.
-
     Returns:
-        steps gone: at least as many as there are values; more than ``most`` if it gave up.
+        steps gone, at least one for each value: more than ``most`` if it gave up.
     """
     other = -1
     if form == o.VALUES or form == o.ENTRIES:
@@ -103,12 +98,10 @@ def _integer(data, at):
     op, start = data[at], at + 1
     n = o.WIDTH[op]
     if o.IS_COUNTED[op]:
-        start, n = start + n, unsigned(data, start, n)
+        start, n = start + n, size_at(data, at) - 1 - n
     if n > 8:
         return np.int64(0), False
-    out = np.int64(0)
-    for k in range(n):
-        out |= np.int64(data[start + k]) << np.int64(8 * k)
+    out = number_at(data, start, n)
     if op != _BININT1 and op != _BININT2 and 0 < n < 8 and data[start + n - 1] & 0x80:
         out -= np.int64(1) << np.int64(8 * n)
     return out, True
@@ -116,14 +109,13 @@ def _integer(data, at):
 
 @_kernel
 def read_numbers(data, values, floats, missing, bits, out, done):
-    """The numbers that values are; ``done`` where one is a number of 64 bits.
+    """The numbers of 64 bits that values are; ``done`` where one is such.
 
     Args:
-        floats: whether to read floats too, not only integers and bools.
+        floats: whether to read floats, too; else it ends at the first value that is no integer.
         missing: whether to read None as NaN.
         bits: [1] uint64, room for a float's.
         out: [N] int64, or float64.
-        done: [N] bool, filled.
     """
     as_float = bits.view(np.float64)
     for i in range(len(values)):
@@ -144,5 +136,5 @@ def read_numbers(data, values, floats, missing, bits, out, done):
             out[i] = np.nan
         else:
             done[i] = False
-            if not floats:  # not integers alone
+            if not floats:
                 break

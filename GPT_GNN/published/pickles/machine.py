@@ -34,17 +34,18 @@ OBJECT_ROW = np.dtype(
 AT, STACK, MARKS, MEMO, OBJECTS, ITEMS, OTHER = range(7)
 _NOT_NOTED = np.iinfo(np.int64).min  # a place in the memo that was skipped
 _MAX_OBJECTS = 2**31 - 8
+_HUGE = 2**62
 _LONGEST = int(o.SCALAR_SIZE.max())
 _POP, _GLOBAL, _MEMOIZE = pickle.POP[0], pickle.GLOBAL[0], pickle.MEMOIZE[0]
 
 
 @inlined_kernel
-def unsigned(data, at, n):
-    """A little-endian unsigned number of n bytes (n <= 8); huge ones saturate."""
-    out = np.uint64(0)
+def number_at(data, at, n):
+    """A little-endian number of n bytes (n <= 8), unsigned if they are fewer than 8."""
+    out = np.int64(0)
     for k in range(n):
-        out |= np.uint64(data[at + k]) << np.uint64(8 * k)
-    return np.int64(min(out, np.uint64(2**62)))
+        out |= np.int64(data[at + k]) << np.int64(8 * k)
+    return out
 
 
 @inlined_kernel
@@ -53,7 +54,8 @@ def size_at(data, at):
     op = data[at]
     size = 1 + o.WIDTH[op]
     if o.IS_COUNTED[op] and size <= len(data) - at:
-        size += unsigned(data, at + 1, o.WIDTH[op])
+        length = number_at(data, at + 1, o.WIDTH[op])
+        size += length if 0 <= length < _HUGE else _HUGE
     elif op == _GLOBAL:  # two lines
         lines = 0
         while lines < 2 and at + size <= len(data):
@@ -65,7 +67,7 @@ def size_at(data, at):
 @inlined_kernel
 def _note(op, at, value, data, register, memo):
     """MEMOIZE and BINPUT."""
-    index = register[MEMO] if op == _MEMOIZE else unsigned(data, at + 1, o.WIDTH[op])
+    index = register[MEMO] if op == _MEMOIZE else number_at(data, at + 1, o.WIDTH[op])
     if index > at:  # each earlier note takes at least a byte
         return o.NO_MEMO
     while register[MEMO] <= index:
@@ -129,16 +131,7 @@ def _hold(op, at, low, top, register, stack, objects, items):
 
 @kernel_of([Path(o.__file__)], allocates=False)
 def run(data, register, stack, marks, memo, objects, items, until):
-    """Follow the opcodes up to a position.
-
-    Args:
-        data: [B] uint8, the file.
-        register: [7] int64, see the names above.
-        stack: values.
-        marks: heights of the stack at the open marks.
-        memo: values by number.
-        objects: rows of ``OBJECT_ROW``, chained to a list of segments for each object.
-        items: values that objects hold and that do not lie one behind the other in the file.
+    """Follow the opcodes up to a position; the arrays are those of :class:`tree.Tree`.
 
     Returns:
         why it stopped: STOPPED at the end of the pickle, PAUSED at the position, ROOM when an array
@@ -188,7 +181,7 @@ def run(data, register, stack, marks, memo, objects, items, until):
         elif action == o.NOTE:
             reason = _note(op, at, stack[top - 1], data, register, memo)
         elif action == o.RECALL:
-            index = unsigned(data, at + 1, o.WIDTH[op])
+            index = number_at(data, at + 1, o.WIDTH[op])
             stack[top] = memo[index] if index < register[MEMO] else _NOT_NOTED
             reason = o.NO_MEMO if stack[top] == _NOT_NOTED else o.PAUSED
             top += 1

@@ -20,25 +20,16 @@ _DILL = ("dill._dill", "dill.dill")
 _DILL_TYPES = {"PartialType": "functools.partial"}
 _LONGEST_NAME = 512  # of a global
 _MOST_ARGUMENTS = 255  # of a call
+_MOST_DIMENSIONS = 32
 _ENTRY = 100  # bytes of a dict's entry in Python
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One value of a pickle.
-
-    Attributes:
-        tree: it belongs to.
-        value: position of a scalar's opcode in the file, or ``~row`` of an object.
-    """
+    """One value of a pickle."""
 
     tree: Tree = field(repr=False, compare=False)
-    value: int
-
-    @property
-    def is_object(self) -> bool:
-        """Whether it is no scalar."""
-        return self.value < 0
+    value: int  # position of a scalar's opcode in the file, or ~row of an object
 
     @property
     def kind(self) -> str:
@@ -72,11 +63,6 @@ class Node:
         return data[start : start + size]
 
     @property
-    def length(self) -> int:
-        """Bytes of a string or of bytes."""
-        return len(self.raw)
-
-    @property
     def text(self) -> str:
         """A string. Raises PickleError if it is something else, or no UTF-8."""
         if self.kind != "str":
@@ -87,7 +73,7 @@ class Node:
     def scalar(self) -> None | bool | int | float | str | bytes:
         """The Python value of a scalar. Raises PickleError for anything else."""
         kind = self.kind
-        if self.is_object:
+        if self.value < 0:
             raise self.error("a plain value")
         op, raw = int(self.tree.data[self.value]), self.raw.tobytes()
         if kind == "bool":
@@ -102,7 +88,7 @@ class Node:
 
     def integer(self, low: int = -(2**63), high: int = 2**63 - 1) -> int:
         """An integer in [low, high]. Raises PickleError for anything else."""
-        value = self.scalar if self.kind in ("int", "bool") and self.length <= 8 else None
+        value = self.scalar if self.kind in ("int", "bool") and len(self.raw) <= 8 else None
         if not isinstance(value, int) or not low <= value <= high:
             raise self.error(f"an integer from {low} to {high}")
         return value
@@ -112,6 +98,13 @@ class Node:
             return raw.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError as error:
             raise PickleError(f"{self.tree.name}: a string is not UTF-8 ({error})") from error
+
+    def sizes(self) -> tuple[int, ...]:
+        """The shape or the strides of an array. Raises PickleError for anything else."""
+        values = list(self.values(_MOST_DIMENSIONS + 1))
+        if len(values) > _MOST_DIMENSIONS:
+            raise self.error(f"an array of at most {_MOST_DIMENSIONS} dimensions")
+        return tuple(value.integer(0, 2**40) for value in values)
 
     # Containers -------------------------------------------------------------------------------
 
@@ -138,11 +131,7 @@ class Node:
         return zip(pairs, pairs, strict=True)
 
     def by_name(self) -> dict[str, Node]:
-        """The entries of a dict whose keys are strings; the last of equal keys counts.
-
-        Raises:
-            PickleError: something else; see also :meth:`Tree.take`.
-        """
+        """The entries of a dict whose keys are strings; the last of equal keys counts."""
         if self.kind not in ("dict", *_CALLS):
             raise self.error("a dict")
         out = {}
@@ -168,7 +157,7 @@ class Node:
             if len(lines) < 3:
                 raise PickleError(f"{self.tree.name}: a global's name is longer than it may be")
             return ".".join(self._decoded(line) for line in lines[:2])
-        if any(part.kind != "str" or part.length > _LONGEST_NAME for part in parts):
+        if any(part.kind != "str" or len(part.raw) > _LONGEST_NAME for part in parts):
             raise PickleError(f"{self.tree.name}: a global is not named by two short strings")
         return ".".join(part.text for part in parts)
 
@@ -212,11 +201,7 @@ class Node:
 
     @property
     def args(self) -> list[Node]:
-        """Arguments of a call; the id of a persistent reference.
-
-        Raises:
-            PickleError: something else, or more than 255: many calls can share a long tuple.
-        """
+        """Arguments of a call, at most 255: many could share a long tuple; or a reference's id."""
         if self.kind == "persistent":
             return self._parts()
         if self.kind not in _CALLS:

@@ -12,6 +12,7 @@ import os
 import struct
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,7 +23,6 @@ from GPT_GNN.published.pickles.tree import PickleError, expected_layout
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _ZIP_ERRORS = (zipfile.BadZipFile, struct.error, EOFError, OSError, RuntimeError, ValueError)
-_MOST_DIMENSIONS = 32
 _MAGIC = 0x1950A86A20F9469CFC6C
 _BFLOAT16 = np.dtype([("bfloat16", "<u2")])
 _STORAGES = {
@@ -39,10 +39,7 @@ _FROM_BYTES = "torch.storage._load_from_bytes"
 TORCH_GLOBALS = {
     *_STORAGES,
     *(name.replace("torch.", "torch.cuda.") for name in _STORAGES),
-    *_REBUILD,
-    *_PARAMETER,
-    _FROM_BYTES,
-    "collections.OrderedDict",
+    *_REBUILD | _PARAMETER | {_FROM_BYTES, "collections.OrderedDict"},
 }
 
 
@@ -51,25 +48,16 @@ def is_tensor(node: Node) -> bool:
     return node.callee in _REBUILD | _PARAMETER
 
 
+@dataclass(frozen=True)
 class TorchFile:
-    """What ``torch.save`` wrote: a tree, and the storages that its tensors refer to.
+    """What ``torch.save`` wrote: a tree, and the storages that its tensors refer to."""
 
-    Attributes:
-        root: the object that was saved.
-        name: of the file, for errors.
-    """
-
-    def __init__(self, root: Node, storages: Callable[[str], np.ndarray], name: str) -> None:
-        self.root = root
-        self.name = name
-        self._storages = storages
+    root: Node  # the object that was saved
+    storages: Callable[[str], np.ndarray]  # the bytes of a key, [n] uint8
+    name: str  # of the file, for errors
 
     def tensor(self, node: Node) -> np.ndarray:
-        """A tensor or parameter as an array of its shape; bfloat16 becomes float32.
-
-        Raises:
-            PickleError: not a tensor, or one that reaches beyond its storage.
-        """
+        """A tensor or parameter as an array of its shape; bfloat16 becomes float32."""
         with expected_layout(self.name):
             return self._tensor(node.args[0] if node.callee in _PARAMETER else node)
 
@@ -77,12 +65,8 @@ class TorchFile:
         if node.callee not in _REBUILD:
             raise node.error("a tensor")
         stored, offset, size, stride = node.args[:4]
-        if len(size) != len(stride) or len(size) > _MOST_DIMENSIONS:
-            raise node.error(f"a tensor of at most {_MOST_DIMENSIONS} dimensions")
+        shape, steps, begin = size.sizes(), stride.sizes(), offset.integer(0, 2**40)
         flat = self._storage(stored)
-        shape = tuple(n.integer(0, 2**40) for n in size.values())
-        steps = tuple(n.integer(0, 2**40) for n in stride.values())
-        begin = offset.integer(0, 2**40)
         if math.prod(shape) > len(flat):
             raise node.error(f"a tensor of shape {shape} in a storage of {len(flat)} values")
         if math.prod(shape) == 0:
@@ -101,7 +85,7 @@ class TorchFile:
             inner = read_torch(inside, (TORCH_GLOBALS - {_FROM_BYTES}).__contains__, self.name)
             return inner._storage(inner.root)
         key, dtype, count = _stored(node)
-        data = self._storages(key)
+        data = self.storages(key)
         size = count * dtype.itemsize
         if len(data) < size:
             raise node.error(f"a storage of {size} bytes ({len(data)} are there)")
@@ -113,11 +97,7 @@ class TorchFile:
 
 
 def tensor(node: Node) -> np.ndarray:
-    """A tensor inside a pickle that torch did not write, as an array of its shape.
-
-    Raises:
-        PickleError: not a tensor, or one whose bytes are not there.
-    """
+    """A tensor inside a pickle that torch did not write, as an array of its shape."""
     beside: dict[str, np.ndarray] = {}  # no storages: they are within the pickle
     return TorchFile(node, beside.__getitem__, node.tree.name).tensor(node)
 
@@ -138,18 +118,14 @@ def read_torch(
     with expected_layout(name):
         if data[: len(_ZIP_MAGIC)].tobytes() != _ZIP_MAGIC:
             return _read_stream(data, allowed, name)
-        file = io.BytesIO(source) if isinstance(source, bytes) else source
-        return _read_zip(file, len(data), allowed, name)
+        return _read_zip(source, len(data), allowed, name)
 
 
 def _read_zip(
-    file: io.BytesIO | str | os.PathLike[str],
-    size: int,
-    allowed: Callable[[str], bool],
-    name: str,
+    source: str | os.PathLike[str] | bytes, size: int, allowed: Callable[[str], bool], name: str
 ) -> TorchFile:
     try:
-        archive = zipfile.ZipFile(file)
+        archive = zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
     except _ZIP_ERRORS as error:
         raise PickleError(f"{name} is not whole: {error}") from error
     infos = {info.filename.split("/", 1)[-1]: info for info in archive.infolist()}
@@ -202,12 +178,7 @@ def _read_stream(data: np.ndarray, allowed: Callable[[str], bool], name: str) ->
 
 
 def _stored(node: Node) -> tuple[str, np.dtype, int]:
-    """Key, dtype and length of the storage that a tensor refers to.
-
-    Raises:
-        PickleError: no reference to a storage, one of a class that is not known, or (before torch
-            0.4) a part of another storage.
-    """
+    """Key, dtype and length of a tensor's storage; not (before torch 0.4) of a part of one."""
     if node.kind != "persistent" or node.args[0].kind != "tuple":
         raise node.error("a tensor's storage")
     what, kind, key, _, count, *view = node.args[0].values(6)

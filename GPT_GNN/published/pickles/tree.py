@@ -61,7 +61,11 @@ class Tree:
         data: [B] uint8, the file.
         name: of the file, for errors.
         mapping: the file, if it is mapped into memory.
-        register, stack, marks, memo, objects, items: see :func:`machine.run`.
+        register: [7] int64, see the names in ``machine.py``.
+        stack, memo: values.
+        marks: heights of the stack at the open marks.
+        objects: rows of ``OBJECT_ROW``, chained to a list of segments for each object.
+        items: values that objects hold and that do not lie one behind the other in the file.
         global_names: full names of all globals that the pickle asks for.
     """
 

@@ -42,7 +42,7 @@ def load(data: bytes) -> Any:
 def build(node: Node, made: dict[int, Any] | None = None) -> Any:
     """Python objects of a tree of plain data; what the pickle shares, they share."""
     made = {} if made is None else made
-    if not node.is_object:
+    if node.value >= 0:
         return node.scalar
     if node.value not in made:
         if node.kind in ("list", "dict", "set"):  # before what it holds: it may hold itself
@@ -90,7 +90,7 @@ def _plain(node: Node, left: list[int], depth: int, made: dict[Node, Any]) -> An
     left[0] -= 1
     if left[0] < 0 or depth == 0:
         raise PickleError(f"{node.tree.name}: more, or more deeply nested, than expected")
-    if not node.is_object:
+    if node.value >= 0:
         if node not in made:  # a long string takes its memory once, however often it stands
             made[node] = node.scalar
         return made[node]
@@ -113,7 +113,7 @@ def look(root: Node) -> int:
     """
     refused = 0
     for node in reachable(root):
-        for question in _OF_OBJECTS if node.is_object else _OF_SCALARS:
+        for question in _OF_OBJECTS if node.value < 0 else _OF_SCALARS:
             try:
                 question(node)
             except PickleError:
@@ -126,7 +126,7 @@ def reachable(root: Node) -> Iterator[Node]:
     seen, left = set(), [root]
     while left:
         node = left.pop()
-        if node.is_object:
+        if node.value < 0:
             if node.value in seen:
                 continue
             seen.add(node.value)
