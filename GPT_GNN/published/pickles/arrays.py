@@ -17,11 +17,11 @@ _RECONSTRUCT = {f"{module}._reconstruct" for module in _CORE}
 _FROM_BUFFER = {"numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"}
 _EMPTY_BYTES = {"__builtin__.bytes", "builtins.bytes"}  # in protocol 2
 BYTE_ARRAY = {"builtins.bytearray", "__builtin__.bytearray"}
-_SCALAR = {f"{module}.scalar" for module in _CORE}
+SCALARS = {f"{module}.scalar" for module in _CORE}
 MISSING = {"pandas._libs.missing.NA", "pandas.NA"}
 _CREATE = "dill._dill._create_array"  # dill wraps what an array's own reduction calls
 NUMPY_GLOBALS = {
-    *_RECONSTRUCT | _FROM_BUFFER | _SCALAR | _EMPTY_BYTES,
+    *_RECONSTRUCT | _FROM_BUFFER | SCALARS | _EMPTY_BYTES,
     *("numpy.ndarray", "numpy.dtype", "_codecs.encode", _CREATE),
 }
 # Not the long double of C: what its bytes mean depends on the machine.
@@ -32,11 +32,6 @@ _LONGEST_CODE = 16  # of a dtype
 def is_array(node: Node) -> bool:
     """Whether a node is a NumPy array."""
     return node.callee in _RECONSTRUCT | _FROM_BUFFER | {_CREATE}
-
-
-def is_number_scalar(node: Node) -> bool:
-    """Whether a node is a NumPy scalar."""
-    return node.callee in _SCALAR
 
 
 def is_array_function(node: Node) -> bool:
@@ -96,12 +91,7 @@ def _parts(node: Node) -> tuple[tuple[int, ...], np.dtype, str, Node]:
 
 @reader
 def array(node: Node) -> np.ndarray:
-    """An array of numbers or strings.
-
-    Raises:
-        PickleError: not an array, one of objects, or one whose bytes are not those that its shape
-            declares.
-    """
+    """An array of numbers or strings whose bytes are as many as its shape declares."""
     shape, dtype, order, data = _parts(node)
     return _from_bytes(node, bytes_of(data), dtype, shape, order)
 
@@ -144,7 +134,7 @@ def scalar(node: Node) -> Any:
     """A Python or NumPy scalar as a Python one; None for pandas' NA."""
     if node.kind == "global" and node.name in MISSING:
         return None
-    if node.callee not in _SCALAR:
+    if node.callee not in SCALARS:
         return node.scalar
     dtype, data = node.args
     return _from_bytes(node, bytes_of(data), dtype_of(dtype), (1,), "C")[0].item()

@@ -1,4 +1,7 @@
-"""Columns of a pickle: many values of one kind, taken over at once."""
+"""Columns of a pickle: many values of one kind, taken over at once.
+
+What is not as a function expects it is a PickleError.
+"""
 
 from __future__ import annotations
 
@@ -67,14 +70,10 @@ class Cells:
         if not len(objects):
             return True
         node = self.node(int(objects[0]))
-        return arrays.is_number_scalar(node) or node.reference in arrays.MISSING
+        return node.callee in arrays.SCALARS or node.reference in arrays.MISSING
 
     def texts(self) -> Texts:
-        """As strings; None is an empty one, numbers are written out.
-
-        Raises:
-            PickleError: something else among them, or one string repeated without end.
-        """
+        """As strings; None is an empty one, numbers are written out, others are refused."""
         if not np.isin(self.kinds(), (o.STR, o.NONE)).all():
             return self._mixed_texts()
         starts, ends = self._spans(o.STR)
@@ -100,11 +99,7 @@ class Cells:
         return texts_of(rows)
 
     def numbers(self) -> np.ndarray:
-        """As numbers: [N] int64 if all are integers, else float64 with NaN for None.
-
-        Raises:
-            PickleError: something else among them.
-        """
+        """As numbers: [N] int64 if all are integers, else float64 with NaN for None."""
         out, done = self._read(np.int64)
         if done.all():
             return out
@@ -130,8 +125,7 @@ class Cells:
         """How many numbers the first cell has in a row; 0 without cells.
 
         Raises:
-            PickleError: the cell has no numbers, or so many in each row make far more than the file
-                has: one row repeated without end.
+            PickleError: it has none, or so many in each row make far more than the file has.
         """
         width = len(numbers(self.node(0))) if len(self) else 0
         self.tree.take(width * len(self))
@@ -212,11 +206,7 @@ def entry_cells(node: Node) -> tuple[Cells, Cells]:
 
 @reader
 def numbers(node: Node) -> np.ndarray:
-    """Numbers in a row: a list, a tuple or an array, [n] float64, int64 or the array's dtype.
-
-    Raises:
-        PickleError: something else, or of more than one dimension.
-    """
+    """Numbers in a row: a list, a tuple or an array, [n] float64, int64 or the array's dtype."""
     if node.kind not in ("list", "tuple") and not arrays.holds_objects(node):
         out = arrays.array(node)
         if out.ndim != 1 or out.dtype.kind not in "biuf":

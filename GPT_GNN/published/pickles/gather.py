@@ -61,7 +61,7 @@ def held(data, objects, items, heads, form, out):
                     size = o.SCALAR_SIZE[data[start]]
                     start += size if size else size_at(data, start)
                 filled += 1
-            row = objects[row]["next"]
+            row = -1 if form == o.PARTS else objects[row]["next"]
 
 
 @_kernel

@@ -59,7 +59,6 @@ VALUES, ENTRIES, STATE, PARTS = range(1, 5)
 ACTION = np.full(256, REFUSE, dtype=np.uint8)
 WIDTH = np.zeros(256, dtype=np.int64)  # bytes of the argument, or of its length
 IS_COUNTED = np.zeros(256, dtype=np.bool_)  # whether the argument is a length and as many bytes
-SCALAR_SIZE = np.zeros(256, dtype=np.int64)  # of a scalar's opcode of always the same size; else 0
 IS_MARKED = np.zeros(256, dtype=np.bool_)  # whether it takes all values above the last mark
 TAKES = np.zeros(256, dtype=np.int64)  # else how many it needs, besides the one that it adds to
 KIND = np.zeros(256, dtype=np.uint8)  # of what it makes, or adds to
@@ -74,8 +73,6 @@ for _action, _names in _ACTIONS.items():
         if _opcode.arg is not None:
             IS_COUNTED[_code] = _opcode.arg.n in _COUNT_BYTES
             WIDTH[_code] = _COUNT_BYTES.get(_opcode.arg.n, max(_opcode.arg.n, 0))
-        if _action == PUSH and not IS_COUNTED[_code]:
-            SCALAR_SIZE[_code] = 1 + WIDTH[_code]
         IS_MARKED[_code] = "mark" in _before
         TAKES[_code] = 1 if _action == NOTE else len(_before) - (_action == ADD)
         if _action in (PUSH, MAKE, ADD):
@@ -83,3 +80,5 @@ for _action, _names in _ACTIONS.items():
             KIND[_code] = KINDS.index(_kind)
             FORM[_code] = {"dict": ENTRIES}.get(_kind, VALUES if KIND[_code] < GLOBAL else PARTS)
 FORM[ord(_BY_NAME["BUILD"].code)] = STATE
+# Bytes of a scalar's opcode that always has the same size; else 0.
+SCALAR_SIZE = np.where((ACTION == PUSH) & ~IS_COUNTED, 1 + WIDTH, 0)

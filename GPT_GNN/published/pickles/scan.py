@@ -46,8 +46,8 @@ def read_pickle(
     if len(data) < start + 2 or data[start] != 0x80 or not 2 <= data[start + 1] <= 5:
         raise PickleError(f"{name}: expected a pickle of protocol 2 to 5")
     tree, reason = Tree(data, name, mapping, start), o.PAUSED
-    with tqdm(total=len(data), unit="B", unit_scale=True, leave=False, disable=not progress) as bar:
-        bar.set_description(Path(name).name)
+    shown = {"desc": Path(name).name, "unit": "B", "unit_scale": True, "leave": False}
+    with tqdm(total=len(data), disable=not progress, **shown) as bar:
         while reason == o.PAUSED:
             known = int(tree.register[OBJECTS])
             reason = tree.run(min(tree.end + _SLICE, len(data) + 1))

@@ -118,11 +118,7 @@ class Tree:
             self.mapping.madvise(mmap.MADV_DONTNEED)
 
     def counts(self, heads: np.ndarray, form: int) -> np.ndarray:
-        """How many values of a form objects hold, [N] int64; see :meth:`take`.
-
-        Args:
-            heads: [N] int64, the objects' values.
-            form: VALUES, ENTRIES (two values each), STATE or PARTS.
+        """How many values of a form objects hold (two for an entry), [N] int64; see :meth:`take`.
 
         Raises:
             PickleError: entries where values are asked for, or the reverse.

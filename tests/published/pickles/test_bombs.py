@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+import time
 import tracemalloc
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from GPT_GNN.published.pickles import Node, PickleError, read_pickle
 from GPT_GNN.published.pickles.arrays import NUMPY_GLOBALS, array
 from GPT_GNN.published.pickles.cells import cells, numbers
+from GPT_GNN.published.pickles.opcodes import ENTRIES, PARTS
 from GPT_GNN.published.pickles.tensors import TORCH_GLOBALS, tensor
 from tests.published.pickles.trees import plain
 
@@ -108,6 +110,19 @@ def test_one_row_for_all_cells():
     with pytest.raises(PickleError, match="far more in it"):
         column.width()
     assert cells(read(pickle.dumps([[0.5] * 10] * 500, 4))).width() == 10
+
+
+def test_one_dict_of_many_parts_for_all_cells():
+    """Each of its entries is a segment of its own: to walk them for each cell takes minutes."""
+    many = 100_000
+    table = b"ccollections\nOrderedDict\n)R" + b"K\x01K\x02s" * many + b"q\x00"
+    column = cells(read(b"\x80\x02(" + table + b"h\x00" * many + b"l."))
+    begin = time.monotonic()
+    with pytest.raises(PickleError, match="far more in it"):
+        column.tree.counts(column.values, ENTRIES)
+    column = cells(read(b"\x80\x02(" + table + b"h\x00" * many + b"l."))
+    assert len(column.tree.held(column.values, PARTS)) == 2 * (many + 1)
+    assert time.monotonic() - begin < 20
 
 
 @pytest.mark.parametrize(
