@@ -160,7 +160,8 @@ class Cells:
         inner = Cells(self.tree, self.tree.held(self.values[rows], o.VALUES))
         found, read = inner._read(np.float64, floats=True)
         shape = (len(rows), out.shape[1])
-        out[rows], done[rows] = found.reshape(shape), read.reshape(shape).all(axis=1)
+        with np.errstate(over="ignore"):  # a number that is none of float32 becomes infinite
+            out[rows], done[rows] = found.reshape(shape), read.reshape(shape).all(axis=1)
 
     def _arrays_into(self, rows: np.ndarray, out: np.ndarray, done: np.ndarray) -> None:
         """Rows of cells that are plain NumPy arrays of the same few dtypes."""
