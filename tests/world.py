@@ -10,10 +10,9 @@ import numpy as np
 import torch
 
 from GPT_GNN.builder.builder import build_graph
-from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.store import VIEWS, HeteroGraph
 from GPT_GNN.schema import EdgeType
 
-VIEWS = ("pretrain", "finetune", "original")
 FIRST, OTHER = ("author", "AP_write_first", "paper"), ("author", "AP_write_other", "paper")
 EMPLOYED = ("author", "in", "affiliation")
 CITE = ("paper", "PP_cite", "paper")

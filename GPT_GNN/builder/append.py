@@ -1,4 +1,4 @@
-"""New nodes and edges for a store that is there: a model of the old one fits the new one."""
+"""Append nodes and edges to a store, keeping its schema so that existing models still load."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ from itertools import count
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from GPT_GNN.builder.append_nodes import append_nodes
-from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, times_of, with_times
+from GPT_GNN.builder.arrays import (
+    EdgeArrays,
+    NodeArrays,
+    check_ends,
+    is_multigraph,
+    times_of,
+    with_times,
+)
 from GPT_GNN.builder.builder import GraphBuilder, build_graph
 from GPT_GNN.builder.output import check_output
-from GPT_GNN.builder.time_scale import (
-    Advice,
-    check_scale,
-    span_warning,
-    store_times,
-    too_far_apart,
-)
+from GPT_GNN.builder.sort import link_keys
+from GPT_GNN.builder.time_scale import Advice, check_scale, too_far_apart, warn_of_span
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.means import FACT as MEANS
 from GPT_GNN.graph.split import LINK_SPLIT, ColumnSplit, RandomSplit, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.times import store_times
 from GPT_GNN.schema import EdgeType
 
 _ADVICE = Advice(
     lambda name, value: "NO_TIME",
-    "times_declared=True says that all are in the store's bins",
+    "times_declared=True for times that are in the store's bins",
     lambda i: f"entry {i}",
 )
 
@@ -45,45 +47,43 @@ def append_arrays(
 ) -> HeteroGraph:
     """Write a store with more nodes and edges, all or nothing, and open it.
 
-    Old nodes keep their ids; new node k of a type gets the id ``num_nodes(type) + k``, and edges
-    name their ends by these ids, old ones and new ones. The schema stays as it is, the order of
-    types, inverses and which relations have times included, so that a model trained on the old
-    store reads the new one; so do tables, word vectors among them, and facts, to which a line of
-    the history ``appended`` is added. The fact ``means`` is left out: features are no longer means
-    over what is in the graph.
+    The schema stays as it is, so that a model of the old store reads the new one: the order of the
+    types, the inverses, which relations have times. Tables (word vectors among them) and facts stay
+    too; the fact ``appended`` gets another entry, and ``means`` is left out, since features are no
+    longer means over what is in the graph.
 
-    What is given for new nodes:
+    Old nodes keep their ids; new node k of a type gets the id ``num_nodes(type) + k``. New nodes
+    need
 
-    - every feature part, once: new rows are the same in all views;
-    - ``time``, for a type whose nodes have times (NO_TIME where one has none);
-    - columns as far as they are known. Others are filled: -1 for integers (in no class, in no
-      split), NaN for floats, False for booleans, empty texts and rows. A column ``<x>_tokens`` is
-      made of the text ``<x>`` with the store's vocabulary.
+    - every feature part, once: a new node's features are the same in all views;
+    - ``time``, for a type whose nodes have times (NO_TIME where one is unknown);
+    - those columns that are known. Others are filled: -1 for integers (in no class, in no split),
+      NaN for floats, False for booleans, empty texts and rows. A column ``<x>_tokens`` is made of
+      the text ``<x>`` with the store's vocabulary.
 
-    Edges may be of any relation of the schema, inverses included; their inverses are written too.
-    A relation with times whose new edges have none takes the later of their ends' times, as
-    :func:`write_graph` does. A link that is there already is not doubled: it keeps its earliest
-    time, unless the relation is a multigraph, which is one with parallel edges in the old store or
-    declared so for the new edges.
+    New edges may join old and new nodes by any relation, inverses included; their inverses are
+    written too. Without times of their own they take the later of their ends' times where the
+    relation has times. A link that is there already keeps its earliest time, unless the relation is
+    a multigraph: it has parallel edges, or is declared one for the new edges.
 
     The store's split: a :class:`TimeSplit` takes new nodes by their time. A :class:`ColumnSplit`
-    takes those whose column is given and leaves the others out, unless all nodes pre-train: then
-    new ones do too. A :class:`RandomSplit` would divide the larger number of nodes anew, test nodes
-    into training: the division is written down as a column, and new nodes are in no split. Links
-    go on being divided with its shares and seed (the fact ``link_split``): old ones keep theirs.
+    takes those whose column is given and leaves the others out, unless all nodes pre-train. A
+    :class:`RandomSplit` would divide the larger number of nodes anew and move test nodes to
+    training: it is written down as a column, and new nodes are in no split. Links are still divided
+    by its shares and seed (the fact ``link_split``), so that old links keep their split.
 
     Args:
-        graph: the old store. Where ``path`` is its own folder, it must not be read any more.
+        graph: the old store; do not use it any more where ``path`` is its own folder.
         path: the folder to create or replace.
         nodes: new nodes of some types.
-        edges: new edges of some relations; ``inverse`` may be left empty.
+        edges: new edges of some relations; ``inverse`` may be empty.
         keep_other_files: see :func:`GPT_GNN.builder.builder.build_graph`.
         times_declared: whether the new times are known to be on the store's scale, see
             :func:`check_scale`.
 
     Raises:
         ValueError: types that the store does not have, arrays that do not fit it or each other, ids
-            out of range, an inverse that is another one in the store, times on another scale.
+            out of range, another inverse than the store's, times on another scale.
     """
     check_output(path, keep_other_files)
     schema = graph.schema
@@ -97,9 +97,7 @@ def append_arrays(
     if not times_declared:
         _check_scale(graph, nodes, edges)
     times = [n.time for n in merged.values()] + [e.time for e in added.values()]
-    warning = span_warning(t for t in times if t is not None)
-    if warning:
-        tqdm.write(f"warning: {warning}")
+    warn_of_span(t for t in times if t is not None)
     with build_graph(path, graph.views, keep_other_files) as builder:
         builder.facts = _facts(graph, nodes, edges)
         for node_type, arrays in merged.items():
@@ -119,7 +117,7 @@ def _check_scale(
     """Raise ValueError for new times that are on another scale than the store's."""
     new = {f"new {name}": time for name, time in times_of(nodes, edges).items()}
     stored = store_times(graph)
-    if new and not too_far_apart(stored):  # a store of wider times had a unit
+    if new and not too_far_apart(stored):  # else its times had a unit
         check_scale(stored | new, _ADVICE)
 
 
@@ -142,13 +140,14 @@ def _with_all_times(graph: HeteroGraph, node_type: str, new: NodeArrays) -> Node
 def _fitting(
     graph: HeteroGraph, nodes: Mapping[str, NodeArrays], edge_type: EdgeType, edges: EdgeArrays
 ) -> EdgeArrays:
-    """New edges with times exactly where their relation has times."""
+    """New edges, checked, with times exactly where their relation has times."""
     i = graph.schema.edge_type_id(edge_type)
     inverse = graph.schema.inverse_of(edge_type)[1]
     if edges.inverse not in ("", inverse):
         raise ValueError(
             f"{edge_type}: expected the store's inverse {inverse!r}, got {edges.inverse!r}"
         )
+    check_ends(nodes, edge_type, edges)
     if not graph.schema.timed[i]:
         if edges.time is not None:
             raise ValueError(f"{edge_type}: the store's edges have no times, got some")
@@ -164,10 +163,10 @@ def _write_edges(
 ) -> None:
     """Old and new edges, relation by relation."""
     schema = graph.schema
-    multigraph = [_is_multigraph(graph, edge_type, added) for edge_type in schema.edge_types]
-    for edge_type, partner, many in zip(schema.edge_types, schema.inverse, multigraph, strict=True):
-        # All are declared, so that their order stays.
-        builder.add_relation(edge_type, schema.edge_types[partner][1], many)
+    for edge_type in schema.edge_types:  # all are declared first, so that their order stays
+        inverse = schema.inverse_of(edge_type)
+        many = is_multigraph(added, edge_type, inverse) or _has_parallel_edges(graph, edge_type)
+        builder.add_relation(edge_type, inverse[1], many)
     for i, edge_type in enumerate(schema.edge_types):
         if i <= schema.inverse[i]:  # its inverse holds the same links
             csr = graph.csr(edge_type)
@@ -177,17 +176,12 @@ def _write_edges(
             builder.add_edges(edge_type, new.src, new.dst, new.time)
 
 
-def _is_multigraph(
-    graph: HeteroGraph, edge_type: EdgeType, added: Mapping[EdgeType, EdgeArrays]
-) -> bool:
-    """Whether parallel edges stay: there are some, or new ones of either direction may be."""
-    both = (edge_type, graph.schema.inverse_of(edge_type))
-    if any(added[e].multigraph for e in both if e in added):
-        return True
-    csr = graph.csr(min(both))  # the same answer for both directions
+def _has_parallel_edges(graph: HeteroGraph, edge_type: EdgeType) -> bool:
+    """Whether a link is there at several times; the same for a relation and its inverse."""
+    csr = graph.csr(min(edge_type, graph.schema.inverse_of(edge_type)))
     if csr.time is None:
         return False
-    links = csr.targets().astype(np.int64) << 32 | csr.indices
+    links = link_keys(csr.indices, csr.targets())
     links.sort()
     return bool((links[1:] == links[:-1]).any())
 
@@ -195,10 +189,11 @@ def _is_multigraph(
 def _keep_random_split(
     builder: GraphBuilder, graph: HeteroGraph, nodes: Mapping[str, NodeArrays]
 ) -> None:
+    """Write a random split down as a column, where it has to divide more nodes now."""
     facts = GraphFacts.stored(graph)
     if facts is None or not isinstance(facts.split, RandomSplit):
         return
-    new = nodes[facts.target].num_nodes if facts.target in nodes else 0
+    new = nodes.get(facts.target, NodeArrays(0)).num_nodes
     if not new:
         return
     names = (f"split{i or ''}" for i in count())
@@ -214,13 +209,14 @@ def _keep_random_split(
 def _facts(
     graph: HeteroGraph, nodes: Mapping[str, NodeArrays], edges: Mapping[EdgeType, EdgeArrays]
 ) -> dict[str, Any]:
-    line = {
+    """The old store's facts, with what is appended now."""
+    entry = {
         "store": graph.fingerprint,
         "nodes": {node_type: int(arrays.num_nodes) for node_type, arrays in nodes.items()},
         "edges": {":".join(edge_type): len(e.src) for edge_type, e in edges.items()},
     }
     kept = {name: fact for name, fact in graph.facts.items() if name != MEANS}
-    return kept | {"appended": [*graph.facts.get("appended", []), line]}
+    return kept | {"appended": [*graph.facts.get("appended", []), entry]}
 
 
 def _tables(graph: HeteroGraph) -> Iterator[str]:

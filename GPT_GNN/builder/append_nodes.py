@@ -1,4 +1,4 @@
-"""Features and columns of a type's old and new nodes, as a new store holds them."""
+"""Write the features and columns of a type's old and new nodes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import numpy as np
 
 from GPT_GNN.builder.arrays import NodeArrays
 from GPT_GNN.builder.builder import GraphBuilder
+from GPT_GNN.builder.values import cast, encoded_row, feature_rows
 from GPT_GNN.features.text import title_ids
-from GPT_GNN.graph.store import HeteroGraph, Ragged
+from GPT_GNN.graph.csr import Ragged
+from GPT_GNN.graph.store import HeteroGraph
 
 _CHUNK = 2**16  # rows that are copied at once
 _TOKENS = "_tokens"
@@ -21,9 +23,9 @@ def append_nodes(
     """Write features and columns of a type, old nodes first; see :func:`append_arrays`.
 
     Args:
-        builder: of the new store; the type is declared with the number of all its nodes.
+        builder: of the new store, where the type is declared with old and new nodes.
         graph: the old store.
-        new: its times are there exactly when the type has some.
+        new: the new nodes, with times exactly when the type has times.
 
     Raises:
         ValueError: parts or columns that are missing, unknown or of another shape or kind.
@@ -55,7 +57,11 @@ def _append_features(
         name, width = part["name"], part["width"]
         for key, file in part["files"].items():
             old = graph.array(file)
-            values = _new_rows(node_type, name, width, old.dtype, new)
+            what = f"features {name!r} of new {node_type!r}"
+            if name not in new.features and new.num_nodes:
+                raise ValueError(f"{what}: expected [{new.num_nodes}, {width}], got none")
+            values = new.features.get(name, np.empty((0, width)))
+            values = feature_rows(values, new.num_nodes, what, width, old.dtype)
             view = None if key == "*" else key
             out = builder.create_feature(node_type, name, width, view, old.dtype)
             for a in range(0, n_old, _CHUNK):  # a part may be larger than memory
@@ -63,33 +69,10 @@ def _append_features(
             out[n_old:] = values
 
 
-def _new_rows(
-    node_type: str, name: str, width: int, dtype: np.dtype, new: NodeArrays
-) -> np.ndarray:
-    """The new nodes' rows of a feature part, in the store's dtype."""
-    what = f"features {name!r} of new {node_type!r}"
-    shape = (new.num_nodes, width)
-    if name not in new.features:
-        if new.num_nodes:
-            raise ValueError(f"{what}: expected {shape}, got none")
-        return np.empty(shape, dtype)
-    values = np.asarray(new.features[name])
-    if values.shape != shape:
-        raise ValueError(f"{what}: expected {shape}, got {values.shape}")
-    with np.errstate(over="ignore"):
-        values = values.astype(dtype)
-    finite = np.isfinite(values).all(1)
-    if not finite.all():
-        raise ValueError(
-            f"{what}: expected finite {dtype} numbers, node {int(np.argmin(finite))} has others"
-        )
-    return values
-
-
 def _new_values(
     node_type: str, name: str, old: np.ndarray, given: object, n_new: int
 ) -> np.ndarray:
-    """The new nodes' values of a column, in the store's dtype."""
+    """The new nodes' values of a column in the store's dtype, filled where none are given."""
     what = f"column {name!r} of new {node_type!r}"
     shape = (n_new, *old.shape[1:])
     if given is None:
@@ -102,15 +85,7 @@ def _new_values(
         raise ValueError(f"{what}: expected {shape}, got {values.shape}")
     if old.dtype.kind in "US":
         return values.astype(old.dtype.kind)  # of its own length
-    try:
-        with np.errstate(invalid="ignore", over="ignore"):
-            narrow = values.astype(old.dtype)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{what}: expected {old.dtype}, got {values.dtype}") from error
-    if old.dtype.kind != "f" and not np.array_equal(narrow, values):
-        wrong = values[narrow != values][0]
-        raise ValueError(f"{what}: expected {old.dtype}, got {wrong}")
-    return narrow
+    return cast(values, old.dtype, what)
 
 
 def _append_ragged(
@@ -135,14 +110,14 @@ def _append_ragged(
         )
     lengths = np.cumsum([len(row) for row in new], dtype=np.int64)
     indptr = np.concatenate([old.indptr, old.indptr[-1] + lengths])
-    # A column without any row says nothing of its kind: the new rows do.
+    # The kind of a column without rows is not known: it is that of the new rows.
     kept = [old.values] if len(old) else []
     values = np.concatenate([*kept, *new]) if kept or new else old.values
     builder.add_ragged_arrays(node_type, name, indptr, values)
 
 
 def _has_text(graph: HeteroGraph, node_type: str, name: str) -> bool:
-    """Whether a column is a text whose words the store's vocabulary has."""
+    """Whether a column is a text, in a store with a vocabulary."""
     return (
         graph.has_column(node_type, name)
         and graph.is_ragged(node_type, name)
@@ -153,16 +128,16 @@ def _has_text(graph: HeteroGraph, node_type: str, name: str) -> bool:
 def _encoded(
     node_type: str, name: str, old: Ragged, rows: np.ndarray | Sequence[str]
 ) -> list[np.ndarray]:
-    """New rows as the column holds them: UTF-8 bytes of texts, or int32 numbers."""
+    """New rows as the store holds them: UTF-8 bytes of texts, or int32 numbers."""
     is_text = old.values.dtype == np.uint8 if len(old) else any(isinstance(r, str) for r in rows)
     if is_text:
-        return [np.frombuffer(str(row).encode("utf-8"), dtype=np.uint8) for row in rows]
+        return [encoded_row(str(row)) for row in rows]
     wrong = [row for row in rows if isinstance(row, str)]
     if wrong:
         raise ValueError(
             f"column {name!r} of new {node_type!r}: expected rows of integers, got {wrong[0]!r}"
         )
-    return [np.asarray(row, dtype=np.int32) for row in rows]
+    return [encoded_row(row) for row in rows]
 
 
 def _check_names(what: str, node_type: str, given: list[str], available: list[str]) -> None:

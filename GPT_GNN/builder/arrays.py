@@ -1,4 +1,4 @@
-"""A graph in memory, as arrays, to a store: what tables and PyG's data objects come to."""
+"""Write a graph that is in memory, as arrays: tables and PyG's data objects end up here."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import numpy as np
 from tqdm import tqdm
 
 from GPT_GNN.builder.builder import GraphBuilder, build_graph
-from GPT_GNN.builder.derived import DEGREE, degree_features
+from GPT_GNN.builder.degrees import degree_features
 from GPT_GNN.builder.inverse import find_inverses
 from GPT_GNN.builder.output import check_output
-from GPT_GNN.builder.time_scale import check_scale, span_warning
+from GPT_GNN.builder.sort import link_keys
+from GPT_GNN.builder.time_scale import check_scale, warn_of_span
+from GPT_GNN.builder.values import feature_rows
 from GPT_GNN.builder.words import add_words
 from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.graph.split import SPLITS, ColumnSplit, Split, TimeSplit
-from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.graph.inputs import DEGREE
+from GPT_GNN.graph.split import ColumnSplit, Split, TimeSplit
+from GPT_GNN.graph.store import NO_TIME, VIEWS, HeteroGraph, check_ids
 from GPT_GNN.schema import EdgeType
-
-VIEWS = ("pretrain", "finetune", "original")  # the tasks' names for them; all are the same here
 
 
 @dataclass
@@ -74,29 +75,29 @@ def write_graph(
 ) -> HeteroGraph:
     """Write a store, all or nothing, and open it.
 
-    Edges without times of their own, of which an end has a time, take the later of their ends'
-    times: a link is not there before what it joins, and a sample up to a time must not reach beyond
-    it. Where ``task`` names a text column, word vectors are trained on the texts of the nodes that
-    pre-training may know (see :func:`known_nodes`).
+    Edges without times of their own take the later of their ends' times, if there are any: a link
+    cannot be older than what it joins, and a sample up to a time must not reach beyond it. Where
+    ``task`` names a text column, word vectors are trained on the texts of :func:`known_nodes`.
 
     Args:
         path: the folder to create or replace.
         task: becomes the fact ``task``.
         facts: further facts.
-        times_declared: whether someone said what the times' unit is, see :func:`check_scale`.
+        times_declared: whether the unit of the times was given, see :func:`check_scale`.
         degrees: node types that get the feature part ``degree``, see :func:`degree_features`; under
-            a split by time of the edges up to pre-training's bound.
+            a split by time it counts edges up to pre-training's bound.
         seed: of the word vectors.
-        extend: adds to the builder what has no place here.
+        extend: adds to the builder what is no argument here.
         keep_other_files: see :func:`GPT_GNN.builder.builder.build_graph`.
 
     Raises:
         ValueError: arrays that do not fit each other, ids out of range, features that are not
-            finite, relations of which it is unclear whether they are inverses, times of no unit.
+            finite, relations that may or may not be inverses, times without a unit.
     """
     check_output(path, keep_other_files)
+    # Everything that can be wrong with the arrays is found before anything is written.
     for edge_type, e in edges.items():
-        check_ids(nodes, edge_type, e)
+        check_ends(nodes, edge_type, e)
     inverse = find_inverses(
         {edge_type: (e.src, e.dst) for edge_type, e in edges.items()},
         {edge_type: e.inverse for edge_type, e in edges.items() if e.inverse},
@@ -107,24 +108,23 @@ def write_graph(
     times = times_of(nodes, edges)
     if not times_declared:
         check_scale(times)
+    # What has no times takes those of its ends; what an inverse knows better is left to it.
     timed = {edge_type: with_times(nodes, edge_type, e) for edge_type, e in edges.items()}
+    twins = {e: (e[2], inverse[e], e[0]) for e in edges}
     for edge_type, e in edges.items():
-        twin = edges.get((edge_type[2], inverse[edge_type], edge_type[0]))
+        twin = edges.get(twins[edge_type])
         if e.time is None and twin is not None and twin.time is not None:
             timed[edge_type] = _without_those_of(timed[edge_type], twin)
     if degrees:
         nodes = _with_degrees(nodes, timed, degrees, task)
-    warning = span_warning(times.values())
-    if warning:
-        tqdm.write(f"warning: {warning}")
+    warn_of_span(times.values())
     with build_graph(path, VIEWS, keep_other_files) as builder:
         builder.facts = dict(facts or {}) | ({"task": task.to_dict()} if task else {})
         for node_type, arrays in nodes.items():
             _write_nodes(builder, node_type, arrays)
-        for edge_type in timed:
-            builder.add_relation(
-                edge_type, inverse[edge_type], _is_multigraph(edge_type, edges, inverse)
-            )
+        for edge_type, twin_type in twins.items():
+            multigraph = is_multigraph(edges, edge_type, twin_type)
+            builder.add_relation(edge_type, inverse[edge_type], multigraph)
         for edge_type, e in timed.items():
             builder.add_edges(edge_type, e.src, e.dst, e.time)
         if task and task.text_column:
@@ -137,57 +137,33 @@ def write_graph(
 
 
 def known_nodes(nodes: NodeArrays, split: Split) -> np.ndarray:
-    """Ids of the nodes that what is learned before pre-training may see: word vectors, encoders.
+    """Ids of the nodes that word vectors and text encoders may be fitted on.
 
-    Under a split by time those up to pre-training's bound, and those without a time; under another
-    one all, since the graph is then one that is known as a whole, labels apart.
+    Under a split by time those up to pre-training's bound, and those without a time. Under any
+    other split all nodes: the graph is then known as a whole, except for the labels.
     """
     if nodes.time is None or not isinstance(split, TimeSplit):
         return np.arange(nodes.num_nodes)
     return np.flatnonzero(nodes.time <= split.pretrain_until)
 
 
-def split_numbers(masks: Mapping[str, np.ndarray | None]) -> np.ndarray:
-    """The column of a :class:`ColumnSplit` from a mask for each split.
-
-    Args:
-        masks: a name of ``SPLITS`` -> [N] bool, or None for a split without nodes.
-
-    Returns:
-        [N] int8, the position in ``SPLITS``, -1 for none.
-
-    Raises:
-        ValueError: a node is in two splits.
-    """
-    given = {name: np.asarray(mask, dtype=bool) for name, mask in masks.items() if mask is not None}
-    total = sum(mask.astype(np.int64) for mask in given.values())
-    if np.max(total, initial=0) > 1:
-        node = int(np.argmax(total > 1))
-        both = [name for name, mask in given.items() if mask[node]]
-        raise ValueError(f"node {node} is in {' and in '.join(both)}: expected one split at most")
-    numbers = np.full(len(next(iter(given.values()))), -1, dtype=np.int8)
-    for name, mask in given.items():
-        numbers[mask] = SPLITS.index(name)
-    return numbers
+def is_multigraph(edges: Mapping[EdgeType, EdgeArrays], *directions: EdgeType) -> bool:
+    """Whether a relation, given by its edge type and its inverse's, is declared a multigraph."""
+    return any(e in edges and edges[e].multigraph for e in directions)
 
 
-def check_ids(nodes: Mapping[str, NodeArrays], edge_type: EdgeType, edges: EdgeArrays) -> None:
+def check_ends(nodes: Mapping[str, NodeArrays], edge_type: EdgeType, edges: EdgeArrays) -> None:
     """Raise ValueError for an end of an unknown type, or an id out of range."""
     for node_type, ids in ((edge_type[0], edges.src), (edge_type[2], edges.dst)):
         if node_type not in nodes:
             raise ValueError(f"{edge_type}: no nodes of type {node_type!r}; given: {list(nodes)}")
-        n = nodes[node_type].num_nodes
-        if len(ids) and not (0 <= np.min(ids) and np.max(ids) < n):
-            raise ValueError(
-                f"{edge_type}: expected {node_type} ids in [0, {n}), got {np.min(ids)} .. "
-                f"{np.max(ids)}"
-            )
+        check_ids(ids, node_type, nodes[node_type].num_nodes, f"{edge_type}: ")
 
 
 def times_of(
     nodes: Mapping[str, NodeArrays], edges: Mapping[EdgeType, EdgeArrays]
 ) -> dict[str, np.ndarray]:
-    """All times that are given, by words that name them."""
+    """All times that are given, by words that name them in errors."""
     of_nodes = {f"times of {t!r}": n.time for t, n in nodes.items()}
     of_edges = {f"times of {':'.join(t)!r}": e.time for t, e in edges.items()}
     return {name: t for name, t in (of_nodes | of_edges).items() if t is not None}
@@ -198,13 +174,9 @@ def with_times(
 ) -> EdgeArrays:
     """Edges with the times that a store has: none is earlier than its ends.
 
-    An edge without a time of its own takes the later of its ends' times, and so does one that is
-    said to be earlier, with a warning: it would lead from a sample up to a time to what is later.
-
-    Raises:
-        ValueError: an end of an unknown type, or an id out of range.
+    An edge without a time of its own takes the later of its ends' times. So does one with an
+    earlier time, with a warning: it would lead a sample that is bounded in time to later nodes.
     """
-    check_ids(nodes, edge_type, edges)
     ends = [(nodes[edge_type[0]].time, edges.src), (nodes[edge_type[2]].time, edges.dst)]
     known = [times[np.asarray(ids)] for times, ids in ends if times is not None]
     if not known:
@@ -220,7 +192,7 @@ def with_times(
                 "they join, and take its time"
             )
         time = np.maximum(edges.time, time)
-    return EdgeArrays(edges.src, edges.dst, time, edges.inverse, edges.multigraph)
+    return replace(edges, time=time)
 
 
 def _with_degrees(
@@ -229,7 +201,7 @@ def _with_degrees(
     degrees: Collection[str],
     task: GraphFacts | None,
 ) -> dict[str, NodeArrays]:
-    """The nodes, some types with a part more, of the edges and times that the store will have."""
+    """Nodes, some types with the part ``degree``, by the edges that pre-training may know."""
     ends = {edge_type: (e.src, e.dst, e.time) for edge_type, e in timed.items()}
     until = task.split.pretrain_until if task and isinstance(task.split, TimeSplit) else None
     out = dict(nodes)
@@ -241,14 +213,12 @@ def _with_degrees(
 
 
 def _without_those_of(edges: EdgeArrays, twin: EdgeArrays) -> EdgeArrays:
-    """The edges that an inverse, which knows their times, does not hold the other way round."""
-    links = (np.asarray(edges.src, dtype=np.int64) << 32) | np.asarray(edges.dst)
-    known = (np.asarray(twin.dst, dtype=np.int64) << 32) | np.asarray(twin.src)
-    kept = ~np.isin(links, known)
+    """The edges that the inverse, which has times of its own, does not hold as well."""
+    kept = ~np.isin(link_keys(edges.src, edges.dst), link_keys(twin.dst, twin.src))
     time = None if edges.time is None else edges.time[kept]
     if time is None and not kept.any():
         time = np.empty(0, dtype=np.int32)
-    return EdgeArrays(edges.src[kept], edges.dst[kept], time, edges.inverse, edges.multigraph)
+    return replace(edges, src=edges.src[kept], dst=edges.dst[kept], time=time)
 
 
 def _check_task(task: GraphFacts, nodes: Mapping[str, NodeArrays]) -> None:
@@ -268,7 +238,7 @@ def _check_task(task: GraphFacts, nodes: Mapping[str, NodeArrays]) -> None:
 
 
 def _check_label(what: str, column: np.ndarray | Sequence[str] | None) -> None:
-    """Raise ValueError for what is neither [N] integers nor [N, C] of 0 and 1, with the node."""
+    """Raise ValueError, with the node, unless these are [N] integers or [N, C] of 0 and 1."""
     expected = f"{what}: expected an integer per node, or a 0 or 1 for each class"
     if not isinstance(column, np.ndarray):
         raise ValueError(f"{expected}, got {'none' if column is None else 'texts'}")
@@ -285,7 +255,7 @@ def _check_label(what: str, column: np.ndarray | Sequence[str] | None) -> None:
 
 
 def _check_stop_list(task: GraphFacts, inverse: Mapping[EdgeType, str]) -> None:
-    """Raise ValueError for a name that is no relation into the target."""
+    """Raise ValueError for a name that is no relation into the target type."""
     all_types = [*inverse, *((t, name, s) for (s, _, t), name in inverse.items())]
     into = {e for e in all_types if e[2] == task.target}
     unknown = set(task.rel_stop_list) - {e[1] for e in into} - {":".join(e) for e in into}
@@ -297,41 +267,17 @@ def _check_stop_list(task: GraphFacts, inverse: Mapping[EdgeType, str]) -> None:
 
 
 def _write_nodes(builder: GraphBuilder, node_type: str, arrays: NodeArrays) -> None:
-    n = arrays.num_nodes
-    builder.add_node_type(node_type, n)
+    builder.add_node_type(node_type, arrays.num_nodes)
     for name, values in arrays.features.items():
-        if values.ndim != 2 or len(values) != n:
-            raise ValueError(
-                f"features {name!r} of {node_type!r}: expected [{n}, width], got {values.shape}"
-            )
-        if values.dtype.kind not in "biuf":
-            raise ValueError(
-                f"features {name!r} of {node_type!r}: expected real numbers, got {values.dtype}"
-            )
-        with np.errstate(over="ignore"):
-            values = values.astype(np.float32)
-        finite = np.isfinite(values).all(1)
-        if not finite.all():
-            raise ValueError(
-                f"features {name!r} of {node_type!r}: expected finite numbers of 32 bits, node "
-                f"{int(np.argmin(finite))} has others"
-            )
+        values = feature_rows(values, arrays.num_nodes, f"features {name!r} of {node_type!r}")
         if values.shape[1]:
             builder.create_feature(node_type, name, values.shape[1])[:] = values
     if arrays.time is not None:
         builder.add_column(node_type, "time", arrays.time)
     for name, column in arrays.columns.items():
         if name == "time":
-            raise ValueError(f"columns of {node_type!r}: times have a place of their own")
+            raise ValueError(f"columns of {node_type!r}: times are no column, expected time=...")
         if isinstance(column, np.ndarray) and column.dtype.kind in "biuf":
             builder.add_column(node_type, name, column)
         else:
             builder.add_ragged(node_type, name, [str(value) for value in column])
-
-
-def _is_multigraph(
-    edge_type: EdgeType, edges: Mapping[EdgeType, EdgeArrays], inverse: Mapping[EdgeType, str]
-) -> bool:
-    """A relation is one when it or its inverse is declared so."""
-    twin = edges.get((edge_type[2], inverse[edge_type], edge_type[0]))
-    return edges[edge_type].multigraph or (twin is not None and twin.multigraph)

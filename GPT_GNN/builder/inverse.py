@@ -1,7 +1,7 @@
 """Which relations hold the same links in the other direction: declared, or found in the edges.
 
-Masking and hiding act on an edge and its inverse. Two relations that a schema holds as each other's
-inverses without saying so would show in one what is masked in the other.
+Masking and hiding act on an edge and its inverse. Of two relations that are inverses without being
+declared so, one would show what is masked in the other.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from itertools import combinations
 import numpy as np
 from tqdm import tqdm
 
+from GPT_GNN.builder.sort import link_keys
 from GPT_GNN.schema import EdgeType
 
 Ends = tuple[np.ndarray, np.ndarray]
@@ -21,12 +22,12 @@ _SUSPICIOUS = 0.5  # share of the smaller relation's links that another one has 
 def find_inverses(
     edges: Mapping[EdgeType, Ends], declared: Mapping[EdgeType, str]
 ) -> dict[EdgeType, str]:
-    """Name of each relation's inverse.
+    """Name each relation's inverse.
 
-    Declared ones are taken. Of the others, two whose links are the same when one is turned are each
-    other's inverses, and a relation that is the same when turned is its own. So are ``r`` and
-    ``rev_r`` of which one is empty. One that has no such partner gets ``rev_<relation>``, a
-    relation that is yet to be made.
+    Declared inverses are taken. Of the other relations, two are each other's inverses when they
+    hold the same links in opposite directions, or when one is named ``rev_<other>`` and one of them
+    is empty; a relation whose links all go both ways is its own inverse. Any other relation gets a
+    new one, ``rev_<relation>``.
 
     A warning names two relations that share most of their links without being inverses: what is
     masked in one stays visible in the other.
@@ -36,9 +37,10 @@ def find_inverses(
         declared: per edge type the name of its inverse; its own name for a symmetric one.
 
     Raises:
-        ValueError: two relations, of which one is turned, share most of their links, but not all,
-            or are named like inverses and are none: only their owner knows; likewise a relation
-            most of whose links go both ways; declarations that contradict each other.
+        ValueError: unclear cases, in which the inverses have to be declared: two relations that
+            share most links in opposite directions, but not all, or that are named like inverses
+            and are none; a relation most of whose links go both ways. Also declarations that
+            contradict each other.
     """
     found = _declared(edges, declared)
     keys = {e: _keys(*ends) for e, ends in edges.items()}
@@ -48,7 +50,7 @@ def find_inverses(
             continue
         source, relation, target = edge_type
         partners = [e for e in edges if e[::2] == (target, source) and e not in found]
-        # Itself last: a symmetric relation whose twin is there is rather that one's inverse.
+        # Itself last: a symmetric relation that has a twin is the inverse of the twin.
         partners.sort(key=lambda e: (e == edge_type, e[1] != f"rev_{relation}"))
         for partner in partners:
             same = len(keys[partner]) and np.array_equal(keys[partner], turned[edge_type])
@@ -117,7 +119,7 @@ def _warn_of_others(
     turned: Mapping[EdgeType, np.ndarray],
     found: Mapping[EdgeType, str],
 ) -> None:
-    """Say which relations share most of their links and are not each other's inverses."""
+    """Warn of relations that share most of their links and are not each other's inverses."""
     for a, b in combinations(keys, 2):
         for links, way in ((keys[a], ""), (turned[a], " turned")):
             same_ends = b[::2] == (a[::2] if not way else a[::-2])
@@ -138,7 +140,7 @@ def _shared(a: np.ndarray, b: np.ndarray) -> int:
 
 def _keys(src: np.ndarray, dst: np.ndarray) -> np.ndarray:
     """Distinct links, ascending, as one number each."""
-    keys = np.sort((np.asarray(src, dtype=np.int64) << 32) | np.asarray(dst, dtype=np.int64))
+    keys = np.sort(link_keys(src, dst))
     first = np.ones(len(keys), dtype=bool)
     first[1:] = keys[1:] != keys[:-1]
     return keys[first]  # np.unique would hash, and sort after it

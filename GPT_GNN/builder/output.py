@@ -1,4 +1,4 @@
-"""Where a store is written: which files there are a store's, and whether it may be replaced."""
+"""Where a store is written: which files belong to an older store, and may they be replaced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ META = "meta.json"
 
 
 def check_output(path: str | os.PathLike[str], keep_other_files: bool) -> None:
-    """Raise OtherFilesError where no store may be written; to ask before tables are read.
+    """Raise OtherFilesError where no store may be written; call it before any long work.
 
     Args:
         keep_other_files: see :func:`GPT_GNN.system.files.checked_folder`.
@@ -21,11 +21,11 @@ def check_output(path: str | os.PathLike[str], keep_other_files: bool) -> None:
 
 
 def store_files(folder: Path) -> set[str]:
-    """Names of the files that a build wrote into a folder, of any version; none without a store.
+    """Names of the files that a build of any version wrote into a folder; none without a store.
 
     Raises:
-        OtherFilesError: a ``meta.json`` that is damaged or of something else, so that nobody knows
-            which files are the store's.
+        OtherFilesError: a ``meta.json`` that is damaged or no store's, so that the store's files
+            are not known.
     """
     file = folder / META
     if not os.path.lexists(file):

@@ -1,4 +1,4 @@
-"""What the owner of a store should know before training on it: notes and warnings, a line each."""
+"""Notes and warnings about a store that its owner should read before training, a line each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from statistics import median
 
 import numpy as np
 
-from GPT_GNN.builder.time_scale import store_times
 from GPT_GNN.builder.ways_around import ways_around
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, TimeSplit
@@ -18,23 +17,13 @@ _MANY_CLASSES = 20
 
 
 def remarks(graph: HeteroGraph) -> list[str]:
-    """Lines that begin with ``note:`` or ``warning:``; they read no edges and no features."""
+    """Lines that begin with ``note:`` or ``warning:``; no edges and no features are read."""
     timed = [t for t in graph.node_types if graph.has_column(t, "time")]
     found = [f"warning: {way}" for way in ways_around(graph.schema, timed)]
     task = GraphFacts.stored(graph)
     if task is None:
         return found
     return found + _of_split(graph, task) + _of_classes(graph, task)
-
-
-def time_range(graph: HeteroGraph) -> tuple[int, int] | None:
-    """First and last time of nodes and edges; reads all edges' times. None without times."""
-    ends: list[int] = []
-    for times in store_times(graph).values():  # views of its files, one copied at a time
-        if (times != NO_TIME).any():
-            known = times[times != NO_TIME]
-            ends += [int(known.min()), int(known.max())]
-    return (min(ends), max(ends)) if ends else None
 
 
 def _of_split(graph: HeteroGraph, task: GraphFacts) -> list[str]:
@@ -57,9 +46,9 @@ def _of_split(graph: HeteroGraph, task: GraphFacts) -> list[str]:
 
 
 def _of_column(graph: HeteroGraph, target: str, column: str) -> list[str]:
-    """A warning where the column of a split holds none."""
+    """A warning where a column puts no node into a split."""
     if not graph.has_column(target, column) or graph.is_ragged(target, column):
-        return []  # all pre-train, and nothing else is asked for
+        return []  # all nodes pre-train, and there are no other splits
     numbers = graph.column(target, column)
     if np.isin(numbers, range(len(SPLITS))).any():
         return []
@@ -70,7 +59,7 @@ def _of_column(graph: HeteroGraph, target: str, column: str) -> list[str]:
 
 
 def _of_classes(graph: HeteroGraph, task: GraphFacts) -> list[str]:
-    """A warning for each label without a value, or of numbers or names rather than classes."""
+    """A warning for each label without a value, and for each that has too many to be classes."""
     labels = {task.target: {task.label: None} if task.label else {}}
     for node_type, classes in graph.facts.get("classes", {}).items():
         labels.setdefault(node_type, {}).update(dict.fromkeys(classes))
@@ -93,10 +82,10 @@ def _of_classes(graph: HeteroGraph, task: GraphFacts) -> list[str]:
 
 
 def _are_many(sizes: list[int]) -> bool:
-    """Whether classes are too many for their nodes: most are tiny, or they outnumber their nodes.
+    """Whether there are too many classes: most are tiny, or they outnumber the nodes of each.
 
-    349 venues of 736,000 papers and 41 communities of 233,000 posts are not; 42 ages of 857 drivers
-    are, which are more than the 20 drivers of each.
+    349 venues of 736,000 papers and 41 communities of 233,000 posts are not too many; 42 ages of
+    857 drivers are, with 20 drivers of each.
     """
     if len(sizes) <= 2:
         return False

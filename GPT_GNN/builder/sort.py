@@ -6,10 +6,10 @@ import numpy as np
 
 
 def sort_rows(*columns: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The rows in lexicographic order, the first column counting most.
+    """Sort rows lexicographically, the first column counting most.
 
     Columns whose ranges fit into 63 bits together are packed into one key, sorted in place and
-    unpacked: 8 bytes a row beside the result, where an order to index with takes 16 and is slower.
+    unpacked: 8 bytes per row beside the result, where sorting by an index takes 16 and is slower.
 
     Args:
         columns: [n] int32 each.
@@ -37,3 +37,8 @@ def sort_rows(*columns: np.ndarray) -> tuple[np.ndarray, ...]:
         out.append(column.astype(np.int32))
         keys >>= width
     return tuple(out[::-1])
+
+
+def link_keys(src: np.ndarray, dst: np.ndarray) -> np.ndarray:
+    """One number per link, [E] int64, that sorts by source and then by target."""
+    return (np.asarray(src, dtype=np.int64) << 32) | np.asarray(dst, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Whether a graph's times are on one scale: checked where nobody says what their unit is."""
+"""Whether a graph's times are on one scale: checked where no unit is declared."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from tqdm import tqdm
 
 from GPT_GNN.builder.times import FIRST_YEAR, LAST_YEAR
-from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.graph.store import NO_TIME
+from GPT_GNN.graph.times import LONGEST_DIFFERENCE, first_and_last
 
-LONGEST_DIFFERENCE = 120  # of two times in a batch; HGT's temporal encoding knows no longer one
 _NOT_YEARS = 1000  # no calendar has been observed for longer
 
 
 @dataclass(frozen=True)
 class Advice:
-    """How errors about times speak to those who build a store in one of the ways.
+    """What errors about times advise, which depends on how a store is built.
 
     Attributes:
-        unknown: how an unknown time is given, from what names the times and the one that was found.
-        unit: how a unit is declared.
+        unknown: how to mark a time as unknown, given the name of the times and the value.
+        unit: how to declare a unit.
         entry: the words for a position in the times.
     """
 
@@ -37,32 +38,21 @@ PYTHON = Advice(
 )
 
 
-def store_times(graph: HeteroGraph) -> dict[str, np.ndarray]:
-    """All times of a store by words that name them, a relation's and not its inverse's."""
-    inverse = graph.schema.inverse
-    of_nodes = {f"{graph.path}, {t!r}": graph.node_time(t) for t in graph.node_types}
-    of_edges = {
-        f"{graph.path}, {':'.join(e)!r}": graph.csr(e).time
-        for i, e in enumerate(graph.edge_types)
-        if i <= inverse[i]
-    }
-    return {name: time for name, time in (of_nodes | of_edges).items() if time is not None}
-
-
 def check_scale(times: Mapping[str, np.ndarray], advice: Advice = PYTHON) -> None:
-    """Raise ValueError when times of no declared unit cannot be years.
+    """Raise ValueError when times without a declared unit cannot be years.
 
-    Whole numbers whose range is not above 1,000 pass, whatever they count.
+    Whole numbers that are at most 1,000 apart pass, whatever they count.
 
     Args:
-        times: what names them in errors -> [n] int32, NO_TIME for none.
+        times: a name for errors -> [n] int32, NO_TIME for none.
 
     Raises:
-        ValueError: with the range of each; of one that is alone on its side, with its place.
+        ValueError: with the range of each, or with the entry that is far from all others.
     """
     if not too_far_apart(times):
         return
-    ranges = _ranges(times)
+    found = {name: first_and_last([t]) for name, t in times.items()}
+    ranges = {name: ends for name, ends in found.items() if ends}
     distinct = np.unique(np.concatenate(list(times.values()))).astype(np.int64)
     distinct = distinct[distinct != NO_TIME]
     first, last = int(distinct[0]), int(distinct[-1])
@@ -80,20 +70,14 @@ def check_scale(times: Mapping[str, np.ndarray], advice: Advice = PYTHON) -> Non
 
 def too_far_apart(times: Mapping[str, np.ndarray]) -> bool:
     """Whether times, see :func:`check_scale`, have a range that years cannot have."""
-    ends = [end for ends in _ranges(times).values() for end in ends]
-    return bool(ends) and max(ends) - min(ends) > _NOT_YEARS
-
-
-def _ranges(times: Mapping[str, np.ndarray]) -> dict[str, tuple[int, int]]:
-    """First and last of each times that there are."""
-    known = ((name, t[t != NO_TIME]) for name, t in times.items())
-    return {name: (int(t.min()), int(t.max())) for name, t in known if len(t)}
+    ends = first_and_last(times.values())
+    return ends is not None and ends[1] - ends[0] > _NOT_YEARS
 
 
 def _outlier(name: str, times: np.ndarray, last_low: int, advice: Advice) -> ValueError:
-    """What to raise about times on both sides of a gap.
+    """The error about times on both sides of a gap.
 
-    At fault are those that are no years where the others are, or else those on the rarer side.
+    It names one of those that are no years while the others are, else one of the smaller side.
     """
     known = times != NO_TIME
     low, high = known & (times <= last_low), known & (times > last_low)
@@ -115,24 +99,21 @@ def _are_years(times: np.ndarray) -> bool:
     return bool(((times >= FIRST_YEAR) & (times <= LAST_YEAR)).all())
 
 
-def span_warning(times: Iterable[np.ndarray]) -> str | None:
-    """What the temporal encoding does not tell apart, or None.
+def warn_of_span(times: Iterable[np.ndarray]) -> None:
+    """Print a warning about times that the temporal encoding cannot tell apart.
 
     Args:
         times: arrays of int32, NO_TIME for none.
     """
-    known = [t[t != NO_TIME] for t in times]
-    known = [t for t in known if len(t)]
-    if not known:
-        return None
-    first, last = min(int(t.min()) for t in known), max(int(t.max()) for t in known)
-    if first == last and sum(map(len, known)) > 1:
-        return (
-            f"all times are {first}: they tell nothing apart; expected a finer bin, or another unit"
+    times = list(times)
+    first, last = first_and_last(times) or (0, 0)
+    if first == last and sum(np.count_nonzero(t != NO_TIME) for t in times) > 1:
+        tqdm.write(
+            f"warning: all times are {first}: they tell nothing apart; expected a finer bin, or "
+            "another unit"
         )
-    if last - first <= LONGEST_DIFFERENCE:
-        return None
-    return (
-        f"times from {first} to {last}: differences of more than {LONGEST_DIFFERENCE} count as "
-        f"{LONGEST_DIFFERENCE}; wider bins tell them apart"
-    )
+    if last - first > LONGEST_DIFFERENCE:
+        tqdm.write(
+            f"warning: times from {first} to {last}: differences of more than {LONGEST_DIFFERENCE} "
+            f"count as {LONGEST_DIFFERENCE}; wider bins tell them apart"
+        )

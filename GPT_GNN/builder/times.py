@@ -1,4 +1,4 @@
-"""Times of any unit as the whole numbers that a store holds, by a declared rule."""
+"""Times of any unit to the whole numbers that a store holds, by a declared rule."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from GPT_GNN.features.cells import CellError, as_cells, missing, numbers
 from GPT_GNN.graph.store import NO_TIME
 
-FIRST_YEAR, LAST_YEAR = 1000, 2200  # what a time with a unit may be; ``bins`` may be anything
-_LARGEST = 2.0**53  # a float holds no larger one exactly
+FIRST_YEAR, LAST_YEAR = 1000, 2200  # of times with a unit; ``bins`` may be any number
+_LARGEST = 2.0**53  # a float holds no larger whole number exactly
 _DATE = re.compile(r"[+-]?\d{4}(-\d\d.*)?")
 _EPOCH = {"seconds": "s", "milliseconds": "ms", "days": "D", "months": "M", "years": "Y"}
 UNITS = (*_EPOCH, "dates", "bins")
@@ -22,7 +22,7 @@ _COARSENESS = ("milliseconds", "seconds", "hours", "days", "weeks", "months", "y
 
 
 class YearError(CellError):
-    """A time that comes to no plausible year.
+    """A time whose year is not plausible.
 
     Attributes:
         value: as it was given.
@@ -35,14 +35,14 @@ class YearError(CellError):
 
 @dataclass(frozen=True)
 class TimeBins:
-    """How times become whole numbers, whose differences the temporal encoding reads.
+    """The rule by which times become whole numbers, whose differences the temporal encoding reads.
 
     Attributes:
         unit: of the source: ``seconds``, ``milliseconds`` or ``days`` since 1970-01-01 (UTC),
             ``months`` since 1970-01, ``years``, ``dates`` (ISO 8601 text or datetimes), or
             ``bins``, whole numbers that are taken as they are.
-        bin: what one step of the result is: ``years`` (of the calendar), ``months``, ``weeks`` (of
-            7 days), ``days`` or ``hours``, counted from 1970-01-01 but for years.
+        bin: one step of the result: ``years`` (of the calendar), ``months``, ``weeks`` (of 7
+            days), ``days`` or ``hours``, counted from 1970-01-01 except for years.
 
     Raises:
         ValueError: an unknown unit or bin, or a bin that is finer than the unit.
@@ -62,14 +62,14 @@ class TimeBins:
             raise ValueError(f"time bin: {self.unit} cannot be divided into {self.bin}")
 
     def __call__(self, values: Any) -> np.ndarray:
-        """Bins of some times, [n] int32; NO_TIME for what is missing (NaN, NaT, None, empty text).
+        """Convert times to bins, [n] int32; NO_TIME for missing ones (NaN, NaT, None, empty text).
 
         Args:
-            values: [n] numbers, datetimes or texts, as the unit says.
+            values: [n] numbers, datetimes or texts, depending on the unit.
 
         Raises:
-            CellError: a value that is no time, has a fraction of a bin, or does not fit; of these
-                a YearError: a time before the year 1000 or after 2200, of any unit but ``bins``.
+            CellError: a value that is no time, has a fraction of a bin, or does not fit.
+            YearError: a time before the year 1000 or after 2200, of any unit but ``bins``.
         """
         if self.unit == "bins":
             return _whole(values)
@@ -78,7 +78,7 @@ class TimeBins:
         return self._binned(moments)
 
     def bounds(self, values: Any) -> np.ndarray:
-        """The same of bounds, which may be of any year: 9999 is how some say that there is none."""
+        """Convert bounds, which may be of any year: 9999 often stands for no bound."""
         return _whole(values) if self.unit == "bins" else self._binned(self._moments(values))
 
     def _moments(self, values: Any) -> np.ndarray:
@@ -118,7 +118,7 @@ def _years(moments: np.ndarray) -> np.ndarray:
 
 
 def _other_units(value: Any, unit: str) -> str:
-    """The units by which a number is of a plausible year; anything small is of 1970 by most."""
+    """The units in which a number is a plausible year, but 1970, where any small number falls."""
     fitting = []
     for other in () if unit == "dates" else _EPOCH:
         year = int(_years(_datetimes(np.array([float(value)]), other))[0])
@@ -179,7 +179,7 @@ def _date(row: int, text: Any) -> None:
 
 
 def _is_date(value: Any) -> bool:
-    """A datetime, or a text that NumPy reads as ISO 8601 (it takes 20200131 for a year)."""
+    """Whether it is a datetime or an ISO 8601 text; NumPy would read 20200131 as a year."""
     return _DATE.fullmatch(value) is not None if isinstance(value, str) else isinstance(value, date)
 
 

@@ -1,4 +1,4 @@
-"""Ways around a bound in time: untimed node types that lead a sample to what comes later."""
+"""Ways around a bound in time: node types without times that lead a sample to later nodes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class WayAround:
     """A node type through which a sample gets past its bound.
 
     Attributes:
-        node_type: has no time, though its nodes belong to one, that of what they hang on.
-        timed: its relations with node types that have a time: a bound cuts these.
-        untimed: its relations with other node types that have none: a bound does not cut these.
+        node_type: has no times, though its nodes belong to the time of those they are linked to.
+        timed: its relations with node types that have times: a bound cuts these.
+        untimed: its relations with other types that have none: a bound does not cut these.
     """
 
     node_type: str
@@ -34,20 +34,19 @@ class WayAround:
 
 
 def ways_around(schema: Schema, timed_types: Collection[str]) -> list[WayAround]:
-    """The node types that lead around a bound in time.
+    """Find the node types that lead around a bound in time.
 
-    Results of races hang on races, which have dates, and on drivers, who have none. From a race of
-    2005 a sample reaches a result, from there its driver, and from there the driver's results of
-    2020: a bound at 2005 cuts the edge from these to their races, but none before it.
+    Results of races are linked to races, which have dates, and to drivers, who have none. From a
+    race of 2005 a sample reaches a result, then its driver, then the driver's results of 2020: a
+    bound at 2005 cuts only the edges from these to their races.
 
-    Such a type has no time, a timed relation with a type that has one, and an untimed relation with
-    another type. An untimed relation within the type is no such way: a hierarchy of fields says the
-    same at any time. Nor is told what hangs on two types that have times, results on races and on
-    drivers with dates of birth: a field of papers and patents, which is right, looks the same.
+    Such a type has no time, a timed relation with a type that has times, and an untimed relation
+    with another type. An untimed relation within the type does not count: a hierarchy of fields is
+    the same at any time. A type between two types with times (results of races and of drivers with
+    dates of birth) is not found: a field of papers and patents, which is right, looks the same.
 
     Args:
-        schema: with the relations that have times, as in a store: a relation with an end that has a
-            time takes it.
+        schema: of a store, where a relation has times if one of its ends has.
         timed_types: the node types that have times.
 
     Returns:

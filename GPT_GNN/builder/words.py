@@ -1,4 +1,4 @@
-"""Texts of a node type as word ids, with word vectors trained on them: what is generated."""
+"""The texts that pre-training generates, as word ids, with word vectors trained on them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ def add_words(
     epochs: int = WORD_EPOCHS,
     seed: int = 0,
 ) -> None:
-    """Add ``word_vectors``, the vocabulary and the column ``<column>_tokens``; texts without any
-    word add nothing.
+    """Add ``word_vectors``, the vocabulary and the column ``<column>_tokens``.
+
+    Nothing is added where no text has a word.
 
     Args:
-        texts: one a node.
-        known: ids of the nodes whose texts the word vectors may know.
+        texts: one per node.
+        known: ids of the nodes whose texts the word vectors may be trained on.
         dim, min_count, epochs, seed: see :func:`train_word_vectors`.
     """
     corpus = Corpus(builder.folder / "spool" / "corpus")

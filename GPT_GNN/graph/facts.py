@@ -1,4 +1,4 @@
-"""What pre-training and fine-tuning have to know about a graph, beside the graph."""
+"""What pre-training and fine-tuning have to know about a graph: target type, split, text, label."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class GraphFacts:
     """Facts of a graph that a store may hold and a flag may override.
 
     Attributes:
-        target: the node type that is pre-trained and predicted.
+        target: the target type: its nodes are pre-trained on and predicted.
         rel_stop_list: relations into it that are never masked, see :meth:`Schema.is_named`.
         split: of its nodes.
-        text_part: the feature part whose generation ``vec`` pre-trains; empty: all features.
-        text_column: the text that ``text`` generates; empty: none.
+        text_part: the feature part that ``--attr_type vec`` generates; empty: all features.
+        text_column: the text that ``--attr_type text`` generates; empty: none.
         label: the column of its classes; empty: none.
     """
 
@@ -36,7 +36,7 @@ class GraphFacts:
         return cls(**{f.name: getattr(dataset, f.name) for f in fields(cls)})
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready copy, the fact ``task`` of a store."""
+        """Plain values for JSON: the fact ``task`` of a store."""
         record = {f.name: getattr(self, f.name) for f in fields(self)}
         return record | {
             "rel_stop_list": list(self.rel_stop_list),
@@ -48,7 +48,7 @@ class GraphFacts:
         """The inverse of :meth:`to_dict`.
 
         Raises:
-            ValueError: an unknown entry, or a split that is none.
+            ValueError: an unknown entry, or an invalid split.
         """
         expected = [f.name for f in fields(cls)]
         unknown = sorted(set(record) - set(expected))

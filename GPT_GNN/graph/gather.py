@@ -1,4 +1,4 @@
-"""Copy rows of a mapped array: memory is asked for the next rows while one is copied."""
+"""Copy rows of a mapped array, prefetching the next rows while one is copied."""
 
 from __future__ import annotations
 
@@ -46,9 +46,8 @@ def _gather(values, width, ids, out, column):  # type: ignore[no-untyped-def]
 def _gather_halves(bits, width, ids, out, out_bits, column):  # type: ignore[no-untyped-def]
     """The same for float16, given as uint16; ``out_bits`` is ``out`` as int32.
 
-    Sign, exponent and fraction are moved to where float32 has them, and the product makes up for
-    the exponents' different zero, exactly. Numba has no float16 on the CPU, and NumPy converts it
-    number by number.
+    Sign, exponent and fraction are moved to their places in float32; the exact product corrects
+    the exponent's bias. Numba has no float16 on the CPU, and NumPy converts number by number.
     """
     scale = np.float32(2.0**112)
     step = _LINE // bits.itemsize
@@ -60,7 +59,7 @@ def _gather_halves(bits, width, ids, out, out_bits, column):  # type: ignore[no-
         for j in range(width):
             half = np.int32(row[j])
             number = (half & np.int32(0x7FFF)) << np.int32(13)
-            if number >= np.int32(0x0F800000):  # infinite or no number
+            if number >= np.int32(0x0F800000):  # infinite or NaN
                 number |= np.int32(0x7F800000)
             result_bits[j] = number | ((half & np.int32(0x8000)) << np.int32(16))
         for j in range(width):

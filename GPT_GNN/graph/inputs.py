@@ -1,7 +1,7 @@
 """What a model reads of a graph's features: their parts, and what was fitted to make them.
 
-Two stores may have features of one width and yet not the same ones: other columns of a table, the
-same columns in another order, other categories, texts in other directions.
+Two stores may have features of equal width that mean different things: other columns of a table,
+the same columns in another order, other categories, other text encoders.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from GPT_GNN.features.column_encoder import State
 from GPT_GNN.graph.store import HeteroGraph
 
+DEGREE = "degree"  # the feature part that counts a node's edges
 FITTED = "fitted"  # the fact: node type -> part -> what was fitted, see State.summary
 _SHOWN = 5  # names that an error lists
 _EXACT, _ROUNDED = 1e-9, 1e-4  # how far single numbers and summaries of arrays agree
@@ -28,7 +29,8 @@ class Part:
     Attributes:
         name: unique within the type.
         width: its number of columns.
-        fitted: what makes its numbers mean the same in two stores; empty: nothing, or not known.
+        fitted: what has to agree for its numbers to mean the same in two stores; empty where
+            nothing was fitted, or it is not known.
     """
 
     name: str
@@ -48,7 +50,7 @@ class FeatureInputs:
 
     @classmethod
     def of(cls, graph: HeteroGraph) -> FeatureInputs:
-        """Those of a store."""
+        """Read them from a store."""
         fitted = _fitted(graph)
         return cls(
             {
@@ -73,7 +75,7 @@ class FeatureInputs:
         return cls({t: tuple(Part(**part) for part in parts) for t, parts in record.items()})
 
     def differences(self, store: FeatureInputs) -> list[str]:
-        """What differs in a store of the same node types, for an error; the order is no matter."""
+        """What differs in a store of the same node types, for an error; order does not count."""
         found = []
         for node_type, parts in self.parts.items():
             ours = {part.name: part for part in parts}
@@ -88,10 +90,10 @@ class FeatureInputs:
         return found
 
     def order(self, store: FeatureInputs, node_type: str) -> np.ndarray:
-        """For each column of a store's features the column here that has the same name.
+        """For each column of a store's features, the column here that has the same name.
 
         Returns:
-            [F] int64; 0 .. F - 1 also where a part is there on one side only or of another width.
+            [F] int64; 0 .. F - 1 where the parts' names or widths differ.
         """
         ours, theirs = self.parts[node_type], store.parts[node_type]
         width = sum(part.width for part in ours)
@@ -103,7 +105,7 @@ class FeatureInputs:
 
 
 def _fitted(graph: HeteroGraph) -> dict[str, dict[str, Any]]:
-    """Node type -> part -> what was fitted: the fact of that name, or the tables' encoders."""
+    """Node type -> part -> what was fitted: from the store's fact, or from the tables' encoders."""
     found: dict[str, dict[str, Any]] = {t: dict(p) for t, p in graph.facts.get(FITTED, {}).items()}
     for i, entry in enumerate(graph.facts.get("encoders", [])):
         arrays = {name: graph.table(f"encoder{i}_{name}") for name in entry["arrays"]}
@@ -136,8 +138,8 @@ def _close(a: Any, b: Any, **tolerance: float) -> bool:
 
 
 def _described(name: str, ours: Any, theirs: Any) -> str:
-    """What differs in one thing that was fitted."""
-    if isinstance(ours, dict):  # the summary of an array, which says nothing to a reader
+    """What differs in one entry of what was fitted."""
+    if isinstance(ours, dict):  # the summary of an array: its numbers say nothing to a reader
         return f"other {name}"
     if not isinstance(ours, list) or not isinstance(theirs, list):
         return f"{name} {_short(ours)} in the model and {_short(theirs)} in the store"
@@ -146,9 +148,9 @@ def _described(name: str, ours: Any, theirs: Any) -> str:
         "model": [x for x in ours if x not in in_store],
         "store": [x for x in theirs if x not in in_model],
     }
-    told = [f"{_listed(names)} in the {where} only" for where, names in only.items() if names]
-    if told:
-        return f"other {name}: {' and '.join(told)}"
+    found = [f"{_listed(names)} in the {where} only" for where, names in only.items() if names]
+    if found:
+        return f"other {name}: {' and '.join(found)}"
     return f"{name} in another order: {_listed(ours)} in the model, {_listed(theirs)} in the store"
 
 

@@ -1,4 +1,4 @@
-"""Features that are means over other nodes, without the seeds of a sample."""
+"""Features that are means over other nodes, recomputed without a sample's seed nodes."""
 
 from __future__ import annotations
 
@@ -15,27 +15,26 @@ FACT = "means"  # of a store, see SeedMeans
 
 
 def count_column(part: str) -> str:
-    """The column that says how many nodes a node's mean is over."""
+    """The column that counts the nodes a mean is taken over."""
     return f"{part}_count"
 
 
 class SeedMeans:
-    """Takes a sample's seeds out of the means that are other nodes' features.
+    """Takes a sample's seed nodes out of the means that are other nodes' features.
 
     A node's features may be the mean over the nodes that it is linked to, as an author's are over
-    its papers. Then they tell of a seed what pre-training is to generate, the more the fewer nodes
-    there are: where a seed is the only one, they are its features. So for each batch the means are
-    taken without its seeds, and are zeros where nothing else is left, as for a node of which
-    nothing is known. A mean over means follows.
+    its papers. Such a mean shows the features of a seed node that pre-training has to generate,
+    fully where the seed node is the only one in it. So each batch's means are taken without its
+    seed nodes; a mean over nothing is zeros. Means over means change with them.
 
     Args:
         graph: a store with the fact ``means``: in the view ``view`` the feature part ``part`` of
             each node type t in ``over`` is the mean over the nodes of type ``over[t]`` that it is
-            linked to by then (``until``, None for no bound), and the column :func:`count_column`
-            says how many these are.
+            linked to up to the time ``until`` (None for no bound), and the column
+            :func:`count_column` says how many these are.
 
     Raises:
-        ValueError: the store has no such fact, or it names what is not there.
+        ValueError: the store has no such fact, or the fact names a part that is not there.
     """
 
     def __init__(self, graph: HeteroGraph) -> None:
@@ -61,7 +60,7 @@ class SeedMeans:
 
     @classmethod
     def stored(cls, graph: HeteroGraph) -> SeedMeans | None:
-        """Those of a store, or None where it does not say that it has means."""
+        """Those of a store, or None for a store without such means."""
         return cls(graph) if FACT in graph.facts else None
 
     def leave_out(
@@ -74,17 +73,17 @@ class SeedMeans:
         """Change a sample's features in place.
 
         Args:
-            node_ids: per node type, [n_t] ids, seeds first.
+            node_ids: per node type, [n_t] ids, seed nodes first.
             num_seeds: per node type.
             x: per node type, [n_t, F_t] float32 features in this view.
 
         Raises:
-            ValueError: another view than that of the means.
+            ValueError: the means are of another view.
         """
         if view != self.view:
             raise ValueError(
-                f"{self.graph.path}: seeds can be taken out of the means of view {self.view!r} "
-                f"only, got {view!r}"
+                f"{self.graph.path}: seed nodes can be taken out of the means of view "
+                f"{self.view!r} only, got {view!r}"
             )
         changed: dict[str, _Changed] = {}
         for node_type, ids, n, rows in zip(
@@ -96,7 +95,7 @@ class SeedMeans:
         for node_type, base in self.over.items():
             if base in changed:
                 t = self.graph.schema.node_type_id(node_type)
-                # What nothing is the mean over matters in the sample alone.
+                # Only a type that others are means over has to be followed beyond the sample.
                 among = None if node_type in self.over.values() else node_ids[t]
                 found = self._without(node_type, base, changed[base], among, view)
                 _, here, there = np.intersect1d(
@@ -111,7 +110,7 @@ class SeedMeans:
     def _without(
         self, node_type: str, base: str, was: _Changed, among: np.ndarray | None, view: str
     ) -> _Changed:
-        """The means over some changed nodes: all of them, or those ``among`` some ids."""
+        """The means over some changed nodes: all of them, or those whose ids are ``among`` some."""
         node, row = self._links(node_type, base, was.ids)
         if among is not None:
             inside = np.isin(node, among)
@@ -139,7 +138,7 @@ class SeedMeans:
 
 
 def _bases_first(graph: HeteroGraph, over: Mapping[str, str]) -> dict[str, str]:
-    """What is a mean over what, each after what it is over."""
+    """Which type is the mean over which, sorted so that a mean comes after what it is over."""
     left, out = dict(over), {}
     while left:
         ready = [node_type for node_type, base in left.items() if base not in left]
@@ -150,12 +149,12 @@ def _bases_first(graph: HeteroGraph, over: Mapping[str, str]) -> dict[str, str]:
 
 
 class _Changed(NamedTuple):
-    """Nodes of one type, each once, and what they are in means.
+    """Distinct nodes of one type whose part in the means changes.
 
     Attributes:
         ids: [n] int64.
-        old, new: [n, W] float32, before and after; zeros for what is gone.
-        gone: [n] bool, whether it is in no mean any more.
+        old, new: [n, W] float32, their features before and after; zeros for nodes that are gone.
+        gone: [n] bool, whether a node counts in no mean any more.
     """
 
     ids: np.ndarray
@@ -166,11 +165,12 @@ class _Changed(NamedTuple):
 
 @serial_kernel
 def _taken_out(mean, count, first, row, old, new, gone):  # type: ignore[no-untyped-def]
-    """Means after some of what they are over has changed: how many are left, and [n, W] float32.
+    """Update means whose nodes have changed: how many nodes are left, [n], and [n, W] float32.
 
     Args:
-        mean: [n, W] float32; count: [n], how many each is over.
-        first: [n + 1], where each one's changed nodes begin in ``row``, positions in the next.
+        mean: [n, W] float32; count: [n], the number of nodes of each.
+        first: [n + 1], where the changed nodes of each mean begin in ``row``.
+        row: positions in ``old``, ``new`` and ``gone``.
         old, new: [m, W] float32; gone: [m] bool.
     """
     n, width = mean.shape

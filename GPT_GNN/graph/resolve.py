@@ -1,4 +1,4 @@
-"""The facts that a run goes by: flags, then what the store says, then what follows from both."""
+"""Which facts of a graph a run uses: those of flags, else the store's, else defaults."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from GPT_GNN.graph.split import (
     RandomSplit,
     Split,
     TimeSplit,
+    in_words,
     split_from_dict,
 )
 from GPT_GNN.graph.store import HeteroGraph
@@ -32,7 +33,7 @@ class ResolvedFacts:
     """Facts, and where each comes from.
 
     Attributes:
-        facts: what a run goes by.
+        facts: what a run uses.
         origin: name of a fact -> flag, store, default, or the relation of a task.
     """
 
@@ -41,12 +42,9 @@ class ResolvedFacts:
 
     def line(self) -> str:
         """One line for people."""
-        record = self.facts.to_dict()
-        split = {k: v for k, v in record["split"].items() if k != "by"}
-        bounds = ", ".join(f"{name} {value}" for name, value in split.items() if value != "")
-        shown = record | {
-            "rel_stop_list": ", ".join(record["rel_stop_list"]),
-            "split": f"by {record['split']['by']} ({bounds})",
+        shown = self.facts.to_dict() | {
+            "rel_stop_list": ", ".join(self.facts.rel_stop_list),
+            "split": in_words(self.facts.split),
         }
         parts = [f"{name} {shown[name]} [{self.origin[name]}]" for name in shown if shown[name]]
         return "facts: " + "; ".join(parts)
@@ -62,26 +60,26 @@ def resolve_facts(
     label: str = "",
     links: EdgeType | None = None,
 ) -> ResolvedFacts:
-    """The facts of a graph for a run; what is empty leaves its fact to the store.
+    """Resolve the facts of a graph for a run; an empty argument leaves its fact to the store.
 
-    What a store says of its target type holds for that type only, but a split by time for all that
-    has times, and one at random for the links of all relations. Nodes without times are divided at
-    random in a store that is split by time, and pre-training keeps to its bound. Without a split,
-    what has times is divided at their quantiles, all else at random.
+    What a store says about its target type holds for that type only. Its split by time holds for
+    everything that has times, its random split for the links of all relations. Nodes without times
+    are divided at random in a store that is split by time, and pre-training keeps to its bound.
+    Without a split, what has times is divided at their quantiles, all else at random.
 
     Args:
-        target_type: the node type; where nobody says, the only one there is.
+        target_type: the node type; by default the store's, or the only one.
         split: see :func:`parse_split`.
-        rel_stop_list: relations into the target that are never masked, each as ``relation`` or
+        rel_stop_list: relations into the target type that are never masked, each as ``relation`` or
             ``source:relation:target``, see :func:`GPT_GNN.schema.split_names`; ``("none",)`` for
-            none. None where nothing will be masked: the store's is then taken as it is.
+            none. None where nothing will be masked: the store's list is then taken as it is.
         text_column: holds the texts that pre-training generates.
         attr_part: the feature part that pre-training generates.
         label: the column of the classes.
         links: the relation whose links are divided, instead of the target's nodes.
 
     Raises:
-        ValueError: something that the graph does not have, with what it has; or no target type.
+        ValueError: a name that the graph does not have, with those it has; or no target type.
     """
     stored = GraphFacts.stored(graph)
     target, origin = _target(graph, stored, target_type)
@@ -108,14 +106,14 @@ def resolve_facts(
 
 
 def parse_split(text: str, graph: HeteroGraph, node_type: str, times: np.ndarray | None) -> Split:
-    """A split from its short form.
+    """Read a split from its short form.
 
     Args:
         text: ``time:2013,2016,2017`` (the last times of pre-training, training and validation, in
             the store's unit), ``time`` (at quantiles), ``random:0.7,0.1,0.1,0.1`` (shares of the
             four splits), ``random``, ``column:NAME`` or ``column:NAME,PRETRAIN_ON``.
-        node_type: has the column.
-        times: of what is divided, [n] int32; None where it has none.
+        node_type: the type that has the column.
+        times: of the nodes or links, [n] int32; None where they have none.
 
     Raises:
         ValueError: another form, no times to divide by, no such column.
@@ -140,7 +138,7 @@ def parse_split(text: str, graph: HeteroGraph, node_type: str, times: np.ndarray
 
 
 def _column_split(rest: str, graph: HeteroGraph, node_type: str, text: str) -> ColumnSplit:
-    """A split from ``NAME`` or ``NAME,PRETRAIN_ON``; a name may have commas of its own."""
+    """Read ``NAME`` or ``NAME,PRETRAIN_ON``; a name may have commas of its own."""
     columns = graph.columns(node_type)
     name, comma, pretrain_on = rest.rpartition(",")
     if rest in columns or not comma:
@@ -152,7 +150,7 @@ def _column_split(rest: str, graph: HeteroGraph, node_type: str, text: str) -> C
 
 
 def _check_numbers(graph: HeteroGraph, node_type: str, name: str, text: str) -> None:
-    """Raise ValueError for a column that holds no splits, such as one of classes."""
+    """Raise ValueError for a column that holds no splits, such as a column of classes."""
     expected = f"0 to {len(SPLITS) - 1} for {', '.join(SPLITS)}, -1 for none"
     found = "texts or rows"
     if not graph.is_ragged(node_type, name):
@@ -217,7 +215,7 @@ def _split(
 def _divides(
     stored: GraphFacts, target: str, times: np.ndarray | None, links: EdgeType | None
 ) -> bool:
-    """Whether a store's split is one of the target's nodes, or of the links."""
+    """Whether a store's split divides the target's nodes, or the links."""
     if isinstance(stored.split, TimeSplit):
         return times is not None
     if links is not None:
@@ -226,7 +224,7 @@ def _divides(
 
 
 def _stored_relations(graph: HeteroGraph, own: GraphFacts) -> tuple[str, ...]:
-    """The same of a store's own list, less the relations of its data set that it lacks."""
+    """The store's own list, without relations that this store lacks; see :func:`_relations`."""
     schema = graph.schema
     here = [
         name
@@ -237,10 +235,10 @@ def _stored_relations(graph: HeteroGraph, own: GraphFacts) -> tuple[str, ...]:
 
 
 def _relations(graph: HeteroGraph, target: str, names: Sequence[str]) -> tuple[str, ...]:
-    """The names of a list, each checked to mean a relation into the target, and their inverses.
+    """The names of a list, each checked to be a relation into the target, and their inverses.
 
-    A link is masked in both directions: where both are into the target, one that is never masked
-    takes the other one with it.
+    A link is masked in both directions: where both lead into the target type, a relation that is
+    never masked takes its inverse with it.
     """
     kept = list(names)
     for name in names:
@@ -262,13 +260,13 @@ def _relations(graph: HeteroGraph, target: str, names: Sequence[str]) -> tuple[s
 
 
 def _texts(graph: HeteroGraph, node_type: str) -> list[str]:
-    """Columns of strings; word ids lie beside their texts, see :func:`add_words`."""
+    """Columns of strings, without the word ids beside them, see :func:`add_words`."""
     ragged = (name for name in graph.columns(node_type) if graph.is_ragged(node_type, name))
     return [name for name in ragged if not name.endswith("_tokens")]
 
 
 def _one_of(available: Collection[str], name: str, flag: str) -> str:
-    """The name, which may be empty."""
+    """Return a name, which may be empty; raise ValueError where it is not available."""
     if name and name not in available:
         raise ValueError(f"--{flag}: got {name!r}, available: {sorted(available)}")
     return name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -50,7 +50,7 @@ class TimeSplit:
 
     @classmethod
     def at_quantiles(cls, time: np.ndarray, shares: Sequence[float] = SHARES) -> TimeSplit:
-        """The bounds at which the nodes divide as nearly as whole times allow.
+        """The bounds that come closest to some shares of the nodes.
 
         Args:
             time: [N] int, NO_TIME for none.
@@ -74,7 +74,7 @@ class TimeSplit:
         return cls(*(int(distinct[i]) for i in bounds))
 
     def nodes(self, graph: HeteroGraph, node_type: str, split: str) -> np.ndarray:
-        """Ids of one split's nodes, ascending, [n] int64. Nodes without a time are in none.
+        """Ids of one split's nodes, ascending, [n] int64. Nodes without a time are in no split.
 
         Raises:
             ValueError: unknown split, or nodes without times.
@@ -83,35 +83,27 @@ class TimeSplit:
         if time is None:
             raise ValueError(f"{graph.path}: node type {node_type!r} has no times to split by")
         low, high = self.range(split)
-        return np.flatnonzero((time != NO_TIME) & (time >= low) & (time <= high))
+        return np.flatnonzero((time >= low) & (time <= high))
 
     def range(self, split: str) -> tuple[int, int]:
         """First and last time of a split, both included."""
-        bounds = [
-            NO_TIME + 1,
-            self.pretrain_until + 1,
-            self.train_until + 1,
-            self.valid_until + 1,
-            np.iinfo(np.int32).max,
-        ]
+        ends = [NO_TIME, *astuple(self), NO_BOUND]
         i = _number(split)
-        return bounds[i], bounds[i + 1] - 1 if split != "test" else bounds[i + 1]
+        return ends[i] + 1, ends[i + 1]
 
     def time_max(self, split: str) -> int:
         """Latest time that a sample for this split may contain."""
         return self.range(split)[1]
 
     def empty_parts(self, time: np.ndarray) -> str:
-        """What to say of splits without a node, or an empty text.
+        """A warning about splits without a node; empty where all have some.
 
         Args:
             time: [N] int, NO_TIME for none.
         """
         known = time[time != NO_TIME]
-        ranges = {split: self.range(split) for split in SPLITS}
-        empty = [
-            split for split, (low, high) in ranges.items() if not _any_between(known, low, high)
-        ]
+        numbers = np.searchsorted(astuple(self), known)  # positions in SPLITS
+        empty = [split for i, split in enumerate(SPLITS) if i not in numbers]
         if not empty:
             return ""
         found = f"from {known.min()} to {known.max()}" if len(known) else "none"
@@ -138,11 +130,8 @@ class RandomSplit:
 
     def __post_init__(self) -> None:
         shares = np.array(self.fractions, dtype=float)
-        if (
-            shares.shape != (len(SPLITS),)
-            or not (shares >= 0).all()
-            or abs(shares.sum() - 1) > 1e-6
-        ):
+        sums_to_one = (shares >= 0).all() and abs(shares.sum() - 1) <= 1e-6
+        if shares.shape != (len(SPLITS),) or not sums_to_one:
             raise ValueError(
                 f"a random split: expected {len(SPLITS)} shares that sum to 1 "
                 f"({', '.join(SPLITS)}), got {list(self.fractions)}"
@@ -162,7 +151,7 @@ class RandomSplit:
         return out
 
     def time_max(self, split: str) -> int:
-        """No bound, but of pre-training where one is set: times do not separate the splits."""
+        """No bound but pre-training's, where one is set: times do not separate the splits."""
         if split == "pretrain" and self.pretrain_until is not None:
             return self.pretrain_until
         return NO_BOUND
@@ -174,9 +163,8 @@ class ColumnSplit:
 
     Attributes:
         column: [N] int, a position in ``SPLITS``; any other number is in no split.
-        pretrain_on: the split whose nodes pre-train, or ``all`` for every node of the type: a
-            division that has no nodes of its own for pre-training. By default the store's fact of
-            this name, or else ``pretrain``.
+        pretrain_on: the split whose nodes pre-train, or ``all`` for every node of the type. By
+            default the store's fact of this name, or else ``pretrain``.
     """
 
     column: str = "split"
@@ -200,14 +188,18 @@ class ColumnSplit:
         return NO_BOUND
 
 
-def _any_between(times: np.ndarray, low: int, high: int) -> bool:
-    return bool(((times >= low) & (times <= high)).any())
-
-
 def _number(split: str) -> int:
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}; available: {list(SPLITS)}")
     return SPLITS.index(split)
+
+
+def in_words(split: Split) -> str:
+    """A split in one line, e.g. ``by time (pretrain_until 2013, ...)``."""
+    record = split_to_dict(split)
+    kind = record.pop("by")
+    settings = ", ".join(f"{name} {value}" for name, value in record.items() if value != "")
+    return f"by {kind} ({settings})"
 
 
 _KINDS: dict[str, type] = {"time": TimeSplit, "random": RandomSplit, "column": ColumnSplit}

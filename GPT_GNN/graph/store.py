@@ -11,14 +11,14 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from GPT_GNN.graph.csr import CSR, Ragged, indptr_layout
 from GPT_GNN.graph.gather import gather_rows
 from GPT_GNN.schema import EdgeType, Schema
 from GPT_GNN.system.runner import run_command
@@ -26,91 +26,11 @@ from GPT_GNN.system.runner import run_command
 FORMAT = "gpt-gnn-store"
 VERSION = 3
 NO_TIME = np.iinfo(np.int32).min  # the time of an edge or a node that has none
+VIEWS = ("pretrain", "finetune", "original")  # what was known when, see HeteroGraph.views
 
 
 class StoreError(ValueError):
-    """A folder that is not a store, or not a whole one, or one of another version."""
-
-
-@dataclass(frozen=True)
-class CSR:
-    """In-edges of every target node of one edge type.
-
-    Attributes:
-        indptr: [N_target + 1] int64; the in-edges of node i are ``indptr[i]:indptr[i + 1]``.
-            Like the other two a view with a step: what is read together lies together in the
-            store.
-        indices: [E] int32, source ids; within a target in the order of (time, source), so that
-            the edges up to a bound are the first of a target's run.
-        time: [E] int32 or None for an untimed relation; ascending within a target.
-    """
-
-    indptr: np.ndarray
-    indices: np.ndarray
-    time: np.ndarray | None
-
-    def rows(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """In-edges of some targets: (position in ``targets``, position of the edge), [n] int64."""
-        return row_positions(self.indptr, targets)
-
-    def degrees(self) -> np.ndarray:
-        """In-degree of every target node, [N_target] int64."""
-        return np.diff(self.indptr)
-
-    def targets(self) -> np.ndarray:
-        """The target of every edge, [E] int32, so that (indices, targets) is the COO form."""
-        return np.repeat(np.arange(len(self.indptr) - 1, dtype=np.int32), self.degrees())
-
-
-@dataclass(frozen=True)
-class Ragged:
-    """A row of values of its own length for every node, e.g. the token ids of titles.
-
-    Attributes:
-        indptr: [N + 1] int64.
-        values: the rows, one after the other.
-    """
-
-    indptr: np.ndarray
-    values: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.indptr) - 1
-
-    def __getitem__(self, row: int) -> np.ndarray:
-        return self.values[self.indptr[row] : self.indptr[row + 1]]
-
-    def text(self, row: int) -> str:
-        """Row of a string column (UTF-8 bytes) as str."""
-        return self[row].tobytes().decode("utf-8")
-
-
-def indptr_layout(schema: Schema, num_nodes: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Where the flat array ``indptr`` holds which edge type.
-
-    A node's offsets in all edge types into its type lie side by side, so that looking up its
-    in-edges is one cache miss and not one for each edge type.
-
-    Returns:
-        start: [R] int64, the place of the first offset of each edge type, and last, [R + 1], the
-            length of the array; step: [R] int64 from one offset to the next, the number of edge
-            types into the target type.
-    """
-    start, step = np.empty((2, len(schema.edge_types)), dtype=np.int64)
-    length = 0
-    for node_type in schema.node_types:
-        into = schema.edge_types_into(node_type)
-        start[into], step[into] = length + np.arange(len(into)), len(into)
-        length += (num_nodes[node_type] + 1) * len(into)
-    return np.append(start, length), step
-
-
-def row_positions(indptr: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Entries of some rows of a CSR array: (position in ``rows``, position of the entry)."""
-    start, length = indptr[rows], indptr[np.asarray(rows) + 1] - indptr[rows]
-    row = np.repeat(np.arange(len(rows)), length)
-    within = np.arange(len(row)) - np.repeat(np.cumsum(length) - length, length)
-    return row, start[row] + within
+    """A folder that is no store, or a damaged one, or one of another version."""
 
 
 class HeteroGraph:
@@ -167,28 +87,6 @@ class HeteroGraph:
                 raise StoreError(f"{file}: expected {entry['bytes']} bytes, found {found}")
         return cls(path, meta)
 
-    @classmethod
-    def from_hetero_data(
-        cls, data: Any, path: str | os.PathLike[str], **settings: Any
-    ) -> HeteroGraph:
-        """A PyG ``HeteroData`` as a store; settings: :mod:`GPT_GNN.datasets.pyg.from_pyg`."""
-        from GPT_GNN.datasets.pyg.from_pyg import from_hetero_data  # needs PyG
-
-        return from_hetero_data(data, path, **settings)
-
-    @classmethod
-    def from_data(cls, data: Any, path: str | os.PathLike[str], **settings: Any) -> HeteroGraph:
-        """A PyG ``Data`` as a store of one node type and one relation; settings as above."""
-        from GPT_GNN.datasets.pyg.from_pyg import from_data  # needs PyG
-
-        return from_data(data, path, **settings)
-
-    def to_hetero_data(self, view: str | None = None) -> Any:
-        """The whole store in memory as a PyG ``HeteroData``."""
-        from GPT_GNN.datasets.pyg.to_pyg import to_hetero_data  # needs PyG
-
-        return to_hetero_data(self, view)
-
     def verify(self) -> None:
         """Read every file and compare its SHA-256. Raises StoreError naming the first bad one."""
         for name, entry in self.meta["files"].items():
@@ -229,14 +127,14 @@ class HeteroGraph:
         time = edges[:, 1] if self.schema.timed[i] else None
         return CSR(self.indptr[first : last + 1 : step], edges[:, 0], time)
 
-    # Columns: one value, or one row of values, a node ----------------------------------------
+    # Columns: one value, or one row of values, per node ---------------------------------------
 
     def columns(self, node_type: str) -> tuple[str, ...]:
-        """Names of a type's columns, of either kind."""
+        """Names of a type's columns, ragged ones included."""
         return tuple(self.meta["columns"].get(node_type, {}))
 
     def is_ragged(self, node_type: str, name: str) -> bool:
-        """Whether a column has a row of values a node, and not one value."""
+        """Whether a column has a row of values per node, and not one value."""
         return bool(self.meta["columns"][node_type][name]["kind"] == "ragged")
 
     def has_column(self, node_type: str, name: str) -> bool:
@@ -244,7 +142,7 @@ class HeteroGraph:
         return name in self.meta["columns"].get(node_type, {})
 
     def column(self, node_type: str, name: str) -> np.ndarray:
-        """One value a node, [N]: ``time`` (int32, NO_TIME for none), ``id``, labels ...
+        """One value per node, [N]: ``time`` (int32, NO_TIME for none), ``id``, labels ...
 
         Labels of which a node may have several are [N, C] uint8, 1 for those that it has.
 
@@ -254,7 +152,7 @@ class HeteroGraph:
         return self.array(self._column_entry(node_type, name, "array")["files"][0])
 
     def ragged(self, node_type: str, name: str) -> Ragged:
-        """One row of values a node: token ids, or the UTF-8 bytes of strings."""
+        """One row of values per node: token ids, or the UTF-8 bytes of strings."""
         indptr, values = self._column_entry(node_type, name, "ragged")["files"]
         return Ragged(self.array(indptr), self.array(values))
 
@@ -311,11 +209,8 @@ class HeteroGraph:
         """
         if view not in self.views:
             raise ValueError(f"{self.path} has no view {view!r}; available: {list(self.views)}")
-        ids, n = np.ascontiguousarray(ids, dtype=np.int64), self.num_nodes(node_type)
-        if len(ids) and not (0 <= ids.min() and ids.max() < n):
-            raise ValueError(
-                f"expected {node_type} ids in [0, {n}), got {ids.min()} .. {ids.max()}"
-            )
+        ids = np.ascontiguousarray(ids, dtype=np.int64)
+        check_ids(ids, node_type, self.num_nodes(node_type))
         out = np.empty((len(ids), self.feature_dim(node_type)), dtype=np.float32)
         parts = self.feature_parts(node_type)
         for part in self.meta["features"].get(node_type, []):
@@ -324,7 +219,7 @@ class HeteroGraph:
         return out
 
     def _feature_array(self, name: str) -> np.ndarray:
-        # One mapping a file, kept: a gather in a loader thread must not open files.
+        # Kept: a gather in a loader thread must not open files.
         if name not in self._feature_arrays:
             self._feature_arrays[name] = self.array(name)
         return self._feature_arrays[name]
@@ -333,7 +228,7 @@ class HeteroGraph:
     def _feature_arrays(self) -> dict[str, np.ndarray]:
         return {}
 
-    # Graph-level facts: word vectors, vocabulary, what the dataset noted ----------------------
+    # Facts of the whole graph: word vectors, vocabulary, what the data set says about itself ---
 
     def table(self, name: str) -> np.ndarray:
         """A graph-level array, e.g. ``word_vectors`` [V, D]."""
@@ -347,19 +242,22 @@ class HeteroGraph:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the dataset wrote down about itself: name, bounds of the views, settings."""
+        """What the data set says about itself: name, bounds of the views, settings."""
         return dict(self.meta["facts"])
 
     @property
     def fingerprint(self) -> str:
-        """A short hash of everything in the store: two stores with the same one are the same."""
+        """A short hash of everything in the store; two stores with the same hash are the same."""
         return meta_checksum(self.meta)[:16]
 
-    def summary(self) -> str:
-        """Tables of node types, edge types, splits and classes, for people."""
-        from GPT_GNN.graph.summary import summary  # reads splits, which read a store
 
-        return summary(self)
+def check_ids(ids: np.ndarray, node_type: str, num_nodes: int, where: str = "") -> None:
+    """Raise ValueError, which begins with ``where``, for an id that no node has."""
+    if len(ids) and not (0 <= np.min(ids) and np.max(ids) < num_nodes):
+        raise ValueError(
+            f"{where}expected {node_type} ids in [0, {num_nodes}), "
+            f"got {np.min(ids)} .. {np.max(ids)}"
+        )
 
 
 def read_meta(file: Path) -> dict[str, Any]:
@@ -399,9 +297,10 @@ def _show(argv: Sequence[str] | None) -> None:
     parser.add_argument("--verify", action="store_true", help="compare every file's checksum")
     args = parser.parse_args(argv)
     from GPT_GNN.builder.remarks import remarks  # reads a store
+    from GPT_GNN.graph.summary import summary
 
     graph = HeteroGraph.open(args.path)
-    print(graph.summary())
+    print(summary(graph))
     for line in remarks(graph):
         print(line)
     if args.verify:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.graph.split import SPLITS, Split, TimeSplit, split_to_dict
+from GPT_GNN.graph.split import SPLITS, TimeSplit, in_words
 from GPT_GNN.graph.store import FORMAT, NO_TIME, VERSION, HeteroGraph
 
 _SHOWN = 10  # classes
 
 
 def summary(graph: HeteroGraph) -> str:
-    """Tables of node types, edge types and, where the store says what is predicted, splits."""
+    """Tables of node types, edge types and, where the store has a task, splits and classes."""
     lines = [f"{graph.path}: {FORMAT} version {VERSION}, views {', '.join(graph.views)}", ""]
     lines.append(f"{'node type':<24}{'nodes':>12}{'features':>10}  columns")
     for node_type in graph.node_types:
@@ -39,7 +39,7 @@ def summary(graph: HeteroGraph) -> str:
 def class_sizes(graph: HeteroGraph, node_type: str, label: str) -> dict[str, int] | None:
     """Nodes of each class by its name, the largest first; None where the column holds no classes.
 
-    A class of which no node is left is not among them.
+    Classes without a node are left out.
     """
     if not graph.has_column(node_type, label) or graph.is_ragged(node_type, label):
         return None
@@ -59,7 +59,7 @@ def class_sizes(graph: HeteroGraph, node_type: str, label: str) -> dict[str, int
 
 
 def _splits(graph: HeteroGraph, task: GraphFacts) -> list[str]:
-    """Nodes, and labelled ones, of each split and of none."""
+    """The numbers of nodes and of labelled nodes in each split and in none."""
     labelled = _labelled(graph, task.target, task.label)
     try:
         parts = {name: task.split.nodes(graph, task.target, name) for name in SPLITS}
@@ -70,7 +70,8 @@ def _splits(graph: HeteroGraph, task: GraphFacts) -> list[str]:
         none[nodes] = False
     parts["in no split"] = np.flatnonzero(none)
     head = "" if labelled is None else f"{'labelled':>12}"
-    lines = [f"{task.target}, divided {_rule(task.split)}", f"{'split':<24}{'nodes':>12}{head}"]
+    lines = [f"{task.target}, divided {in_words(task.split)}"]
+    lines.append(f"{'split':<24}{'nodes':>12}{head}")
     for name, nodes in parts.items():
         known = "" if labelled is None else f"{int(labelled[nodes].sum()):>12,}"
         lines.append(f"{name:<24}{len(nodes):>12,}{known}")
@@ -78,14 +79,6 @@ def _splits(graph: HeteroGraph, task: GraphFacts) -> list[str]:
     if isinstance(task.split, TimeSplit) and time is not None and (time == NO_TIME).any():
         lines[-1] += f"  {int((time == NO_TIME).sum()):,} without a time"
     return lines
-
-
-def _rule(split: Split) -> str:
-    """A split in a few words, e.g. ``by time (pretrain_until 2013, ...)``."""
-    record = split_to_dict(split)
-    kind = record.pop("by")
-    settings = ", ".join(f"{name} {value}" for name, value in record.items() if value != "")
-    return f"by {kind} ({settings})"
 
 
 def _labelled(graph: HeteroGraph, node_type: str, label: str) -> np.ndarray | None:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from GPT_GNN.features.text import BOS, EOS, title_ids
-from GPT_GNN.graph.store import HeteroGraph, Ragged, row_positions
+from GPT_GNN.graph.csr import Ragged, row_positions
+from GPT_GNN.graph.store import HeteroGraph
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from GPT_GNN.batch.batch import Batch
+from GPT_GNN.graph.csr import row_positions
 from GPT_GNN.graph.split import TimeSplit
-from GPT_GNN.graph.store import HeteroGraph, row_positions
+from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.heads import Matcher
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hidden import HiddenEdges

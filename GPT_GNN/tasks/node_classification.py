@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from GPT_GNN.batch.batch import Batch
+from GPT_GNN.graph.csr import row_positions
 from GPT_GNN.graph.split import Split
-from GPT_GNN.graph.store import HeteroGraph, row_positions
+from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.metrics import ranking_metrics
 from GPT_GNN.model.heads import Classifier
 from GPT_GNN.rng import derive

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from GPT_GNN.batch.batch import Batch
 from GPT_GNN.batch.trim import TrimmedBatch
-from GPT_GNN.builder.derived import DEGREE
 from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.graph.inputs import DEGREE
 from GPT_GNN.graph.split import NO_BOUND, Split, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.sampler.hgsampling import Seeds

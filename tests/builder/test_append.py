@@ -231,8 +231,8 @@ def bad(**changes):
     [
         ({"venue": NodeArrays(1)}, {}, "unknown node type 'venue'"),
         ({}, {("paper", "in", "paper"): EdgeArrays([0], [0])}, "unknown edge type"),
-        (bad(features={"x": np.ones((2, 3))}), {}, r"'late' of new 'paper': expected \(2, 2\), go"),
-        (bad(features={"x": np.ones((2, 4))}), {}, r"'x' of new 'paper': expected \(2, 3\), got"),
+        (bad(features={"x": np.ones((2, 3))}), {}, r"'late' of new 'paper': expected \[2, 2\], go"),
+        (bad(features={"x": np.ones((2, 4))}), {}, r"'x' of new 'paper': expected \[2, 3\], got"),
         (bad(features={"z": np.ones((2, 4))}), {}, r"unknown features \['z'\]; available: \['x',"),
         (bad(time=None), {}, "expected 2 times, got none"),
         (bad(time=np.array([2000])), {}, "expected 2 times, got 1"),

@@ -1,6 +1,7 @@
 """Building a store: order, duplicates, inverses, and all or nothing."""
 
 import errno
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -168,9 +169,9 @@ def test_empty_types_and_relations(tmp_path):
         ([(AB, None, False), (AB, None, False)], [], "declared already"),
         ([(AB, "to", False), (("b", "to", "a"), "back", False)], [], "declared already"),
         ([(("a", "to", "c"), None, False)], [], "names node type 'c'"),
-        ([(AB, None, False)], [(AB, [(0, 1, 2**31)])], "integers of 32 bits, got 2147483648"),
-        ([(AB, None, False)], [(AB, [(0, 1, 2000.5)])], "integers of 32 bits, got 2000.5"),
-        ([(AB, None, False)], [(AB, [(0, 1, float("nan"))])], "integers of 32 bits, got nan"),
+        ([(AB, None, False)], [(AB, [(0, 1, 2**31)])], "int32, got 2147483648"),
+        ([(AB, None, False)], [(AB, [(0, 1, 2000.5)])], "int32, got 2000.5"),
+        ([(AB, None, False)], [(AB, [(0, 1, float("nan"))])], "int32, got nan"),
         (
             [(AB, "from", False), (("b", "from", "a"), "to", False)],
             [(AB, [(0, 1, 5)]), (("b", "from", "a"), [(0, 1, None)])],
@@ -253,7 +254,7 @@ def test_full_disk_leaves_nothing(tmp_path, monkeypatch, when):
     if when == "features":
         monkeypatch.setattr(np.lib.format, "open_memmap", full)
     elif when == "edges":
-        monkeypatch.setattr(build.shutil, "copyfileobj", full)
+        monkeypatch.setattr(shutil, "copyfileobj", full)
     else:
         monkeypatch.setattr(build, "json", SimpleNamespace(dumps=full))
     with pytest.raises(OSError, match="No space left"), build_graph(tmp_path / "g") as builder:

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
+from GPT_GNN import from_pyg
 from GPT_GNN.datasets.oag.oag import toy_store
 from GPT_GNN.datasets.pyg import catalog as pyg
-from GPT_GNN.datasets.pyg.from_pyg import from_data, from_hetero_data
 from GPT_GNN.datasets.reddit.reddit import toy_store as reddit_toy_store
 from GPT_GNN.datasets.tables import build as tables
 from GPT_GNN.datasets.tables.build import build_from_tables
@@ -22,8 +22,8 @@ from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.published.graphs.convert import main as convert_main
 from GPT_GNN.published.graphs.door import open_published
 from tests.datasets.dumps import SMALL, write_tiny
+from tests.datasets.pyg.test_catalog import ogb_mag
 from tests.datasets.tables import write
-from tests.datasets.test_pyg import ogb_mag
 from tests.datasets.test_reddit import write as write_reddit
 from tests.datasets.test_table_append import NEW_FILES
 
@@ -226,14 +226,10 @@ def test_what_is_built_at_first_use_keeps_what_lies_there(tmp_path, monkeypatch)
 
 
 def test_from_python(tmp_path):
-    data = ogb_mag()
     put(tmp_path / "store", MINE)
-    for write_it, given in (
-        (from_hetero_data, data),
-        (from_data, Data(x=torch.ones(3, 2), edge_index=torch.tensor([[0, 1], [1, 2]]))),
-        (HeteroGraph.from_hetero_data, data),
-    ):
+    plain = Data(x=torch.ones(3, 2), edge_index=torch.tensor([[0, 1], [1, 2]]))
+    for data in (ogb_mag(), plain):
         with pytest.raises(ValueError, match="3 other files"):
-            write_it(given, tmp_path / "store")
-        write_it(given, tmp_path / "store", keep_other_files=True)
+            from_pyg(data, tmp_path / "store")
+        from_pyg(data, tmp_path / "store", keep_other_files=True)
         assert (tmp_path / "store/notes.txt").read_text() == "my notes"

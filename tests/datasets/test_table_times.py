@@ -9,6 +9,7 @@ from GPT_GNN.datasets.tables.description_reader import read_description
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import NO_TIME
+from GPT_GNN.graph.summary import summary
 
 FILM = {"table": "films", "id": "film", "time": "year", "labels": ["country"]}
 CAST = {
@@ -151,4 +152,4 @@ def test_the_summary_counts_what_is_in_no_split(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "note: 2 of 6 'film' nodes have no time and are in no split" in said
     assert "warning: 'film': no time is in valid: the bounds are 2002, 2004 and 2005" in said
-    assert "2 classes of 'country': fr 3, it 3" in graph.summary()
+    assert "2 classes of 'country': fr 3, it 3" in summary(graph)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from torch_geometric.data import HeteroData
 
+from GPT_GNN import from_pyg
 from GPT_GNN.builder.append import append_arrays
 from GPT_GNN.builder.arrays import NodeArrays
 from GPT_GNN.datasets.oag.oag import OAG, toy_store
 from GPT_GNN.features.column_encoder import State
 from GPT_GNN.graph.inputs import FeatureInputs, Part
-from GPT_GNN.graph.store import HeteroGraph
 
 
 def inputs(*parts):
@@ -93,9 +93,7 @@ def test_texts_of_pyg(tmp_path):
         data["film"].num_nodes = 3
         data["film"].title = titles
         data["film", "to", "film"].edge_index = np.array([[0], [1]])
-        return HeteroGraph.from_hetero_data(
-            data, tmp_path / name, target="film", text={"film": "title"}, text_dim=2
-        )
+        return from_pyg(data, tmp_path / name, target="film", text={"film": "title"}, text_dim=2)
 
     first = FeatureInputs.of(built("a", ["a dog", "a cat", "the dog"]))
     assert first.differences(FeatureInputs.of(built("b", ["a dog", "a cat", "the dog"]))) == []

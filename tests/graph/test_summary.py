@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
-from GPT_GNN.builder.remarks import remarks, time_range
+from GPT_GNN.builder.remarks import remarks
 from GPT_GNN.graph import store
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.graph.store import NO_TIME
+from GPT_GNN.graph.summary import summary
+from GPT_GNN.graph.times import time_range
 
 LIKES = ("film", "like", "film")
 
@@ -29,7 +31,7 @@ def films(path, split, time=None, facts=None, fold=None, **columns):
 
 def lines_of(graph):
     """The summary from its splits on, words with one blank between."""
-    lines = [" ".join(line.split()) for line in graph.summary().splitlines()]
+    lines = [" ".join(line.split()) for line in summary(graph).splitlines()]
     return lines[next(i for i, line in enumerate(lines) if "divided" in line) :]
 
 
@@ -82,7 +84,7 @@ def test_no_labels_and_no_task(tmp_path):
         "split nodes", "pretrain 1", "train 1", "valid 1", "test 1", "in no split 0",
     ]  # fmt: skip
     plain = write_graph(tmp_path / "h", {"film": NodeArrays(2)}, {})
-    assert "divided" not in plain.summary() and remarks(plain) == []
+    assert "divided" not in summary(plain) and remarks(plain) == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import torch
 from gensim.models import KeyedVectors
 
-from GPT_GNN.graph.store import Ragged
+from GPT_GNN.graph.csr import Ragged
 from GPT_GNN.objectives.titles import Titles, load_titles
 
 TITLES = ["Graph neural graph", "unknown", "neural"]

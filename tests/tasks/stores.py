@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from GPT_GNN.builder.builder import build_graph
-from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.store import VIEWS, HeteroGraph
 from GPT_GNN.schema import EdgeType
 
-VIEWS = ("pretrain", "finetune", "original")
 LABEL = ("field", "rev_about", "paper")
 ALSO = ("field", "rev_touches", "paper")
 FIRST = ("author", "first", "paper")

@@ -8,9 +8,9 @@ import torch
 
 from GPT_GNN.batch.batch import make_batch
 from GPT_GNN.builder.builder import build_graph
-from GPT_GNN.datasets.reddit.reddit import VIEWS, Reddit, toy_store
+from GPT_GNN.datasets.reddit.reddit import Reddit, toy_store
 from GPT_GNN.graph.split import ColumnSplit, TimeSplit
-from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.store import VIEWS, HeteroGraph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.settings import EncoderConfig

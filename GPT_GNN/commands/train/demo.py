@@ -21,6 +21,7 @@ import torch
 
 from GPT_GNN.batch.batch import to_device
 from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.graph.summary import summary
 from GPT_GNN.model.heads import TextDecoder
 from GPT_GNN.report.plots import Curve, plot_curves
 from GPT_GNN.rng import derive
@@ -49,7 +50,7 @@ def main() -> None:
     out = Path(parser.parse_args().out).resolve()
     started = time.monotonic()
     graph = OAG.open("toy")
-    print(graph.summary(), end="\n\n")
+    print(summary(graph), end="\n\n")
     # Runs of different seeds are independent: as many at once as there are processors, one thread
     # each.
     children = Children(os.cpu_count() or 1)

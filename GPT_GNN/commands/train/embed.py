@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from GPT_GNN.builder.remarks import time_range
 from GPT_GNN.datasets.builtin import open_graph
 from GPT_GNN.datasets.reddit.reddit import toy_store
 from GPT_GNN.datasets.tables.node_ids import rows_in_range, rows_of_ids
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.times import time_range
 from GPT_GNN.settings import EMBED_GROUPS, EmbedConfig, SamplerConfig, parse_flags
 from GPT_GNN.system.files import atomic_file
 from GPT_GNN.system.runtime import pick_device, run_script

@@ -18,6 +18,7 @@ from GPT_GNN.datasets.oag.raw import RawDump
 from GPT_GNN.datasets.toy import toy
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph, file_checksum
+from GPT_GNN.graph.summary import summary
 from GPT_GNN.schema import EdgeType
 
 TOY_PAPERS = 4000
@@ -143,7 +144,7 @@ class OAG:
             output = Path(output_dir or default.with_name(default.name + suffix))
             _build_toy(output, toy_papers, checked, keep_other_files)
         for path in _stores(output, checked.transfer):
-            print(f"\n{HeteroGraph.open(path).summary()}")
+            print(f"\n{summary(HeteroGraph.open(path))}")
 
     @staticmethod
     def paper_field(level: str = "L2") -> EdgeType:

@@ -13,7 +13,7 @@ import numpy as np
 
 from GPT_GNN.datasets import raw
 from GPT_GNN.datasets.raw import NONE, Chunk, FileCounts, RawDataError, RawTable, lookup
-from GPT_GNN.graph.store import Ragged
+from GPT_GNN.graph.csr import Ragged
 
 COLUMNS = {
     "SeqName": {"Id": raw.ID, "Name": raw.TEXT, "Type": raw.TEXT},

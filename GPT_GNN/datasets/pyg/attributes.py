@@ -1,4 +1,4 @@
-"""Attributes of PyG's data objects as arrays."""
+"""Attributes of PyG's data objects as arrays: nodes, edges, masks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 from torch_geometric.data import HeteroData
+
+from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays
+from GPT_GNN.schema import EdgeType
+
+MASKS = {
+    "pretrain": "pretrain_mask",
+    "train": "train_mask",
+    "valid": "val_mask",
+    "test": "test_mask",
+}
+# ``time`` is a store's own name for what the setting ``time`` gives.
+NO_COLUMNS = ("x", "num_nodes", "y_index", "time", *MASKS.values())
 
 
 def array(values: Any) -> np.ndarray:
@@ -20,17 +32,9 @@ def array(values: Any) -> np.ndarray:
 
 
 def flat(values: Any) -> np.ndarray:
-    """An array, one of shape [N, 1] as [N]."""
+    """An array, of shape [N] where it was [N, 1]."""
     found = array(values)
     return found[:, 0] if found.shape[1:] == (1,) else found
-
-
-def entries(values: Any, count: int, what: str) -> np.ndarray:
-    """[count] values. Raises ValueError, which names them ``what``, for another shape."""
-    found = flat(values)
-    if found.shape != (count,):
-        raise ValueError(f"{what}: expected {count} values, found shape {found.shape}")
-    return found
 
 
 def attribute(data: HeteroData, key: Any, name: str) -> Any:
@@ -41,14 +45,81 @@ def attribute(data: HeteroData, key: Any, name: str) -> Any:
 
 
 def check_known(what: str, keys: Collection[Any], available: Collection[Any]) -> None:
-    """Raise ValueError for a type that there is not."""
+    """Raise ValueError for a node type or edge type that the data do not have."""
     unknown = [key for key in keys if key not in available]
     if unknown:
         raise ValueError(f"{what}: unknown type {unknown[0]}; available: {list(available)}")
 
 
 def is_column(value: Any, n: int) -> bool:
-    """Whether an attribute has an entry a node: an array, or a list of strings."""
+    """Whether an attribute has one entry per node: an array, or a list of strings."""
     if isinstance(value, torch.Tensor | np.ndarray):
         return bool(np.shape(value)[:1] == (n,))
     return isinstance(value, list) and len(value) == n and all(isinstance(v, str) for v in value)
+
+
+def node_arrays(data: HeteroData, node_type: str) -> NodeArrays:
+    """The nodes of a type: ``x`` as features, every other attribute per node as a column.
+
+    Raises:
+        ValueError: an unknown number of nodes, or a ``y_index`` that does not fit ``y``.
+    """
+    store = data[node_type]
+    n = store.num_nodes
+    if n is None:
+        raise ValueError(f"{node_type!r}: expected x or num_nodes, found {list(store.keys())}")
+    arrays = NodeArrays(int(n))
+    for name, value in store.items():
+        if name == "y" and "y_index" in store:  # classes of some nodes only
+            value = _scattered(node_type, value, store["y_index"], arrays.num_nodes)
+        if name == "x":
+            x = array(value)
+            arrays.features["x"] = x[:, None] if x.ndim == 1 else x
+        elif name not in NO_COLUMNS and is_column(value, arrays.num_nodes):
+            arrays.columns[name] = value if isinstance(value, list) else flat(value)
+    return arrays
+
+
+def edge_arrays(
+    data: HeteroData, edge_type: EdgeType, inverse: str, multigraph: bool
+) -> EdgeArrays:
+    """The edges of a type, without times. Raises ValueError where there is no ``edge_index``."""
+    store = data[edge_type]
+    if "edge_index" not in store:
+        raise ValueError(f"{edge_type}: expected edge_index, found {list(store.keys())}")
+    ends = array(store["edge_index"])
+    if ends.ndim != 2 or len(ends) != 2 or ends.dtype.kind not in "iu":
+        # An empty list of edges is a float tensor of one dimension in some data sets.
+        if ends.size:
+            raise ValueError(
+                f"{edge_type}: expected edge_index [2, E] of integers, found {ends.dtype} of "
+                f"shape {ends.shape}"
+            )
+        ends = np.empty((2, 0), dtype=np.int64)
+    return EdgeArrays(ends[0], ends[1], inverse=inverse, multigraph=multigraph)
+
+
+def mask_of(data: HeteroData, node_type: str, name: str) -> np.ndarray | None:
+    """A mask of a type's nodes, [N] bool, or None. Raises ValueError for anything else."""
+    if name not in data[node_type]:
+        return None
+    mask, n = array(data[node_type][name]), data[node_type].num_nodes
+    if mask.shape != (n,) or mask.dtype != np.bool_:
+        raise ValueError(
+            f"{name} of {node_type!r}: expected [{n}] booleans, found {mask.dtype} of shape "
+            f"{mask.shape}"
+        )
+    return mask
+
+
+def _scattered(node_type: str, values: Any, nodes: Any, n: int) -> np.ndarray:
+    """Classes of some nodes as a column of all, [n] int64, -1 for none."""
+    y, ids = array(values), array(nodes)
+    if y.shape != ids.shape or ids.ndim != 1 or (len(ids) and not 0 <= ids.min() <= ids.max() < n):
+        raise ValueError(
+            f"y_index of {node_type!r}: expected an id in [0, {n}) for each of y, found shapes "
+            f"{y.shape} and {ids.shape}"
+        )
+    out = np.full(n, -1, dtype=np.int64)
+    out[ids] = y
+    return out

@@ -15,8 +15,9 @@ from typing import Any
 
 from GPT_GNN.builder.output import check_output
 from GPT_GNN.datasets.builtin import data_folder
-from GPT_GNN.datasets.pyg.from_pyg import from_data, from_hetero_data
+from GPT_GNN.datasets.pyg.from_pyg import from_pyg
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.summary import summary
 from GPT_GNN.settings import Parser
 from GPT_GNN.system.files import KEEP_OTHER_FILES
 from GPT_GNN.system.runner import run_command
@@ -24,12 +25,12 @@ from GPT_GNN.system.runner import run_command
 
 @dataclass(frozen=True)
 class Source:
-    """A data set of PyG and what its store has to be told.
+    """A data set of PyG, and the settings with which it becomes a store.
 
     Attributes:
         name: of the class in ``torch_geometric.datasets``.
         arguments: of the class, beside ``root``.
-        settings: of :func:`GPT_GNN.datasets.pyg.from_pyg.from_hetero_data`.
+        settings: of :func:`GPT_GNN.datasets.pyg.from_pyg.from_pyg`.
     """
 
     name: str
@@ -69,7 +70,7 @@ def build(
         name: a key of ``DATASETS``.
         path: the folder to create or replace.
         root: the folder in which PyG keeps the data set.
-        seed: see :func:`GPT_GNN.datasets.pyg.from_pyg.from_hetero_data`.
+        seed: see :func:`GPT_GNN.datasets.pyg.from_pyg.from_pyg`.
         keep_other_files: see :func:`GPT_GNN.builder.builder.build_graph`.
 
     Raises:
@@ -77,15 +78,13 @@ def build(
         OSError: the files are not there and cannot be fetched.
     """
     from torch_geometric import datasets
-    from torch_geometric.data import HeteroData
 
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}; available: {sorted(DATASETS)}")
     check_output(path, keep_other_files)
     source = DATASETS[name]
     data = getattr(datasets, source.name)(os.fspath(root), **source.arguments)[0]
-    write = from_hetero_data if isinstance(data, HeteroData) else from_data
-    return write(data, path, seed=seed, keep_other_files=keep_other_files, **source.settings)
+    return from_pyg(data, path, seed=seed, keep_other_files=keep_other_files, **source.settings)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,7 +102,7 @@ def _command(argv: Sequence[str] | None) -> None:
     args = parser.parse_args(argv)
     root = args.root or Path(data_folder()) / "pyg" / args.name
     graph = build(args.name, args.output, root, args.seed, args.keep_other_files)
-    print(graph.summary())
+    print(summary(graph))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from torch_geometric.data import HeteroData
 
 from GPT_GNN.builder.time_scale import PYTHON, check_scale
 from GPT_GNN.builder.times import TimeBins, YearError
-from GPT_GNN.datasets.pyg.attributes import attribute, check_known, entries
+from GPT_GNN.datasets.pyg.attributes import attribute, check_known, flat
 from GPT_GNN.features.cells import CellError
 from GPT_GNN.schema import EdgeType
 
@@ -26,12 +26,12 @@ def read_times(
     """Times by node type or edge type, [count] int32, NO_TIME for none.
 
     Args:
-        time, time_bins: the settings of :func:`GPT_GNN.datasets.pyg.from_pyg.from_hetero_data`.
+        time, time_bins: the settings of :func:`GPT_GNN.datasets.pyg.from_pyg.from_pyg`.
         counts: nodes or edges of each type.
 
     Raises:
         ValueError: an unknown type or attribute, another number of values, one that is no time,
-            rules with several bins, or times of no declared unit that are on several scales.
+            rules with several bins, or times without a declared unit that are on several scales.
     """
     rules = _rules(time_bins, counts)
     found = {
@@ -54,7 +54,7 @@ def rules_fact(time_bins: Rules) -> dict[str, Any]:
 
 
 def _rules(time_bins: Rules, types: Collection[Key]) -> dict[Key, TimeBins]:
-    """The rule of each type that has a declared one."""
+    """The declared rule of each type, if it has one."""
     if not isinstance(time_bins, Mapping):
         return {} if time_bins is None else dict.fromkeys(types, time_bins)
     check_known("time_bins", time_bins, types)
@@ -82,15 +82,15 @@ def _given(data: HeteroData, time: Times, types: Collection[Key]) -> dict[Key, A
 
 def _binned(rule: TimeBins, key: Key, values: Any, count: int) -> np.ndarray:
     """The times of a type; errors name it and the entry."""
-    what = f"{key} times"
-    values = entries(values, count, what)
+    values = flat(values)
+    if values.shape != (count,):
+        raise ValueError(f"{key} times: expected {count} values, found shape {values.shape}")
     try:
         return rule(values)
-    except YearError as error:
-        problem = f"{error.problem}; an unknown time is NaN"
-        raise ValueError(f"{what}, {PYTHON.entry(error.row)}: {problem}") from error
     except CellError as error:
-        raise ValueError(f"{what}, {PYTHON.entry(error.row)}: {error.problem}") from error
+        advice = "; an unknown time is NaN" if isinstance(error, YearError) else ""
+        where = f"{key} times, {PYTHON.entry(error.row)}"
+        raise ValueError(f"{where}: {error.problem}{advice}") from error
 
 
 def _name(key: Key) -> str:

@@ -6,21 +6,20 @@ import numpy as np
 import torch
 from torch_geometric.data import HeteroData
 
-from GPT_GNN.datasets.pyg.left_out import MASKS
+from GPT_GNN.datasets.pyg.attributes import MASKS
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import SPLITS, ColumnSplit
 from GPT_GNN.graph.store import HeteroGraph
 
 
-def to_hetero_data(graph: HeteroGraph, view: str | None = None) -> HeteroData:
-    """A store as a ``HeteroData``, in memory: features ``x``, columns, ``time``, and all edges.
+def to_pyg(graph: HeteroGraph, view: str | None = None) -> HeteroData:
+    """Read a whole store into a ``HeteroData``: features ``x``, columns, ``time``, all edges.
 
-    The node and edge types come in the store's order, inverses among them; edges are sorted by
-    (target, time, source). Strings are lists. A column of splits becomes ``train_mask`` and its
-    like.
+    The node and edge types, inverses included, come in the store's order, edges sorted by (target,
+    time, source). A column of strings becomes a list, one of splits ``train_mask`` and so on.
 
     Args:
-        view: the features to take; by default the first that the store has.
+        view: the features to take; by default the store's first view.
     """
     data = HeteroData()
     view = view or graph.views[0]

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.builder.arrays import VIEWS
 from GPT_GNN.builder.builder import GraphBuilder, build_graph
 from GPT_GNN.builder.output import check_output
 from GPT_GNN.datasets.builtin import built_in, data_folder, open_graph
@@ -21,7 +20,8 @@ from GPT_GNN.datasets.reddit import toy as reddit_toy
 from GPT_GNN.datasets.reddit.npz import Npz
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit
-from GPT_GNN.graph.store import HeteroGraph, file_checksum
+from GPT_GNN.graph.store import VIEWS, HeteroGraph, file_checksum
+from GPT_GNN.graph.summary import summary
 from GPT_GNN.settings import Checked, setting
 from GPT_GNN.system.files import KEEP_OTHER_FILES
 
@@ -158,7 +158,7 @@ class Reddit:
             checked = Settings(**settings)
             path = Path(output_dir or _toy_path(data_folder(), toy_posts, checked.seed))
             graph = _build_toy(path, toy_posts, checked, keep_other_files)
-        print(f"\n{graph.summary()}")
+        print(f"\n{summary(graph)}")
 
 
 def fetch(folder: Path) -> None:

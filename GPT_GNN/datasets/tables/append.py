@@ -11,7 +11,6 @@ import numpy as np
 from GPT_GNN.builder.append import append_arrays
 from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays
 from GPT_GNN.builder.output import check_output
-from GPT_GNN.builder.time_scale import store_times
 from GPT_GNN.datasets.tables.description import SPLIT_COLUMN, Description, NodeTable
 from GPT_GNN.datasets.tables.description_reader import Source, read_description
 from GPT_GNN.datasets.tables.edges import edge_arrays
@@ -23,6 +22,7 @@ from GPT_GNN.datasets.tables.split import target_split
 from GPT_GNN.datasets.tables.times import TimeColumns
 from GPT_GNN.features.cells import is_whole
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.times import store_times
 from GPT_GNN.schema import EdgeType
 
 

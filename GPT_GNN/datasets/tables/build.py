@@ -29,6 +29,7 @@ from GPT_GNN.datasets.tables.times import TimeColumns
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import LINK_SPLIT, RandomSplit, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.summary import summary
 from GPT_GNN.settings import Parser
 from GPT_GNN.system.files import KEEP_OTHER_FILES
 from GPT_GNN.system.runner import run_command
@@ -130,7 +131,7 @@ def _command(argv: Sequence[str] | None) -> None:
         graph = append_tables(args.append_to, args.description, args.output, keep_other_files=keep)
     else:
         graph = build_from_tables(args.description, args.output, keep_other_files=keep)
-    print(graph.summary())
+    print(summary(graph))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from math import gcd
 import numpy as np
 
 from GPT_GNN.builder.builder import GraphBuilder, build_graph
-from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.graph.store import VIEWS, HeteroGraph
+from GPT_GNN.graph.summary import summary
 from GPT_GNN.rng import derive
 from GPT_GNN.schema import EdgeType
 from GPT_GNN.system.files import KEEP_OTHER_FILES
@@ -66,8 +67,7 @@ def build_scale(
     if nodes < LEAST_NODES:
         raise ValueError(f"expected at least {LEAST_NODES} nodes, got {nodes}")
     counts = {node_type: round(share * nodes) for node_type, share in SHARES.items()}
-    views = ("pretrain", "finetune", "original")
-    with build_graph(path, views, keep_other_files) as builder:
+    with build_graph(path, VIEWS, keep_other_files) as builder:
         for node_type, n in counts.items():
             builder.add_node_type(node_type, n)
         for edge_type in (VENUE, CITE, FIELD_1, FIELD_2, PARENT, FIRST, LAST, OTHER, EMPLOYED):
@@ -184,7 +184,7 @@ def _command(argv: Sequence[str] | None) -> None:
     parser.add_argument("--width", type=int, default=128, help="feature columns of every type")
     parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
     args = parser.parse_args(argv)
-    print(build_scale(**vars(args)).summary())
+    print(summary(build_scale(**vars(args))))
 
 
 if __name__ == "__main__":

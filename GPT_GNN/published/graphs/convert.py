@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from GPT_GNN.builder.arrays import VIEWS
 from GPT_GNN.builder.builder import GraphBuilder, build_graph
 from GPT_GNN.builder.output import check_output
 from GPT_GNN.builder.words import add_words
-from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.graph.store import NO_TIME, VIEWS, HeteroGraph
+from GPT_GNN.graph.summary import summary
 from GPT_GNN.published.graphs.edges import write_edges
 from GPT_GNN.published.graphs.read import PublishedGraph, read_graph
 from GPT_GNN.published.pickles import PickleError, expected_layout
@@ -236,7 +236,7 @@ def _command(argv: Sequence[str] | None) -> None:
     )
     parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
     args = parser.parse_args(argv)
-    print(convert(**vars(args), progress=True).summary())
+    print(summary(convert(**vars(args), progress=True)))
 
 
 if __name__ == "__main__":
