@@ -191,7 +191,7 @@ def _feature_rows(graph: HeteroGraph, subgraph: Subgraph) -> list[tuple[np.ndarr
     out = []
     for node_type, ids in zip(graph.node_types, subgraph.node_ids, strict=True):
         for part in graph.meta["features"].get(node_type, []):
-            array = graph._feature_array(part["files"].get("*") or part["files"]["pretrain"])
+            array = graph.array(part["files"].get("*") or part["files"]["pretrain"])
             out.append((array, len(ids), -(-array.shape[1] * array.itemsize // LINE)))
     return out
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,13 +87,10 @@ def append_arrays(
             out of range, another inverse than the store's, times on another scale.
     """
     check_output(path, keep_other_files)
-    schema = graph.schema
     for node_type in nodes:
-        schema.node_type_id(node_type)
-    merged = {
-        node_type: _with_all_times(graph, node_type, nodes.get(node_type, NodeArrays(0)))
-        for node_type in graph.node_types
-    }
+        graph.schema.node_type_id(node_type)
+    new = {t: nodes.get(t, NodeArrays(0)) for t in graph.node_types}
+    merged = {t: _with_all_times(graph, t, arrays) for t, arrays in new.items()}
     added = {edge_type: _fitting(graph, merged, edge_type, e) for edge_type, e in edges.items()}
     if not times_declared:
         _check_scale(graph, nodes, edges)
@@ -102,12 +100,13 @@ def append_arrays(
         builder.facts = _facts(graph, nodes, edges)
         for node_type, arrays in merged.items():
             builder.add_node_type(node_type, arrays.num_nodes)
-        for node_type in graph.node_types:
-            append_nodes(builder, graph, node_type, nodes.get(node_type, NodeArrays(0)))
-        _keep_random_split(builder, graph, nodes)
+        for node_type, arrays in new.items():
+            append_nodes(builder, graph, node_type, arrays)
+        _keep_random_split(builder, graph, new)
         _write_edges(builder, graph, added)
-        for name in _tables(graph):
-            builder.add_table(name, graph.table(name))
+        for file in graph.meta["files"]:
+            if file.startswith("tables/"):
+                builder.add_table(Path(file).stem, graph.array(file))
     return HeteroGraph.open(path)
 
 
@@ -193,7 +192,7 @@ def _keep_random_split(
     facts = GraphFacts.stored(graph)
     if facts is None or not isinstance(facts.split, RandomSplit):
         return
-    new = nodes.get(facts.target, NodeArrays(0)).num_nodes
+    new = nodes[facts.target].num_nodes
     if not new:
         return
     names = (f"split{i or ''}" for i in count())
@@ -217,9 +216,3 @@ def _facts(
     }
     kept = {name: fact for name, fact in graph.facts.items() if name != MEANS}
     return kept | {"appended": [*graph.facts.get("appended", []), entry]}
-
-
-def _tables(graph: HeteroGraph) -> Iterator[str]:
-    for file in graph.meta["files"]:
-        if file.startswith("tables/"):
-            yield file.removeprefix("tables/").removesuffix(".npy")

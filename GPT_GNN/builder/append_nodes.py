@@ -98,9 +98,10 @@ def _append_ragged(
 ) -> None:
     old = graph.ragged(node_type, name)
     text = name.removesuffix(_TOKENS)
+    has_words = "tables/words.npy" in graph.meta["files"]
     if name in given:
         new = _encoded(node_type, name, old, given[name])
-    elif text != name and text in given and _has_text(graph, node_type, text):
+    elif text != name and text in given and graph.is_ragged(node_type, text) and has_words:
         new = list(title_ids(map(str, given[text]), graph.words()))
     else:
         new = [np.empty(0, old.values.dtype)] * n_new
@@ -114,15 +115,6 @@ def _append_ragged(
     kept = [old.values] if len(old) else []
     values = np.concatenate([*kept, *new]) if kept or new else old.values
     builder.add_ragged_arrays(node_type, name, indptr, values)
-
-
-def _has_text(graph: HeteroGraph, node_type: str, name: str) -> bool:
-    """Whether a column is a text, in a store with a vocabulary."""
-    return (
-        graph.has_column(node_type, name)
-        and graph.is_ragged(node_type, name)
-        and "tables/words.npy" in graph.meta["files"]
-    )
 
 
 def _encoded(

@@ -11,7 +11,6 @@ import numpy as np
 from tqdm import tqdm
 
 from GPT_GNN.builder.builder import GraphBuilder, build_graph
-from GPT_GNN.builder.degrees import degree_features
 from GPT_GNN.builder.inverse import find_inverses
 from GPT_GNN.builder.output import check_output
 from GPT_GNN.builder.sort import link_keys
@@ -115,13 +114,13 @@ def write_graph(
         twin = edges.get(twins[edge_type])
         if e.time is None and twin is not None and twin.time is not None:
             timed[edge_type] = _without_those_of(timed[edge_type], twin)
-    if degrees:
-        nodes = _with_degrees(nodes, timed, degrees, task)
+    until = task.split.pretrain_until if task and isinstance(task.split, TimeSplit) else None
+    parts = {t: {DEGREE: degree_features(t, nodes[t].num_nodes, timed, until)} for t in degrees}
     warn_of_span(times.values())
     with build_graph(path, VIEWS, keep_other_files) as builder:
         builder.facts = dict(facts or {}) | ({"task": task.to_dict()} if task else {})
         for node_type, arrays in nodes.items():
-            _write_nodes(builder, node_type, arrays)
+            _write_nodes(builder, node_type, arrays, parts.get(node_type, {}))
         for edge_type, twin_type in twins.items():
             multigraph = is_multigraph(edges, edge_type, twin_type)
             builder.add_relation(edge_type, inverse[edge_type], multigraph)
@@ -195,21 +194,24 @@ def with_times(
     return replace(edges, time=time)
 
 
-def _with_degrees(
-    nodes: Mapping[str, NodeArrays],
-    timed: Mapping[EdgeType, EdgeArrays],
-    degrees: Collection[str],
-    task: GraphFacts | None,
-) -> dict[str, NodeArrays]:
-    """Nodes, some types with the part ``degree``, by the edges that pre-training may know."""
-    ends = {edge_type: (e.src, e.dst, e.time) for edge_type, e in timed.items()}
-    until = task.split.pretrain_until if task and isinstance(task.split, TimeSplit) else None
-    out = dict(nodes)
-    for node_type in degrees:
-        part = degree_features(node_type, nodes[node_type].num_nodes, ends, until)
-        features = nodes[node_type].features | {DEGREE: part}
-        out[node_type] = replace(nodes[node_type], features=features)
-    return out
+def degree_features(
+    node_type: str, num_nodes: int, edges: Mapping[EdgeType, EdgeArrays], until: int | None
+) -> np.ndarray:
+    """log(1 + number of edges), a column for each side of a relation that the type is on.
+
+    Args:
+        until: edges with a later time are not counted; None counts all.
+
+    Returns:
+        [num_nodes, sides] float32.
+    """
+    counts = []
+    for edge_type, e in edges.items():
+        known = slice(None) if e.time is None or until is None else e.time <= until
+        for end, ids in ((edge_type[0], e.src), (edge_type[2], e.dst)):
+            if end == node_type:
+                counts.append(np.bincount(ids[known], minlength=num_nodes))
+    return np.log1p(np.array(counts, dtype=np.float32).reshape(len(counts), num_nodes).T)
 
 
 def _without_those_of(edges: EdgeArrays, twin: EdgeArrays) -> EdgeArrays:
@@ -266,9 +268,12 @@ def _check_stop_list(task: GraphFacts, inverse: Mapping[EdgeType, str]) -> None:
         )
 
 
-def _write_nodes(builder: GraphBuilder, node_type: str, arrays: NodeArrays) -> None:
+def _write_nodes(
+    builder: GraphBuilder, node_type: str, arrays: NodeArrays, parts: Mapping[str, np.ndarray]
+) -> None:
+    """Write the nodes of a type, and further feature parts of theirs."""
     builder.add_node_type(node_type, arrays.num_nodes)
-    for name, values in arrays.features.items():
+    for name, values in {**arrays.features, **parts}.items():
         values = feature_rows(values, arrays.num_nodes, f"features {name!r} of {node_type!r}")
         if values.shape[1]:
             builder.create_feature(node_type, name, values.shape[1])[:] = values

@@ -14,12 +14,19 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from GPT_GNN.builder.edges import EdgeSpool
+from GPT_GNN.builder.edges import Relation, schema_of, write_edges
 from GPT_GNN.builder.files import file_name, zeros
 from GPT_GNN.builder.output import META, store_files
 from GPT_GNN.builder.remarks import remarks
 from GPT_GNN.builder.values import cast, encoded_row
-from GPT_GNN.graph.store import FORMAT, VERSION, HeteroGraph, file_checksum, meta_checksum
+from GPT_GNN.graph.store import (
+    FORMAT,
+    VERSION,
+    HeteroGraph,
+    check_ids,
+    file_checksum,
+    meta_checksum,
+)
 from GPT_GNN.schema import EdgeType, Schema
 from GPT_GNN.system.files import atomic_folder
 
@@ -49,7 +56,7 @@ def build_graph(
         builder = GraphBuilder(folder, tuple(views))
         yield builder
         builder.finish()
-    for line in (*builder.edges.repeats, *remarks(HeteroGraph.open(path))):
+    for line in (*builder.notes, *remarks(HeteroGraph.open(path))):
         tqdm.write(line)
 
 
@@ -60,15 +67,16 @@ class GraphBuilder:
         folder: the folder that is being filled.
         views: names of the feature views.
         facts: what the data set says about itself, as plain values for JSON.
-        edges: the edges that were added.
+        notes: on repeated edges, once the store is finished.
     """
 
     def __init__(self, folder: Path, views: tuple[str, ...]) -> None:
         self.folder = folder
         self.views = views
         self.facts: dict[str, Any] = {}
+        self.notes: list[str] = []
         self._num_nodes: dict[str, int] = {}
-        self.edges = EdgeSpool(folder, self._num_nodes)
+        self._relations: dict[EdgeType, Relation] = {}
         self._features: dict[str, list[dict[str, Any]]] = {}
         self._columns: dict[str, dict[str, dict[str, Any]]] = {}
         for name in ("spool", "features", "columns", "tables"):
@@ -108,7 +116,22 @@ class GraphBuilder:
                 another declared relation, when a schema already holds both directions.
             multigraph: keep edges between the same ends at several times, not the earliest only.
         """
-        self.edges.declare(edge_type, inverse, multigraph)
+        source, relation, target = edge_type
+        inverse_type = (target, inverse or f"rev_{relation}", source)
+        if inverse_type == edge_type and source != target:
+            raise ValueError(f"{edge_type} joins two node types, so it cannot be symmetric")
+        partner = self._relations.get(inverse_type)
+        taken = {r.inverse for r in self._relations.values() if r is not partner}
+        if (
+            edge_type in self._relations
+            or taken & {edge_type, inverse_type}
+            or (partner and partner.inverse != edge_type)
+        ):
+            raise ValueError(f"edge type {edge_type} or its inverse is declared already")
+        if partner and partner.multigraph != multigraph:
+            raise ValueError(f"{edge_type} and its inverse: one is a multigraph, the other is not")
+        spool = self.folder / f"spool/edges.{len(self._relations)}"
+        self._relations[edge_type] = Relation(edge_type, inverse_type, multigraph, spool)
 
     def add_edges(
         self,
@@ -126,7 +149,13 @@ class GraphBuilder:
         Raises:
             ValueError: undeclared relation, ids out of range, lengths that differ, mixed times.
         """
-        self.edges.add(edge_type, src, dst, time)
+        if edge_type not in self._relations:
+            raise ValueError(
+                f"edge type {edge_type} is not declared; declared: {list(self._relations)}"
+            )
+        for ids, node_type in ((src, edge_type[0]), (dst, edge_type[2])):
+            check_ids(ids, node_type, self._num_nodes.get(node_type, 0), f"{edge_type}: ")
+        self._relations[edge_type].add(src, dst, time)
 
     def create_feature(
         self,
@@ -229,7 +258,8 @@ class GraphBuilder:
 
     def finish(self) -> None:
         """Sort and write the edges, then ``meta.json``. Called by :func:`build_graph`."""
-        schema, num_edges = self.edges.write()
+        schema = schema_of(self._num_nodes, self._relations)
+        num_edges, self.notes = write_edges(self.folder, schema, self._num_nodes, self._relations)
         shutil.rmtree(self.folder / "spool")
         self._write_meta(schema, num_edges)
 

@@ -100,7 +100,10 @@ def resolve_facts(
     if named and not asked:
         values["rel_stop_list"], origins["rel_stop_list"] = (), FLAG
     if rel_stop_list is not None and not named and own:
-        values["rel_stop_list"] = _stored_relations(graph, own)
+        # Without the relations of its data set that this store lacks.
+        into = [graph.edge_types[i] for i in graph.schema.edge_types_into(target)]
+        here = [n for n in own.rel_stop_list if any(n in (e[1], ":".join(e)) for e in into)]
+        values["rel_stop_list"] = _relations(graph, target, here)
     values["split"], origins["split"] = _split(graph, target, stored, split, links)
     return ResolvedFacts(GraphFacts(target, **values), origins)
 
@@ -223,17 +226,6 @@ def _divides(
     return stored.target == target
 
 
-def _stored_relations(graph: HeteroGraph, own: GraphFacts) -> tuple[str, ...]:
-    """The store's own list, without relations that this store lacks; see :func:`_relations`."""
-    schema = graph.schema
-    here = [
-        name
-        for name in own.rel_stop_list
-        if any(schema.is_named(i, (name,)) for i in schema.edge_types_into(own.target))
-    ]
-    return _relations(graph, own.target, here)
-
-
 def _relations(graph: HeteroGraph, target: str, names: Sequence[str]) -> tuple[str, ...]:
     """The names of a list, each checked to be a relation into the target, and their inverses.
 
@@ -248,14 +240,11 @@ def _relations(graph: HeteroGraph, target: str, names: Sequence[str]) -> tuple[s
             raise ValueError(
                 f"--rel_stop_list {name}: expected a relation into {target!r}; available: {into}"
             )
-        inverses = [graph.schema.inverse_of(edge_type) for edge_type in found]
-        kept += [
-            ":".join(inverse)
-            for edge_type, inverse in zip(found, inverses, strict=True)
-            if inverse[2] == target
-            and inverse != edge_type
-            and not {inverse[1], ":".join(inverse)} & set(kept)
-        ]
+        for edge_type in found:
+            inverse = graph.schema.inverse_of(edge_type)
+            known = {inverse[1], ":".join(inverse)} & set(kept)
+            if inverse[2] == target and inverse != edge_type and not known:
+                kept.append(":".join(inverse))
     return tuple(dict.fromkeys(kept))
 
 

@@ -19,10 +19,14 @@ NO_BOUND = int(np.iinfo(np.int32).max)
 
 
 class Split(Protocol):
-    """What divides the nodes of a type."""
+    """What divides the nodes of a type into ``SPLITS``."""
 
     def nodes(self, graph: HeteroGraph, node_type: str, split: str) -> np.ndarray:
-        """Ids of one split's nodes, ascending, [n] int64."""
+        """Ids of one split's nodes, ascending, [n] int64.
+
+        Raises:
+            ValueError: an unknown split, or nodes without the times or the column to divide by.
+        """
 
     def time_max(self, split: str) -> int:
         """Latest time that a sample for this split may contain."""
@@ -59,14 +63,14 @@ class TimeSplit:
         Raises:
             ValueError: too few distinct times for four splits.
         """
-        known = np.sort(time[time != NO_TIME])
-        if len(np.unique(known)) < len(SPLITS):
+        distinct, counts = np.unique(time[time != NO_TIME], return_counts=True)
+        if len(distinct) < len(SPLITS):
             raise ValueError(
                 f"a split by time: expected at least {len(SPLITS)} distinct times, "
-                f"got {len(np.unique(known))}"
+                f"got {len(distinct)}"
             )
-        distinct, last = np.unique(known[::-1], return_index=True)
-        upto = 1 - last / len(known)  # share of the nodes up to each time
+        total = counts.sum()
+        upto = 1 - (total - np.cumsum(counts)) / total  # share of the nodes up to each time
         bounds: list[int] = []
         for i, share in enumerate(np.cumsum(shares)[:-1]):
             low, high = len(bounds) and bounds[-1] + 1, len(distinct) - len(SPLITS) + 1 + i
@@ -74,11 +78,7 @@ class TimeSplit:
         return cls(*(int(distinct[i]) for i in bounds))
 
     def nodes(self, graph: HeteroGraph, node_type: str, split: str) -> np.ndarray:
-        """Ids of one split's nodes, ascending, [n] int64. Nodes without a time are in no split.
-
-        Raises:
-            ValueError: unknown split, or nodes without times.
-        """
+        """See :class:`Split`; nodes without a time are in no split."""
         time = graph.node_time(node_type)
         if time is None:
             raise ValueError(f"{graph.path}: node type {node_type!r} has no times to split by")
@@ -138,7 +138,7 @@ class RandomSplit:
             )
 
     def nodes(self, graph: HeteroGraph, node_type: str, split: str) -> np.ndarray:
-        """Ids of one split's nodes, ascending, [n] int64. Raises ValueError: unknown split."""
+        """See :class:`Split`."""
         number = _number(split)
         return np.flatnonzero(self.numbers(graph.num_nodes(node_type), node_type) == number)
 
@@ -171,11 +171,7 @@ class ColumnSplit:
     pretrain_on: str = ""
 
     def nodes(self, graph: HeteroGraph, node_type: str, split: str) -> np.ndarray:
-        """Ids of one split's nodes, ascending, [n] int64.
-
-        Raises:
-            ValueError: unknown split, or nodes without such a column.
-        """
+        """See :class:`Split`."""
         wanted = split
         if split == "pretrain":
             wanted = self.pretrain_on or graph.facts.get("pretrain_on", split)

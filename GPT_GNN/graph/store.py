@@ -40,10 +40,13 @@ class HeteroGraph:
 
     Attributes:
         path: the folder.
-        schema: node and edge types.
         meta: everything that ``meta.json`` says.
+        schema: node and edge types.
+        node_types: names of the node types, in storage order.
+        edge_types: triples (source type, relation, target type), in storage order.
+        views: names of the feature views, e.g. ``pretrain`` and ``finetune`` (what was known when).
         edges: [E, 2] int32, (source, time) of all edge types' in-edges, in the order of
-            ``schema.edge_types``; NO_TIME in an untimed relation. See :meth:`csr`.
+            ``edge_types``; NO_TIME in an untimed relation. See :meth:`csr`.
         edges_start: [number of edge types + 1] int64, where each begins.
         indptr: all edge types' offsets; indptr_start, indptr_step: see :func:`indptr_layout`.
     """
@@ -52,7 +55,10 @@ class HeteroGraph:
         self.path = path
         self.meta = meta
         self.schema = Schema.from_dict(meta["schema"])
+        self.node_types, self.edge_types = self.schema.node_types, self.schema.edge_types
+        self.views: tuple[str, ...] = tuple(meta["views"])
         self._counts: dict[str, int] = meta["num_nodes"]
+        self._feature_arrays: dict[str, np.ndarray] = {}
         self.indptr_start, self.indptr_step = indptr_layout(self.schema, self._counts)
         self.edges_start = np.concatenate([[0], np.cumsum(meta["num_edges"])]).astype(np.int64)
         self.indptr = self.array("indptr.npy")
@@ -98,16 +104,6 @@ class HeteroGraph:
         if name not in self.meta["files"]:
             raise StoreError(f"{self.path} has no {name}")
         return np.load(self.path / name, mmap_mode="r", allow_pickle=False).view(np.ndarray)
-
-    @property
-    def node_types(self) -> tuple[str, ...]:
-        """Names of the node types, in storage order."""
-        return self.schema.node_types
-
-    @property
-    def edge_types(self) -> tuple[EdgeType, ...]:
-        """Triples (source type, relation, target type), in storage order."""
-        return self.schema.edge_types
 
     def num_nodes(self, node_type: str) -> int:
         """Number of nodes of a type."""
@@ -171,11 +167,6 @@ class HeteroGraph:
 
     # Features: named parts side by side, each possibly different in each view ------------------
 
-    @property
-    def views(self) -> tuple[str, ...]:
-        """Names of the feature views, e.g. ``pretrain`` and ``finetune`` (what was known when)."""
-        return tuple(self.meta["views"])
-
     def feature_parts(self, node_type: str) -> dict[str, slice]:
         """The columns of each named part of a type's features; empty when it has none."""
         self.schema.node_type_id(node_type)
@@ -215,18 +206,10 @@ class HeteroGraph:
         parts = self.feature_parts(node_type)
         for part in self.meta["features"].get(node_type, []):
             file = part["files"].get(view, part["files"].get("*"))
-            gather_rows(self._feature_array(file), ids, out, parts[part["name"]].start)
+            if file not in self._feature_arrays:  # a loader thread must not open it for each batch
+                self._feature_arrays[file] = self.array(file)
+            gather_rows(self._feature_arrays[file], ids, out, parts[part["name"]].start)
         return out
-
-    def _feature_array(self, name: str) -> np.ndarray:
-        # Kept: a gather in a loader thread must not open files.
-        if name not in self._feature_arrays:
-            self._feature_arrays[name] = self.array(name)
-        return self._feature_arrays[name]
-
-    @cached_property
-    def _feature_arrays(self) -> dict[str, np.ndarray]:
-        return {}
 
     # Facts of the whole graph: word vectors, vocabulary, what the data set says about itself ---
 

@@ -20,30 +20,11 @@ IDENTITY_DIM = 128
 Texts = Mapping[str, str | Sequence[str]] | None
 
 
-def read_texts(data: HeteroData, text: Texts) -> dict[str, list[str]]:
-    """The texts of each type in the setting ``text`` of :func:`from_pyg`.
-
-    Raises:
-        ValueError: an unknown type or attribute, or not one string per node.
-    """
-    check_known("text", text or {}, data.node_types)
-    found = {}
-    for node_type, value in (text or {}).items():
-        texts = attribute(data, node_type, value) if isinstance(value, str) else value
-        n = data[node_type].num_nodes
-        if len(texts) != n or not all(isinstance(entry, str) for entry in texts):
-            raise ValueError(
-                f"text of {node_type!r}: expected {n} strings, found {len(texts)} entries"
-            )
-        found[node_type] = list(texts)
-    return found
-
-
-def add_text_features(
+def add_texts(
+    data: HeteroData,
     nodes: Mapping[str, NodeArrays],
-    texts: Mapping[str, list[str]],
-    split: Split,
     text: Texts,
+    split: Split,
     model: str,
     dim: int,
     seed: int,
@@ -51,28 +32,34 @@ def add_text_features(
     """Add the column ``text`` and the feature part ``text`` to types with texts.
 
     Args:
-        texts: of :func:`read_texts`; text: the setting, for errors.
-        split: an encoder is fitted on the texts that pre-training may know.
+        text: the setting of :func:`GPT_GNN.datasets.pyg.from_pyg.from_pyg`.
+        split: encoders are fitted on the texts that pre-training may know by it.
         model, dim, seed: see :func:`GPT_GNN.features.text.text_encoder`.
 
     Returns:
         What was fitted, per node type and part.
 
     Raises:
-        ValueError: texts without a word.
+        ValueError: an unknown type or attribute, not one string per node, or no word in any.
     """
+    check_known("text", text or {}, nodes)
     fitted: dict[str, dict[str, Any]] = {}
-    for node_type, values in texts.items():
+    for node_type, value in (text or {}).items():
+        texts = list(attribute(data, node_type, value) if isinstance(value, str) else value)
+        n = nodes[node_type].num_nodes
+        if len(texts) != n or not all(isinstance(entry, str) for entry in texts):
+            raise ValueError(
+                f"text of {node_type!r}: expected {n} strings, found {len(texts)} entries"
+            )
         known = known_nodes(nodes[node_type], split)
         encoder = text_encoder(model, dim, seed)
         try:
-            encoder.fit([values[i] for i in sample_to_fit(known).tolist()])
-            nodes[node_type].features[TEXT] = encoder.encode(values)
+            encoder.fit([texts[i] for i in sample_to_fit(known).tolist()])
+            nodes[node_type].features[TEXT] = encoder.encode(texts)
         except ValueError as error:
-            given = (text or {})[node_type]
-            name = f" ({given!r})" if isinstance(given, str) else ""
+            name = f" ({value!r})" if isinstance(value, str) else ""
             raise ValueError(f"text{name} of {node_type!r}: {error}") from error
-        nodes[node_type].columns[TEXT] = values
+        nodes[node_type].columns[TEXT] = texts
         fitted[node_type] = {TEXT: fitted_text(encoder, model)}
     return fitted
 

@@ -13,13 +13,7 @@ from tqdm import tqdm
 from GPT_GNN.builder.arrays import write_graph
 from GPT_GNN.builder.output import check_output
 from GPT_GNN.datasets.pyg.attributes import MASKS, check_known, edge_arrays, node_arrays
-from GPT_GNN.datasets.pyg.features import (
-    TEXT,
-    Texts,
-    add_identities,
-    add_text_features,
-    read_texts,
-)
+from GPT_GNN.datasets.pyg.features import TEXT, Texts, add_identities, add_texts
 from GPT_GNN.datasets.pyg.left_out import left_out
 from GPT_GNN.datasets.pyg.target import label_column, split_of, target_type
 from GPT_GNN.datasets.pyg.times import Rules, Times, read_times, rules_fact
@@ -103,9 +97,8 @@ def from_pyg(
             without edges, relations that may or may not be inverses, times without a unit.
     """
     check_output(path, keep_other_files)
-    data = _hetero_data(data)
+    data, inverse = _hetero_data(data), inverse or {}
     # Nodes, edges and their times.
-    inverse = inverse or {}
     nodes = {t: node_arrays(data, t) for t in data.node_types}
     edges = {e: edge_arrays(data, e, inverse.get(e, ""), e in multigraph) for e in data.edge_types}
     check_known("inverse or multigraph", {*inverse, *multigraph}, edges)
@@ -113,7 +106,6 @@ def from_pyg(
     times = read_times(data, time, time_bins, counts)
     for key, values in times.items():
         (nodes[key] if isinstance(key, str) else edges[key]).time = values
-    texts = read_texts(data, text)
     # What is predicted, and how its nodes are divided.
     target = target_type(nodes, target, label or "y")
     label = label_column(nodes[target], target, label)
@@ -122,10 +114,10 @@ def from_pyg(
     for line in left_out(data, time, times, masks):
         tqdm.write(line)
     # Features beside ``x``; degrees are counted when the edges have their times.
-    fitted = add_text_features(nodes, texts, split, text, text_features, text_dim, seed)
+    fitted = add_texts(data, nodes, text, split, text_features, text_dim, seed)
     check_known("degrees or identities", {*degrees, *identities}, nodes)
     add_identities(nodes, identities, seed)
-    generated = TEXT if target in texts else ""
+    generated = TEXT if target in fitted else ""
     task = GraphFacts(target, tuple(rel_stop_list), split, generated, generated, label)
     facts: dict[str, Any] = {"dataset": "hetero_data", "time_bins": rules_fact(time_bins)}
     if fitted:
