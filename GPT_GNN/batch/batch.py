@@ -18,11 +18,12 @@ from torch import Tensor
 
 from GPT_GNN.batch.index import index_edges, time_rows
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.graph.times import LONGEST_DIFFERENCE
 from GPT_GNN.sampler.subgraph import Subgraph
 from GPT_GNN.schema import Schema
 
-TIME_SPAN = 240  # rows of the relative time table
-TIME_ZERO = 120  # its row for "source and target at the same time"
+TIME_SPAN = 2 * LONGEST_DIFFERENCE  # rows of the relative time table
+TIME_ZERO = LONGEST_DIFFERENCE  # its row for "source and target at the same time"
 
 Record = TypeVar("Record")
 

@@ -199,17 +199,14 @@ class GraphBuilder:
     def add_ragged(self, node_type: str, name: str, rows: Iterable[np.ndarray | str]) -> None:
         """Add one row of values per node (int32), or one string per node (kept as UTF-8 bytes)."""
         lengths: list[int] = []
-        dtype: Any = np.int32
-        spool = self.folder / "spool" / "ragged"
-        with open(spool, "wb") as file:
-            for row in rows:
-                values = encoded_row(row)
-                dtype = values.dtype
-                lengths.append(len(values))
-                file.write(values.tobytes())
+        data, dtype = bytearray(), np.dtype(np.int32)
+        for row in rows:
+            values = encoded_row(row)
+            dtype = values.dtype
+            lengths.append(len(values))
+            data += values.tobytes()
         indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
-        self.add_ragged_arrays(node_type, name, indptr, np.fromfile(spool, dtype=dtype))
-        spool.unlink()
+        self.add_ragged_arrays(node_type, name, indptr, np.frombuffer(data, dtype))
 
     def add_ragged_arrays(
         self, node_type: str, name: str, indptr: np.ndarray, values: np.ndarray

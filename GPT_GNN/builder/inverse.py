@@ -53,8 +53,9 @@ def find_inverses(
         # Itself last: a symmetric relation that has a twin is the inverse of the twin.
         partners.sort(key=lambda e: (e == edge_type, e[1] != f"rev_{relation}"))
         for partner in partners:
-            same = len(keys[partner]) and np.array_equal(keys[partner], turned[edge_type])
-            if same or _is_namesake(edge_type, partner, keys):
+            empty = not len(keys[partner]) or not len(keys[edge_type])
+            same = not empty and np.array_equal(keys[partner], turned[edge_type])
+            if same or (empty and _are_named_so(edge_type, partner)):
                 found[edge_type], found[partner] = partner[1], relation
                 break
         else:
@@ -81,14 +82,6 @@ def _declared(
     return found
 
 
-def _is_namesake(
-    edge_type: EdgeType, partner: EdgeType, keys: Mapping[EdgeType, np.ndarray]
-) -> bool:
-    """Whether a relation and the one named ``rev_`` like it are inverses, one of them empty."""
-    empty = not len(keys[edge_type]) or not len(keys[partner])
-    return empty and _are_named_so(edge_type, partner)
-
-
 def _are_named_so(edge_type: EdgeType, partner: EdgeType) -> bool:
     return partner[1] == f"rev_{edge_type[1]}" or edge_type[1] == f"rev_{partner[1]}"
 
@@ -96,7 +89,8 @@ def _are_named_so(edge_type: EdgeType, partner: EdgeType) -> bool:
 def _refuse_half_inverse(
     edge_type: EdgeType, partner: EdgeType, other: np.ndarray, turned: np.ndarray
 ) -> None:
-    if partner == edge_type:  # a link to itself says nothing
+    """Raise ValueError where two relations, or one with itself, may or may not be inverses."""
+    if partner == edge_type:  # self loops do not count
         turned = turned[turned >> 32 != turned & 0xFFFFFFFF]
         other = other[other >> 32 != other & 0xFFFFFFFF]
     shared, smaller = _shared(other, turned), min(len(other), len(turned))

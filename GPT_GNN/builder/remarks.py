@@ -75,8 +75,9 @@ def _of_classes(graph: HeteroGraph, task: GraphFacts) -> list[str]:
             elif sizes and _are_many(list(sizes.values())):
                 lines.append(
                     f"warning: label {label!r} of {node_type!r} has {len(sizes):,} classes for "
-                    f"{sum(sizes.values()):,} labels (median {median(sizes.values()):g} a class): "
-                    "every distinct value is a class; expected ranges of a number, or another label"
+                    f"{sum(sizes.values()):,} labels (median {median(sizes.values()):g} per class)"
+                    ": every distinct value is a class; expected ranges of a number, or another "
+                    "label"
                 )
     return lines
 

@@ -100,7 +100,7 @@ def _are_years(times: np.ndarray) -> bool:
 
 
 def warn_of_span(times: Iterable[np.ndarray]) -> None:
-    """Print a warning about times that the temporal encoding cannot tell apart.
+    """Print a warning about times that the temporal encoding cannot distinguish.
 
     Args:
         times: arrays of int32, NO_TIME for none.
@@ -109,11 +109,11 @@ def warn_of_span(times: Iterable[np.ndarray]) -> None:
     first, last = first_and_last(times) or (0, 0)
     if first == last and sum(np.count_nonzero(t != NO_TIME) for t in times) > 1:
         tqdm.write(
-            f"warning: all times are {first}: they tell nothing apart; expected a finer bin, or "
+            f"warning: all times are {first}, so they distinguish nothing; expected a finer bin or "
             "another unit"
         )
     if last - first > LONGEST_DIFFERENCE:
         tqdm.write(
             f"warning: times from {first} to {last}: differences of more than {LONGEST_DIFFERENCE} "
-            f"count as {LONGEST_DIFFERENCE}; wider bins tell them apart"
+            f"count as {LONGEST_DIFFERENCE}; wider bins keep them distinct"
         )

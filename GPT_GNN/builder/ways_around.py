@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from GPT_GNN.schema import EdgeType, Schema
 
 
-@dataclass(frozen=True)
-class WayAround:
+class WayAround(NamedTuple):
     """A node type through which a sample gets past its bound.
 
     Attributes:
@@ -23,14 +22,19 @@ class WayAround:
     untimed: tuple[EdgeType, ...]
 
     def __str__(self) -> str:
-        own = repr(self.node_type)
-        dated, through = _others(self.node_type, self.timed), _others(self.node_type, self.untimed)
+        own, dated, through = repr(self.node_type), self._others(0), self._others(1)
+        names = [", ".join(":".join(e) for e in relations) for relations in self[1:]]
         return (
-            f"{own} has no time and hangs on {dated}, which has one ({_names(self.timed)}), and on "
-            f"{through}, which has none ({_names(self.untimed)}): a sample with a bound in time "
-            f"reaches later {own} nodes through {through}; a time for {own}, such as that of its "
-            f"{dated}, closes this way"
+            f"{own} has no time and is linked to {dated}, which has one ({names[0]}), and to "
+            f"{through}, which has none ({names[1]}): a sample with a bound in time reaches later "
+            f"{own} nodes through {through}; a time for {own}, such as that of its {dated}, closes "
+            "this way"
         )
+
+    def _others(self, which: int) -> str:
+        """The node types at the other ends of the timed (0) or the untimed (1) relations."""
+        ends = dict.fromkeys(end for relation in self[1 + which] for end in relation[::2])
+        return " and ".join(repr(end) for end in ends if end != self.node_type)
 
 
 def ways_around(schema: Schema, timed_types: Collection[str]) -> list[WayAround]:
@@ -68,12 +72,3 @@ def ways_around(schema: Schema, timed_types: Collection[str]) -> list[WayAround]
         if timed and untimed:
             found.append(WayAround(node_type, tuple(timed), tuple(untimed)))
     return found
-
-
-def _others(node_type: str, relations: Collection[EdgeType]) -> str:
-    ends = [end for source, _, target in relations for end in (source, target)]
-    return " and ".join(repr(end) for end in dict.fromkeys(ends) if end != node_type)
-
-
-def _names(relations: Collection[EdgeType]) -> str:
-    return ", ".join(":".join(edge_type) for edge_type in relations)

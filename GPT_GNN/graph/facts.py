@@ -37,11 +37,8 @@ class GraphFacts:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: the fact ``task`` of a store."""
-        record = {f.name: getattr(self, f.name) for f in fields(self)}
-        return record | {
-            "rel_stop_list": list(self.rel_stop_list),
-            "split": split_to_dict(self.split),
-        }
+        plain = {"rel_stop_list": list(self.rel_stop_list), "split": split_to_dict(self.split)}
+        return {f.name: getattr(self, f.name) for f in fields(self)} | plain
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> GraphFacts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -52,22 +52,18 @@ class FeatureInputs:
     def of(cls, graph: HeteroGraph) -> FeatureInputs:
         """Read them from a store."""
         fitted = _fitted(graph)
-        return cls(
-            {
-                node_type: tuple(
-                    Part(name, s.stop - s.start, fitted.get(node_type, {}).get(name, {}))
-                    for name, s in graph.feature_parts(node_type).items()
-                )
-                for node_type in graph.node_types
-            }
-        )
+        parts = {
+            t: tuple(
+                Part(name, s.stop - s.start, fitted.get(t, {}).get(name, {}))
+                for name, s in graph.feature_parts(t).items()
+            )
+            for t in graph.node_types
+        }
+        return cls(parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as a checkpoint keeps them."""
-        return {
-            node_type: [{"name": p.name, "width": p.width, "fitted": dict(p.fitted)} for p in parts]
-            for node_type, parts in self.parts.items()
-        }
+        return {t: [asdict(part) for part in parts] for t, parts in self.parts.items()}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> FeatureInputs:
@@ -115,12 +111,10 @@ def _fitted(graph: HeteroGraph) -> dict[str, dict[str, Any]]:
 
 
 def _part_differences(ours: Part, theirs: Part) -> list[str]:
-    known = [name for name in ours.fitted if name in theirs.fitted]
-    lines = [
-        _described(name, ours.fitted[name], theirs.fitted[name])
-        for name in known
-        if not _same(ours.fitted[name], theirs.fitted[name])
-    ]
+    both = (
+        (n, fitted, theirs.fitted[n]) for n, fitted in ours.fitted.items() if n in theirs.fitted
+    )
+    lines = [_described(name, a, b) for name, a, b in both if not _same(a, b)]
     if not lines and ours.width != theirs.width:
         lines = [f"{ours.width} columns in the model and {theirs.width} in the store"]
     return lines

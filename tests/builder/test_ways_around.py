@@ -102,7 +102,7 @@ def test_what_is_said():
     assert way.timed == (("result", "of", "race"),)
     assert way.untimed == (("result", "by", "driver"),)
     assert str(way) == (
-        "'result' has no time and hangs on 'race', which has one (result:of:race), and on "
+        "'result' has no time and is linked to 'race', which has one (result:of:race), and to "
         "'driver', which has none (result:by:driver): a sample with a bound in time reaches later "
         "'result' nodes through 'driver'; a time for 'result', such as that of its 'race', closes "
         "this way"
@@ -134,7 +134,7 @@ def races(path, result_time=None, driven=None):
 def test_a_sample_goes_that_way(tmp_path, capsys, settings, leaks):
     """What is warned of is what the sampler does, and what closes the way closes it."""
     graph = races(tmp_path / "g", **settings)
-    assert ("'result' has no time and hangs on 'race'" in capsys.readouterr().out) == leaks
+    assert ("'result' has no time and is linked to 'race'" in capsys.readouterr().out) == leaks
     seeds = {"race": (np.array([5]), np.array([2005], dtype=np.int32))}
     subgraph = HGSampler(graph, 4, 1000).sample(seeds, 2005, None, derive(0, "sample"))
     results = subgraph.node_ids[graph.schema.node_type_id("result")]
@@ -163,7 +163,7 @@ def test_real_races(shared_data, tmp_path, capsys):
     }
     build_from_tables(description, tmp_path / "open", tables)
     said = capsys.readouterr().out
-    assert said.count("warning: ") == 1 and "'result' has no time and hangs on 'race'" in said
+    assert said.count("warning: ") == 1 and "'result' has no time and is linked to 'race'" in said
     date = dict(zip(tables["races"]["raceId"], tables["races"]["date"], strict=True))
     tables["results"]["date"] = [date[race] for race in tables["results"]["raceId"]]
     result["time"] = "date"

@@ -128,7 +128,7 @@ def test_classes_that_are_many_for_their_nodes(tmp_path, sizes, many):
     if many:
         assert found[0].startswith(
             f"warning: label 'age' of 'film' has {len(sizes)} classes for {sum(sizes)} labels "
-            f"(median {sizes[0]} a class): every distinct value is a class"
+            f"(median {sizes[0]} per class): every distinct value is a class"
         )
 
 
