@@ -129,11 +129,11 @@ def _with_all_times(graph: HeteroGraph, node_type: str, new: NodeArrays) -> Node
         if new.time is not None:
             raise ValueError(f"new nodes of {node_type!r}: the store's have no times, got some")
         return NodeArrays(graph.num_nodes(node_type) + n)
-    if (new.time is None and n) or (new.time is not None and len(new.time) != n):
-        found = "none" if new.time is None else len(new.time)
+    time = np.empty(0, np.int32) if new.time is None else new.time
+    if len(time) != n:
+        found = "none" if new.time is None else len(time)
         raise ValueError(f"new nodes of {node_type!r}: expected {n} times, got {found}")
-    time = np.concatenate([old, new.time]) if new.time is not None else np.array(old)
-    return NodeArrays(graph.num_nodes(node_type) + n, time=time)
+    return NodeArrays(graph.num_nodes(node_type) + n, time=np.concatenate([old, time]))
 
 
 def _fitting(

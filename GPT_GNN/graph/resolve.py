@@ -148,23 +148,19 @@ def _column_split(rest: str, graph: HeteroGraph, node_type: str, text: str) -> C
         name, pretrain_on = rest, ""
     _one_of(columns, name, f"split: column of {node_type!r}")
     _one_of((*SPLITS, ALL), pretrain_on, "split: what pre-trains")
-    _check_numbers(graph, node_type, name, text)
-    return ColumnSplit(name, pretrain_on)
-
-
-def _check_numbers(graph: HeteroGraph, node_type: str, name: str, text: str) -> None:
-    """Raise ValueError for a column that holds no splits, such as a column of classes."""
-    expected = f"0 to {len(SPLITS) - 1} for {', '.join(SPLITS)}, -1 for none"
     found = "texts or rows"
     if not graph.is_ragged(node_type, name):
         column = graph.column(node_type, name)
         found = f"{column.dtype} of shape {column.shape}"
         if column.ndim == 1 and column.dtype.kind in "iu":
             low, high = int(column.min(initial=0)), int(column.max(initial=0))
-            found = f"{low} to {high}"
             if -1 <= low and high < len(SPLITS):
-                return
-    raise ValueError(f"--split {text}: expected {expected}; {name!r} of {node_type!r} has {found}")
+                return ColumnSplit(name, pretrain_on)
+            found = f"{low} to {high}"
+    raise ValueError(
+        f"--split {text}: expected 0 to {len(SPLITS) - 1} for {', '.join(SPLITS)}, -1 for none; "
+        f"{name!r} of {node_type!r} has {found}"
+    )
 
 
 def _target(graph: HeteroGraph, stored: GraphFacts | None, asked: str) -> tuple[str, str]:
@@ -200,30 +196,23 @@ def _split(
             if empty:
                 tqdm.write(f"warning: --split {asked}: {empty}")
         return split, FLAG
-    if stored is not None and _divides(stored, target, times, links):
-        return stored.split, STORE
+    own = None if stored is None else stored.split
+    if isinstance(own, TimeSplit):
+        if times is not None:
+            return own, STORE
+        if links is None:  # the target has no times, but its edges may: later ones are left out
+            return RandomSplit(pretrain_until=own.pretrain_until), STORE
+    elif stored is not None:
+        if stored.target == target if links is None else isinstance(stored.split, RandomSplit):
+            return stored.split, STORE
     if links is not None and LINK_SPLIT in graph.facts:
         return split_from_dict(graph.facts[LINK_SPLIT]), STORE
-    if links is None and stored is not None and isinstance(stored.split, TimeSplit):
-        # The target has no times, its edges may: those of the later years are still to come.
-        return RandomSplit(pretrain_until=stored.split.pretrain_until), STORE
     if times is None:
         return RandomSplit(), DEFAULT
     try:
         return TimeSplit.at_quantiles(times), DEFAULT
     except ValueError as error:
         raise ValueError(f"{graph.path}: {error}; give --split, e.g. --split random") from error
-
-
-def _divides(
-    stored: GraphFacts, target: str, times: np.ndarray | None, links: EdgeType | None
-) -> bool:
-    """Whether a store's split divides the target's nodes, or the links."""
-    if isinstance(stored.split, TimeSplit):
-        return times is not None
-    if links is not None:
-        return isinstance(stored.split, RandomSplit)
-    return stored.target == target
 
 
 def _relations(graph: HeteroGraph, target: str, names: Sequence[str]) -> tuple[str, ...]:
