@@ -92,8 +92,10 @@ def append_arrays(
     new = {t: nodes.get(t, NodeArrays(0)) for t in graph.node_types}
     merged = {t: _with_all_times(graph, t, arrays) for t, arrays in new.items()}
     added = {edge_type: _fitting(graph, merged, edge_type, e) for edge_type, e in edges.items()}
-    if not times_declared:
-        _check_scale(graph, nodes, edges)
+    new_times = {f"new {name}": time for name, time in times_of(nodes, edges).items()}
+    stored = store_times(graph)
+    if new_times and not times_declared and not too_far_apart(stored):  # else they had a unit
+        check_scale(stored | new_times, _ADVICE)
     times = [n.time for n in merged.values()] + [e.time for e in added.values()]
     warn_of_span(t for t in times if t is not None)
     with build_graph(path, graph.views, keep_other_files) as builder:
@@ -108,16 +110,6 @@ def append_arrays(
             if file.startswith("tables/"):
                 builder.add_table(Path(file).stem, graph.array(file))
     return HeteroGraph.open(path)
-
-
-def _check_scale(
-    graph: HeteroGraph, nodes: Mapping[str, NodeArrays], edges: Mapping[EdgeType, EdgeArrays]
-) -> None:
-    """Raise ValueError for new times that are on another scale than the store's."""
-    new = {f"new {name}": time for name, time in times_of(nodes, edges).items()}
-    stored = store_times(graph)
-    if new and not too_far_apart(stored):  # else its times had a unit
-        check_scale(stored | new, _ADVICE)
 
 
 def _with_all_times(graph: HeteroGraph, node_type: str, new: NodeArrays) -> NodeArrays:

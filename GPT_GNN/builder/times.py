@@ -154,33 +154,25 @@ def _whole(values: Any) -> np.ndarray:
 
 
 def _dates(values: Any) -> np.ndarray:
+    """[n] datetimes of datetimes or of ISO 8601 texts; NumPy would read 20200131 as a year."""
     cells = as_cells(values)
     if cells.dtype.kind == "M":
         return cells
     empty = missing(cells).tolist()
-    texts = [None if none else cell for cell, none in zip(cells.tolist(), empty, strict=True)]
-    for row, text in enumerate(texts):
-        if text is not None and not _is_date(text):
-            raise CellError(row, f"expected dates like 2020-01-31, got {text!r}")
+    dates = [None if none else cell for cell, none in zip(cells.tolist(), empty, strict=True)]
+    for row, cell in enumerate(dates):
+        is_date = _DATE.fullmatch(cell) if isinstance(cell, str) else isinstance(cell, date)
+        if cell is not None and not is_date:
+            raise CellError(row, f"expected dates like 2020-01-31, got {cell!r}")
     try:
-        return np.array(texts, dtype="M8[s]")
-    except ValueError:
-        for row, text in enumerate(texts):
-            _date(row, text)
+        return np.array(dates, dtype="M8[s]")
+    except ValueError:  # e.g. the month 13: which row is it?
+        for row, cell in enumerate(dates):
+            try:
+                np.datetime64(cell, "s")
+            except ValueError as error:
+                raise CellError(row, f"expected dates like 2020-01-31, got {error}") from error
         raise
-
-
-def _date(row: int, text: Any) -> None:
-    """Raise CellError for what NumPy cannot read as a datetime, e.g. the month 13."""
-    try:
-        np.array([text], dtype="M8[s]")
-    except ValueError as error:
-        raise CellError(row, f"expected dates like 2020-01-31, got {error}") from error
-
-
-def _is_date(value: Any) -> bool:
-    """Whether it is a datetime or an ISO 8601 text; NumPy would read 20200131 as a year."""
-    return _DATE.fullmatch(value) is not None if isinstance(value, str) else isinstance(value, date)
 
 
 def _int32(bins: np.ndarray, empty: np.ndarray) -> np.ndarray:

@@ -25,7 +25,8 @@ def left_out(
     lines = [f"{name} left out: it belongs to no node type and no edge type" for name in whole]
     for key in (*data.node_types, *data.edge_types):
         for name, value in data[key].items():
-            if _gives_times(time, key, name):
+            named = time.get(key) if isinstance(time, Mapping) else time
+            if isinstance(named, str) and named == name:  # it is read as times
                 continue
             could = "" if key in timed else f"time={{{key!r}: {name!r}}} would read it as times"
             if isinstance(key, tuple):
@@ -56,12 +57,6 @@ def _of_edges(store: Any, name: str, value: Any, could: str) -> str:
         return ""
     likely = could and _may_be_times(name, value, np.shape(store["edge_index"])[-1])
     return f" left out: {could if likely else 'no encoder reads it'}"
-
-
-def _gives_times(time: Any, key: Any, name: str) -> bool:
-    """Whether the setting ``time`` reads an attribute."""
-    named = time.get(key) if isinstance(time, Mapping) else time
-    return isinstance(named, str) and named == name
 
 
 def _may_be_times(name: str, value: Any, n: int) -> bool:

@@ -66,18 +66,13 @@ def _rules(time_bins: Rules, types: Collection[Key]) -> dict[Key, TimeBins]:
 
 def _given(data: HeteroData, time: Times, types: Collection[Key]) -> dict[Key, Any]:
     """Values by node type or edge type."""
-    if time is None:
-        return {}
     if isinstance(time, str):
-        found = {key: data[key][time] for key in types if time in data[key]}
-        if not found:
-            raise ValueError(f"time: no node type and no edge type has an attribute {time!r}")
-        return found
+        name, time = time, {key: time for key in types if time in data[key]}
+        if not time:
+            raise ValueError(f"time: no node type and no edge type has an attribute {name!r}")
+    time = time or {}
     check_known("time", time, types)
-    return {
-        key: attribute(data, key, value) if isinstance(value, str) else value
-        for key, value in time.items()
-    }
+    return {k: attribute(data, k, v) if isinstance(v, str) else v for k, v in time.items()}
 
 
 def _binned(rule: TimeBins, key: Key, values: Any, count: int) -> np.ndarray:
