@@ -25,7 +25,7 @@ from GPT_GNN.graph.means import SeedMeans
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.rng import derive
 from GPT_GNN.schema import EdgeType
-from GPT_GNN.system.runtime import run_script
+from GPT_GNN.system.runner import run_command
 
 VIEW = "pretrain"
 
@@ -95,4 +95,4 @@ def unit(x: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_command(main, trains=True))

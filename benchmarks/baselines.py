@@ -23,7 +23,7 @@ from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.datasets.reddit.reddit import Reddit
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.system.runtime import run_script
+from GPT_GNN.system.runner import run_command
 from GPT_GNN.tasks import AuthorDisambiguation, LabelClassification, NodeClassification, Task
 
 
@@ -71,4 +71,4 @@ def tasks(graph: HeteroGraph) -> dict[str, Callable[[float, int], Task]]:
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_command(main, trains=True))

@@ -32,7 +32,7 @@ from GPT_GNN.batch.batch import Batch
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
-from GPT_GNN.system.runtime import run_script
+from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.pretrain import PretrainBatches
 from tests.oracle.encoder import LiteralGNN, literal_edges
 from tests.oracle.hgt import LiteralHGTConv
@@ -206,4 +206,4 @@ def show_list(floor: list[Product]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_command(main, trains=True))

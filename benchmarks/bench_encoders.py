@@ -23,7 +23,7 @@ from benchmarks.bench_conv import encoder_and_batch, ours_pass
 from benchmarks.measure import interleaved, line, show
 from benchmarks.published import ENCODER, open_graph
 from GPT_GNN.conv import CONVS
-from GPT_GNN.system.runtime import run_script
+from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.start import new_encoder
 
 
@@ -56,4 +56,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_command(main, trains=True))

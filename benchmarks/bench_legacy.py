@@ -31,7 +31,7 @@ from benchmarks.bench_open import published_form, size_mb
 from benchmarks.measure import line, show
 from GPT_GNN.datasets.toy.scale import build_scale
 from GPT_GNN.published.graphs.convert import convert
-from GPT_GNN.system.runtime import run_script
+from GPT_GNN.system.runner import run_command
 
 
 class Graph:
@@ -121,4 +121,4 @@ def once(kind: str, source: str, store: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_command(main, trains=True))

@@ -32,7 +32,7 @@ import numpy as np
 from benchmarks.measure import PeakMemory, anonymous_mb, line, show
 from GPT_GNN.datasets.toy.scale import build_scale
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.system.runtime import run_script
+from GPT_GNN.system.runner import run_command
 
 WIDTH = 768
 
@@ -156,4 +156,4 @@ def size_mb(path: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_command(main, trains=True))

@@ -27,7 +27,7 @@ from GPT_GNN.datasets.reddit.reddit import DATA_FILE, GRAPH_FILE, Reddit
 from GPT_GNN.datasets.reddit.toy import write_files
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.settings import EncoderConfig, GPTConfig, SamplerConfig
-from GPT_GNN.system.runtime import run_script
+from GPT_GNN.system.runner import run_command
 from GPT_GNN.tasks import LabelClassification
 from GPT_GNN.train.finetune import TaskBatches, TaskModel
 from GPT_GNN.train.optim import build_optimizer
@@ -115,4 +115,4 @@ def evaluate(graph: HeteroGraph, count: int) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_command(main, trains=True))

@@ -33,7 +33,7 @@ from GPT_GNN.objectives.gpt_gnn import GPTGNN
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.settings import EncoderConfig, GPTConfig
-from GPT_GNN.system.runtime import run_script
+from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.start import new_encoder, new_gpt_gnn
 from tests.oracle import hgsampling as literal
 
@@ -179,4 +179,4 @@ def masked_batch(graph: HeteroGraph, draw: Drawer, runs: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_command(main, trains=True))

@@ -29,7 +29,7 @@ from benchmarks.bench_sampler import Drawer, objective_of, stepping
 from benchmarks.measure import PeakMemory, interleaved, line, show
 from GPT_GNN.datasets.toy.scale import build_scale
 from GPT_GNN.graph.store import HeteroGraph, StoreError
-from GPT_GNN.system.runtime import run_script
+from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.optim import build_optimizer
 
 HIDDEN = 128  # width of the encoder that is trained
@@ -160,4 +160,4 @@ def training_step(graph: HeteroGraph, runs: int) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_command(main, trains=True))

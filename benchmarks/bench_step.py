@@ -34,7 +34,7 @@ from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives.gpt_gnn import GPTGNN, GPTBatch
 from GPT_GNN.sampler.loader import Loader
 from GPT_GNN.settings import OptimConfig
-from GPT_GNN.system.runtime import run_script
+from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.fit import batches_for
 from GPT_GNN.train.optim import Stepper, autocast
 from GPT_GNN.train.pretrain import PretrainBatches
@@ -173,4 +173,4 @@ def training(
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_command(main, trains=True))

@@ -32,7 +32,7 @@ from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.objectives import OBJECTIVES
 from GPT_GNN.settings import GPTConfig, ObjectiveConfig, SamplerConfig
-from GPT_GNN.system.runtime import run_script
+from GPT_GNN.system.runner import run_command
 from GPT_GNN.tasks import NodeClassification
 from GPT_GNN.train.finetune import TaskBatches, TaskModel
 from GPT_GNN.train.pretrain import PretrainBatches
@@ -116,4 +116,4 @@ def compare(name: str, model: Any, data: Any, outputs: Tensor, runs: int) -> Non
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_command(main, trains=True))

@@ -50,7 +50,7 @@ class LiteralProcess:
 
 
 def _serve(pipe: Connection, data_dir: str, name: str, masks: bool) -> None:
-    keep_freed_memory()  # as run_script does for ours
+    keep_freed_memory()  # as run_command does for ours
     torch.manual_seed(0)
     graph, device = open_graph(data_dir), torch.device(name)
     lists = hgsampling.edge_lists(graph, set())

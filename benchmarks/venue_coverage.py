@@ -24,7 +24,7 @@ from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.settings import SamplerConfig
-from GPT_GNN.system.runtime import run_script
+from GPT_GNN.system.runner import run_command
 from GPT_GNN.tasks import NodeClassification
 from GPT_GNN.train.checkpoint import load_checkpoint
 from GPT_GNN.train.finetune import TaskBatches, TaskModel
@@ -101,4 +101,4 @@ def name(graph: HeteroGraph, venue: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_command(main, trains=True))

@@ -22,7 +22,7 @@ from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.report import paper
 from GPT_GNN.settings import OAGGridDataConfig
 from GPT_GNN.study.study import Cells, Method, Preset, Setting, Study, Task, two_pass, under_each
-from GPT_GNN.system.runtime import run_script
+from GPT_GNN.system.runner import run_command
 
 FIELDS = "--finetune_fields {finetune_fields} [--pretrain_fields {pretrain_fields}]"
 # What is transferred: each has a store of its own.
@@ -238,4 +238,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_command(main, trains=True))

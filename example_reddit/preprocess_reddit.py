@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from GPT_GNN.datasets.reddit.reddit import FilesConfig, Reddit, Settings
 from GPT_GNN.settings import parse_flags
-from GPT_GNN.system.runtime import run_script
+from GPT_GNN.system.runner import run_command
 
 
 def main() -> None:
@@ -24,4 +24,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_command(main, trains=True))

@@ -18,7 +18,7 @@ from GPT_GNN.commands.results.reproduce import reproduce
 from GPT_GNN.datasets.reddit.reddit import Reddit
 from GPT_GNN.settings import GridDataConfig
 from GPT_GNN.study.study import Cells, Method, Preset, Setting, Study, Task, two_pass
-from GPT_GNN.system.runtime import run_script
+from GPT_GNN.system.runner import run_command
 
 # A target's own attributes come back over two hops to what generates them: the way left open.
 LEAKS = {
@@ -118,4 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(run_command(main, trains=True))

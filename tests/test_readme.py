@@ -56,7 +56,7 @@ def accepted(program: tuple[str, ...]) -> tuple[frozenset[str], str]:
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
         patch.chdir(ROOT)
-        patch.setattr(sys, "argv", [*program[1:], "--help"])
+        patch.setattr(sys, "argv", [*(program[1:] or program), "--help"])
         patch.setattr(sys, "path", [*sys.path])  # a script adds to it
         with pytest.raises(SystemExit) as exit_:
             if program[0] == "-m":

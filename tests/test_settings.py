@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from GPT_GNN.commands import COMMANDS
 from GPT_GNN.conv import CONVS
 from GPT_GNN.objectives import OBJECTIVES
 from GPT_GNN.settings import (
@@ -30,12 +31,10 @@ from GPT_GNN.settings import (
     parse_flags,
 )
 from GPT_GNN.train.flags import parse_finetune_flags, parse_pretrain_flags
+from tests.call import call
 
 ROOT = Path(__file__).resolve().parents[1]
-EXAMPLES = {path.stem: path for path in ROOT.glob("example_*/*.py")} | {
-    f"GPT_GNN.commands.train.{name}": ROOT / "GPT_GNN" / "commands" / "train" / f"{name}.py"
-    for name in ("pretrain", "finetune")
-}
+EXAMPLES = {path.stem: path for path in ROOT.glob("example_*/*.py")}
 TRAINING = (
     "pretrain_OAG",
     "finetune_OAG_PF",
@@ -167,7 +166,7 @@ SNAPSHOT = {
     "finetune_reddit": SHARED
     | FINETUNE
     | {"task_name": "reddit", "n_epoch": 100, "pretrain_model_dir": "runs/gpt_reddit.pt"},
-    "GPT_GNN.commands.train.pretrain": SHARED
+    "pretrain": SHARED
     | PRETRAIN
     | {
         "attr_type": "vec",
@@ -180,7 +179,7 @@ SNAPSHOT = {
         "hide_links": (),
         "hide_classes": (),
     },
-    "GPT_GNN.commands.train.finetune": SHARED
+    "finetune": SHARED
     | FINETUNE
     | {
         "task_name": "graph",
@@ -206,8 +205,8 @@ SNAPSHOT = {
 for _script, _other in (
     ("pretrain_reddit", ("domain",)),
     ("finetune_reddit", ("domain", "train_view", "hide_train_labels")),
-    ("GPT_GNN.commands.train.pretrain", ("domain",)),
-    ("GPT_GNN.commands.train.finetune", ("domain", "original_protocol")),
+    ("pretrain", ("domain",)),
+    ("finetune", ("domain", "original_protocol")),
 ):
     for _name in _other:
         del SNAPSHOT[_script][_name]
@@ -228,7 +227,10 @@ def parser_of(script: str) -> argparse.ArgumentParser:
     argparse.ArgumentParser.parse_args = catch
     sys.argv = [script]
     try:
-        runpy.run_path(str(EXAMPLES[script]), run_name="__main__")
+        if script in COMMANDS:
+            call(script)
+        else:
+            runpy.run_path(str(EXAMPLES[script]), run_name="__main__")
     except Captured as caught:
         return caught.args[0]
     finally:

@@ -1,17 +1,10 @@
-"""A heterogeneous graph in a folder of ``.npy`` files, opened by mmap (docs/DATA_FORMAT.md).
-
-python -m GPT_GNN show PATH            # tables of what is in it, and what to mind
-python -m GPT_GNN show PATH --verify   # and read every byte against its checksum
-"""
+"""A heterogeneous graph in a folder of ``.npy`` files, opened by mmap (docs/DATA_FORMAT.md)."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
-import sys
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +14,6 @@ import numpy as np
 from GPT_GNN.graph.csr import CSR, Ragged, indptr_layout
 from GPT_GNN.graph.gather import gather_rows
 from GPT_GNN.schema import EdgeType, Schema
-from GPT_GNN.system.runner import run_command
 
 FORMAT = "gpt-gnn-store"
 VERSION = 3
@@ -265,31 +257,3 @@ def file_checksum(path: Path) -> str:
     """SHA-256 of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print what a store holds; with --verify read every byte."""
-    return run_command(lambda: _show(argv))
-
-
-def _show(argv: Sequence[str] | None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m GPT_GNN show", description="Describe and verify a graph store."
-    )
-    parser.add_argument("path", help="folder of the store")
-    parser.add_argument("--verify", action="store_true", help="compare every file's checksum")
-    args = parser.parse_args(argv)
-    from GPT_GNN.builder.remarks import remarks  # reads a store
-    from GPT_GNN.graph.summary import summary
-
-    graph = HeteroGraph.open(args.path)
-    print(summary(graph))
-    for line in remarks(graph):
-        print(line)
-    if args.verify:
-        graph.verify()
-        print("every checksum matches")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

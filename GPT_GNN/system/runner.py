@@ -17,17 +17,24 @@ class Interrupted(Exception):
     """A command was stopped on request; the message says how it goes on."""
 
 
-def run_command(main: Callable[[], object]) -> int:
+def run_command(main: Callable[[], object], trains: bool = False) -> int:
     """Run a command's main and give its exit status.
 
     A user's mistake, a full disk and the like become one line and status 1, Ctrl-C one line and
     status 130. What a console cannot show is written as an escape, e.g. ``\\u6587``: a name in
     another script must not end a run of hours.
+
+    Args:
+        trains: the command trains or embeds: set the threads and memory of this process for it.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
+        if trains:
+            from GPT_GNN.system.runtime import prepare_training  # imports torch
+
+            prepare_training()
         main()
     except (ValueError, OSError, FloatingPointError, ImportError) as error:
         # NumPy's words for a full disk are "8 requested and 0 written".

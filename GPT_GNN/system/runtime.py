@@ -6,7 +6,7 @@ import ctypes
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numba
@@ -15,7 +15,6 @@ import torch
 
 import GPT_GNN
 from GPT_GNN.rng import derive
-from GPT_GNN.system.runner import run_command
 
 
 def pick_device(cuda: int) -> torch.device:
@@ -84,10 +83,9 @@ def peak_memory_mb(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def run_script(main: Callable[[], object]) -> int:
-    """Run the main of a command that trains or embeds, see :func:`run_command`."""
+def prepare_training() -> None:
+    """Set what holds for the whole process: freed memory is kept, Numba has torch's threads."""
     keep_freed_memory()
     threads = torch.get_num_threads()
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
     torch.set_num_threads(threads)  # which the line before resets where both share an OpenMP
-    return run_command(main)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
 from dataclasses import asdict
 
 import numpy as np
@@ -19,6 +17,7 @@ from GPT_GNN.train.checkpoint import save_checkpoint
 from GPT_GNN.train.embed import embed
 from GPT_GNN.train.matching import graph_record
 from GPT_GNN.train.start import new_encoder
+from tests.call import call
 
 ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)
 CITE, WRITES = ("paper", "cite", "paper"), ("author", "writes", "paper")
@@ -60,22 +59,23 @@ def model(store):
     return path, encoder
 
 
-@pytest.fixture
-def call(monkeypatch, capfd, store, model, tmp_path):
+@pytest.fixture(name="call")
+def calling(monkeypatch, capfd, store, model, tmp_path):
     """Run the command in this process and folder: (exit status, output)."""
     monkeypatch.chdir(tmp_path)
 
     def go(*flags, data_dir=store.path):
-        argv = ["embed", f"--data_dir={data_dir}", f"--model={model[0]}", "--cuda=-1", *flags]
-        monkeypatch.setattr(sys, "argv", argv)
         threads = torch.get_num_threads()
         try:
-            with pytest.raises(SystemExit) as exit_:
-                runpy.run_module("GPT_GNN.commands.train.embed", run_name="__main__")
+            status = call(
+                "embed", f"--data_dir={data_dir}", f"--model={model[0]}", "--cuda=-1", *flags
+            )
+        except SystemExit as exit_:
+            status = exit_.code
         finally:
             torch.set_num_threads(threads)
         captured = capfd.readouterr()
-        return exit_.value.code or 0, captured.out + captured.err
+        return status, captured.out + captured.err
 
     return go
 

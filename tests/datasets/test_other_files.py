@@ -13,14 +13,11 @@ from torch_geometric.data import Data
 
 from GPT_GNN import from_pyg
 from GPT_GNN.datasets.oag.oag import toy_store
-from GPT_GNN.datasets.pyg import catalog as pyg
 from GPT_GNN.datasets.reddit.reddit import toy_store as reddit_toy_store
-from GPT_GNN.datasets.tables import build as tables
 from GPT_GNN.datasets.tables.build import build_from_tables
-from GPT_GNN.datasets.toy import scale
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.published.graphs.convert import main as convert_main
 from GPT_GNN.published.graphs.door import open_published
+from tests.call import call
 from tests.datasets.dumps import SMALL, write_tiny
 from tests.datasets.pyg.test_catalog import ogb_mag
 from tests.datasets.tables import write
@@ -29,10 +26,6 @@ from tests.datasets.test_table_append import NEW_FILES
 
 ROOT = Path(__file__).resolve().parents[2]
 MINE = {"notes.txt": "my notes", "runs/deep/m.pt": "weights", "features/mine.npy": "numbers"}
-
-
-def module(main, *argv):
-    return main([str(word) for word in argv])
 
 
 def script(name, *argv):
@@ -51,30 +44,32 @@ def script(name, *argv):
 
 def of_tables(tmp_path):
     write(tmp_path / "tables")
-    return lambda out, *flags: module(tables.main, tmp_path / "tables/films.yaml", out, *flags)
+    return lambda out, *flags: call("build tables", tmp_path / "tables/films.yaml", out, *flags)
 
 
 def appended(tmp_path):
     build_from_tables(write(tmp_path / "tables"), tmp_path / "first")
     write(tmp_path / "more", NEW_FILES)
     argv = ("--append_to", tmp_path / "first")
-    return lambda out, *flags: module(tables.main, tmp_path / "more/films.yaml", out, *argv, *flags)
+    return lambda out, *flags: call(
+        "build tables", tmp_path / "more/films.yaml", out, *argv, *flags
+    )
 
 
 def of_pyg(tmp_path):
     argv = ("--root", tmp_path / "root")
-    return lambda out, *flags: module(pyg.main, "OGB_MAG", out, *argv, *flags)
+    return lambda out, *flags: call("build pyg", "OGB_MAG", out, *argv, *flags)
 
 
 def of_legacy(tmp_path):
     source = tmp_path / "graph.pk"
     shutil.copy(ROOT / "tests/published/graphs/files/graph_main.pk", source)
-    return lambda out, *flags: module(convert_main, source, out, "--no-word_vectors", *flags)
+    return lambda out, *flags: call("convert graph", source, out, "--no-word_vectors", *flags)
 
 
 def of_scale(tmp_path):
     argv = ("--nodes", 2000, "--width", 2)
-    return lambda out, *flags: module(scale.main, "--out", out, *argv, *flags)
+    return lambda out, *flags: call("build scale", "--out", out, *argv, *flags)
 
 
 def of_oag(tmp_path, *more):

@@ -7,6 +7,7 @@ from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.datasets.toy import scale
 from GPT_GNN.datasets.toy.scale import build_scale
 from GPT_GNN.graph.store import HeteroGraph
+from tests.call import call
 
 NODES = 6000
 
@@ -85,6 +86,6 @@ def test_too_small(tmp_path):
 
 
 def test_command(tmp_path, capsys):
-    assert scale.main(["--out", str(tmp_path / "g"), "--nodes", "2000", "--width", "4"]) == 0
+    assert call("build scale", "--out", tmp_path / "g", "--nodes", 2000, "--width", 4) == 0
     assert "paper -> PP_cite -> paper" in capsys.readouterr().out
-    assert scale.main(["--out", str(tmp_path / "h"), "--nodes", "20"]) == 1
+    assert call("build scale", "--out", tmp_path / "h", "--nodes", 20) == 1

@@ -7,13 +7,13 @@ import re
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets.tables import build as tables
 from GPT_GNN.datasets.tables.append import append_tables, arrays_to_append
 from GPT_GNN.datasets.tables.description_reader import read_description
 from GPT_GNN.datasets.tables.nodes import stored_columns
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import ColumnSplit
 from GPT_GNN.graph.store import HeteroGraph
+from tests.call import call
 from tests.datasets.tables import (
     CAST,
     CAST_TYPE,
@@ -135,7 +135,7 @@ def test_appending_in_place(tmp_path):
     assert np.array_equal(rows[6, graph.feature_parts("movie")["emb"]], [3, 3])
     assert (3, 7, 2017) in edges_of(graph, CAST_TYPE) and len(edges_of(graph, CAST_TYPE)) == 6
     assert graph.column("movie", "genre").tolist() == [0, 1, 2, 2, -1, 0, 2, -1]
-    assert tables.main([str(tmp_path / "in" / "films.yaml"), "x", "--append_to", "nowhere"]) == 1
+    assert call("build tables", tmp_path / "in/films.yaml", "x", "--append_to", "nowhere") == 1
     # The encoders are still there, for rows that come later still.
     more = {
         "movies.csv": MOVIES.split("\n")[0] + "\n",  # no new film
@@ -183,8 +183,6 @@ def test_inputs_are_checked_as_those_of_a_build(tmp_path, capsys):
 
 
 def test_an_empty_path_to_append_to_does_not_replace_the_store(tmp_path, capsys):
-    from GPT_GNN.datasets.tables.build import main
-
     (tmp_path / "kept").mkdir()
-    assert main(["none.yaml", str(tmp_path / "kept"), "--append_to", ""]) == 1
+    assert call("build tables", "none.yaml", tmp_path / "kept", "--append_to", "") == 1
     assert "--append_to: expected a store, got an empty path" in capsys.readouterr().err

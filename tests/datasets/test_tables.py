@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from GPT_GNN.datasets.tables import build as tables
 from GPT_GNN.datasets.tables.build import build_from_tables
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import resolve_facts
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.graph.store import NO_TIME
-from GPT_GNN.published.graphs import export as legacy_export
 from GPT_GNN.published.graphs.convert import convert
 from GPT_GNN.rng import derive
+from tests.call import call
 from tests.datasets.tables import (
     CAST,
     CAST_TYPE,
@@ -281,7 +280,7 @@ def test_several_labels_a_node(tmp_path):
     assert graph.facts["classes"]["movie"]["genres"] == ["Action", "Comedy", "Drama"]
     assert GraphFacts.stored(graph).label == "genres"
     # The published format takes them along, a list a cell.
-    assert legacy_export.main([str(graph.path), str(tmp_path / "graph.pk")]) == 0
+    assert call("export graph", graph.path, tmp_path / "graph.pk") == 0
     back = convert(tmp_path / "graph.pk", tmp_path / "back", word_vectors=False)
     assert texts_of(back, "movie", "id") == texts_of(graph, "movie", "id")
 
@@ -363,10 +362,10 @@ def test_many_edges_between_texts(tmp_path):
 
 def test_the_command_line(tmp_path, capsys):
     description = write(tmp_path / "in")
-    assert tables.main([str(description), str(tmp_path / "g")]) == 0
+    assert call("build tables", description, tmp_path / "g") == 0
     assert "person -> acts_in -> movie" in capsys.readouterr().out
     (tmp_path / "in" / "cast.csv").write_text("person_id,movie_id,year\n1,m1,2009-01-01\n")
-    assert tables.main([str(description), str(tmp_path / "h")]) == 1
+    assert call("build tables", description, tmp_path / "h") == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1
     assert "row 1: expected the id of a 'person' node, got '1'" in error

@@ -10,6 +10,7 @@ import pytest
 from GPT_GNN.builder.builder import build_graph
 from GPT_GNN.graph import store
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph, StoreError
+from tests.call import call
 
 CITE = ("paper", "cite", "paper")
 IN = ("paper", "in", "venue")
@@ -173,18 +174,18 @@ def test_other_version_is_refused(path):
 
 
 def test_command_line(path, tmp_path, capsys):
-    assert store.main([str(path)]) == 0
+    assert call("show", path) == 0
     out = capsys.readouterr().out
     assert "paper -> cite -> paper" in out and "12 stored edges" in out and "checksum" not in out
-    assert store.main([str(path), "--verify"]) == 0
+    assert call("show", path, "--verify") == 0
     assert "every checksum matches" in capsys.readouterr().out
     data = bytearray((path / "edges.npy").read_bytes())
     data[-1] ^= 1
     (path / "edges.npy").write_bytes(data)
-    assert store.main([str(path)]) == 0
-    assert store.main([str(path), "--verify"]) == 1
+    assert call("show", path) == 0
+    assert call("show", path, "--verify") == 1
     assert "edges.npy" in capsys.readouterr().err
-    assert store.main([str(tmp_path / "nowhere")]) == 1
+    assert call("show", tmp_path / "nowhere") == 1
     assert "no such folder" in capsys.readouterr().err
 
 

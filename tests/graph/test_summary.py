@@ -5,12 +5,12 @@ import pytest
 
 from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.builder.remarks import remarks
-from GPT_GNN.graph import store
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.graph.store import NO_TIME
 from GPT_GNN.graph.summary import summary
 from GPT_GNN.graph.times import time_range
+from tests.call import call
 
 LIKES = ("film", "like", "film")
 
@@ -53,7 +53,7 @@ def test_splits_labels_and_classes(tmp_path, capsys):
     ]
     note = "note: 2 of 7 'film' nodes have no time and are in no split: nothing is trained"
     assert note in capsys.readouterr().out
-    assert store.main([str(graph.path)]) == 0  # says the same later
+    assert call("show", graph.path) == 0  # says the same later
     said = capsys.readouterr().out
     assert "in no split" in said and "2 classes of 'genre'" in said and note in said
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -29,7 +28,6 @@ from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.study.results import markdown_table, mean_std, read_metrics, test_result
 from GPT_GNN.system.children import Children
 from GPT_GNN.system.files import atomic_file
-from GPT_GNN.system.runtime import run_script
 from GPT_GNN.train.start import pretrained_gpt_gnn
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -135,7 +133,3 @@ def _titles(out: Path, count: int = 6) -> str:
     for i, row in zip(ids, generated, strict=True):
         lines.append(f"- true: {text.text(int(i))}\n  ours: {' '.join(words[row])}")
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.exit(run_script(main))

@@ -8,7 +8,6 @@ python -m GPT_GNN embed --data_dir data/oag_cs --model runs/PF/best.pt --node_ty
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.graph.times import time_range
 from GPT_GNN.settings import EMBED_GROUPS, EmbedConfig, SamplerConfig, parse_flags
 from GPT_GNN.system.files import atomic_file
-from GPT_GNN.system.runtime import pick_device, run_script
+from GPT_GNN.system.runtime import pick_device
 from GPT_GNN.train.embed import embed
 from GPT_GNN.train.models import read_trained
 
@@ -138,7 +137,3 @@ def _nodes(graph: HeteroGraph, node_type: str, run: EmbedConfig) -> np.ndarray:
         return rows_in_range(run.rows or ":", num_nodes)
     except ValueError as error:
         raise ValueError(f"{'--ids' if run.ids else '--rows'} {error}") from error
-
-
-if __name__ == "__main__":
-    sys.exit(run_script(main))

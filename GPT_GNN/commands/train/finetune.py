@@ -13,14 +13,11 @@ On a store of your own; a run of other settings gets a name of its own:
         --task link --relation user:rates:movie
 """
 
-import sys
-
 from tqdm import tqdm
 
 from GPT_GNN.datasets.builtin import open_graph
 from GPT_GNN.datasets.reddit.reddit import toy_store
 from GPT_GNN.settings import AnyTaskConfig, AnyTaskDataConfig, TargetConfig, comparable
-from GPT_GNN.system.runtime import run_script
 from GPT_GNN.tasks.select import select_task
 from GPT_GNN.train.finetune import finetune
 from GPT_GNN.train.flags import parse_finetune_flags
@@ -47,7 +44,3 @@ def main() -> None:
     facts = resolved.facts.to_dict() | {"seen_in_pretraining": seen}
     config = comparable(args, facts=facts, task=task.describe())
     finetune(encoder, task, graph, args.sampler, args.optim, args.run, config)
-
-
-if __name__ == "__main__":
-    sys.exit(run_script(main))

@@ -15,7 +15,6 @@ On a store of your own; a run of other settings gets a file of its own:
         --hide_links user:rates:movie
 """
 
-import sys
 from dataclasses import asdict
 
 from tqdm import tqdm
@@ -25,7 +24,6 @@ from GPT_GNN.datasets.reddit.reddit import toy_store
 from GPT_GNN.graph.resolve import resolve_facts
 from GPT_GNN.graph.split import split_to_dict
 from GPT_GNN.settings import FactsConfig, GraphConfig, comparable
-from GPT_GNN.system.runtime import run_script
 from GPT_GNN.tasks.select import held_out_edges, link_splits
 from GPT_GNN.train.flags import parse_pretrain_flags
 from GPT_GNN.train.pretrain import pretrain
@@ -50,7 +48,3 @@ def main() -> None:
     config = comparable(args, facts=facts.to_dict() | hide | {"link_splits": by_name})
     hidden = held_out_edges(graph, facts, args.facts.split, **hide)
     pretrain(objective, graph, facts, args.sampler, args.optim, args.run, config, hidden)
-
-
-if __name__ == "__main__":
-    sys.exit(run_script(main))

@@ -1,26 +1,15 @@
-"""Data sets that PyG reads, as stores.
-
-python -m GPT_GNN build pyg HGB-DBLP ../data/hgb_dblp --root ../data/hgb
-python -m GPT_GNN build pyg Cora ../data/cora --root ../data/planetoid
-"""
+"""Data sets that PyG reads, as stores."""
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from GPT_GNN.builder.output import check_output
-from GPT_GNN.datasets.builtin import data_folder
 from GPT_GNN.datasets.pyg.from_pyg import from_pyg
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.graph.summary import summary
-from GPT_GNN.settings import Parser
-from GPT_GNN.system.files import KEEP_OTHER_FILES
-from GPT_GNN.system.runner import run_command
 
 
 @dataclass(frozen=True)
@@ -85,25 +74,3 @@ def build(
     source = DATASETS[name]
     data = getattr(datasets, source.name)(os.fspath(root), **source.arguments)[0]
     return from_pyg(data, path, seed=seed, keep_other_files=keep_other_files, **source.settings)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Build a store and print what is in it."""
-    return run_command(lambda: _command(argv))
-
-
-def _command(argv: Sequence[str] | None) -> None:
-    parser = Parser(__doc__)
-    parser.add_argument("name", choices=sorted(DATASETS), help="data set")
-    parser.add_argument("output", help="store to write")
-    parser.add_argument("--root", default="", help="PyG's folder; empty: data/pyg/<name>")
-    parser.add_argument("--seed", type=int, default=0, help="of drawn splits")
-    parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
-    args = parser.parse_args(argv)
-    root = args.root or Path(data_folder()) / "pyg" / args.name
-    graph = build(args.name, args.output, root, args.seed, args.keep_other_files)
-    print(summary(graph))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,23 +1,14 @@
-"""A graph of your own from tables and one description of them (docs/DATA_FORMAT.md).
-
-    python -m GPT_GNN build tables description.yaml data/movies
-    python -m GPT_GNN build tables new/description.yaml data/movies --append_to data/movies
-
-Tables are CSV (.csv, .csv.gz, .tsv, .tsv.gz) or Parquet files beside the description. From Python
-they may also be pandas DataFrames, pyarrow Tables or dicts of arrays, see build_from_tables.
-"""
+"""A graph of your own from tables and one description of them (docs/DATA_FORMAT.md)."""
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from GPT_GNN.builder.arrays import NodeArrays, known_nodes, write_graph
 from GPT_GNN.builder.output import check_output
-from GPT_GNN.datasets.tables.append import append_tables
 from GPT_GNN.datasets.tables.description import SPLIT_COLUMN
 from GPT_GNN.datasets.tables.description_reader import Source, read_description
 from GPT_GNN.datasets.tables.edges import edge_arrays
@@ -29,10 +20,6 @@ from GPT_GNN.datasets.tables.times import TimeColumns
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import LINK_SPLIT, RandomSplit, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.graph.summary import summary
-from GPT_GNN.settings import Parser
-from GPT_GNN.system.files import KEEP_OTHER_FILES
-from GPT_GNN.system.runner import run_command
 
 
 def build_from_tables(
@@ -107,32 +94,3 @@ def build_from_tables(
         extend=partial(add_fitted, fitted=fitted),
         keep_other_files=keep_other_files,
     )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Build a store, or append to one, from the command line."""
-    return run_command(lambda: _command(argv))
-
-
-def _command(argv: Sequence[str] | None) -> None:
-    parser = Parser(__doc__)
-    parser.prog = "python -m GPT_GNN build tables"
-    parser.add_argument("description", help="YAML file; its tables lie beside it")
-    parser.add_argument("output", help="folder of the store to write")
-    parser.add_argument(
-        "--append_to", metavar="STORE", help="a store whose nodes and edges come first"
-    )
-    parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
-    args = parser.parse_args(argv)
-    keep = args.keep_other_files
-    if args.append_to == "":  # a shell's variable that is not set must not replace the store
-        raise ValueError("--append_to: expected a store, got an empty path")
-    if args.append_to is not None:
-        graph = append_tables(args.append_to, args.description, args.output, keep_other_files=keep)
-    else:
-        graph = build_from_tables(args.description, args.output, keep_other_files=keep)
-    print(summary(graph))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,5 @@
 """A random graph of any size in OAG's schema, to measure on: long tails, years, one huge venue.
 
-python -m GPT_GNN build scale --out DIR --nodes 10000000 --seed 0
-
 It has about ten stored edges a node, both directions counted, and one venue holds a tenth as many
 papers as there are nodes. Degrees follow the same power laws at every size, and a node's id says
 nothing about its degree. Everything is drawn and written in chunks.
@@ -9,21 +7,16 @@ nothing about its degree. Everything is drawn and written in chunks.
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import gcd
 
 import numpy as np
 
 from GPT_GNN.builder.builder import GraphBuilder, build_graph
 from GPT_GNN.graph.store import VIEWS, HeteroGraph
-from GPT_GNN.graph.summary import summary
 from GPT_GNN.rng import derive
 from GPT_GNN.schema import EdgeType
-from GPT_GNN.system.files import KEEP_OTHER_FILES
-from GPT_GNN.system.runner import run_command
 
 VERSION = 2  # of what a seed gives
 # With 100,000 nodes every type still has more nodes than a sample of the published size takes.
@@ -166,26 +159,3 @@ def _add_features(builder: GraphBuilder, counts: dict[str, int], width: int, see
             part = array[start : start + rows]
             rng = derive(seed, "features", node_type, start)
             part[:] = rng.standard_normal(part.shape, dtype=np.float32)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Build a store and print what is in it."""
-    return run_command(lambda: _command(argv))
-
-
-def _command(argv: Sequence[str] | None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m GPT_GNN build scale",
-        description="Write a large random OAG-like store.",
-    )
-    parser.add_argument("--out", dest="path", required=True, help="folder of the store")
-    parser.add_argument("--nodes", type=int, default=100_000, help="nodes of all types together")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same store")
-    parser.add_argument("--width", type=int, default=128, help="feature columns of every type")
-    parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
-    args = parser.parse_args(argv)
-    print(summary(build_scale(**vars(args))))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

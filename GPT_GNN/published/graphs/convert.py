@@ -1,8 +1,5 @@
 """Published graphs (``graph_CS.pk``, ``graph_reddit.pk``) become stores; nothing in them is run.
 
-    python -m GPT_GNN convert graph graph_CS.pk data/oag_CS
-    python -m GPT_GNN convert graph graph_reddit.pk data/reddit
-
 Features are put together as the published feature extractors do: ``node_emb`` (400 zeros where a
 type has none), ``emb`` and log10(citations + 0.01), or ``emb`` alone in a graph without citations.
 They are the same in all views: what such a file knows of the future cannot be taken out of it.
@@ -10,10 +7,7 @@ They are the same in all views: what such a file knows of the future cannot be t
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +18,13 @@ from GPT_GNN.builder.builder import GraphBuilder, build_graph
 from GPT_GNN.builder.output import check_output
 from GPT_GNN.builder.words import add_words
 from GPT_GNN.graph.store import NO_TIME, VIEWS, HeteroGraph
-from GPT_GNN.graph.summary import summary
 from GPT_GNN.published.graphs.edges import write_edges
 from GPT_GNN.published.graphs.read import PublishedGraph, read_graph
 from GPT_GNN.published.pickles import PickleError, expected_layout
 from GPT_GNN.published.pickles.cells import Cells, Texts, texts_of
 from GPT_GNN.published.pickles.frames import Column
-from GPT_GNN.system.files import KEEP_OTHER_FILES, OtherFilesError
+from GPT_GNN.system.files import OtherFilesError
 from GPT_GNN.system.lock import InUseError
-from GPT_GNN.system.runner import run_command
 
 VERSION = 1  # of the conversion: a store of another one is made again
 _NODE_EMB = 400  # zeros that the published extractor has for a type without ``node_emb``
@@ -214,30 +206,3 @@ def _write_extras(builder: GraphBuilder, graph: PublishedGraph) -> None:
             builder.add_column(node_type, free, extras.pop(name))
     for name, values in extras.items():
         builder.add_table(name if not builder.has_table(name) else f"graph_{name}", values)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Convert one graph from the command line."""
-    return run_command(lambda: _command(argv))
-
-
-def _command(argv: Sequence[str] | None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m GPT_GNN convert graph",
-        description="Convert a graph of the published GPT-GNN to a store.",
-    )
-    parser.add_argument("source", help="graph_CS.pk, graph_reddit.pk ...")
-    parser.add_argument("output", help="folder of the store")
-    parser.add_argument(
-        "--word_vectors",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="train word vectors on the titles; without, pre-training on text needs --w2v_dir",
-    )
-    parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
-    args = parser.parse_args(argv)
-    print(summary(convert(**vars(args), progress=True)))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -33,7 +33,7 @@ def open_published(path: str | os.PathLike[str]) -> HeteroGraph:
     if path.open("rb").read(1) != _PICKLE:
         raise StoreError(
             f"{path} is a file: expected the folder of a graph store, or a graph of the published "
-            "code (graph_CS.pk). Tables become a store by: python -m GPT_GNN.datasets.tables.build "
+            "code (graph_CS.pk). Tables become a store by: python -m GPT_GNN build tables "
             "DESCRIPTION.yaml STORE (docs/DATA_FORMAT.md)"
         )
     beside = path.with_name(f"{path.stem}_store")

@@ -1,7 +1,5 @@
 """Stores become pickles of the published form, for old scripts and other people's code.
 
-    python -m GPT_GNN export graph data/oag_CS graph_CS.pk
-
 ``dill.load`` opens them where a class ``GPT_GNN.data.Graph`` and pandas can be imported, as in the
 published code. Edges are pickled while they are read, so the dicts of a relation never exist at
 once.
@@ -9,11 +7,9 @@ once.
 
 from __future__ import annotations
 
-import argparse
 import os
 import pickle
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -23,7 +19,6 @@ from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.published.graphs.convert import SPLITS
 from GPT_GNN.schema import EdgeType
 from GPT_GNN.system.files import atomic_file
-from GPT_GNN.system.runner import run_command
 
 _NEW_GRAPH = b"\x80\x04cGPT_GNN.data\nGraph\n)\x81"  # opcodes: protocol 4, an empty Graph
 _BUILD = b"b."  # opcodes: the attributes become those of the graph; the end
@@ -173,25 +168,3 @@ def _extras(graph: HeteroGraph) -> dict[str, Any]:
     if graph.has_column(node_type, "y"):
         extras["y"] = np.array(graph.column(node_type, "y"))
     return extras
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Export one store from the command line."""
-    return run_command(lambda: _command(argv))
-
-
-def _command(argv: Sequence[str] | None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m GPT_GNN export graph",
-        description="Write a store as a graph pickle of the published GPT-GNN.",
-    )
-    parser.add_argument("store", help="folder of the store")
-    parser.add_argument("output", help="file to write, e.g. graph_CS.pk")
-    parser.add_argument("--view", default="original", help="which features; see DATA_FORMAT.md")
-    args = parser.parse_args(argv)
-    export(HeteroGraph.open(args.store), args.output, args.view)
-    print(f"wrote {args.output}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

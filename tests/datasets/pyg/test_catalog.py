@@ -13,6 +13,7 @@ from GPT_GNN.datasets.pyg import catalog as pyg
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import ColumnSplit, RandomSplit
 from GPT_GNN.rng import derive
+from tests.call import call
 
 
 def edges(rng, sources, targets, n=60):
@@ -133,7 +134,7 @@ def test_nothing_to_read(tmp_path, capsys, monkeypatch):
         raise OSError("no network")
 
     monkeypatch.setattr(torch_geometric.datasets, "Planetoid", gone)
-    assert pyg.main(["Cora", str(tmp_path / "out"), "--root", str(tmp_path)]) == 1
+    assert call("build pyg", "Cora", tmp_path / "out", "--root", tmp_path) == 1
     assert "error: no network" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 

@@ -10,12 +10,12 @@ import torch
 
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.model.heads import TextDecoder
-from GPT_GNN.published.models.convert import main
 from GPT_GNN.published.models.objective import candidates
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
 from GPT_GNN.train.start import pretrained_encoder, pretrained_gpt_gnn
+from tests.call import call
 from tests.oracle import legacy
 from tests.published.models import published_models as published
 from tests.published.models.published_models import dataset
@@ -164,7 +164,7 @@ def test_a_text_decoder_over_other_words_is_refused(graph, tmp_path):
 def convert(graph, path, *flags):
     new = path.with_name("new.pt")
     flags = ("--data_dir", str(graph.path), "--output", str(new), *flags)
-    return main([str(path), *flags]), new
+    return call("convert model", path, *flags), new
 
 
 def same_state(a, b):
@@ -232,11 +232,11 @@ def test_an_encoder_alone(graph, old, capsys):
 def test_what_is_not_converted(graph, old, capsys):
     _, path = old(len(first_batch_order(graph, "paper", ())))
     before = path.read_bytes()
-    assert main([str(path), "--data_dir", str(graph.path), "--output", str(path)]) == 1
+    assert call("convert model", path, "--data_dir", graph.path, "--output", path) == 1
     assert "expected another file than the one to convert" in capsys.readouterr().err
     assert path.read_bytes() == before
     _, new = convert(graph, path)
-    assert main([str(new), "--data_dir", str(graph.path), "--output", str(new) + "2"]) == 1
+    assert call("convert model", new, "--data_dir", graph.path, "--output", f"{new}2") == 1
     assert "is a checkpoint of ours already" in capsys.readouterr().err
     assert load_checkpoint(new, "pretrain")["published"] == "old.pt"
 

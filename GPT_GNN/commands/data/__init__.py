@@ -1,0 +1,1 @@
+"""Commands that build, show and convert graphs and models."""
