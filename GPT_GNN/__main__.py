@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from collections.abc import Iterable
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 
 from GPT_GNN.commands import COMMANDS, DATA, TRAIN
+from GPT_GNN.system.parser import did_you_mean
 from GPT_GNN.system.runner import run_command
 
 GROUPS = {"Train models and use them": TRAIN, "Build, show and convert": DATA}
@@ -35,10 +34,11 @@ def _without_command(program: str, words: list[str]) -> int:
         print(f"usage: {program} COMMAND [flags]; COMMAND --help explains a command")
         for title, group in GROUPS.items():
             rows = [f"  {name:14} {_what_it_does(name)}" for name in group if name in listed]
-            print(*([f"\n{title}:", *rows] if rows else []), sep="\n")
+            if rows:
+                print(f"\n{title}:", *rows, sep="\n")
         return 0
     wrong = " ".join(words[:2] if listed else words[:1])
-    print(f"error: unknown command {wrong!r}{_meant(wrong, COMMANDS)}", file=sys.stderr)
+    print(f"error: unknown command {wrong!r}{did_you_mean(wrong, COMMANDS)}", file=sys.stderr)
     print(f"{program} --help lists all commands", file=sys.stderr)
     return 2
 
@@ -49,12 +49,6 @@ def _what_it_does(name: str) -> str:
     assert spec is not None and spec.origin is not None
     with open(spec.origin, encoding="utf-8") as file:
         return (ast.get_docstring(ast.parse(file.read())) or "").partition("\n")[0]
-
-
-def _meant(wrong: str, names: Iterable[str]) -> str:
-    """Words that propose the nearest name, if one is near."""
-    near = get_close_matches(wrong, names, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 if __name__ == "__main__":

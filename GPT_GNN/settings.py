@@ -15,6 +15,7 @@ from numbers import Integral, Real
 from typing import Any, Self, TypeVar
 
 from GPT_GNN.system.files import KEEP_OTHER_FILES
+from GPT_GNN.system.parser import Parser
 
 T = TypeVar("T")
 LIST = "comma-separated, or the flag again"  # how a flag takes several names
@@ -357,44 +358,6 @@ class FinetuneRunConfig(Checked):
 
 
 @dataclass(frozen=True)
-class EmbedSamplerConfig(Checked):
-    """HGSampling around the nodes, and the threads that run it."""
-
-    sample_depth: int = setting(0, "rounds of sampling; 0: as the model says, or else 6", low=0)
-    sample_width: int = setting(
-        0, "nodes drawn per round and node type; 0: as the model says, or else 128", low=0
-    )
-    batch_size: int = setting(256, "nodes of a batch", low=1)
-    n_pool: int = setting(2, "threads that sample ahead; 0 samples between the batches", low=0)
-
-
-@dataclass(frozen=True)
-class EmbedConfig(Checked):
-    """What is embedded, by which model, and where to."""
-
-    model: str = setting(
-        "runs/gpt_graph.pt", "file of a pre-trained, fine-tuned or published model"
-    )
-    other_features: bool = setting(
-        False, "continue although the model was trained on other features than the graph has"
-    )
-    node_type: str = setting("", "type of the nodes; empty: the one that the store says is trained")
-    ids: str = setting(
-        "",
-        "file of ids as the graph's source writes them: text with one per line, .npy, or CSV or "
-        "Parquet with a column of the id's name or id; empty: all nodes",
-    )
-    rows: str = setting("", "row numbers FIRST:END, END excluded, either may be left out")
-    out: str = setting("emb.npy", "file to write, [n, n_hid] float32, in the order of the ids")
-    view: str = setting("finetune", "features that are read, as known then")
-    time_max: int = setting(
-        2**31 - 1, "latest time that is seen; the default is no bound", high=2**31 - 1
-    )
-    seed: int = setting(0, "seed of the samples", low=0)
-    cuda: int = setting(-2, "GPU number; -1 for the CPU; default: a GPU if there is one", low=-2)
-
-
-@dataclass(frozen=True)
 class FieldTaskConfig(Checked):
     """What the paper-field task hides."""
 
@@ -490,12 +453,6 @@ FINETUNE_GROUPS: dict[str, type] = {
     "run": FinetuneRunConfig,
 }
 
-EMBED_GROUPS: dict[str, type] = {
-    "data": GraphConfig,
-    "sampler": EmbedSamplerConfig,
-    "run": EmbedConfig,
-}
-
 # Where fine-tuning's usual settings are not those of pre-training, as published.
 FINETUNE_DEFAULTS: dict[str, Any] = {
     "scheduler": "cosine",
@@ -519,17 +476,6 @@ def comparable(config: Any, **resolved: dict[str, Any]) -> dict[str, dict[str, A
         if isinstance(record, Checked)
     }
     return settings | resolved
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse with exact flags only and the description printed as it was written."""
-
-    def __init__(self, description: str | None) -> None:
-        super().__init__(
-            description=description,
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
 
 
 def parse_flags(
@@ -563,7 +509,8 @@ def parse_flags(
     choices = choices or {}
     parser = Parser(description)
     owner: dict[str, str] = {}
-    for group_name, group in groups.items():
+    # Help begins with the groups that matter first; the others keep their order.
+    for group_name, group in sorted(groups.items(), key=_rank):
         section = parser.add_argument_group(group_name, (group.__doc__ or "").strip())
         for f in fields(group):
             owner[f.name] = group_name
@@ -589,7 +536,12 @@ def parse_flags(
     )
 
 
+_FIRST = ("data", "facts", "task", "run")
 _UNSET: Any = object()
+
+
+def _rank(entry: tuple[str, Any]) -> int:
+    return _FIRST.index(entry[0]) if entry[0] in _FIRST else len(_FIRST)
 
 
 def _refuse_unread(

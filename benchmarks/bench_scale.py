@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
-from benchmarks.bench_sampler import Drawer, objective_of, stepping
+from benchmarks.batches import Drawer, objective_of, stepping
 from benchmarks.measure import PeakMemory, interleaved, line, show
 from GPT_GNN.datasets.toy.scale import build_scale
 from GPT_GNN.graph.store import HeteroGraph, StoreError

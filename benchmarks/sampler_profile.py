@@ -19,7 +19,7 @@ from unittest.mock import patch
 import numba
 import numpy as np
 
-from benchmarks.bench_sampler import Drawer
+from benchmarks.batches import Drawer
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives import gpt_gnn

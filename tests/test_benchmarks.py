@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from benchmarks import baselines, bench_encoders, bench_reddit, published
-from benchmarks.bench_sampler import objective_of
+from benchmarks.batches import objective_of
 from benchmarks.floor import products
 from benchmarks.measure import interleaved, line, show
 from benchmarks.sampler_profile import COUNTS, LINES, show_profile

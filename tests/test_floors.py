@@ -2,75 +2,77 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.imports import ROOT, imports, module_of
+
+# A folder, or a file or folder in one: of the entries that fit a module the longest counts.
 FLOORS = [
     ("schema", "rng", "metrics"),
     ("system",),
     ("settings",),
     ("published.pickles",),
+    ("published.word_vectors",),
     ("features",),
     ("graph",),
     ("builder",),
-    ("published.word_vectors",),
-    ("datasets",),
+    ("datasets.raw", "datasets.first_use"),
+    ("datasets.academic",),
     ("published.graphs",),
+    ("datasets",),
     ("sampler",),
     ("batch",),
     ("conv",),
     ("model",),
     ("tasks",),
     ("objectives",),
-    ("train",),
+    ("train.checkpoint",),
     ("published.models",),
+    ("train",),
+    ("published.models.convert",),
     ("study",),
     ("report",),
     ("commands",),
+    ("__main__", "pretrain", "finetune", "embed"),  # the last three: old names of commands
 ]
-FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
+FLOOR = {f"GPT_GNN.{name}": number for number, names in enumerate(FLOORS) for name in names}
 FILES = sorted((ROOT / "GPT_GNN").rglob("*.py"))
+UNFINISHED = {  # other parts of issue 18
+    **{
+        f"GPT_GNN.datasets.academic.{name}": "the academic build reads OAG's records"
+        for name in ("build", "features", "graph", "links", "transfer")
+    },
+    "GPT_GNN.graph.store": "PyG's conversions are methods of a store",
+}
 
 
-def imported(path: Path, package: tuple[str, ...]) -> list[tuple[int, str]]:
-    """(line, part of GPT_GNN) of every import in a file, those inside functions included.
-
-    Args:
-        package: names of the package that holds the file, e.g. ("GPT_GNN", "graph").
-    """
-    out = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            kept = package[: len(package) - node.level + 1] if node.level else ()
-            base = ".".join([*kept, *filter(None, [node.module])])
-            # `from GPT_GNN import graph` names the part last.
-            modules = [f"{base}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for parts in (module.split(".") for module in modules):
-            if parts[0] == "GPT_GNN" and len(parts) > 1 and parts[1] != "__version__":
-                out.append((node.lineno, parts[1]))
-    return out
+def floor(name: str) -> int | None:
+    """The floor of a module, or of a name in one; None for one that is on none."""
+    parts = name.split(".")
+    for length in range(len(parts), 1, -1):
+        if (number := FLOOR.get(".".join(parts[:length]))) is not None:
+            return number
+    return None
 
 
 def violations(path: Path, root: Path = ROOT) -> list[str]:
     """What a file imports from a higher floor."""
-    names = path.relative_to(root).with_suffix("").parts
-    own = names[1]
-    if own == "__init__":
-        return [f"{path}:{line} imports {part}" for line, part in imported(path, names[:-1])]
-    if own not in FLOOR:
+    own = module_of(path, root)
+    inside = [
+        (line, name)
+        for line, name in imports(path, root)
+        if name.startswith("GPT_GNN.") and name != "GPT_GNN.__version__"
+    ]
+    if own == "GPT_GNN":  # its names are looked up when they are asked for
+        return []
+    if floor(own) is None and inside:
         return [f"{own} is on no floor: add it to FLOORS"]
     return [
-        f"{path.relative_to(root)}:{line} (floor {FLOOR[own]}, {own}) imports {part} "
-        f"(floor {FLOOR.get(part, 'none')})"
-        for line, part in imported(path, names[:-1])
-        if FLOOR.get(part, len(FLOORS)) > FLOOR[own]
+        f"{path.relative_to(root)}:{line} (floor {floor(own)}) imports {name} (floor {floor(name)})"
+        for line, name in inside
+        if (found := floor(name)) is None or found > floor(own)
     ]
 
 
@@ -78,27 +80,46 @@ def test_the_package_is_found():
     assert len(FILES) > 5
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def marks(path: Path) -> list[pytest.MarkDecorator]:
+    reason = UNFINISHED.get(module_of(path))
+    return [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
+
+
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=marks(path), id=module_of(path)) for path in FILES]
+)
 def test_imports_only_lower_floors(path):
     assert violations(path) == []
 
 
+def test_every_entry_is_there():
+    modules = {module_of(path) for path in FILES}
+    assert [name for name in FLOOR if name not in modules] == []
+
+
 @pytest.mark.parametrize(
-    ("line", "wrong"),
+    ("file", "line", "wrong"),
     [
-        ("from GPT_GNN.graph.store import HeteroGraph", False),
-        ("from GPT_GNN import __version__", False),
-        ("from .other import x", False),
-        ("from ..schema import Schema", False),
-        ("import GPT_GNN.train.fit", True),
-        ("from GPT_GNN import model", True),
-        ("from ..model.gnn import GNN", True),
-        ("def f():\n    from GPT_GNN.report import tables", True),
-        ("from GPT_GNN.unheard_of import x", True),
+        ("batch/batch.py", "from GPT_GNN.graph.store import HeteroGraph", False),
+        ("batch/batch.py", "from GPT_GNN import __version__", False),
+        ("batch/batch.py", "from .other import x", False),
+        ("batch/batch.py", "from ..schema import Schema", False),
+        ("batch/batch.py", "import GPT_GNN.train.fit", True),
+        ("batch/batch.py", "from GPT_GNN import model", True),
+        ("batch/batch.py", "from ..model.gnn import GNN", True),
+        ("batch/batch.py", "def f():\n    from GPT_GNN.report import tables", True),
+        ("batch/batch.py", "if TYPE_CHECKING:\n    from GPT_GNN.report import tables", True),
+        ("batch/batch.py", "from GPT_GNN.unheard_of import x", True),
+        ("batch/batch.py", "from GPT_GNN.published.pickles import read_pickle", False),
+        ("batch/batch.py", "from GPT_GNN.published.models import files", True),
+        ("train/checkpoint.py", "from GPT_GNN.published.models import files", True),
+        ("train/fit.py", "from GPT_GNN.published.models.files import PublishedModel", False),
+        ("train/fit.py", "from GPT_GNN.published.models.convert import convert_model", True),
+        ("datasets/academic/build.py", "from ..oag.oag import OAG", True),
     ],
 )
-def test_the_check_itself(tmp_path, line, wrong):
-    path = tmp_path / "GPT_GNN" / "batch" / "batch.py"
+def test_the_check_itself(tmp_path, file, line, wrong):
+    path = tmp_path / "GPT_GNN" / file
     path.parent.mkdir(parents=True)
     path.write_text(line + "\n")
     assert bool(violations(path, tmp_path)) == wrong

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import runpy
 import sys
@@ -30,6 +29,7 @@ from GPT_GNN.settings import (
     comparable,
     parse_flags,
 )
+from GPT_GNN.system.parser import Parser
 from GPT_GNN.train.flags import parse_finetune_flags, parse_pretrain_flags
 from tests.call import call
 
@@ -54,7 +54,7 @@ PUBLISHED = {
         **{"dropout": float, "max_lr": float, "scheduler": str, "n_epoch": int, "n_pool": int},
         **{"n_batch": int, "batch_size": int, "clip": float, "domain": str},
     },
-    "finetune": {
+    "finetune_OAG": {
         **{"data_dir": str, "pretrain_model_dir": str, "use_pretrain": bool, "model_dir": str},
         **{"task_name": str, "cuda": int, "domain": str, "sample_depth": int},
         **{"sample_width": int, "conv_name": str, "n_hid": int, "n_heads": int, "n_layers": int},
@@ -67,9 +67,9 @@ PUBLISHED = {
 }
 # The Reddit scripts have OAG's flags but for the domain.
 for _script in ("pretrain", "finetune"):
-    _oag = PUBLISHED["pretrain_OAG" if _script == "pretrain" else "finetune"]
+    _oag = PUBLISHED[f"{_script}_OAG"]
     PUBLISHED[f"{_script}_reddit"] = {n: kind for n, kind in _oag.items() if n != "domain"}
-    PUBLISHED[f"GPT_GNN.{_script}"] = PUBLISHED[f"{_script}_reddit"]
+    PUBLISHED[_script] = PUBLISHED[f"{_script}_reddit"]
 
 SHARED = {
     "data_dir": "toy",
@@ -217,14 +217,14 @@ class Captured(Exception):
 
 
 @cache
-def parser_of(script: str) -> argparse.ArgumentParser:
+def parser_of(script: str) -> Parser:
     """The parser that a script builds, caught as it is about to read the command line."""
 
     def catch(self, *args, **kwargs):
         raise Captured(self)
 
-    original, argv = argparse.ArgumentParser.parse_args, sys.argv
-    argparse.ArgumentParser.parse_args = catch
+    original, argv = Parser.parse_args, sys.argv
+    Parser.parse_args = catch
     sys.argv = [script]
     try:
         if script in COMMANDS:
@@ -234,7 +234,7 @@ def parser_of(script: str) -> argparse.ArgumentParser:
     except Captured as caught:
         return caught.args[0]
     finally:
-        argparse.ArgumentParser.parse_args, sys.argv = original, argv
+        Parser.parse_args, sys.argv = original, argv
     raise AssertionError(f"{script} read no flags")
 
 
@@ -260,7 +260,7 @@ def test_snapshot(script):
 
 @pytest.mark.parametrize("script", list(SNAPSHOT))
 def test_published_flags_keep_their_names_and_take_their_type(script):
-    published = PUBLISHED.get(script, PUBLISHED["finetune"])
+    published = PUBLISHED.get(script, PUBLISHED["finetune_OAG"])
     values = {"conv_name": "hgt", "attr_type": "vec", "optimizer": "adam", "scheduler": "cycle"}
     text = {int: "3", float: "0.25", str: "word"}
     for name, kind in published.items():
@@ -272,9 +272,10 @@ def test_published_flags_keep_their_names_and_take_their_type(script):
 
 @pytest.mark.parametrize("script", TRAINING)
 def test_unknown_and_shortened_flags(capsys, script):
-    assert "unrecognized arguments: --n_hidden 3" in refused(capsys, script, "--n_hidden", "3")
-    assert "unrecognized arguments: --batch 3" in refused(capsys, script, "--batch", "3")
-    assert "unrecognized arguments: stray" in refused(capsys, script, "stray")
+    for wrong, right in (("n_hidden", "n_hid"), ("batch", "batch_size"), ("max-lr", "max_lr")):
+        told = f"error: unknown flag --{wrong}; did you mean --{right}?\n"
+        assert refused(capsys, script, f"--{wrong}", "3").startswith(told)
+    assert "error: unexpected argument 'stray'\n" in refused(capsys, script, "stray")
 
 
 BAD = [
@@ -385,7 +386,7 @@ def test_help_shows_groups_types_defaults_and_commands(script):
     for group in PRETRAIN_GROUPS if script.startswith("pretrain") else FINETUNE_GROUPS:
         assert f"\n{group}:\n" in text
     assert f"python {script}.py" in text
-    shown = " ".join(text[text.index("\noptions:") :].split())
+    shown = " ".join(text[text.index("\nusage:") :].split())
     for name, value in defaults(script).items():
         (entry,) = re.findall(rf" --{name}[ ,].*?\(default: .*?\)(?= --|$| \w+: )", shown)
         assert entry.endswith(f"(default: {value!r})")

@@ -14,6 +14,7 @@ import numpy as np
 from GPT_GNN.graph.csr import CSR, Ragged, indptr_layout
 from GPT_GNN.graph.gather import gather_rows
 from GPT_GNN.schema import EdgeType, Schema
+from GPT_GNN.system.renamed import run_renamed
 
 FORMAT = "gpt-gnn-store"
 VERSION = 3
@@ -257,3 +258,7 @@ def file_checksum(path: Path) -> str:
     """SHA-256 of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+if __name__ == "__main__":  # an old name of ``python -m GPT_GNN show``
+    run_renamed("GPT_GNN.graph.store", "show")

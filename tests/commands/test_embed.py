@@ -10,9 +10,10 @@ import torch
 
 from GPT_GNN.builder.append import append_arrays
 from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.commands.train.embed import GROUPS
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.rng import derive
-from GPT_GNN.settings import EMBED_GROUPS, EncoderConfig, SamplerConfig, parse_flags
+from GPT_GNN.settings import EncoderConfig, SamplerConfig, parse_flags
 from GPT_GNN.train.checkpoint import save_checkpoint
 from GPT_GNN.train.embed import embed
 from GPT_GNN.train.matching import graph_record
@@ -247,8 +248,8 @@ def test_a_store_that_names_no_type(call, tmp_path):
 
 
 def test_flags_and_their_defaults():
-    args = parse_flags(EMBED_GROUPS, "doc", [])
-    groups = (asdict(getattr(args, group)) for group in EMBED_GROUPS)
+    args = parse_flags(GROUPS, "doc", [])
+    groups = (asdict(getattr(args, group)) for group in GROUPS)
     found = {name: value for group in groups for name, value in group.items()}
     assert found == {
         **{"data_dir": "toy", "model": "runs/gpt_graph.pt", "node_type": ""},

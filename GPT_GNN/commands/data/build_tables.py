@@ -12,8 +12,8 @@ dicts of arrays: see build_from_tables.
 from GPT_GNN.datasets.tables.append import append_tables
 from GPT_GNN.datasets.tables.build import build_from_tables
 from GPT_GNN.graph.summary import summary
-from GPT_GNN.settings import Parser
 from GPT_GNN.system.files import KEEP_OTHER_FILES
+from GPT_GNN.system.parser import Parser
 
 
 def main() -> None:

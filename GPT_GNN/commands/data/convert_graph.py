@@ -9,8 +9,8 @@ import argparse
 
 from GPT_GNN.graph.summary import summary
 from GPT_GNN.published.graphs.convert import convert
-from GPT_GNN.settings import Parser
 from GPT_GNN.system.files import KEEP_OTHER_FILES
+from GPT_GNN.system.parser import Parser
 
 
 def main() -> None:

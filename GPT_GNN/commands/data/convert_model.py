@@ -15,7 +15,7 @@ from pathlib import Path
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.published.models.convert import convert_model
 from GPT_GNN.published.models.objective import Scorers
-from GPT_GNN.settings import Parser
+from GPT_GNN.system.parser import Parser
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ Example:
 
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.published.graphs.export import export
-from GPT_GNN.settings import Parser
+from GPT_GNN.system.parser import Parser
 
 
 def main() -> None:
@@ -15,7 +15,9 @@ def main() -> None:
     parser.add_argument("store", help="folder of the store")
     parser.add_argument("output", help="file to write, e.g. graph_CS.pk")
     parser.add_argument(
-        "--view", default="original", help="which features; see docs/DATA_FORMAT.md"
+        "--view",
+        default="original",
+        help="view of the features, see docs/DATA_FORMAT.md (default: %(default)s)",
     )
     args = parser.parse_args()
     export(HeteroGraph.open(args.store), args.output, args.view)

@@ -8,7 +8,7 @@ Examples:
 from GPT_GNN.builder.remarks import remarks
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.graph.summary import summary
-from GPT_GNN.settings import Parser
+from GPT_GNN.system.parser import Parser
 
 
 def main() -> None:

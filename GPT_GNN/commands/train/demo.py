@@ -1,15 +1,14 @@
-"""The demo: pre-train and fine-tune on the built-in graph with the example scripts.
+"""Run the demo: pre-train and fine-tune on the built-in graph, and compare.
 
+Example:
     python -m GPT_GNN demo
 
-Runs the scripts of ``example_OAG/`` for 3 seeds, prints a table of test NDCG and MRR from scratch
-against pre-trained, writes a figure of the training curves, and shows titles that the model
-generates.
+Runs the scripts of example_OAG/ for 3 seeds and prints test NDCG and MRR, from scratch against
+pre-trained. Writes a figure of the training curves, and shows titles that the model generates.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from functools import partial
@@ -28,6 +27,7 @@ from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.study.results import markdown_table, mean_std, read_metrics, test_result
 from GPT_GNN.system.children import Children
 from GPT_GNN.system.files import atomic_file
+from GPT_GNN.system.parser import Parser
 from GPT_GNN.train.start import pretrained_gpt_gnn
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -43,8 +43,10 @@ FINETUNE = "--data_percentage 0.1 --batch_size 64 --n_epoch 10 --n_batch 12 --ma
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Run the demo on the built-in graph.")
-    parser.add_argument("--out", default="demo_output", help="folder for runs and figure")
+    parser = Parser(__doc__)
+    parser.add_argument(
+        "--out", default="demo_output", help="folder for runs and figure (default: %(default)s)"
+    )
     out = Path(parser.parse_args().out).resolve()
     started = time.monotonic()
     graph = OAG.open("toy")

@@ -1,13 +1,17 @@
 """Embed nodes of a graph with a trained model, new ones included, into a file.
 
-python -m GPT_GNN embed                                  # all posts of the built-in graph
-python -m GPT_GNN embed --data_dir data/oag_cs --model runs/gpt_gnn.pt --out emb.npy
-python -m GPT_GNN embed --data_dir data/films --node_type film --ids wanted.csv --out films.npy
-python -m GPT_GNN embed --data_dir data/oag_cs --model runs/PF/best.pt --node_type author --rows 90:
+Examples:
+    python -m GPT_GNN embed                               # all posts of the built-in graph
+    python -m GPT_GNN embed --data_dir data/oag_cs --model runs/gpt_gnn.pt --out emb.npy
+    python -m GPT_GNN embed --data_dir data/films --node_type film --ids wanted.csv \\
+        --out films.npy
+    python -m GPT_GNN embed --data_dir data/oag_cs --model runs/PF/best.pt \\
+        --node_type author --rows 90:
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +22,7 @@ from GPT_GNN.datasets.tables.node_ids import rows_in_range, rows_of_ids
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.graph.times import time_range
-from GPT_GNN.settings import EMBED_GROUPS, EmbedConfig, SamplerConfig, parse_flags
+from GPT_GNN.settings import Checked, GraphConfig, SamplerConfig, parse_flags, setting
 from GPT_GNN.system.files import atomic_file
 from GPT_GNN.system.runtime import pick_device
 from GPT_GNN.train.embed import embed
@@ -28,9 +32,50 @@ SUFFIX = ".npy"
 _NPY = b"\x93NUMPY"  # how such a file begins
 
 
+@dataclass(frozen=True)
+class EmbedSamplerConfig(Checked):
+    """HGSampling around the nodes, and the threads that run it."""
+
+    sample_depth: int = setting(0, "rounds of sampling; 0: as the model says, or else 6", low=0)
+    sample_width: int = setting(
+        0, "nodes drawn per round and node type; 0: as the model says, or else 128", low=0
+    )
+    batch_size: int = setting(256, "nodes of a batch", low=1)
+    n_pool: int = setting(2, "threads that sample ahead; 0 samples between the batches", low=0)
+
+
+@dataclass(frozen=True)
+class EmbedConfig(Checked):
+    """What is embedded, by which model, and where to."""
+
+    model: str = setting(
+        "runs/gpt_graph.pt", "file of a pre-trained, fine-tuned or published model"
+    )
+    other_features: bool = setting(
+        False, "continue although the model was trained on other features than the graph has"
+    )
+    node_type: str = setting("", "type of the nodes; empty: the target type of the store")
+    ids: str = setting(
+        "",
+        "file of ids as the graph's source writes them: text with one per line, .npy, or CSV or "
+        "Parquet with a column of the id's name or id; empty: all nodes",
+    )
+    rows: str = setting("", "row numbers FIRST:END, END excluded, either may be left out")
+    out: str = setting("emb.npy", "file to write, [n, n_hid] float32, in the order of the ids")
+    view: str = setting("finetune", "features that are read, as known then")
+    time_max: int = setting(
+        2**31 - 1, "latest time that is seen; the default is no bound", high=2**31 - 1
+    )
+    seed: int = setting(0, "seed of the samples", low=0)
+    cuda: int = setting(-2, "GPU number; -1 for the CPU; default: a GPU if there is one", low=-2)
+
+
+GROUPS: dict[str, type] = {"data": GraphConfig, "sampler": EmbedSamplerConfig, "run": EmbedConfig}
+
+
 def main() -> None:
     """Read the flags, embed, write."""
-    args = parse_flags(EMBED_GROUPS, __doc__)
+    args = parse_flags(GROUPS, __doc__)
     _check_places(args.run)
     device = pick_device(args.run.cuda)
     graph = open_graph(args.data.data_dir, toy_store)

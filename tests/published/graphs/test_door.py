@@ -6,7 +6,7 @@ import pytest
 
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.published.graphs import door
-from GPT_GNN.published.graphs.convert import convert, main
+from GPT_GNN.published.graphs.convert import convert
 from GPT_GNN.published.graphs.door import open_published
 from tests.published.graphs.graphs import both_ways, frames
 

@@ -1,0 +1,80 @@
+"""The command line's parser: help that begins with what a command does, and errors in one form."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with exact flags only; the description is printed first and as it was written."""
+
+    def __init__(self, description: str | None) -> None:
+        super().__init__(
+            description=description,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> Any:
+        """Read the flags. Raises SystemExit at an unknown one, after naming the nearest."""
+        parsed, unknown = self.parse_known_args(args, namespace)
+        flags = [word.partition("=")[0] for word in unknown if word.startswith("--")]
+        if flags:
+            meant = did_you_mean(flags[0], self._option_string_actions)
+            self.error(f"unknown flag {flags[0]}{meant}")
+        if unknown:
+            self.error(f"unexpected argument {unknown[0]!r}")
+        return parsed
+
+    def format_usage(self) -> str:
+        """One line: a list of some sixty flags would hide what follows it."""
+        words = [self._command()]
+        for action in filter(lambda action: action.required, self._actions):
+            name = str(action.metavar or action.dest)
+            words += [*action.option_strings, name.upper() if action.option_strings else name]
+        return f"usage: {' '.join(words)} [flags]\n"
+
+    def format_help(self) -> str:
+        """What the command does, how it is called, and its flags group by group."""
+        formatter = self._get_formatter()
+        formatter.add_text(self.description)
+        formatter.add_text(self.format_usage())
+        for group in self._action_groups:
+            # The flag --help needs no group of its own: who reads this knows it.
+            if any(action.dest != "help" for action in group._group_actions):
+                formatter.start_section(group.title)
+                formatter.add_text(group.description)
+                formatter.add_arguments(group._group_actions)
+                formatter.end_section()
+        return formatter.format_help()
+
+    def error(self, message: str) -> NoReturn:
+        """Print an error as the runner does and end with status 2."""
+        print(f"error: {message}", file=sys.stderr)
+        print(f"{self._command()} --help explains the flags", file=sys.stderr)
+        sys.exit(2)
+
+    def _command(self) -> str:
+        return f"python {self.prog}" if self.prog.endswith(".py") else self.prog
+
+
+def did_you_mean(wrong: str, names: Iterable[str]) -> str:
+    """Words that propose the names nearest to a wrong one, or nothing where none is near.
+
+    First those that begin with it, which may be an abbreviation, then the most similar one, then
+    those of which it is a part.
+    """
+    bare = {name.lstrip("-"): name for name in names}
+    word = wrong.lstrip("-")
+    near = (
+        [name for name in bare if name.startswith(word)]
+        or get_close_matches(word, bare, n=1)
+        or [name for name in bare if word in name.split("_")]
+    )
+    return f"; did you mean {' or '.join(bare[name] for name in near)}?" if near else ""

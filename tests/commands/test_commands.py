@@ -1,0 +1,109 @@
+"""``python -m GPT_GNN``: which commands there are, how they are found and how they begin."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from GPT_GNN.commands import COMMANDS
+from tests.call import call
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def source(module):
+    return (ROOT / module.replace(".", "/")).with_suffix(".py").read_text(encoding="utf-8")
+
+
+def test_every_file_of_a_command_is_in_the_registry():
+    folders = [ROOT / "GPT_GNN" / "commands" / name for name in ("train", "data")]
+    files = {path for folder in folders for path in folder.glob("*.py")}
+    found = {path.stem for path in files if path.name != "__init__.py"}
+    assert {module.rpartition(".")[2] for module in COMMANDS.values()} == found
+    for name, module in COMMANDS.items():
+        assert module.endswith(f".{name.replace(' ', '_')}")
+
+
+@pytest.mark.parametrize(("name", "module"), COMMANDS.items())
+def test_a_command_says_first_what_it_does_and_then_how(name, module):
+    tree = ast.parse(source(module))
+    first, empty, example, *_ = (ast.get_docstring(tree) or "").split("\n")
+    assert first.endswith(".") and not empty and example in ("Example:", "Examples:")
+    assert f"\n    python -m GPT_GNN {name}" in ast.get_docstring(tree)
+    assert "main" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize(("name", "module"), COMMANDS.items())
+def test_help(name, module, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        call(name, "--help")
+    assert not exit_.value.code
+    text = capsys.readouterr().out
+    assert text.startswith(ast.get_docstring(ast.parse(source(module))).partition("\n")[0])
+    assert f"\nusage: python -m GPT_GNN {name} " in text
+
+
+@pytest.mark.parametrize("words", [("",), ("--help",), ("-h",)])
+def test_the_list_of_all_commands(words, capsys):
+    assert call(*words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name, module in COMMANDS.items():
+        first = ast.get_docstring(ast.parse(source(module))).partition("\n")[0]
+        assert f"  {name:14} {first}" in lines
+
+
+def test_the_commands_that_begin_alike(capsys):
+    assert call("build") == call("build --help") == 0
+    out = capsys.readouterr().out
+    assert out.count("build tables") == 2 and "pretrain" not in out
+
+
+def test_the_list_is_instant_since_it_imports_no_command():
+    code = (
+        "import sys\nfrom GPT_GNN.__main__ import main\nsys.argv = ['GPT_GNN', '--help']\nmain()\n"
+        "assert not {'torch', 'numba', 'numpy'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "pretrain" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("pretrian --n_hid 3", "'pretrian'; did you mean pretrain?"),
+        ("build table d.yaml out", "'build table'; did you mean build tables?"),
+        ("xyz --help", "'xyz'"),
+        ("--n_hid 3", "'--n_hid'"),
+    ],
+)
+def test_an_unknown_command(words, message, capsys):
+    assert call(words) == 2
+    hint = "python -m GPT_GNN --help lists all commands"
+    assert capsys.readouterr().err == f"error: unknown command {message}\n{hint}\n"
+
+
+def test_mistakes_are_one_line_from_every_command(tmp_path, capsys):
+    assert call("show", tmp_path / "nowhere") == 1
+    assert capsys.readouterr().err.startswith("error: ")
+    with pytest.raises(SystemExit) as exit_:
+        call("show", "--verfy", tmp_path)
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err == (
+        "error: unknown flag --verfy; did you mean --verify?\n"
+        "python -m GPT_GNN show --help explains the flags\n"
+    )
+
+
+def test_the_installed_command_is_the_same(monkeypatch, capsys):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    module, _, function = project["scripts"]["gpt-gnn"].partition(":")
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/gpt-gnn", "show", "--help"])
+    with pytest.raises(SystemExit):
+        getattr(import_module(module), function)()
+    assert "\nusage: gpt-gnn show path [flags]\n" in capsys.readouterr().out
