@@ -536,7 +536,7 @@ def parse_flags(
     )
 
 
-_FIRST = ("data", "facts", "task", "run")
+_FIRST = ("grid", "data", "facts", "task", "run")
 _UNSET: Any = object()
 
 

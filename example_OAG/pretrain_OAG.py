@@ -2,7 +2,7 @@
 
 Examples:
     python pretrain_OAG.py                                   # the built-in graph
-    python pretrain_OAG.py --resume                          # go on after an interruption
+    python pretrain_OAG.py --resume                          # continue after an interruption
     python pretrain_OAG.py --queue_size 512 --pretrain_model_dir runs/queue.pt
     python pretrain_OAG.py --objective gae --pretrain_model_dir runs/gae.pt
 

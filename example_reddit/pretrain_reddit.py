@@ -2,7 +2,7 @@
 
 Examples:
     python pretrain_reddit.py                                # the built-in graph
-    python pretrain_reddit.py --resume                       # go on after an interruption
+    python pretrain_reddit.py --resume                       # continue after an interruption
     python pretrain_reddit.py --objective gae --pretrain_model_dir runs/gae.pt
 
 On a store that preprocess_reddit.py wrote, and on a graph of the published code:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +24,7 @@ from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks.links import TEST, VALID, divide_links
 from GPT_GNN.train.checkpoint import load_checkpoint
 from tests import stores
+from tests.call import call as command
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = "--n_hid 8 --n_heads 2 --n_layers 1 --sample_depth 2 --sample_width 8 --n_pool 0 --cuda -1"
@@ -37,19 +37,18 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def call(monkeypatch, capfd, tmp_path):
-    """Run a module as ``python -m`` does, in this process and a fresh folder: (status, output)."""
+    """Run a command in this process and a fresh folder: (status, output)."""
 
-    def go(module, *flags):
-        argv = ["GPT_GNN", *module.split(), *(word for flag in flags for word in str(flag).split())]
-        monkeypatch.setattr(sys, "argv", argv)
+    def go(name, *flags):
         threads = torch.get_num_threads()
         try:
-            with pytest.raises(SystemExit) as exit_:
-                runpy.run_module("GPT_GNN", run_name="__main__")
+            status = command(name, *(word for flag in flags for word in str(flag).split()))
+        except SystemExit as exit_:
+            status = exit_.code
         finally:
             torch.set_num_threads(threads)
         captured = capfd.readouterr()
-        return exit_.value.code or 0, captured.out + captured.err
+        return status, captured.out + captured.err
 
     monkeypatch.chdir(tmp_path)
     return go
@@ -433,7 +432,7 @@ def test_without_any_flags(tmp_path):
     """The defaults of data and model: the built-in graph, and the model that pretrain wrote."""
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     for flags in ("pretrain", "finetune --use_pretrain"):
-        command = [sys.executable, "-m", *f"GPT_GNN.{flags} {TINY} {SHORT} --n_epoch 1".split()]
+        command = [sys.executable, "-m", *f"GPT_GNN {flags} {TINY} {SHORT} --n_epoch 1".split()]
         done = subprocess.run(
             command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=100
         )

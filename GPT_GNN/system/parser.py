@@ -77,4 +77,4 @@ def did_you_mean(wrong: str, names: Iterable[str]) -> str:
         or get_close_matches(word, bare, n=1)
         or [name for name in bare if word in name.split("_")]
     )
-    return f"; did you mean {' or '.join(bare[name] for name in near)}?" if near else ""
+    return f"; did you mean {' or '.join(bare[name] for name in near[:3])}?" if near else ""

@@ -167,7 +167,7 @@ def _node_type(graph: HeteroGraph, run: EmbedConfig) -> str:
     facts = GraphFacts.stored(graph)
     if facts is None:
         raise ValueError(
-            f"{graph.path} says of no type that it is trained: expected --node_type, one of "
+            f"{graph.path} names no target type: expected --node_type, one of "
             f"{list(graph.node_types)}"
         )
     return facts.target

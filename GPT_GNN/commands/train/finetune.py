@@ -1,10 +1,10 @@
 """Fine-tune on a task of any graph store: classes of a column, class nodes, or links.
 
 Examples:
-    python -m GPT_GNN finetune                               # communities of the built-in posts
-    python -m GPT_GNN finetune --use_pretrain --task_name pretrained     # from pretrain
+    python -m GPT_GNN finetune                               # classes of the built-in posts
+    python -m GPT_GNN finetune --use_pretrain --task_name pretrained     # from pretrain's model
 
-On a store of your own; a run of other settings gets a name of its own:
+On your own store, with another name for each run of other settings:
     python -m GPT_GNN finetune --data_dir store --task_name genre \\
         --target_type movie --label genre
     python -m GPT_GNN finetune --data_dir store --task_name studio \\

@@ -2,10 +2,10 @@
 
 Examples:
     python -m GPT_GNN pretrain                               # the built-in graph of posts
-    python -m GPT_GNN pretrain --resume                      # go on after an interruption
+    python -m GPT_GNN pretrain --resume                      # continue after an interruption
     python -m GPT_GNN pretrain --objective gae --pretrain_model_dir runs/gae.pt
 
-On a store of your own; a run of other settings gets a file of its own:
+On your own store, with another file for each run of other settings:
     python -m GPT_GNN pretrain --data_dir store --pretrain_model_dir runs/store.pt
     python -m GPT_GNN pretrain --data_dir store --pretrain_model_dir runs/movie.pt \\
         --target_type movie --split random

@@ -8,6 +8,7 @@ from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.published.graphs import door
 from GPT_GNN.published.graphs.convert import convert
 from GPT_GNN.published.graphs.door import open_published
+from tests.call import call
 from tests.published.graphs.graphs import both_ways, frames
 
 
@@ -48,8 +49,8 @@ def test_a_changed_file_is_converted_again(pickled):
 
 def test_command(pickled, tmp_path, capsys):
     path = pickled(node_feature=frames(), edge_list=both_ways([(0, 1, 2000)]))
-    assert main([str(path), str(tmp_path / "store")]) == 0
+    assert call("convert graph", path, tmp_path / "store") == 0
     assert "2 stored edges" in capsys.readouterr().out
-    assert main([str(tmp_path / "nothing.pk"), str(tmp_path / "other")]) == 1
+    assert call("convert graph", tmp_path / "nothing.pk", tmp_path / "other") == 1
     assert "nothing.pk: no such file" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
