@@ -74,7 +74,7 @@ def store(out: Path, name: str, seed: int) -> Path:
 def run(children: Children, verb: str, flags: str, out: Path, name: str, seed: int) -> None:
     """Run a verb with the flags that pre-training and fine-tuning share."""
     common = f"{ENCODER} --n_layers {LAYERS[name]} {SAMPLER} --seed {seed} --overwrite"
-    words = ["-m", f"GPT_GNN.{verb}", *f"{common} {flags}".split()]
+    words = ["-m", "GPT_GNN", verb, *f"{common} {flags}".split()]
     words += ["--data_dir", str(store(out, name, seed))]
     words += ["--pretrain_model_dir", str(out / f"gpt_{name}_{seed}.pt")]
     children.run(words)

@@ -389,7 +389,7 @@ def test_places_come_before_the_graph(here):
         ("pretrain --pretrain_model_dir folder", "got a folder"),
         ("finetune --use_pretrain --pretrain_model_dir no.pt", "no.pt: no such file"),
     ):
-        command = [sys.executable, "-m", *f"GPT_GNN.{flags} --data_dir nowhere {TINY}".split()]
+        command = [sys.executable, "-m", *f"GPT_GNN {flags} --data_dir nowhere {TINY}".split()]
         env = os.environ | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=100)
         (line,) = done.stderr.splitlines()
