@@ -9,7 +9,7 @@ import numpy as np
 from GPT_GNN.builder.arrays import NodeArrays
 from GPT_GNN.builder.builder import GraphBuilder
 from GPT_GNN.builder.values import cast, encoded_row, feature_rows
-from GPT_GNN.features.text import title_ids
+from GPT_GNN.features.words import title_ids
 from GPT_GNN.graph.csr import Ragged
 from GPT_GNN.graph.store import HeteroGraph
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from GPT_GNN.builder.builder import GraphBuilder
-from GPT_GNN.features.text import Corpus, title_ids, train_word_vectors
+from GPT_GNN.features.words import Corpus, title_ids, train_word_vectors
 
 WORD_DIM, WORD_MIN_COUNT, WORD_EPOCHS = 100, 5, 5
 

@@ -1,10 +1,10 @@
-"""Columns of values to features, by name: texts, numbers, categories."""
+"""Columns of values to features, by name: numbers, categories, texts, vectors."""
 
-from GPT_GNN.features.column_encoder import ColumnEncoder
 from GPT_GNN.features.columns import Categorical, Log, Multi, Numeric, Vector
-from GPT_GNN.features.text_column import Text
+from GPT_GNN.features.featurizer import Featurizer
+from GPT_GNN.features.text import Text
 
-ENCODERS: dict[str, type[ColumnEncoder]] = {
+FEATURIZERS: dict[str, type[Featurizer]] = {
     "numeric": Numeric,
     "log": Log,
     "categorical": Categorical,

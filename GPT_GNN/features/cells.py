@@ -7,7 +7,7 @@ does not depend on that: see :func:`canonical`.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,6 +38,18 @@ class CellError(ValueError):
     def __init__(self, row: int, problem: str) -> None:
         super().__init__(f"row {row + 1}: {problem}")
         self.row, self.problem = row, problem
+
+
+def check(bad: np.ndarray, problem: Callable[[int], str]) -> None:
+    """Raise CellError about the first of some bad cells.
+
+    Args:
+        bad: [n] bool.
+        problem: what to say about a row.
+    """
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise CellError(row, problem(row))
 
 
 def as_cells(values: Any) -> np.ndarray:
@@ -141,9 +153,7 @@ def numbers(values: Any) -> np.ndarray:
         found = cells.astype(np.float64)
     except (TypeError, ValueError):
         found = np.array([_number(row, cell) for row, cell in enumerate(cells)])
-    if np.isinf(found).any():
-        row = int(np.argmax(np.isinf(found)))
-        raise CellError(row, f"expected a finite number, got {cells[row]}")
+    check(np.isinf(found), lambda row: f"expected a finite number, got {cells[row]}")
     return found
 
 

@@ -1,6 +1,6 @@
-"""Columns of a table as features: numbers, categories and vectors. For texts see ``text_column``.
+"""Columns of a table as features: numbers, categories and vectors. For texts see ``text``.
 
-An encoder is fitted on what pre-training may know and applied to all nodes, those that come later
+A featurizer is fitted on what pre-training may know and applied to all nodes, those that come later
 included. What it has not seen then is not an error but zeros: an empty cell, another category.
 """
 
@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.features.cells import CellError, as_cells, canonical, missing, numbers
-from GPT_GNN.features.column_encoder import ColumnEncoder
-from GPT_GNN.features.lists import name_lists, single_names
+from GPT_GNN.features.cells import CellError, as_cells, canonical, check, missing, numbers
+from GPT_GNN.features.featurizer import Featurizer
+from GPT_GNN.features.lists import name_lists
 
 
 @dataclass
-class Numeric(ColumnEncoder):
+class Numeric(Featurizer):
     """Numbers less their mean, divided by their standard deviation.
 
     An empty cell is 0, the mean; when fitting saw one, a second column is 1 where a cell is empty.
@@ -47,7 +47,7 @@ class Numeric(ColumnEncoder):
             self.mean = float((known / largest).mean()) * largest
             self.scale = float((known / largest).std()) * largest
 
-    def encode(self, values: Any) -> np.ndarray:
+    def transform(self, values: Any) -> np.ndarray:
         """[n, dim] float32. Raises CellError also for a number too far off for float32."""
         found = self._numbers(values)
         empty = np.isnan(found)
@@ -55,13 +55,11 @@ class Numeric(ColumnEncoder):
         if self.scale:
             with np.errstate(over="ignore"):
                 out[:, 0] = np.where(empty, 0, (found - self.mean) / self.scale)
-        if not np.isfinite(out).all():
-            row = int(np.argmin(np.isfinite(out[:, 0])))
-            raise CellError(
-                row,
-                f"expected numbers like those fitted (mean {self.mean:g}, standard deviation "
-                f"{self.scale:g}), got {found[row]:g}",
-            )
+        fitted = f"(mean {self.mean:g}, standard deviation {self.scale:g})"
+        check(
+            ~np.isfinite(out[:, 0]),
+            lambda row: f"expected numbers like those fitted {fitted}, got {found[row]:g}",
+        )
         if self.flags_missing:
             out[:, 1] = empty
         return out
@@ -76,14 +74,15 @@ class Log(Numeric):
 
     def _numbers(self, values: Any) -> np.ndarray:
         found = numbers(values)
-        if (found <= -1).any():  # NaN, an empty cell, is not
-            row = int(np.argmax(found <= -1))
-            raise CellError(row, f"expected a number above -1 for its log1p, got {found[row]:g}")
+        check(  # NaN, an empty cell, passes
+            found <= -1,
+            lambda row: f"expected a number above -1 for its log1p, got {found[row]:g}",
+        )
         return np.log1p(found)
 
 
 @dataclass
-class Categorical(ColumnEncoder):
+class Categorical(Featurizer):
     """A column of 0 and 1 for each of the most frequent categories.
 
     Any other category and an empty cell are all zeros: a rare one would get a column whose weights
@@ -107,20 +106,17 @@ class Categorical(ColumnEncoder):
 
     def fit(self, values: Any) -> None:
         """Find the most frequent categories."""
-        count = Counter(name for row in self._names(values) for name in row)
+        count = Counter(name for row in name_lists(values, self.separator) for name in row)
         self.categories = sorted(count, key=lambda name: (-count[name], name))[: self.most]
 
-    def encode(self, values: Any) -> np.ndarray:
+    def transform(self, values: Any) -> np.ndarray:
         """[n, dim] float32 of 0 and 1."""
         column = {canonical(name): i for i, name in enumerate(self.categories)}
-        rows = self._names(values)
+        rows = name_lists(values, self.separator)
         out = np.zeros((len(rows), self.dim), dtype=np.float32)
         for i, row in enumerate(rows):
             out[i, [column[name] for name in row if name in column]] = 1
         return out
-
-    def _names(self, values: Any) -> list[list[str]]:
-        return [[] if name is None else [name] for name in single_names(values)]
 
 
 @dataclass
@@ -138,12 +134,9 @@ class Multi(Categorical):
         if not self.separator:
             raise ValueError("separator: expected a text between two categories, got ''")
 
-    def _names(self, values: Any) -> list[list[str]]:
-        return name_lists(values, self.separator)
-
 
 @dataclass
-class Vector(ColumnEncoder):
+class Vector(Featurizer):
     """Vectors of one length as they are: lists, arrays, or texts of numbers with blanks between.
 
     An empty cell is zeros.
@@ -162,7 +155,7 @@ class Vector(ColumnEncoder):
         """Find the width, unless it was given."""
         self.dim = self._rows(values, self.dim or None).shape[1]
 
-    def encode(self, values: Any) -> np.ndarray:
+    def transform(self, values: Any) -> np.ndarray:
         """[n, dim] float32. Raises CellError for a vector of another width."""
         return self._rows(values, self.dim)
 

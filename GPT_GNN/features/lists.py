@@ -38,30 +38,18 @@ _BEGINNINGS = "[({fa"
 _SEPARATORS = (",", ";", "|", "\t", "/")
 
 
-def single_names(values: Any) -> list[str | None]:
-    """:func:`names` of cells that hold one each.
-
-    Raises:
-        CellError: see there, or a list that was written as a text.
-    """
-    found = names(values)
-    for name in set(found):
-        if name and name[0] in _BEGINNINGS and _LIST.fullmatch(name):
-            row = found.index(name)
-            raise CellError(row, f"expected one value, got {name!r}, a list written as text")
-    return found
-
-
 def name_lists(values: Any, separator: str) -> list[list[str]]:
     """The distinct names in each cell, in the cell's order; none where missing.
 
     Args:
         values: texts of names with a separator between, or lists of names.
-        separator: blanks around it are no part of a name.
+        separator: blanks around it are no part of a name; empty: cells hold one name each.
 
     Raises:
         CellError: a list that was written as a text, or texts that have another separator.
     """
+    if not separator:
+        return [[] if name is None else [name] for name in _single_names(values)]
     cells = as_cells(values)
     first: dict[str, int] = {}  # text -> its first row: most columns have few texts
     for row, cell in enumerate(cells):
@@ -95,6 +83,15 @@ def without_items(cells: np.ndarray, texts: Collection[str], separator: str) -> 
         elif isinstance(cell, SEVERAL) and not isinstance(cell, dict):
             out[row] = [item for item in cell if canonical(str(item).strip()) not in unwanted]
     return out
+
+
+def _single_names(values: Any) -> list[str | None]:
+    found = names(values)
+    for name in set(found):
+        if name and name[0] in _BEGINNINGS and _LIST.fullmatch(name):
+            row = found.index(name)
+            raise CellError(row, f"expected one value, got {name!r}, a list written as text")
+    return found
 
 
 def _items(row: int, cell: Any) -> list[str]:

@@ -1,46 +1,31 @@
-"""Text to numbers: words, features of texts, word vectors. Heavy libraries load where used."""
+"""Columns of texts as features, by TF-IDF and SVD or a language model."""
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from GPT_GNN.features.column_encoder import State
+from GPT_GNN.features.cells import texts
+from GPT_GNN.features.featurizer import Featurizer, State
+from GPT_GNN.features.words import tokenise
 
-BOS, EOS = "bos", "eos"
+TFIDF = "tfidf"
 FIT_TITLES = 200_000  # a sample of this many texts determines TF-IDF weights and directions
 CHUNK_TEXTS = 8_192
-MOST_EPOCHS = 200
-MIN_TRAINED_WORDS = 5_000_000  # word2vec reads a small corpus again until it has seen so many
 
 
-def tokenise(text: str) -> list[str]:
-    """Lower-case words without ASCII punctuation, by gensim's preprocessing.
-
-    ``bos`` and ``eos`` are dropped: they mark the ends of a sentence.
-
-    Differs: no stemming, no stop-word removal, digits stay, so that a generated title can be read.
-    """
-    from gensim.parsing.preprocessing import preprocess_string, strip_punctuation
-
-    words: list[str] = preprocess_string(text, filters=[str.lower, strip_punctuation])
-    return [word for word in words if word not in (BOS, EOS)]
-
-
-class TextEncoder(Protocol):
+class TextModel(Protocol):
     """Turns texts into vectors of a fixed width."""
 
     dim: int
 
     def fit(self, texts: Sequence[str]) -> None:
-        """See the texts that the encoder may learn from."""
+        """Learn from the texts that pre-training may know."""
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
+    def transform(self, texts: Sequence[str]) -> np.ndarray:
         """[n, dim] float32."""
 
 
@@ -77,7 +62,7 @@ class TfidfSvd:
         _, _, directions = randomized_svd(matrix, k, n_iter=5, random_state=self.seed)
         self._directions = np.ascontiguousarray(directions.T, dtype=np.float32)
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
+    def transform(self, texts: Sequence[str]) -> np.ndarray:
         """[n, dim] float32, each row a function of its own text alone."""
         vectors = self._tfidf.transform(texts) @ self._directions
         length = np.sqrt((vectors * vectors).sum(axis=1, keepdims=True))
@@ -87,7 +72,7 @@ class TfidfSvd:
         return out
 
     def state(self) -> dict[str, np.ndarray]:
-        """What :meth:`fit` learned: the words (UTF-8, one a line), their weights, directions."""
+        """What :meth:`fit` learned: the words (UTF-8, one per line), their weights, directions."""
         words = "\n".join(self._tfidf.get_feature_names_out())
         return {
             "words": np.frombuffer(words.encode("utf-8"), dtype=np.uint8),
@@ -97,13 +82,13 @@ class TfidfSvd:
 
     @classmethod
     def from_state(cls, dim: int, seed: int, state: Mapping[str, np.ndarray]) -> TfidfSvd:
-        """The encoder that had this state: its vectors are the same to the bit."""
-        encoder = cls(dim, seed)
+        """The model that had this state: its vectors are the same to the bit."""
+        model = cls(dim, seed)
         words = state["words"].tobytes().decode("utf-8").split("\n")
-        encoder._tfidf = cls._weights(vocabulary=words)
-        encoder._tfidf.idf_ = np.asarray(state["idf"])
-        encoder._directions = np.asarray(state["directions"])
-        return encoder
+        model._tfidf = cls._weights(vocabulary=words)
+        model._tfidf.idf_ = np.asarray(state["idf"])
+        model._directions = np.asarray(state["directions"])
+        return model
 
     @staticmethod
     def _weights(**options: Any) -> Any:
@@ -112,7 +97,7 @@ class TfidfSvd:
         return TfidfVectorizer(analyzer=tokenise, sublinear_tf=True, dtype=np.float32, **options)
 
 
-class SentenceTransformerEncoder:
+class SentenceTransformerModel:
     """A sentence-transformers model by name or path; nothing is fitted.
 
     Raises:
@@ -124,7 +109,7 @@ class SentenceTransformerEncoder:
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise ValueError(
-                f"text encoder {name!r} needs sentence-transformers: pip install gpt-gnn[text] "
+                f"language model {name!r} needs sentence-transformers: pip install gpt-gnn[text] "
                 "(the default, tfidf, needs nothing)"
             ) from error
         self._model = SentenceTransformer(name)
@@ -133,21 +118,21 @@ class SentenceTransformerEncoder:
     def fit(self, texts: Sequence[str]) -> None:
         """Nothing: the model is fixed."""
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
+    def transform(self, texts: Sequence[str]) -> np.ndarray:
         """[n, dim] float32."""
         vectors = self._model.encode(list(texts), show_progress_bar=False)
         return np.asarray(vectors, dtype=np.float32)
 
 
-def text_encoder(name: str, dim: int, seed: int) -> TextEncoder:
+def text_model(name: str, dim: int, seed: int) -> TextModel:
     """``tfidf``, or else the name or path of a sentence-transformers model (whose width it has)."""
-    return TfidfSvd(dim, seed) if name == "tfidf" else SentenceTransformerEncoder(name)
+    return TfidfSvd(dim, seed) if name == TFIDF else SentenceTransformerModel(name)
 
 
-def fitted_text(encoder: TextEncoder, name: str) -> dict[str, Any]:
-    """What a text encoder of :func:`text_encoder` has fitted, ready for JSON, to compare stores."""
-    arrays = encoder.state() if isinstance(encoder, TfidfSvd) else {}
-    return State({"encoder": "text", "model": name, "dim": encoder.dim}, arrays).summary()
+def fitted_text(model: TextModel, name: str) -> dict[str, Any]:
+    """What a model of :func:`text_model` has fitted, ready for JSON, to compare stores."""
+    arrays = model.state() if isinstance(model, TfidfSvd) else {}
+    return State({"encoder": "text", "model": name, "dim": model.dim}, arrays).summary()
 
 
 def sample_to_fit(ids: np.ndarray) -> np.ndarray:
@@ -157,66 +142,65 @@ def sample_to_fit(ids: np.ndarray) -> np.ndarray:
     return ids[np.linspace(0, len(ids) - 1, FIT_TITLES).astype(np.int64)]
 
 
-class WordVectors(NamedTuple):
-    """A vocabulary, most frequent words first, and its vectors [V, D] float32."""
+@dataclass
+class Text(Featurizer):
+    """Texts as vectors; an empty cell, and one without a word that fitting saw, is zeros.
 
-    words: list[str]
-    vectors: np.ndarray
-
-
-class Corpus:
-    """Tokenised sentences in a file, one a line, so that memory does not grow with the text."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.sentences = 0
-        self.words = 0
-
-    def add(self, texts: Iterable[str], marked: bool) -> None:
-        """Append texts, ``marked`` ones between ``bos`` and ``eos``; wordless ones are skipped."""
-        with open(self.path, "a", encoding="utf-8") as file:
-            for text in texts:
-                words = tokenise(text)
-                if words:
-                    ends = ([BOS], [EOS]) if marked else ([], [])
-                    file.write(" ".join([*ends[0], *words, *ends[1]]) + "\n")
-                    self.sentences += 1
-                    self.words += len(words)
-
-
-def train_word_vectors(
-    corpus: Corpus, dim: int, min_count: int, epochs: int, seed: int
-) -> WordVectors:
-    """Word2vec (CBOW, gensim) over a corpus; one thread, so that a seed gives one result.
-
-    Args:
-        dim: width of the vectors.
-        min_count: rarer words are dropped; ``bos`` and ``eos`` are always kept.
-        epochs: passes over the corpus; more over a small one, whose vectors would all point the
-            same way after a few (and a decoder that is tied to them could tell no words apart).
+    Attributes:
+        dim: width of the vectors of ``tfidf``; a language model has its own.
+        model: ``tfidf``, see :class:`TfidfSvd`, or a sentence-transformers model by name or path.
+        seed: of the randomised SVD.
     """
-    from gensim.models import Word2Vec
-    from gensim.utils import RULE_DEFAULT, RULE_KEEP
 
-    def always_keep_ends(word: str, count: int, threshold: int) -> int:
-        return int(RULE_KEEP if word in (BOS, EOS) else RULE_DEFAULT)
+    common: ClassVar[Mapping[str, str]] = {"dim": "text_dim", "seed": "seed"}
+    dim: int = 128
+    model: str = TFIDF
+    seed: int = 0
+    has_words: bool = field(default=False, init=False)
 
-    enough = math.ceil(MIN_TRAINED_WORDS / max(corpus.words, 1))
-    model = Word2Vec(
-        corpus_file=os.fspath(corpus.path),
-        vector_size=dim,
-        min_count=min_count,
-        epochs=max(epochs, min(enough, MOST_EPOCHS)),
-        trim_rule=always_keep_ends,
-        workers=1,
-        seed=seed,
-    )
-    return WordVectors(list(model.wv.index_to_key), model.wv.vectors.astype(np.float32))
+    def __post_init__(self) -> None:
+        if self.dim < 1:
+            raise ValueError(f"dim: expected at least 1, got {self.dim}")
+        self._model: TextModel | None = None  # a language model loads when it is first used
 
+    def fit(self, values: Any) -> None:
+        """Learn weights and directions of ``tfidf`` from at most ``FIT_TITLES`` texts.
 
-def title_ids(titles: Iterable[str], words: Sequence[str]) -> Iterator[np.ndarray]:
-    """Vocabulary ids of each title's words, int32; unknown words are dropped."""
-    ids = {word: i for i, word in enumerate(words)}
-    for title in titles:
-        known = [ids[word] for word in tokenise(title) if word in ids]
-        yield np.array(known, dtype=np.int32)
+        Raises:
+            ValueError: texts without a word, of which ``tfidf`` would make zeros.
+        """
+        found = texts(values)
+        chosen = [found[i] for i in sample_to_fit(np.arange(len(found))).tolist()]
+        self.has_words = any(tokenise(text) for text in chosen)
+        self._model = text_model(self.model, self.dim, self.seed)
+        self.dim = self._model.dim
+        if self.has_words or any(chosen):
+            self._model.fit(chosen)
+
+    def transform(self, values: Any) -> np.ndarray:
+        """[n, dim] float32."""
+        found = texts(values)
+        out = np.zeros((len(found), self.dim), dtype=np.float32)
+        worded = [i for i, text in enumerate(found) if text]
+        if not worded or (self.model == TFIDF and not self.has_words):
+            return out
+        self._model = self._model or text_model(self.model, self.dim, self.seed)
+        for start in range(0, len(worded), CHUNK_TEXTS):
+            chunk = worded[start : start + CHUNK_TEXTS]
+            out[chunk] = self._model.transform([found[i] for i in chunk])
+        return out
+
+    def state(self) -> State:
+        """Settings and, of ``tfidf``, words, weights and directions."""
+        arrays = {}
+        if self.has_words and isinstance(self._model, TfidfSvd):
+            arrays = self._model.state()
+        return State(asdict(self), arrays)
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """The featurizer that had this state."""
+        found = super().from_state(state)
+        if state.arrays:
+            found._model = TfidfSvd.from_state(found.dim, found.seed, state.arrays)
+        return found

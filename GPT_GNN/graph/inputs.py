@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.features.column_encoder import State
+from GPT_GNN.features.featurizer import State
 from GPT_GNN.graph.store import HeteroGraph
 
 DEGREE = "degree"  # the feature part that counts a node's edges

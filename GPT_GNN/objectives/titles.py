@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from GPT_GNN.features.text import BOS, EOS, title_ids
+from GPT_GNN.features.words import BOS, EOS, title_ids
 from GPT_GNN.graph.csr import Ragged, row_positions
 from GPT_GNN.graph.store import HeteroGraph
 

@@ -11,7 +11,7 @@ from GPT_GNN.builder import append_nodes
 from GPT_GNN.builder.append import append_arrays
 from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.builder.builder import build_graph
-from GPT_GNN.features.text import title_ids
+from GPT_GNN.features.words import title_ids
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import resolve_facts
 from GPT_GNN.graph.split import ColumnSplit, RandomSplit

@@ -238,7 +238,7 @@ class Wordless:
 
     def fit(self, texts: list[str]) -> None: ...
 
-    def encode(self, texts: list[str]) -> np.ndarray:
+    def transform(self, texts: list[str]) -> np.ndarray:
         return np.zeros((len(texts), 2), dtype=np.float32)
 
 
@@ -251,7 +251,7 @@ def test_no_word_for_the_word_vectors(tiny: Path, monkeypatch: pytest.MonkeyPatc
         "--word_min_count",
         word_min_count=99,
     )
-    monkeypatch.setattr(oag_build, "text_encoder", lambda *_: Wordless())
+    monkeypatch.setattr(oag_build, "text_model", lambda *_: Wordless())
     for line in range(2, 9):
         edit(tiny, "Papers", line, 2, "?")
     write_rows(abstracts, [["PaperId", "AbstractText"], ["1", "..."]])

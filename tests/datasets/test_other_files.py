@@ -20,9 +20,9 @@ from GPT_GNN.published.graphs.door import open_published
 from tests.call import call
 from tests.datasets.dumps import SMALL, write_tiny
 from tests.datasets.pyg.test_catalog import ogb_mag
-from tests.datasets.tables import write
+from tests.datasets.tables.films import write
+from tests.datasets.tables.test_append import NEW_FILES
 from tests.datasets.test_reddit import write as write_reddit
-from tests.datasets.test_table_append import NEW_FILES
 
 ROOT = Path(__file__).resolve().parents[2]
 MINE = {"notes.txt": "my notes", "runs/deep/m.pt": "weights", "features/mine.npy": "numbers"}

@@ -1,4 +1,4 @@
-"""Column encoders against plain Python, and the cells that go wrong in real tables."""
+"""Featurizers against plain Python, and the cells that go wrong in real tables."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import re
 import numpy as np
 import pytest
 
-from GPT_GNN.features import ENCODERS
+from GPT_GNN.features import FEATURIZERS
 from GPT_GNN.features.cells import CellError, in_order, names
-from GPT_GNN.features.column_encoder import State
 from GPT_GNN.features.columns import Categorical, Log, Multi, Numeric, Vector
-from GPT_GNN.features.text_column import Text
+from GPT_GNN.features.featurizer import State
+from GPT_GNN.features.text import Text
 from GPT_GNN.rng import derive
 from tests.oracle import columns as oracle
 
@@ -33,14 +33,14 @@ def random_cells(kind, n, seed):
     return [str(cell) if cell is not None and i % 3 else cell for i, cell in enumerate(cells)]
 
 
-def fitted(encoder, values):
-    encoder.fit(values)
-    return encoder
+def fitted(featurizer, values):
+    featurizer.fit(values)
+    return featurizer
 
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(
-    ("kind", "encoder", "twin"),
+    ("kind", "featurizer", "twin"),
     [
         ("numeric", Numeric(), oracle.standardised),
         ("log", Log(), lambda a, b: oracle.standardised(a, b, math.log1p)),
@@ -48,16 +48,16 @@ def fitted(encoder, values):
         ("multi", Multi(4), lambda a, b: oracle.hot(a, b, 4, "|")),
     ],
 )
-def test_against_plain_python(kind, encoder, twin, seed):
+def test_against_plain_python(kind, featurizer, twin, seed):
     seen, new = random_cells(kind, 40, seed), random_cells(kind, 15, seed + 100)
-    out = fitted(encoder, seen).encode(seen + new)
+    out = fitted(featurizer, seen).transform(seen + new)
     want = np.array(twin(seen, seen + new))
-    assert out.dtype == np.float32 and out.shape == want.shape == (55, encoder.dim)
+    assert out.dtype == np.float32 and out.shape == want.shape == (55, featurizer.dim)
     assert np.allclose(out, want, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ENCODERS)
-def test_a_state_gives_the_same_encoder(name):
+@pytest.mark.parametrize("name", FEATURIZERS)
+def test_a_state_gives_the_same_featurizer(name):
     values = {
         "numeric": [1, None, 5.5],
         "log": ["0", "", "12"],
@@ -66,47 +66,49 @@ def test_a_state_gives_the_same_encoder(name):
         "text": TEXTS,
         "vector": ["1 2 3", None, [4, 5, 6]],
     }[name]
-    encoder = fitted(ENCODERS[name](), values)
-    state = encoder.state()
+    featurizer = fitted(FEATURIZERS[name](), values)
+    state = featurizer.state()
     kept = State(json.loads(json.dumps(state.facts)), state.arrays)
-    again = ENCODERS[name].from_state(kept)
-    assert again.dim == encoder.dim
-    assert np.array_equal(again.encode(values), encoder.encode(values))
-    assert encoder.encode(values).any()  # the test would pass with encoders that forget everything
+    again = FEATURIZERS[name].from_state(kept)
+    assert again.dim == featurizer.dim
+    assert np.array_equal(again.transform(values), featurizer.transform(values))
+    assert featurizer.transform(
+        values
+    ).any()  # the test would pass with featurizers that forget everything
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", FEATURIZERS)
 def test_no_rows_and_only_empty_cells(name):
-    encoder = fitted(ENCODERS[name](), [])
-    assert encoder.encode([]).shape == (0, encoder.dim)
-    empty = fitted(ENCODERS[name](), [None, "", math.nan])
-    rows = empty.encode([None, ""])
+    featurizer = fitted(FEATURIZERS[name](), [])
+    assert featurizer.transform([]).shape == (0, featurizer.dim)
+    empty = fitted(FEATURIZERS[name](), [None, "", math.nan])
+    rows = empty.transform([None, ""])
     assert rows.shape == (2, empty.dim)
     assert not rows[:, :1].any()
-    again = ENCODERS[name].from_state(empty.state())
-    assert np.array_equal(again.encode([None, ""]), rows)
+    again = FEATURIZERS[name].from_state(empty.state())
+    assert np.array_equal(again.transform([None, ""]), rows)
 
 
 def test_an_unseen_empty_cell_is_the_mean():
-    encoder = fitted(Numeric(), [1.0, 3.0])
-    assert encoder.encode([None, 3.0]).tolist() == [[0.0], [1.0]]
+    featurizer = fitted(Numeric(), [1.0, 3.0])
+    assert featurizer.transform([None, 3.0]).tolist() == [[0.0], [1.0]]
 
 
 @pytest.mark.parametrize("value", [0.1, -7, 1e300, 123456789.123])
 def test_a_constant_column_is_zero_whatever_comes_later(value):
-    encoder = fitted(Numeric(), [value] * 1000)
-    assert not encoder.encode([value, 5, None]).any()
+    featurizer = fitted(Numeric(), [value] * 1000)
+    assert not featurizer.transform([value, 5, None]).any()
 
 
 def test_large_numbers_do_not_overflow():
-    encoder = fitted(Numeric(), [1e308, -1e308])
-    assert encoder.encode([1e308, -1e308]).tolist() == [[1], [-1]]
+    featurizer = fitted(Numeric(), [1e308, -1e308])
+    assert featurizer.transform([1e308, -1e308]).tolist() == [[1], [-1]]
     with pytest.raises(CellError, match="row 2: expected numbers like those fitted .*got 1e\\+300"):
-        fitted(Numeric(), [1, 2]).encode([1, 1e300])
+        fitted(Numeric(), [1, 2]).transform([1, 1e300])
 
 
 @pytest.mark.parametrize(
-    ("encoder", "cells", "message"),
+    ("featurizer", "cells", "message"),
     [
         (Numeric(), [1, None, "abc"], "row 3: expected a number, got 'abc'"),
         (Numeric(), ["1", "inf"], "row 2: expected a finite number, got inf"),
@@ -126,25 +128,25 @@ def test_large_numbers_do_not_overflow():
         (Vector(dim=3), ["1 2"], "row 1: expected 3 numbers, got 2"),
     ],
 )
-def test_a_bad_cell_is_named(encoder, cells, message):
+def test_a_bad_cell_is_named(featurizer, cells, message):
     with pytest.raises(CellError, match=message) as error:
-        encoder.fit(cells)
-        encoder.encode(cells)
+        featurizer.fit(cells)
+        featurizer.transform(cells)
     assert 0 <= error.value.row < len(cells)
 
 
 def test_categories_are_the_same_however_they_were_typed():
-    encoder = fitted(Categorical(), np.array([1, 2, 2]))
+    featurizer = fitted(Categorical(), np.array([1, 2, 2]))
     want = [[1, 0], [0, 1], [0, 0]]
-    assert encoder.categories == ["2", "1"]
+    assert featurizer.categories == ["2", "1"]
     for cells in (np.array([2.0, 1.0, np.nan]), ["2", "1", "3"], [2, 1.0, None]):
-        assert encoder.encode(cells).tolist() == want
+        assert featurizer.transform(cells).tolist() == want
 
 
 def test_lists_are_several_categories():
-    encoder = fitted(Multi(), [["b", "a", "b"], "a | c |", np.array(["a"], dtype=object)])
-    assert encoder.categories == ["a", "b", "c"]
-    assert encoder.encode([["c", "a", None], "x|b", None]).tolist() == [
+    featurizer = fitted(Multi(), [["b", "a", "b"], "a | c |", np.array(["a"], dtype=object)])
+    assert featurizer.categories == ["a", "b", "c"]
+    assert featurizer.transform([["c", "a", None], "x|b", None]).tolist() == [
         [1, 0, 1],
         [0, 1, 0],
         [0, 0, 0],
@@ -154,24 +156,24 @@ def test_lists_are_several_categories():
 def test_vectors_of_every_form_are_the_same():
     block = np.arange(6.0).reshape(2, 3)
     for cells in (block, list(block), block.tolist(), ["0 1 2", " 3  4 5.0"]):
-        assert fitted(Vector(), cells).encode(cells).tolist() == block.tolist()
+        assert fitted(Vector(), cells).transform(cells).tolist() == block.tolist()
     with pytest.raises(CellError, match="expected 0 numbers .fitting saw no vector; dim gives"):
-        fitted(Vector(), [None]).encode(["1 2"])
-    assert fitted(Vector(dim=2), [None]).encode(["1 2"]).tolist() == [[1, 2]]
-    assert fitted(Vector(), [None, "1 2"]).encode(["", "3 4"]).tolist() == [[0, 0], [3, 4]]
+        fitted(Vector(), [None]).transform(["1 2"])
+    assert fitted(Vector(dim=2), [None]).transform(["1 2"]).tolist() == [[1, 2]]
+    assert fitted(Vector(), [None, "1 2"]).transform(["", "3 4"]).tolist() == [[0, 0], [3, 4]]
 
 
 def test_texts():
-    encoder = fitted(Text(dim=4), TEXTS)
-    out = encoder.encode(TEXTS + ["unheard"])
+    featurizer = fitted(Text(dim=4), TEXTS)
+    out = featurizer.transform(TEXTS + ["unheard"])
     assert out.shape == (6, 4)
     assert np.allclose(np.linalg.norm(out, axis=1), [2, 2, 0, 0, 2, 0], atol=1e-5)
 
 
 def test_texts_without_a_word():
     """Nothing is zeros; what is there and cannot be read is an error."""
-    encoder = fitted(Text(dim=4), ["", None])
-    assert not encoder.encode(["a graph", "?"]).any()
+    featurizer = fitted(Text(dim=4), ["", None])
+    assert not featurizer.transform(["a graph", "?"]).any()
     with pytest.raises(ValueError, match=r"expected words, found none in 3 texts, such as '\?!'"):
         Text(dim=4).fit([None, "?!", "..."])
 
@@ -193,10 +195,10 @@ def test_texts_of_a_language_model(monkeypatch):
     module = types.ModuleType("sentence_transformers")
     module.SentenceTransformer = Model
     monkeypatch.setitem(sys.modules, "sentence_transformers", module)
-    encoder = fitted(Text(model="small"), ["abc", None])
-    again = Text.from_state(encoder.state())
+    featurizer = fitted(Text(model="small"), ["abc", None])
+    again = Text.from_state(featurizer.state())
     assert again.dim == 2
-    assert again.encode(["abcd", None]).tolist() == [[4, 1], [0, 0]]
+    assert again.transform(["abcd", None]).tolist() == [[4, 1], [0, 0]]
 
 
 def test_settings_out_of_range():
@@ -258,7 +260,7 @@ def test_another_separator_than_the_declared_one(separator, seed):
         Multi(separator="/").fit([None, *cells])
     assert error.value.row == cells.index(first) + 1
     with pytest.raises(CellError, match="separated by '/'"):
-        Multi(separator="/").encode(cells)
+        Multi(separator="/").transform(cells)
     assert set(fitted(Multi(separator=separator.strip() or separator), cells).categories) <= {
         *GENRES
     }
@@ -290,15 +292,15 @@ def test_names_with_commas_are_names(cells):
     }
 
 
-def test_an_encoder_that_was_fitted_on_other_writings():
+def test_a_featurizer_that_was_fitted_on_other_writings():
     """Stores of older versions kept a CSV's 7.0 and true as they were."""
     old = Categorical.from_state(State({"most": 100, "categories": ["7.0", "true"]}))
-    assert old.encode(["7.0", 7, "7"]).tolist() == [[1, 0]] * 3
-    assert old.encode(["true", True, "TRUE"]).tolist() == [[0, 1]] * 3
+    assert old.transform(["7.0", 7, "7"]).tolist() == [[1, 0]] * 3
+    assert old.transform(["true", True, "TRUE"]).tolist() == [[0, 1]] * 3
 
 
 def test_booleans_are_numbers_in_every_writing():
     cells = ["True", "false", "TRUE", None, True, "0.5"]
-    assert fitted(Numeric(), [0, 2]).encode(cells)[:, 0].tolist() == [0, -1, 0, 0, 0, -0.5]
+    assert fitted(Numeric(), [0, 2]).transform(cells)[:, 0].tolist() == [0, -1, 0, 0, 0, -0.5]
     with pytest.raises(CellError, match="row 2: expected a number, got 'yes'"):
         Numeric().fit(["True", "yes"])

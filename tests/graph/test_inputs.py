@@ -12,7 +12,7 @@ from GPT_GNN import from_pyg
 from GPT_GNN.builder.append import append_arrays
 from GPT_GNN.builder.arrays import NodeArrays
 from GPT_GNN.datasets.oag.oag import OAG, toy_store
-from GPT_GNN.features.column_encoder import State
+from GPT_GNN.features.featurizer import State
 from GPT_GNN.graph.inputs import FeatureInputs, Part
 
 

@@ -40,16 +40,8 @@ from GPT_GNN.datasets.oag.raw import (
     require_some,
 )
 from GPT_GNN.datasets.raw import NONE, RawDataError, counts_table
-from GPT_GNN.features.text import (
-    BOS,
-    EOS,
-    Corpus,
-    fitted_text,
-    sample_to_fit,
-    text_encoder,
-    title_ids,
-    train_word_vectors,
-)
+from GPT_GNN.features.text import fitted_text, sample_to_fit, text_model
+from GPT_GNN.features.words import BOS, EOS, Corpus, title_ids, train_word_vectors
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.inputs import FITTED
 from GPT_GNN.graph.means import FACT
@@ -172,7 +164,7 @@ def _build(
     dump = RawDump(input_dir, settings.suffix, settings.skip_bad_rows)
     dump.check_files()
     with build_graph(output_dir, [view.name for view in views], keep_other_files) as builder:
-        encoder = text_encoder(settings.text_encoder, settings.text_dim, settings.seed)
+        encoder = text_model(settings.text_encoder, settings.text_dim, settings.seed)
         names = read_names(dump)
         every, references, division = _kept_papers(dump, names, settings)
         fit_on = (every.year <= until) & (division is None or division.pretrain)

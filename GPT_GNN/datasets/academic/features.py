@@ -10,7 +10,7 @@ import numpy as np
 
 from GPT_GNN.builder.builder import GraphBuilder
 from GPT_GNN.datasets.oag.raw import Papers
-from GPT_GNN.features.text import CHUNK_TEXTS, TextEncoder
+from GPT_GNN.features.text import CHUNK_TEXTS, TextModel
 from GPT_GNN.graph.means import count_column
 
 # What the part ``text`` of each type is the mean over.
@@ -57,7 +57,7 @@ def add_text_features(
     builder: GraphBuilder,
     papers: Papers,
     links: Links,
-    encoder: TextEncoder,
+    encoder: TextModel,
     views: Sequence[View],
 ) -> None:
     """The part ``text``: papers' encoded titles, and means of them over papers for the others.
@@ -75,7 +75,7 @@ def add_text_features(
     text = builder.create_feature("paper", "text", encoder.dim)
     for start in range(0, len(text), CHUNK_TEXTS):
         nodes = range(start, min(start + CHUNK_TEXTS, len(text)))
-        text[start : nodes.stop] = encoder.encode([papers.title(node) for node in nodes])
+        text[start : nodes.stop] = encoder.transform([papers.title(node) for node in nodes])
     for view in views:
         counts: dict[str, np.ndarray] = {}
         parts = {

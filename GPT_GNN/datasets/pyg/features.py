@@ -10,7 +10,7 @@ from torch_geometric.data import HeteroData
 
 from GPT_GNN.builder.arrays import NodeArrays, known_nodes
 from GPT_GNN.datasets.pyg.attributes import attribute, check_known
-from GPT_GNN.features.text import fitted_text, sample_to_fit, text_encoder
+from GPT_GNN.features.text import fitted_text, sample_to_fit, text_model
 from GPT_GNN.graph.split import Split
 from GPT_GNN.rng import derive
 
@@ -34,7 +34,7 @@ def add_texts(
     Args:
         text: the setting of :func:`GPT_GNN.datasets.pyg.from_pyg.from_pyg`.
         split: encoders are fitted on the texts that pre-training may know by it.
-        model, dim, seed: see :func:`GPT_GNN.features.text.text_encoder`.
+        model, dim, seed: see :func:`GPT_GNN.features.text.text_model`.
 
     Returns:
         What was fitted, per node type and part.
@@ -52,10 +52,10 @@ def add_texts(
                 f"text of {node_type!r}: expected {n} strings, found {len(texts)} entries"
             )
         known = known_nodes(nodes[node_type], split)
-        encoder = text_encoder(model, dim, seed)
+        encoder = text_model(model, dim, seed)
         try:
             encoder.fit([texts[i] for i in sample_to_fit(known).tolist()])
-            nodes[node_type].features[TEXT] = encoder.encode(texts)
+            nodes[node_type].features[TEXT] = encoder.transform(texts)
         except ValueError as error:
             name = f" ({value!r})" if isinstance(value, str) else ""
             raise ValueError(f"text{name} of {node_type!r}: {error}") from error

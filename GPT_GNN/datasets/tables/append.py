@@ -20,7 +20,7 @@ from GPT_GNN.datasets.tables.reader import TableReader
 from GPT_GNN.datasets.tables.source import Table
 from GPT_GNN.datasets.tables.split import target_split
 from GPT_GNN.datasets.tables.times import TimeColumns
-from GPT_GNN.features.cells import is_whole
+from GPT_GNN.features.cells import check, is_whole
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.graph.times import store_times
 from GPT_GNN.schema import EdgeType
@@ -57,7 +57,7 @@ def append_tables(
 def arrays_to_append(
     graph: HeteroGraph, description: Source, tables: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, NodeArrays], dict[EdgeType, EdgeArrays]]:
-    """The new nodes and edges of :func:`append_tables`, encoded as the store's nodes are.
+    """The new nodes and edges of :func:`append_tables`, with features as those of the store.
 
     A table that is not there has no new rows, and its types are not in the result.
 
@@ -110,17 +110,19 @@ def _check_same(graph: HeteroGraph, description: Description) -> None:
 def _new_ids(graph: HeteroGraph, table: Table, spec: NodeTable, old: Ids) -> Ids:
     """The ids of a table, in the form that the store's have."""
     new = Ids.read(table, spec.id, spec.missing)
-    known = old.positions(new.values) >= 0
-    if known.any():
-        row = int(np.argmax(known))
-        raise ValueError(
-            f"{table.where(spec.id)}, row {row + 1}: expected new nodes only, {graph.path} has "
-            f"{str(new.values[row])!r} already"
+    numbers = f"a whole number, as all ids in {graph.path} are"
+    with table.named_errors(spec.id):
+        check(
+            old.positions(new.values) >= 0,
+            lambda row: (
+                f"expected new nodes only, {graph.path} has {str(new.values[row])!r} already"
+            ),
         )
-    if old.are_numbers and not new.are_numbers:
-        row = next(i for i, name in enumerate(new.values) if not is_whole(name))
-        raise ValueError(
-            f"{table.where(spec.id)}, row {row + 1}: expected a whole number, as all ids in "
-            f"{graph.path} are, got {new.values[row]!r}"
-        )
-    return new if old.are_numbers else Ids(new.texts)
+        if old.are_numbers and not new.are_numbers:
+            check(
+                np.array([not is_whole(name) for name in new.values]),
+                lambda row: f"expected {numbers}, got {new.values[row]!r}",
+            )
+    if new.are_numbers and not old.are_numbers:
+        return Ids(new.values.astype(str).astype(object))
+    return new

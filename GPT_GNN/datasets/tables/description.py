@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from GPT_GNN.builder.times import TimeBins
-from GPT_GNN.features.column_encoder import ColumnEncoder
+from GPT_GNN.features.featurizer import Featurizer
 from GPT_GNN.graph.split import SHARES
 from GPT_GNN.schema import EdgeType
 
 SPLIT_COLUMN = "split"  # where the store keeps a split that is not by time
 RESERVED = ("id", "time", SPLIT_COLUMN)  # columns of the store
 
-
+# Values that mean an empty cell, beside the empty text: of all columns, or column -> values.
 Missing = tuple[str, ...] | Mapping[str, tuple[str, ...]]
 
 
@@ -28,21 +28,25 @@ class NodeTable:
         id: column of the ids, whole numbers or texts.
         time: column of the times; empty: none.
         time_unit: theirs, where it is not that of the description.
-        features: column -> its encoder, not fitted.
+        features: column -> its featurizer, not fitted.
         labels: column -> separator of several labels in a cell; empty: one label a cell.
         text: column of texts that the store keeps, of the target those that are generated.
-        missing: values that mean an empty cell, beside the empty text; -999 is -999.0, too. Of all
-            columns, or column -> values.
+        missing: values that mean an empty cell; -999 is -999.0, too.
     """
 
     table: str
     id: str
     time: str = ""
     time_unit: str = ""
-    features: Mapping[str, ColumnEncoder] = field(default_factory=dict)
+    features: Mapping[str, Featurizer] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
     missing: Missing = ()
+
+    @property
+    def columns(self) -> set[str]:
+        """All columns that are read."""
+        return {self.id, self.time, self.text, *self.features, *self.labels} - {""}
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,7 @@ class EdgeTable:
         time_unit: theirs, where it is not that of the description.
         inverse, multigraph: see :class:`GPT_GNN.builder.arrays.EdgeArrays`.
         skip_unknown_ids: leave out and count the rows of which an id is empty or no node's.
-        missing: values that mean an empty cell, beside the empty text; -999 is -999.0, too. Of all
-            columns, or column -> values.
+        missing: values that mean an empty cell; -999 is -999.0, too.
     """
 
     type: EdgeType
@@ -71,6 +74,11 @@ class EdgeTable:
     multigraph: bool = False
     skip_unknown_ids: bool = False
     missing: Missing = ()
+
+    @property
+    def columns(self) -> set[str]:
+        """All columns that are read."""
+        return {self.source, self.target, self.time} - {""}
 
 
 @dataclass(frozen=True)

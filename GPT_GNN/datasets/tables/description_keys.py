@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import MISSING, fields
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
-_REQUIRED: Any = object()
+_EXPECTED = {str: "text", int: "a whole number from 0", bool: "true or false", list: "a list"}
 
 
 def read_yaml(path: Path) -> Any:
@@ -39,7 +42,9 @@ def read_yaml(path: Path) -> Any:
 
 
 class Keys:
-    """One level of a description.
+    """One level of a description. A key without a value is as if it were not there.
+
+    Where a method takes a default, ``MISSING`` says that the key has to be given.
 
     Args:
         file: names the description.
@@ -48,18 +53,13 @@ class Keys:
     """
 
     def __init__(self, file: str, path: str, values: Any) -> None:
-        self.file, self.path = file, path
+        self.file, self._path = file, path
         if not isinstance(values, Mapping):
-            raise ValueError(f"{self.where}: expected keys with values, got {values!r}")
+            raise ValueError(f"{self._where()}: expected keys with values, got {values!r}")
         for key in values:
             if not isinstance(key, str):
-                raise ValueError(f"{self.where}: expected texts as keys, got {key!r}: quote it")
+                raise ValueError(f"{self._where()}: expected texts as keys, got {key!r}: quote it")
         self._values = values
-
-    @property
-    def where(self) -> str:
-        """File and key."""
-        return f"{self.file}, {self.path}" if self.path else self.file
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -69,71 +69,69 @@ class Keys:
 
     def error(self, key: str, expected: str, got: Any) -> ValueError:
         """What to raise about a key of this level."""
-        path = f"{self.path}.{key}" if self.path else key
-        return ValueError(f"{self.file}, {path}: expected {expected}, got {got}")
+        return ValueError(f"{self._where(key)}: expected {expected}, got {got}")
+
+    @contextmanager
+    def named_errors(self, key: str = "") -> Iterator[None]:
+        """A block whose errors name this level, or one of its keys."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{self._where(key)}: {error}") from error
 
     def only(self, *known: str) -> None:
         """Raises ValueError when there is a key that is not among ``known``."""
         for key in self._values:
             if key not in known:
-                raise ValueError(f"{self.where}: unknown key {key!r}; available: {list(known)}")
+                raise ValueError(f"{self._where()}: unknown key {key!r}; available: {list(known)}")
 
-    def text(self, key: str, default: str = _REQUIRED) -> str:
-        """A text that is not empty."""
-        value = self._get(key, default)
-        if not isinstance(value, str) or (not value and default is _REQUIRED):
-            raise self.error(key, "text", f"{value!r} ({type(value).__name__})")
+    def fields(self, cls: Any, *others: str, **defaults: Any) -> dict[str, Any]:
+        """Values for those fields of a dataclass that are texts, whole numbers or booleans.
+
+        Args:
+            *others: keys of this level that are no fields.
+            **defaults: in place of those of the dataclass.
+
+        Raises:
+            ValueError: also for a key that is neither a field nor among the others.
+        """
+        settings, kinds = [f for f in fields(cls) if f.init], get_type_hints(cls)
+        self.only(*others, *(f.name for f in settings))
+        return {
+            f.name: self.value(f.name, kinds[f.name], defaults.get(f.name, f.default))
+            for f in settings
+            if kinds[f.name] in _EXPECTED
+        }
+
+    def value(self, key: str, kind: type, default: Any = MISSING) -> Any:
+        """A text (one that has to be given is not empty), whole number from 0, boolean or list."""
+        value: Any = self._values.get(key)
+        if value is None:
+            value = default
+        if value is MISSING:
+            given = [name for name in self._values if name in self]
+            raise ValueError(f"{self._where()}: expected the key {key!r}, got {given or 'none'}")
+        if kind is list and isinstance(value, tuple):
+            value = list(value)
+        fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        if not fits or (kind is int and value < 0) or (value == "" and default is MISSING):
+            raise self.error(key, _EXPECTED[kind], f"{value!r} ({type(value).__name__})")
         return value
 
-    def texts(self, key: str) -> tuple[str, ...]:
-        """A list of texts, by default none."""
-        values = self.entries(key, [])
+    def texts(self, key: str, or_numbers: bool = False) -> tuple[str, ...]:
+        """A list of texts, or also of numbers and dates as texts; by default none."""
+        values = self.value(key, list, [])
+        kinds = (str, int, float, date) if or_numbers else str
         for value in values:
-            if not isinstance(value, str):
-                raise self.error(key, "texts", f"{value!r} ({type(value).__name__}): quote it")
-        return tuple(values)
+            if isinstance(value, bool) or not isinstance(value, kinds):
+                expected = "texts or numbers" if or_numbers else "texts"
+                found = f"{value!r} ({type(value).__name__}): quote it"
+                raise self.error(key, expected, found)
+        return tuple(map(str, values))
 
-    def cells(self, key: str) -> tuple[str, ...]:
-        """A list of cells of a table, texts or numbers, as texts; by default none."""
-        values = self.entries(key, [])
-        for value in values:
-            if isinstance(value, bool) or not isinstance(value, str | int | float | date):
-                found = f"{value!r} ({type(value).__name__})"
-                raise self.error(key, "texts or numbers", f"{found}: quote it")
-        return tuple(str(value) for value in values)
-
-    def integer(self, key: str, default: int) -> int:
-        """A whole number from 0."""
-        value = self._get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise self.error(key, "a whole number from 0", repr(value))
-        return value
-
-    def boolean(self, key: str) -> bool:
-        """True or false, by default false."""
-        value = self._get(key, False)
-        if not isinstance(value, bool):
-            raise self.error(key, "true or false", repr(value))
-        return value
-
-    def entries(self, key: str, default: Any = _REQUIRED) -> list[Any]:
-        """A list of anything."""
-        value = self._get(key, default)
-        if not isinstance(value, list | tuple):
-            raise self.error(key, "a list", repr(value))
-        return [*value]
-
-    def like(self, key: str, default: Any) -> Any:
-        """A value of the type of ``default``."""
-        if isinstance(default, str):
-            return self.text(key, default)
-        return (
-            self.entries(key, default) if isinstance(default, list) else self.integer(key, default)
-        )
-
-    def choice(self, key: str, known: tuple[str, ...], default: str | None = _REQUIRED) -> str:
-        """One of some texts; ``default`` None: it has to be given."""
-        value = self.text(key, _REQUIRED if default is None else default)
+    def choice(self, key: str, known: tuple[str, ...], default: Any = MISSING) -> str:
+        """One of some texts, or the default."""
+        value: str = self.value(key, str, default)
         if value not in known and value != default:
             raise self.error(key, f"one of {[*known]}", repr(value))
         return value
@@ -149,38 +147,32 @@ class Keys:
             shorthand: a text stands for a level with this key only.
             list_allowed: a list stands for keys without values.
         """
-        value = self._get(key, {})
+        value = self._values[key] if key in self else {}
         if shorthand and isinstance(value, str):
             value = {shorthand: value}
         if list_allowed and isinstance(value, list) and all(isinstance(v, str) for v in value):
             value = dict.fromkeys(value)
-        return Keys(self.file, f"{self.path}.{key}" if self.path else key, value)
+        return Keys(self.file, self._at(key), value)
 
     def list_of_keys(self, key: str) -> list[Keys]:
         """A list of levels."""
-        entries = self.entries(key)
+        entries = self.value(key, list)
         return [Keys(self.file, f"{key}[{i}]", entry) for i, entry in enumerate(entries)]
 
     def record(self) -> dict[str, Any]:
         """A copy of everything, ready for JSON."""
-        return {key: _plain(value) for key, value in self._values.items()}
+        copy: dict[str, Any] = json.loads(json.dumps(dict(self._values), default=_plain))
+        return copy
 
-    def _get(self, key: str, default: Any) -> Any:
-        value = self._values.get(key)  # a key without a value is as if it were not there
-        if value is None:
-            if default is _REQUIRED:
-                given = [name for name in self._values if name in self]
-                raise ValueError(f"{self.where}: expected the key {key!r}, got {given or 'none'}")
-            return default
-        return value
+    def _at(self, key: str) -> str:
+        return ".".join(filter(None, [self._path, key]))
+
+    def _where(self, key: str = "") -> str:
+        return ", ".join(filter(None, [self.file, self._at(key)]))
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, np.generic):
-        value = value.item()
+        return dict(value)
     # YAML reads 2020-01-31 as a date.
-    return value if isinstance(value, str | int | float | None) else str(value)
+    return value.item() if isinstance(value, np.generic) else str(value)

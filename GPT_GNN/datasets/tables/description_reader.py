@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import MISSING, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,16 @@ from GPT_GNN.datasets.tables.description import (
     SplitRule,
 )
 from GPT_GNN.datasets.tables.description_keys import Keys, read_yaml
-from GPT_GNN.features import ENCODERS
-from GPT_GNN.features.column_encoder import ColumnEncoder
+from GPT_GNN.features import FEATURIZERS
+from GPT_GNN.features.featurizer import Featurizer
 from GPT_GNN.graph.split import ALL, SHARES, SPLITS, RandomSplit
 
 Source = Description | Mapping[str, Any] | str | os.PathLike[str]
+_KEYS = ("nodes", "edges", "time", "target", "label", "text_part", "rel_stop_list", "split")
 
 
 def read_description(source: Source) -> Description:
-    """A description from a YAML file or a dict of the same keys; one that is there as it is.
+    """A description from a YAML file or a dict of the same keys; one that was read before as it is.
 
     Tables that are files lie beside the YAML file, those of a dict in the working directory.
 
@@ -48,12 +49,11 @@ def read_description(source: Source) -> Description:
 
 
 def _description(keys: Keys, folder: Path) -> Description:
-    known = ("nodes", "edges", "time", "target", "label", "text_part", "rel_stop_list", "split")
-    keys.only(*known, "text_dim", "seed")
-    seed, text_dim = keys.integer("seed", 0), keys.integer("text_dim", 128)
+    keys.only(*_KEYS, "text_dim", "seed")
+    common = {"seed": keys.value("seed", int, 0), "text_dim": keys.value("text_dim", int, 128)}
     time = _time(keys.inner("time", shorthand="unit")) if "time" in keys else None
     tables = keys.inner("nodes")
-    nodes = {name: _nodes(tables.inner(name), time, text_dim, seed) for name in tables}
+    nodes = {name: _nodes(tables.inner(name), time, common) for name in tables}
     if not nodes:
         raise keys.error("nodes", "at least one node type", "none")
     edges = tuple(_edges(entry, nodes, time) for entry in keys.list_of_keys("edges"))
@@ -61,18 +61,17 @@ def _description(keys: Keys, folder: Path) -> Description:
     for i, edge_type in enumerate(types):
         if edge_type in types[:i]:
             raise keys.error(f"edges[{i}].type", "each relation once", f"{list(edge_type)} again")
-    target = keys.choice("target", tuple(nodes), next(iter(nodes)) if len(nodes) == 1 else None)
+    target = keys.choice("target", tuple(nodes), next(iter(nodes)) if len(nodes) == 1 else MISSING)
     if not any(target in (e.type[0], e.type[2]) for e in edges):
         raise keys.error("target", "a node type with a relation", repr(target))
     labels = tuple(nodes[target].labels)
-    label = keys.choice("label", labels, labels[0] if len(labels) == 1 else "")
     return Description(
         nodes=nodes,
         edges=edges,
         target=target,
-        split=_split(keys, nodes[target], seed),
+        label=keys.choice("label", labels, labels[0] if len(labels) == 1 else ""),
+        split=_split(keys, nodes[target], common["seed"]),
         time=time,
-        label=label,
         text_part=keys.choice("text_part", tuple(nodes[target].features), ""),
         rel_stop_list=_stop_list(keys, edges),
         name=keys.file,
@@ -81,19 +80,15 @@ def _description(keys: Keys, folder: Path) -> Description:
     )
 
 
-def _nodes(keys: Keys, time: TimeBins | None, text_dim: int, seed: int) -> NodeTable:
-    keys.only(*(f.name for f in fields(NodeTable)))
+def _nodes(keys: Keys, time: TimeBins | None, common: Mapping[str, int]) -> NodeTable:
     labels = keys.inner("labels", list_allowed=True)
     table = NodeTable(
-        table=keys.text("table"),
-        id=keys.text("id"),
-        time=keys.text("time", ""),
-        time_unit=_time_unit(keys, time),
-        features=_features(keys.inner("features"), text_dim, seed),
-        labels={column: _separator(labels, column) for column in labels},
-        text=keys.text("text", ""),
+        **keys.fields(NodeTable),
+        features=_features(keys.inner("features"), common),
+        labels={column: _separator(labels.inner(column)) for column in labels},
         missing=_missing(keys),
     )
+    _check_time_unit(keys, table, time)
     for column in table.labels:
         if column in table.features:
             raise keys.error("labels", "columns that are not features too", repr(column))
@@ -109,55 +104,43 @@ def _nodes(keys: Keys, time: TimeBins | None, text_dim: int, seed: int) -> NodeT
 
 def _missing(keys: Keys) -> Missing:
     if not keys.has_inner("missing"):
-        return keys.cells("missing")
+        return keys.texts("missing", or_numbers=True)
     columns = keys.inner("missing")
-    return {column: columns.cells(column) for column in columns}
+    return {column: columns.texts(column, or_numbers=True) for column in columns}
 
 
-def _features(keys: Keys, text_dim: int, seed: int) -> dict[str, ColumnEncoder]:
-    encoders: dict[str, ColumnEncoder] = {}
+def _features(keys: Keys, common: Mapping[str, int]) -> dict[str, Featurizer]:
+    found = {}
     for column in keys:
         entry = keys.inner(column, shorthand="encoder")
-        name = entry.choice("encoder", tuple(ENCODERS))
-        options = {f.name: f.default for f in fields(ENCODERS[name]) if f.init}
-        entry.only("encoder", *options)
-        defaults = options | ({"dim": text_dim, "seed": seed} if name == "text" else {})
-        given = {option: entry.like(option, default) for option, default in defaults.items()}
-        try:
-            encoders[column] = ENCODERS[name](**given)
-        except ValueError as error:
-            raise ValueError(f"{entry.where}: {error}") from error
-    return encoders
+        kind = FEATURIZERS[entry.choice("encoder", tuple(FEATURIZERS))]
+        defaults = {setting: common[key] for setting, key in kind.common.items()}
+        settings = entry.fields(kind, "encoder", **defaults)
+        with entry.named_errors():
+            found[column] = kind(**settings)
+    return found
 
 
-def _separator(keys: Keys, column: str) -> str:
-    entry = keys.inner(column)
-    entry.only("separator")
-    return entry.text("separator", "")
+def _separator(keys: Keys) -> str:
+    keys.only("separator")
+    separator: str = keys.value("separator", str, "")
+    return separator
 
 
 def _edges(keys: Keys, nodes: Mapping[str, NodeTable], time: TimeBins | None) -> EdgeTable:
-    keys.only(*(f.name for f in fields(EdgeTable)))
+    settings = keys.fields(EdgeTable)
     edge_type = keys.texts("type")
     if len(edge_type) != 3:
         raise keys.error("type", "[source type, relation, target type]", list(edge_type))
-    for end in (edge_type[0], edge_type[2]):
+    source, relation, target = edge_type
+    for end in (source, target):
         if end not in nodes:
             raise keys.error("type", f"ends among the node tables {list(nodes)}", repr(end))
-    if keys.text("inverse", "") == edge_type[1] and edge_type[0] != edge_type[2]:
-        raise keys.error("inverse", "another name: it joins two node types", repr(edge_type[1]))
-    return EdgeTable(
-        type=(edge_type[0], edge_type[1], edge_type[2]),
-        table=keys.text("table"),
-        source=keys.text("source"),
-        target=keys.text("target"),
-        time=keys.text("time", ""),
-        time_unit=_time_unit(keys, time),
-        inverse=keys.text("inverse", ""),
-        multigraph=keys.boolean("multigraph"),
-        skip_unknown_ids=keys.boolean("skip_unknown_ids"),
-        missing=_missing(keys),
-    )
+    table = EdgeTable(type=(source, relation, target), missing=_missing(keys), **settings)
+    if table.inverse == relation and source != target:
+        raise keys.error("inverse", "another name: it joins two node types", repr(relation))
+    _check_time_unit(keys, table, time)
+    return table
 
 
 def _stop_list(keys: Keys, edges: tuple[EdgeTable, ...]) -> tuple[str, ...]:
@@ -175,24 +158,18 @@ def _stop_list(keys: Keys, edges: tuple[EdgeTable, ...]) -> tuple[str, ...]:
 
 
 def _time(keys: Keys) -> TimeBins:
-    keys.only("unit", "bin")
-    try:
-        return TimeBins(keys.text("unit"), keys.text("bin", "years"))
-    except ValueError as error:
-        raise ValueError(f"{keys.where}: {error}") from error
+    settings = keys.fields(TimeBins, unit=MISSING)
+    with keys.named_errors():
+        return TimeBins(**settings)
 
 
-def _time_unit(keys: Keys, common: TimeBins | None) -> str:
-    """A table's own unit of times, which has to come to the bins of all."""
-    unit = keys.text("time_unit", "")
-    if unit and "time" not in keys:
+def _check_time_unit(keys: Keys, table: NodeTable | EdgeTable, common: TimeBins | None) -> None:
+    """A table's own unit of times has to fit the bins of all tables."""
+    if table.time_unit and not table.time:
         raise keys.error("time_unit", "a column of times beside it (time)", "none")
-    if unit:
-        try:
-            replace(common or TimeBins(), unit=unit)
-        except ValueError as error:
-            raise ValueError(f"{keys.where}.time_unit: {error}") from error
-    return unit
+    if table.time_unit:
+        with keys.named_errors("time_unit"):
+            replace(common or TimeBins(), unit=table.time_unit)
 
 
 def _split(keys: Keys, target: NodeTable, seed: int) -> SplitRule:
@@ -204,19 +181,17 @@ def _split(keys: Keys, target: NodeTable, seed: int) -> SplitRule:
     keys.only("by", *options.get(by, ("column", "pretrain_on")))
     if by == "time" and not target.time:
         raise keys.error("by", "a target with a time to split by", "one without")
-    bounds = keys.entries("bounds", [])
+    bounds = keys.value("bounds", list, [])
+    if len(bounds) not in (0, 3) or None in bounds:
+        raise keys.error("bounds", "the last times of pretrain, train and valid", tuple(bounds))
     rule = SplitRule(
         by=by,
         bounds=tuple(str(b) if isinstance(b, datetime.date) else b for b in bounds),
-        fractions=tuple(keys.like("fractions", list(SHARES))),
-        seed=keys.integer("seed", seed),
-        column=keys.text("column", SPLIT_COLUMN),
+        fractions=tuple(keys.value("fractions", list, [*SHARES])),
+        seed=keys.value("seed", int, seed),
+        column=keys.value("column", str, SPLIT_COLUMN),
         pretrain_on=keys.choice("pretrain_on", (*SPLITS, ALL), ""),
     )
-    if len(rule.bounds) not in (0, 3) or None in rule.bounds:
-        raise keys.error("bounds", "the last times of pretrain, train and valid", rule.bounds)
-    try:
+    with keys.named_errors("fractions"):
         RandomSplit(rule.fractions, rule.seed)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{keys.where}.fractions: {error}") from error
     return rule

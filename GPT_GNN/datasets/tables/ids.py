@@ -1,4 +1,4 @@
-"""Ids of nodes as tables write them, and where they are: those of a table, and of edges' ends."""
+"""Ids of nodes as tables write them, and the nodes that they name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from GPT_GNN.datasets.tables.description import Missing
 from GPT_GNN.datasets.tables.source import Table
-from GPT_GNN.features.cells import canonical, is_whole, missing, names
+from GPT_GNN.features.cells import canonical, check, is_whole, missing, names
 from GPT_GNN.graph.store import HeteroGraph
 
 
@@ -34,21 +34,21 @@ class Ids:
             ValueError: a cell that is empty, or an id that is there twice, with its row.
         """
         cells = table.cells(column, also_missing)
-        empty = missing(cells)
-        if empty.any():
-            row = int(np.argmax(empty)) + 1
-            (name,) = names(table.cells(column)[row - 1 : row])
+
+        def empty(row: int) -> str:
+            (name,) = names(table.cells(column)[row : row + 1])
             found = "an empty cell" if name is None else f"{name!r}, which missing says is none"
-            raise ValueError(f"{table.where(column)}, row {row}: expected an id, got {found}")
-        ids = cls(table.named_errors(column, _values, cells))
-        again = ids._by_value.duplicated()
-        if again.any():
-            row = int(np.argmax(again))
-            first = int(np.argmax(ids.values == ids.values[row])) + 1
-            raise ValueError(
-                f"{table.where(column)}, row {row + 1}: expected each id once, got "
-                f"{ids.values[row]!s} again, which row {first} has"
-            )
+            return f"expected an id, got {found}"
+
+        def again(row: int) -> str:
+            found = ids.values[row]
+            first = int(np.argmax(ids.values == found)) + 1
+            return f"expected each id once, got {found!s} again, which row {first} has"
+
+        with table.named_errors(column):
+            check(missing(cells), empty)
+            ids = cls(_values(cells))
+            check(ids._by_value.duplicated(), again)
         return ids
 
     @classmethod
@@ -63,11 +63,6 @@ class Ids:
     def are_numbers(self) -> bool:
         """Whether all ids are whole numbers."""
         return self.values.dtype.kind == "i"
-
-    @property
-    def texts(self) -> np.ndarray:
-        """[N] objects, the ids as texts."""
-        return self.values.astype(str).astype(object) if self.are_numbers else self.values
 
     def followed_by(self, new: Ids) -> Ids:
         """These and then others of the same form."""
@@ -101,13 +96,11 @@ class Ids:
 
         # Other builders, and older versions, may have kept 7.0 as it was written.
         index = pandas.Index([canonical(text) for text in self.values], dtype=object)
-        return index if index.is_unique else pandas.Index(self.values, dtype=object)
+        return index if index.is_unique else self._by_value
 
 
 def _values(cells: np.ndarray) -> np.ndarray:
     if cells.dtype.kind in "iu" and cells.max(initial=0) < 2**63:
         return cells.astype(np.int64)
-    found = names(cells)
-    if all(is_whole(name) for name in found if name is not None):
-        return np.array(found, dtype=object).astype(np.int64)
-    return np.array(found, dtype=object)
+    found = np.array(names(cells), dtype=object)
+    return found.astype(np.int64) if all(map(is_whole, found)) else found

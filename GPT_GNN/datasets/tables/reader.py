@@ -30,7 +30,7 @@ class TableReader:
         self._told: set[str] = set()  # tables of which the unread columns were named
         specs: list[NodeTable | EdgeTable] = [*description.nodes.values(), *description.edges]
         for spec in specs:
-            self._wanted.setdefault(spec.table, set()).update(_columns(spec))
+            self._wanted.setdefault(spec.table, set()).update(spec.columns)
         if description.split.by == "column":
             self._wanted[description.nodes[description.target].table].add(description.split.column)
         for spec in specs:
@@ -48,7 +48,7 @@ class TableReader:
             )
 
     def read(self, name: str) -> Table | None:
-        """A table, or None when it is not there, which is said."""
+        """A table, or None and a line about it when it is not there."""
         table = read_table(name, self._description.folder, self._tables, self._wanted[name])
         if table is None:
             tqdm.write(f"{self._description.folder / name}: not there, nothing to append from it")
@@ -71,29 +71,16 @@ class TableReader:
 
     def _tell_unread(self, name: str, table: Table) -> None:
         """Name the columns of a table that nothing reads, once."""
-        unread = [
-            column
-            for column in table.available
-            if column not in self._wanted[name] and not column.startswith(_INDEX)
-        ]
+        wanted = self._wanted[name]
+        unread = [c for c in table.available if c not in wanted and not c.startswith(_INDEX)]
         if not unread or name in self._told:
             return
         self._told.add(name)
         more = f" and {len(unread) - _SHOWN} more" if len(unread) > _SHOWN else ""
+        hint = ""
         if any(spec.table == name for spec in self._description.nodes.values()):
             hint = "; features, labels, text or time would read them"
         elif any(edge.table == name and not edge.time for edge in self._description.edges):
             hint = "; time would read the times of edges"
-        else:
-            hint = ""
-        tqdm.write(
-            f"{table.name}: columns that nothing reads: {', '.join(unread[:_SHOWN])}{more}{hint}"
-        )
-
-
-def _columns(spec: NodeTable | EdgeTable) -> list[str]:
-    if isinstance(spec, EdgeTable):
-        named = [spec.source, spec.target, spec.time]
-    else:
-        named = [spec.id, spec.time, spec.text, *spec.features, *spec.labels]
-    return [column for column in named if column]
+        shown = ", ".join(unread[:_SHOWN])
+        tqdm.write(f"{table.name}: columns that nothing reads: {shown}{more}{hint}")

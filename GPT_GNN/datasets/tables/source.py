@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from GPT_GNN.datasets.tables.description import Missing
 from GPT_GNN.datasets.tables.text import SUFFIXES, read_text
 from GPT_GNN.features.cells import CellError, are_among
 from GPT_GNN.features.lists import without_items
+
+FILES = (*SUFFIXES, ".parquet")
 
 
 class Table:
@@ -32,13 +35,12 @@ class Table:
     def __init__(self, name: str, columns: Mapping[str, np.ndarray], available: Sequence[str]):
         self.name, self._columns, self.available = name, columns, available
         _check_once(name, available)
-        lengths = {column: len(cells) for column, cells in columns.items()}
-        self.num_rows = next(iter(lengths.values()), 0)
-        for column, length in lengths.items():
-            if length != self.num_rows:
+        self.num_rows = len(next(iter(columns.values()), ()))
+        for column, cells in columns.items():
+            if len(cells) != self.num_rows:
                 raise ValueError(
                     f"{name}: expected columns of one length, got {self.num_rows} cells in "
-                    f"{next(iter(lengths))!r} and {length} in {column!r}"
+                    f"{next(iter(columns))!r} and {len(cells)} in {column!r}"
                 )
 
     def where(self, column: str) -> str:
@@ -88,35 +90,30 @@ class Table:
             ValueError: a cell that is no time, or one of no plausible year, with its row.
         """
         cells = self.cells(column, also_missing)
-        try:
-            return bins(cells)
-        except YearError as error:
-            problem = (
-                f"{error.problem}; another unit of this table: time_unit; if it means unknown: "
-                f"{missing_advice(column, error.value)}"
-            )
-            raise self._error(column, error.row, problem) from error
-        except CellError as error:
-            raise self._error(column, error.row, error.problem) from error
+        with self.named_errors(column):
+            try:
+                return bins(cells)
+            except YearError as error:
+                problem = (
+                    f"{error.problem}; another unit of this table: time_unit; if it means unknown: "
+                    f"{missing_advice(column, error.value)}"
+                )
+                raise CellError(error.row, problem) from error
 
-    def named_errors(
-        self, column: str, work: Callable[[np.ndarray], Any], cells: np.ndarray, rows: Any = None
-    ) -> Any:
-        """``work`` on cells of a column, with its errors naming table, column and row.
+    @contextmanager
+    def named_errors(self, column: str, rows: Sequence[int] | np.ndarray = ()) -> Iterator[None]:
+        """A block on cells of a column, whose errors name table, column and row.
 
         Args:
-            rows: [n] position in the table of each of ``cells``, by default all of it.
+            rows: position in the table of each of the cells; empty: they are all of its rows.
         """
         try:
-            return work(cells)
+            yield
         except CellError as error:
-            row = error.row if rows is None else int(rows[error.row])
-            raise self._error(column, row, error.problem) from error
+            row = rows[error.row] if len(rows) else error.row
+            raise ValueError(f"{self.where(column)}, row {row + 1}: {error.problem}") from error
         except ValueError as error:
             raise ValueError(f"{self.where(column)}: {error}") from error
-
-    def _error(self, column: str, row: int, problem: str) -> ValueError:
-        return ValueError(f"{self.where(column)}, row {row + 1}: {problem}")
 
 
 def missing_advice(column: str, value: Any) -> str:
@@ -144,19 +141,13 @@ def read_table(
     if tables is not None and name in tables:
         return _in_memory(name, tables[name], wanted)
     path = folder / name
-    suffix = next((s for s in SUFFIXES if name.endswith(s)), None)
-    if suffix is None and not name.endswith(".parquet"):
-        if tables is not None:
-            return None
-        raise ValueError(f"{name}: expected a file {', '.join([*SUFFIXES, '.parquet'])}")
-    if not path.is_file():
+    suffix = next((s for s in FILES if name.endswith(s)), None)
+    if suffix is None and tables is None:
+        raise ValueError(f"{name}: expected a file {', '.join(FILES)}")
+    if suffix is None or not path.is_file():
         return None
-    if suffix is None:
-        return _parquet(path, wanted)
-    return Table(str(path), *read_text(path, SUFFIXES[suffix], wanted))
-
-
-def _parquet(path: Path, wanted: Collection[str]) -> Table:
+    if suffix in SUFFIXES:
+        return Table(str(path), *read_text(path, SUFFIXES[suffix], wanted))
     try:
         import pyarrow
         import pyarrow.parquet as parquet
@@ -164,44 +155,44 @@ def _parquet(path: Path, wanted: Collection[str]) -> Table:
         raise ValueError(f"{path} needs pyarrow: pip install gpt-gnn[parquet]") from error
     try:
         with parquet.ParquetFile(path) as file:
-            header = file.schema_arrow.names
-            _check_once(str(path), header)
-            return _arrow(str(path), file.read([c for c in header if c in wanted]), header)
+            return _arrow(str(path), file.schema_arrow.names, file.read, wanted)
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _arrow(name: str, table: Any, available: Sequence[str]) -> Table:
+def _arrow(
+    name: str, header: list[str], read: Callable[[list[str]], Any], wanted: Collection[str]
+) -> Table:
+    _check_once(name, header)
     # Without pandas' metadata: an index that was written along is a column like others.
-    frame = table.to_pandas(integer_object_nulls=True, ignore_metadata=True)
-    return _table(name, {str(column): frame[column] for column in frame.columns}, available)
+    found = read([column for column in header if column in wanted])
+    frame = found.to_pandas(integer_object_nulls=True, ignore_metadata=True)
+    return _typed(name, {str(column): frame[column] for column in frame.columns}, header)
 
 
 def _in_memory(name: str, table: Any, wanted: Collection[str]) -> Table:
     import pandas
 
     if hasattr(table, "column_names"):  # pyarrow
-        names = [str(column) for column in table.column_names]
-        _check_once(name, names)
-        return _arrow(name, table.select([c for c in names if c in wanted]), names)
+        return _arrow(name, [str(c) for c in table.column_names], table.select, wanted)
     if isinstance(table, pandas.DataFrame):
         names = [str(column) for column in table.columns]
         columns = {c: table.iloc[:, i] for i, c in enumerate(names) if c in wanted}
-        levels = [level for level in table.index.names if level is not None]
-        levels = [level for level in levels if str(level) not in names]
+        index, named = table.index, [level for level in table.index.names if level is not None]
+        levels = [level for level in named if str(level) not in names]
         columns |= {
-            str(c): table.index.get_level_values(c).to_series() for c in levels if str(c) in wanted
+            str(c): index.get_level_values(c).to_series() for c in levels if str(c) in wanted
         }
-        return _table(name, columns, [*map(str, levels), *names])
+        return _typed(name, columns, [*map(str, levels), *names])
     if not isinstance(table, Mapping):
         raise ValueError(
             f"{name}: expected a pandas DataFrame, a pyarrow Table or a mapping from names to "
             f"columns, got {type(table).__name__}"
         )
-    return _table(name, {c: cells for c, cells in table.items() if c in wanted}, [*map(str, table)])
+    return _typed(name, {c: cells for c, cells in table.items() if c in wanted}, [*map(str, table)])
 
 
-def _table(name: str, columns: Mapping[str, Any], available: Sequence[str]) -> Table:
+def _typed(name: str, columns: Mapping[str, Any], available: Sequence[str]) -> Table:
     found = {}
     for column, values in columns.items():
         is_wide = isinstance(values, np.ndarray) and values.ndim > 1

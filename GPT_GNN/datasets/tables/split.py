@@ -11,6 +11,9 @@ from GPT_GNN.datasets.tables.source import Table
 from GPT_GNN.features.cells import CellError, names
 from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit, Split, TimeSplit
 
+_NUMBERS = {name: i for i, name in enumerate(SPLITS)}
+_NUMBERS |= {str(i): i for i in range(-1, len(SPLITS))}
+
 
 class StoredSplit(NamedTuple):
     """A split and the column that it reads, [N] int8, or None for one by time."""
@@ -38,36 +41,36 @@ def target_split(
     rule = description.split
     if rule.by == "time":
         assert time is not None  # the description says so
-        where = f"{description.name}, split"
-        try:
-            if not rule.bounds:
-                return StoredSplit(TimeSplit.at_quantiles(time), None)
-            bins = description.bins(description.nodes[description.target])
-            bounds = [str(b) if bins.unit == "dates" else b for b in rule.bounds]
-            return StoredSplit(TimeSplit(*bins.bounds(bounds).tolist()), None)
-        except CellError as error:
-            raise ValueError(f"{where}.bounds[{error.row}]: {error.problem}") from error
-        except ValueError as error:
-            raise ValueError(f"{where}: {error}") from error
+        return StoredSplit(_time_split(description, time), None)
     if rule.by == "random":
         # Nodes that come later are another draw of the same shares.
         who = description.target if not first else f"{description.target} from {first}"
         numbers = RandomSplit(rule.fractions, rule.seed).numbers(table.num_rows, who)
         return StoredSplit(ColumnSplit(SPLIT_COLUMN), numbers)
     cells = table.cells(rule.column, description.nodes[description.target].missing)
-    numbers = table.named_errors(rule.column, split_positions, cells)
+    with table.named_errors(rule.column):
+        numbers = _split_numbers(cells)
     return StoredSplit(ColumnSplit(SPLIT_COLUMN, rule.pretrain_on), numbers)
 
 
-def split_positions(cells: np.ndarray) -> np.ndarray:
-    """[N] int8 position in ``SPLITS`` of words or positions, -1 for an empty cell or -1.
+def _time_split(description: Description, time: np.ndarray) -> TimeSplit:
+    bounds, where = description.split.bounds, f"{description.name}, split"
+    try:
+        if not bounds:
+            return TimeSplit.at_quantiles(time)
+        bins = description.bins(description.nodes[description.target])
+        values = [str(b) if bins.unit == "dates" else b for b in bounds]
+        return TimeSplit(*bins.bounds(values).tolist())
+    except CellError as error:
+        raise ValueError(f"{where}.bounds[{error.row}]: {error.problem}") from error
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
 
-    Raises:
-        CellError: neither of these.
-    """
-    known = {name: i for i, name in enumerate(SPLITS)} | {str(i): i for i in range(-1, len(SPLITS))}
+
+def _split_numbers(cells: np.ndarray) -> np.ndarray:
+    """[N] int8 position in ``SPLITS`` of words or positions, -1 for an empty cell or -1."""
     found = names(cells)
     for row, name in enumerate(found):
-        if name is not None and name not in known:
+        if name is not None and name not in _NUMBERS:
             raise CellError(row, f"expected one of {list(SPLITS)}, 0 .. 3 or -1, got {name!r}")
-    return np.array([-1 if name is None else known[name] for name in found], dtype=np.int8)
+    return np.array([-1 if name is None else _NUMBERS[name] for name in found], dtype=np.int8)

@@ -12,10 +12,10 @@ import yaml
 from GPT_GNN.builder.times import TimeBins
 from GPT_GNN.datasets.tables.description import Description, EdgeTable, NodeTable
 from GPT_GNN.datasets.tables.description_reader import read_description
-from GPT_GNN.features import ENCODERS
+from GPT_GNN.features import FEATURIZERS
 from GPT_GNN.features.columns import Log, Multi
-from GPT_GNN.features.text_column import Text
-from tests.datasets.tables import DESCRIPTION, NOTHING, changed, write
+from GPT_GNN.features.text import Text
+from tests.datasets.tables.films import DESCRIPTION, NOTHING, changed, write
 
 MOVIE = ("nodes", "movie")
 
@@ -38,7 +38,7 @@ def test_everything_is_read(tmp_path):
 
 
 def test_the_documentation():
-    page = (Path(__file__).parents[2] / "docs" / "DATA_FORMAT.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "DATA_FORMAT.md").read_text(encoding="utf-8")
     example = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0])
     found = read_description(example)
     shown = {
@@ -48,7 +48,7 @@ def test_the_documentation():
         own = {"name", "folder", "record"}  # not keys
         assert {f.name for f in fields(record)} - own <= shown
     assert found.text_part == "plot"
-    assert set(re.findall(r"^\| `(\w+)` \| .*\|$", page, re.MULTILINE)) >= set(ENCODERS)
+    assert set(re.findall(r"^\| `(\w+)` \| .*\|$", page, re.MULTILINE)) >= set(FEATURIZERS)
 
 
 def test_defaults():

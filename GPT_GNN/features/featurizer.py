@@ -1,17 +1,18 @@
-"""What an encoder of a table's column is: fitted once, kept with the graph, used on new rows."""
+"""What turns a table's column into features: fitted once, kept with the graph, used on new rows."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 
 @dataclass(frozen=True)
 class State:
-    """What an encoder has to remember.
+    """What a featurizer has to remember.
 
     Attributes:
         facts: ready for JSON.
@@ -38,31 +39,41 @@ def _summary(values: np.ndarray) -> dict[str, Any]:
 
 
 @dataclass
-class ColumnEncoder:
+class Featurizer:
     """Turns the cells of a column into features.
 
-    A subclass is a dataclass: the fields of its constructor are settings that a user may give, the
-    others (``init=False``) are what :meth:`fit` finds.
+    A subclass is a dataclass: the fields of its constructor are settings that a user may give,
+    texts or whole numbers from 0; the others (``init=False``) are what :meth:`fit` finds.
+
+    Attributes:
+        common: setting -> the key at the top of a description that gives its default.
     """
+
+    common: ClassVar[Mapping[str, str]] = {}
 
     @property
     def dim(self) -> int:
-        """Width of the features, known once the encoder is fitted."""
+        """Width of the features, known once the featurizer is fitted."""
         raise NotImplementedError
+
+    @property
+    def separator(self) -> str:
+        """Between the values of a cell that holds several; empty: cells hold one each."""
+        return ""
 
     def fit(self, values: Any) -> None:
         """Learn from the cells that pre-training may know, [n] of them, possibly none.
 
         Raises:
-            CellError: a cell that does not hold what the encoder reads.
+            CellError: a cell that cannot be read.
         """
         raise NotImplementedError
 
-    def encode(self, values: Any) -> np.ndarray:
+    def transform(self, values: Any) -> np.ndarray:
         """[n, dim] float32; each row is a function of its own cell alone.
 
         Raises:
-            CellError: a cell that does not hold what the encoder reads.
+            CellError: a cell that cannot be read.
         """
         raise NotImplementedError
 
@@ -72,9 +83,9 @@ class ColumnEncoder:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """The encoder that had this state."""
+        """The featurizer that had this state."""
         settings = {f.name for f in fields(cls) if f.init}
-        encoder = cls(**{name: state.facts[name] for name in settings})
+        found = cls(**{name: state.facts[name] for name in settings})
         for name in state.facts.keys() - settings:
-            setattr(encoder, name, state.facts[name])
-        return encoder
+            setattr(found, name, state.facts[name])
+        return found

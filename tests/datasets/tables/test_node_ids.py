@@ -11,7 +11,7 @@ import pytest
 from GPT_GNN.builder.append import append_arrays
 from GPT_GNN.builder.arrays import NodeArrays, write_graph
 from GPT_GNN.datasets.tables.node_ids import rows_in_range, rows_of_ids
-from tests.datasets.tables import built
+from tests.datasets.tables.films import built
 
 TEXTS, NUMBERS = ["m3", "m1", "m3", "m6"], [9, 7, 9]
 ROWS = {"movie": [2, 0, 2, 5], "person": [2, 0, 2]}

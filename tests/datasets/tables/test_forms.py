@@ -17,7 +17,7 @@ from GPT_GNN.datasets.tables.build import build_from_tables
 from GPT_GNN.datasets.tables.source import read_table
 from GPT_GNN.features.cells import CellError, names, numbers
 from GPT_GNN.graph.store import NO_TIME
-from tests.datasets.tables import edges_of
+from tests.datasets.tables.films import edges_of
 from tests.oracle import cells as oracle
 
 pyarrow = pytest.importorskip("pyarrow")

@@ -17,7 +17,7 @@ from GPT_GNN.graph.store import NO_TIME
 from GPT_GNN.published.graphs.convert import convert
 from GPT_GNN.rng import derive
 from tests.call import call
-from tests.datasets.tables import (
+from tests.datasets.tables.films import (
     CAST,
     CAST_TYPE,
     DESCRIPTION,

@@ -14,7 +14,7 @@ from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import ColumnSplit
 from GPT_GNN.graph.store import HeteroGraph
 from tests.call import call
-from tests.datasets.tables import (
+from tests.datasets.tables.films import (
     CAST,
     CAST_TYPE,
     DESCRIPTION,
@@ -63,12 +63,12 @@ def test_new_rows_are_encoded_as_the_stored_ones(tmp_path):
     assert found.time.tolist() == [2016, 2009, 2017] and found.inverse == "has_actor"
 
 
-def test_stored_encoders_give_the_stored_features(tmp_path):
+def test_stored_featurizers_give_the_stored_features(tmp_path):
     graph = built(tmp_path)
     rows = graph.gather_features("movie", np.arange(6), "pretrain")
     spec = read_description(DESCRIPTION).nodes["movie"]
-    for column, encoder in stored_columns(graph, "movie").encoders.items():
-        again = encoder.encode(frames()["movies.csv"][column].to_list())
+    for column, featurizer in stored_columns(graph, "movie").features.items():
+        again = featurizer.transform(frames()["movies.csv"][column].to_list())
         assert np.array_equal(again, rows[:, graph.feature_parts("movie")[column]])
     assert spec.features.keys() == graph.feature_parts("movie").keys()
 
@@ -136,7 +136,7 @@ def test_appending_in_place(tmp_path):
     assert (3, 7, 2017) in edges_of(graph, CAST_TYPE) and len(edges_of(graph, CAST_TYPE)) == 6
     assert graph.column("movie", "genre").tolist() == [0, 1, 2, 2, -1, 0, 2, -1]
     assert call("build tables", tmp_path / "in/films.yaml", "x", "--append_to", "nowhere") == 1
-    # The encoders are still there, for rows that come later still.
+    # The featurizers are still there, for rows that come later still.
     more = {
         "movies.csv": MOVIES.split("\n")[0] + "\n",  # no new film
         "people.csv": "person_id,birth_year\n12,1970\n",
