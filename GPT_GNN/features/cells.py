@@ -127,15 +127,13 @@ def are_among(cells: np.ndarray, texts: Collection[str]) -> np.ndarray:
                 found |= cells == value
         return found
     variants = has_variants(cell for cell in cells if type(cell) is str)
-    return np.array(
-        [
-            (canonical(cell) if variants else cell) in wanted
-            if type(cell) is str
-            else not isinstance(cell, SEVERAL) and canonical(str(cell)) in wanted
-            for cell in cells.tolist()
-        ],
-        dtype=bool,
-    )
+
+    def is_wanted(cell: Any) -> bool:
+        if type(cell) is str:
+            return (canonical(cell) if variants else cell) in wanted
+        return not isinstance(cell, SEVERAL) and canonical(str(cell)) in wanted
+
+    return np.array([is_wanted(cell) for cell in cells.tolist()], dtype=bool)
 
 
 def numbers(values: Any) -> np.ndarray:

@@ -19,7 +19,6 @@ from GPT_GNN.datasets.tables.nodes import stored_columns
 from GPT_GNN.datasets.tables.reader import TableReader
 from GPT_GNN.datasets.tables.source import Table
 from GPT_GNN.datasets.tables.split import target_split
-from GPT_GNN.datasets.tables.times import TimeColumns
 from GPT_GNN.features.cells import check, is_whole
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.graph.times import store_times
@@ -67,7 +66,6 @@ def arrays_to_append(
     description = read_description(description)
     _check_same(graph, description)
     reader = TableReader(description, tables)
-    times = TimeColumns(description)
     nodes: dict[str, NodeArrays] = {}
     ids = {t: Ids.stored(graph, t) for t in description.nodes}
     for node_type, spec in description.nodes.items():
@@ -77,7 +75,7 @@ def arrays_to_append(
         new = _new_ids(graph, table, spec, ids[node_type])
         ids[node_type] = ids[node_type].followed_by(new)
         nodes[node_type] = stored_columns(graph, node_type).columns(spec, table)
-        nodes[node_type].time = times.read(spec, table)
+        nodes[node_type].time = reader.times(spec, table)
         nodes[node_type].columns["id"] = new.values
         if node_type == description.target and graph.has_column(node_type, SPLIT_COLUMN):
             first = graph.num_nodes(node_type)
@@ -88,8 +86,8 @@ def arrays_to_append(
     for edge in description.edges:
         table = reader.read(edge.table)
         if table is not None:
-            edges[edge.type] = edge_arrays(edge, table, ids, times.read(edge, table))
-    times.check(store_times(graph))
+            edges[edge.type] = edge_arrays(edge, table, ids, reader.times(edge, table))
+    reader.check_times(store_times(graph))
     if not nodes and not edges:
         raise ValueError(f"{description.name}: none of its tables is in {description.folder}")
     return nodes, edges

@@ -16,7 +16,6 @@ from GPT_GNN.datasets.tables.ids import Ids
 from GPT_GNN.datasets.tables.nodes import FittedColumns, add_fitted, fitted_facts
 from GPT_GNN.datasets.tables.reader import TableReader
 from GPT_GNN.datasets.tables.split import target_split
-from GPT_GNN.datasets.tables.times import TimeColumns
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import LINK_SPLIT, RandomSplit, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
@@ -30,7 +29,7 @@ def build_from_tables(
 ) -> HeteroGraph:
     """Write a store from tables, all or nothing, and open it.
 
-    Encoders are fitted on the nodes that pre-training may know and kept in the store.
+    Features are fitted on the nodes that pre-training may know, and the fit is kept in the store.
 
     Args:
         description: a YAML file, or a dict of the same keys.
@@ -47,9 +46,8 @@ def build_from_tables(
     reader = TableReader(description, tables)
     ids, nodes, fitted = {}, {}, {}
     node_tables = {t: reader.filled(spec.table) for t, spec in description.nodes.items()}
-    times = TimeColumns(description)
-    time = {t: times.read(spec, node_tables[t]) for t, spec in description.nodes.items()}
-    times.check()
+    time = {t: reader.times(spec, node_tables[t]) for t, spec in description.nodes.items()}
+    reader.check_times()
     target = description.target
     split, split_numbers = target_split(description, node_tables[target], time[target])
     for node_type, spec in description.nodes.items():
@@ -70,8 +68,8 @@ def build_from_tables(
     edges = {}
     for edge in description.edges:
         table = reader.filled(edge.table)
-        edges[edge.type] = edge_arrays(edge, table, ids, times.read(edge, table))
-    times.check()
+        edges[edge.type] = edge_arrays(edge, table, ids, reader.times(edge, table))
+    reader.check_times()
     task = GraphFacts(
         target=target,
         rel_stop_list=description.rel_stop_list,

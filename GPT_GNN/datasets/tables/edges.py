@@ -21,7 +21,7 @@ def edge_arrays(
 
     Args:
         ids: node type -> the ids that there are.
-        time: [rows] int32, see :class:`GPT_GNN.datasets.tables.times.TimeColumns`.
+        time: [rows] int32, see :meth:`GPT_GNN.datasets.tables.reader.TableReader.times`.
 
     Raises:
         ValueError: a column that is not there, an id of no node, rows of which none is left.

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from GPT_GNN.datasets.tables.ids import Ids
-from GPT_GNN.datasets.tables.source import SUFFIXES, read_table
-from GPT_GNN.features.cells import CellError, missing
+from GPT_GNN.datasets.tables.source import FILES, read_table
+from GPT_GNN.features.cells import CellError, check, missing
 from GPT_GNN.graph.store import HeteroGraph
 
 _ID = "id"  # the column of a store that holds them
 _SHOWN = 5  # unknown ids that an error lists
+
+
+class _Listed(NamedTuple):
+    """The ids of a file, [n] cells, and the place of each in it: a unit and numbers from 1."""
+
+    cells: np.ndarray
+    unit: str
+    numbers: list[int] | range
+
+    def place(self, row: int) -> str:
+        return f"{self.unit} {self.numbers[row]}"
 
 
 def rows_of_ids(graph: HeteroGraph, node_type: str, path: str | Path) -> np.ndarray:
@@ -38,23 +50,20 @@ def rows_of_ids(graph: HeteroGraph, node_type: str, path: str | Path) -> np.ndar
     if not path.is_file():
         what = "a folder" if path.is_dir() else "no such file"
         raise ValueError(f"{path}: expected a file of ids, found {what}")
-    unit, places, cells = _cells(graph, node_type, path)
+    listed = _listed(graph, node_type, path)
     own, rows = _own_ids(graph, node_type)
-    empty = missing(cells)
-    if empty.any():
-        place = places[int(np.argmax(empty))]
-        raise ValueError(f"{path}, {unit} {place}: expected an id, got an empty cell")
     try:
-        found = own.positions(cells)
+        check(missing(listed.cells), lambda row: "expected an id, got an empty cell")
+        found = own.positions(listed.cells)
     except CellError as error:
-        raise ValueError(f"{path}, {unit} {places[error.row]}: {error.problem}") from error
+        raise ValueError(f"{path}, {listed.place(error.row)}: {error.problem}") from error
     unknown = np.flatnonzero(found < 0)
     if len(unknown):
-        told = ", ".join(f"{unit} {places[i]} {str(cells[i])!r}" for i in unknown[:_SHOWN])
+        told = ", ".join(f"{listed.place(i)} {str(listed.cells[i])!r}" for i in unknown[:_SHOWN])
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
         raise ValueError(
             f"{path}: expected ids of {node_type!r} in {graph.path}, {len(unknown)} of "
-            f"{len(cells)} are of no node or of several: {told}{more}"
+            f"{len(found)} are of no node or of several: {told}{more}"
         )
     return rows[found]
 
@@ -104,26 +113,18 @@ def _has_ids(graph: HeteroGraph, node_type: str) -> bool:
     return values.ndim == 1 and values.dtype.kind in "iU"
 
 
-def _cells(
-    graph: HeteroGraph, node_type: str, path: Path
-) -> tuple[str, list[int] | range, np.ndarray]:
-    """The ids of a file as [n] cells, and the place of each: its unit and number, from 1."""
-    if path.name.endswith((*SUFFIXES, ".parquet")):
-        cells = _column(graph, node_type, path)
+def _listed(graph: HeteroGraph, node_type: str, path: Path) -> _Listed:
+    if path.name.endswith(FILES):
+        nodes = graph.facts.get("description", {}).get("nodes", {})
+        own = nodes.get(node_type, {}).get("id", _ID)
+        table = read_table(path.name, path.parent, None, {own, _ID})
+        assert table is not None  # the file is there
+        cells = table.cells(own if table.has(own) or not table.has(_ID) else _ID)
     elif path.suffix == ".npy":
         cells = _array(path)
     else:
-        lines, texts = _lines(path)
-        return "line", lines, texts
-    return "row", range(1, len(cells) + 1), cells
-
-
-def _column(graph: HeteroGraph, node_type: str, path: Path) -> np.ndarray:
-    description = graph.facts.get("description", {})
-    tables = description.get("nodes", {}).get(node_type, {}).get("id", _ID)
-    table = read_table(path.name, path.parent, None, {tables, _ID})
-    assert table is not None  # the file is there
-    return table.cells(tables if table.has(tables) or not table.has(_ID) else _ID)
+        return _lines(path)
+    return _Listed(cells, "row", range(1, len(cells) + 1))
 
 
 def _array(path: Path) -> np.ndarray:
@@ -140,11 +141,10 @@ def _array(path: Path) -> np.ndarray:
     return values.astype(object) if values.dtype.kind == "U" else values
 
 
-def _lines(path: Path) -> tuple[list[int], np.ndarray]:
-    """(numbers of the lines that hold an id, the ids as they are written)."""
+def _lines(path: Path) -> _Listed:
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected text in UTF-8 with one id per line: {error}") from error
-    numbered = [(i, line.removesuffix("\r")) for i, line in enumerate(lines, 1) if line.strip()]
-    return [i for i, _ in numbered], np.array([line for _, line in numbered], dtype=object)
+    found = {i: line.removesuffix("\r") for i, line in enumerate(lines, 1) if line.strip()}
+    return _Listed(np.array([*found.values()], dtype=object), "line", [*found])

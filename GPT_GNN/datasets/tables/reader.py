@@ -1,21 +1,27 @@
-"""The tables of a description: of each only the columns that it names."""
+"""The tables of a description: of each only the columns that it names, all times on one scale."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
+from GPT_GNN.builder.time_scale import Advice, check_scale
 from GPT_GNN.datasets.tables.description import Description, EdgeTable, NodeTable
-from GPT_GNN.datasets.tables.source import Table, read_table
+from GPT_GNN.datasets.tables.source import Table, missing_advice, read_table
 
 _SHOWN = 8  # names of columns in a line
 _INDEX = ("Unnamed: ", "__index_level_")  # pandas' names for row numbers that were written along
+_UNIT = (
+    "time: {unit: seconds, bin: months}, for one table time_unit: seconds; "
+    "time: bins for numbers that are no dates"
+)
 
 
 class TableReader:
-    """Reads the tables of a description.
+    """Reads the tables of a description, one after the other.
 
     Args:
         tables: see :func:`read_table`.
@@ -28,18 +34,21 @@ class TableReader:
         self._description, self._tables = description, tables
         self._wanted: dict[str, set[str]] = {}
         self._told: set[str] = set()  # tables of which the unread columns were named
+        self._times: dict[str, tuple[str, np.ndarray]] = {}  # table and column -> column, times
+        self._have_units = True
         specs: list[NodeTable | EdgeTable] = [*description.nodes.values(), *description.edges]
         for spec in specs:
             self._wanted.setdefault(spec.table, set()).update(spec.columns)
         if description.split.by == "column":
             self._wanted[description.nodes[description.target].table].add(description.split.column)
         for spec in specs:
+            wanted = self._wanted[spec.table]
             columns = spec.missing if isinstance(spec.missing, Mapping) else {}
-            unread = [column for column in columns if column not in self._wanted[spec.table]]
+            unread = [column for column in columns if column not in wanted]
             if unread:
                 raise ValueError(
                     f"{description.name}, missing of {spec.table}: expected columns among "
-                    f"{sorted(self._wanted[spec.table])}, got {unread}"
+                    f"{sorted(wanted)}, got {unread}"
                 )
         unknown = [name for name in tables or () if name not in self._wanted]
         if unknown:
@@ -68,6 +77,34 @@ class TableReader:
             raise ValueError(f"{table.name}: expected at least one row")
         self._tell_unread(name, table)
         return table
+
+    def times(self, spec: NodeTable | EdgeTable, table: Table) -> np.ndarray | None:
+        """[rows] int32, NO_TIME for none; None for a table without times.
+
+        Raises:
+            ValueError: no such column, or a cell that is no time, with its row.
+        """
+        if not spec.time:
+            return None
+        times = table.times(spec.time, self._description.bins(spec), spec.missing)
+        self._times[table.where(spec.time)] = spec.time, times
+        self._have_units &= bool(spec.time_unit) or self._description.time is not None
+        return times
+
+    def check_times(self, others: Mapping[str, np.ndarray] | None = None) -> None:
+        """Raise ValueError for times on several scales, unless all that were read have a unit.
+
+        Args:
+            others: what names them -> [n] int32 that are there already.
+        """
+
+        def unknown(where: str, value: int) -> str:
+            return missing_advice(self._times[where][0] if where in self._times else where, value)
+
+        if not self._have_units:
+            read = {where: times for where, (_, times) in self._times.items()}
+            advice = Advice(unknown, _UNIT, lambda i: f"row {i + 1}")
+            check_scale({**(others or {}), **read}, advice)
 
     def _tell_unread(self, name: str, table: Table) -> None:
         """Name the columns of a table that nothing reads, once."""
