@@ -1,7 +1,7 @@
-"""Cells of a table's column as numbers, names or texts; a bad one is named by its row.
+"""Cells of a table's column as numbers, names or texts; errors name the row.
 
-A table may come as texts (CSV) or typed (Parquet, pandas, Arrow). Each value has one name, which
-does not depend on that: see :func:`canonical`.
+A table comes as texts (CSV) or typed (Parquet, pandas, Arrow). A value has the same name in both:
+see :func:`canonical`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-SEVERAL = (list, tuple, set, dict, np.ndarray)  # a cell of one of these is no single value
+SEVERAL = (list, tuple, set, dict, np.ndarray)  # types of cells that hold several values
 
-_NO_LONGER_EXACT = 2**53  # floats from here on stand for several whole numbers each
-# How writers of tables put floats: 7.0, 1e+16, and numpy.savetxt 7.000e+00. Not 07.0 or 1e3, which
-# may be codes.
+_NO_LONGER_EXACT = 2**53  # from here on a float stands for several whole numbers
+# How programs write floats: 7.0, 1e+16, and numpy.savetxt 7.000e+00. Not 07.0 or 1e3, which may be
+# codes.
 _FLOAT = re.compile(r"-?(0|[1-9]\d*)\.0+|-?\d(\.\d+)?e[+-]\d\d\d?", re.ASCII)
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6}0*)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII
@@ -28,10 +28,10 @@ _MARKS = (".0", "e+", "e-", ":", *_BOOLEANS)  # a text without one of them is it
 
 
 class CellError(ValueError):
-    """A cell that does not hold what its column should.
+    """A cell that does not fit its column.
 
     Attributes:
-        row: its position in the values, from 0.
+        row: position of the cell, from 0.
         problem: what was expected and what was found.
     """
 
@@ -41,11 +41,11 @@ class CellError(ValueError):
 
 
 def check(bad: np.ndarray, problem: Callable[[int], str]) -> None:
-    """Raise CellError about the first of some bad cells.
+    """Raise CellError about the first bad cell, if any.
 
     Args:
         bad: [n] bool.
-        problem: what to say about a row.
+        problem: row -> what was expected and what was found.
     """
     if bad.any():
         row = int(np.argmax(bad))
@@ -53,14 +53,10 @@ def check(bad: np.ndarray, problem: Callable[[int], str]) -> None:
 
 
 def as_cells(values: Any) -> np.ndarray:
-    """A column as an array whose first dimension is the rows.
+    """A column as an array, [n] or [n, width]; texts as objects.
 
     Args:
-        values: [n] numbers, dates, texts or objects (lists of one cell each, None for missing), or
-            [n, width] numbers.
-
-    Returns:
-        [n] or [n, width]; texts as objects.
+        values: [n] numbers, dates, texts or objects (None for missing), or [n, width] numbers.
     """
     if isinstance(values, np.ndarray):
         return values.astype(object) if values.dtype.kind in "US" else values
@@ -68,14 +64,14 @@ def as_cells(values: Any) -> np.ndarray:
 
 
 def missing(cells: np.ndarray) -> np.ndarray:
-    """Which cells are empty: None, NaN, NaT or a text of no letters. [n] bool."""
+    """Which cells are empty: None, NaN, NaT or an empty text. [n] bool."""
     if cells.dtype.kind == "f":
         return np.isnan(cells)
     if cells.dtype.kind in "mM":
         return np.isnat(cells)
     if cells.dtype.kind != "O":
         return np.zeros(len(cells), dtype=bool)
-    # Texts are told here: a call for each cell of a million would take longer than all the rest.
+    # Texts are compared here: a million calls would take longer than all the rest.
     empty = [not cell if type(cell) is str else is_missing(cell) for cell in cells.tolist()]
     return np.array(empty, dtype=bool)
 
@@ -83,10 +79,9 @@ def missing(cells: np.ndarray) -> np.ndarray:
 def canonical(text: str) -> str:
     """The name of the value that a text writes.
 
-    Of a whole number as a float its digits: ``7.0`` is ``7``. Of a moment its date, and its time
-    of day (UTC) unless that is midnight: ``2020-01-31 00:00:00`` is ``2020-01-31``. Of a boolean
-    Python's: ``true`` and ``TRUE`` are ``True``. All else is its own name: ``07``, ``1.50`` and
-    ``1e3`` may be codes.
+    A whole number has its digits: ``7.0`` is ``7``. A moment has its date, and its time of day
+    (UTC) unless that is midnight: ``2020-01-31 00:00:00`` is ``2020-01-31``. Booleans are ``True``
+    and ``False``. Any other text is its own name: ``07``, ``1.50`` and ``1e3`` may be codes.
     """
     if _FLOAT.fullmatch(text):
         number = float(text)
@@ -104,17 +99,13 @@ def canonical(text: str) -> str:
 
 
 def has_variants(texts: Iterable[str | None]) -> bool:
-    """Whether some texts may have another name. Fast: most columns are texts that are names."""
+    """Whether the names of some texts may differ from them: a fast check of a whole column."""
     joined = "\n".join(filter(None, texts))
     return any(mark in joined for mark in _MARKS)
 
 
 def are_among(cells: np.ndarray, texts: Collection[str]) -> np.ndarray:
-    """Which cells are one of some values, whatever these and the cells are written like. [n] bool.
-
-    Args:
-        cells: [n].
-    """
+    """Which of [n] cells have the name of one of some texts. [n] bool."""
     wanted = {canonical(text) for text in texts}
     if cells.dtype.kind in "iufM":
         found = np.zeros(len(cells), dtype=bool)
@@ -140,7 +131,7 @@ def numbers(values: Any) -> np.ndarray:
     """[n] float64, NaN where missing; true is 1 and false 0.
 
     Raises:
-        CellError: a cell that is no number, or an infinite one.
+        CellError: a cell that is no number, or infinite.
     """
     cells = _one_each(values, "a number")
     if cells.dtype.kind in "mM" and len(cells):
@@ -159,7 +150,7 @@ def names(values: Any) -> list[str | None]:
     """Each cell as the name of a category, None where missing; see :func:`canonical`.
 
     Raises:
-        CellError: a cell of several values, or a float too large to say which whole number it is.
+        CellError: a cell of several values, or a float too large to be an exact whole number.
     """
     found = _written(values)
     if has_variants(found):
@@ -175,11 +166,7 @@ def texts(values: Any) -> list[str]:
 
 
 def name_of(row: int, cell: Any) -> str:
-    """The name of a cell that is not empty; a text as it is.
-
-    Raises:
-        CellError: see :func:`names`.
-    """
+    """The name of a cell that is not empty; a text stays as it is. Raises as :func:`names`."""
     if isinstance(cell, str):
         return str(cell)
     if isinstance(cell, SEVERAL):
@@ -188,25 +175,21 @@ def name_of(row: int, cell: Any) -> str:
 
 
 def exact(row: int, name: str) -> str:
-    """A name that is no rounded whole number.
-
-    Raises:
-        CellError: it is one.
-    """
+    """Return a name. Raises CellError for a rounded whole number."""
     if _ROUNDED.fullmatch(name):
         raise CellError(row, f"expected a whole number or a text, got {name}, a rounded one")
     return name
 
 
 def in_order(classes: set[str]) -> list[str]:
-    """Names ascending: as numbers when all are whole ones, else as texts."""
+    """Sort names: as numbers if all are whole numbers, else as texts."""
     if all(is_whole(name) for name in classes):
         return sorted(classes, key=int)
     return sorted(classes)
 
 
 def is_whole(name: str) -> bool:
-    """Whether a text is a whole number of 64 bits as it is written: -7, not 07 or +7."""
+    """Whether a text is the name of a whole number of 64 bits: -7, not 07 or +7."""
     digits = name.removeprefix("-")
     if not (digits.isascii() and digits.isdigit()) or len(digits) > 19:
         return False
@@ -231,7 +214,7 @@ def _one_each(values: Any, expected: str) -> np.ndarray:
 
 
 def _written(values: Any) -> list[str | None]:
-    """Each cell as a text, None where missing: texts as they are, all else by its name."""
+    """Each cell as a text, None where missing: texts as they are, other cells by name."""
     cells = _one_each(values, "one value")
     if cells.dtype.kind in "biu":
         return [str(cell) for cell in cells.tolist()]

@@ -1,7 +1,7 @@
 """Columns of a table as features: numbers, categories and vectors. For texts see ``text``.
 
-A featurizer is fitted on what pre-training may know and applied to all nodes, those that come later
-included. What it has not seen then is not an error but zeros: an empty cell, another category.
+A featurizer is fitted on what pre-training may know and applied to all nodes, later ones too. What
+fitting did not see becomes zeros, not an error: an empty cell, another category.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from GPT_GNN.features.lists import name_lists
 
 @dataclass
 class Numeric(Featurizer):
-    """Numbers less their mean, divided by their standard deviation.
+    """Standardised numbers: less their mean, divided by their standard deviation.
 
-    An empty cell is 0, the mean; when fitting saw one, a second column is 1 where a cell is empty.
-    A column that was constant is 0: it gives no unit in which a later value could be told.
+    An empty cell is 0, the mean; if fitting saw one, a second column is 1 where a cell is empty.
+    A constant column is 0, whatever comes later: it has no standard deviation to divide by.
     """
 
     mean: float = field(default=0.0, init=False)
@@ -41,14 +41,14 @@ class Numeric(Featurizer):
         self.flags_missing = len(known) < len(found)
         self.mean, self.scale = 0.0, 0.0
         if len(known):
-            # Divided by the largest first: squares of large numbers would overflow, and a constant
-            # column is then 1, whose sums have no rounding that would pass for a spread.
+            # Divide by the largest first: squares of large numbers would overflow, and rounding
+            # errors of a constant column would pass for a spread.
             largest = float(np.abs(known).max()) or 1.0
             self.mean = float((known / largest).mean()) * largest
             self.scale = float((known / largest).std()) * largest
 
     def transform(self, values: Any) -> np.ndarray:
-        """[n, dim] float32. Raises CellError also for a number too far off for float32."""
+        """[n, dim] float32. Raises CellError also for a number that float32 cannot hold then."""
         found = self._numbers(values)
         empty = np.isnan(found)
         out = np.zeros((len(found), self.dim), dtype=np.float32)
@@ -83,13 +83,12 @@ class Log(Numeric):
 
 @dataclass
 class Categorical(Featurizer):
-    """A column of 0 and 1 for each of the most frequent categories.
+    """One-hot columns of the most frequent categories.
 
-    Any other category and an empty cell are all zeros: a rare one would get a column whose weights
-    nothing trains, and so would one for all that is unseen.
+    Other categories and empty cells are all zeros: nothing would train weights for them.
 
     Attributes:
-        most: so many categories at most; of equally frequent ones the first in the alphabet.
+        most: largest number of categories; equally frequent ones are taken in alphabetical order.
     """
 
     most: int = 100
@@ -121,10 +120,10 @@ class Categorical(Featurizer):
 
 @dataclass
 class Multi(Categorical):
-    """The same for cells that hold several categories: ``Action|Comedy``, or lists.
+    """Multi-hot columns, for cells with several categories: ``Action|Comedy``, or lists.
 
     Attributes:
-        separator: between the categories of a text; blanks around it are dropped.
+        separator: between the categories of a text; blanks around it are ignored.
     """
 
     separator: str = "|"
@@ -142,7 +141,7 @@ class Vector(Featurizer):
     An empty cell is zeros.
 
     Attributes:
-        dim: numbers in a vector; 0: those of the first vector that fitting sees.
+        dim: length of the vectors; 0: that of the first one in fitting.
     """
 
     dim: int = 0

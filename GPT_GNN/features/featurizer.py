@@ -1,4 +1,4 @@
-"""What turns a table's column into features: fitted once, kept with the graph, used on new rows."""
+"""Turn a table's column into features: fitted once, kept with the graph, used on new rows."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import numpy as np
 
 @dataclass(frozen=True)
 class State:
-    """What a featurizer has to remember.
+    """The settings and the fit of a featurizer.
 
     Attributes:
         facts: ready for JSON.
-        arrays: what would be long there.
+        arrays: what would be too long for JSON.
     """
 
     facts: dict[str, Any]
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
-        """The facts, and for each array a small dict: what tells two states apart."""
+        """The facts, and a small dict per array: enough to compare two states."""
         return self.facts | {name: _summary(values) for name, values in self.arrays.items()}
 
 
@@ -31,7 +31,7 @@ def _summary(values: np.ndarray) -> dict[str, Any]:
     if values.dtype.kind != "f":
         digest = hashlib.sha256(np.ascontiguousarray(values).tobytes())
         return {"sha256": digest.hexdigest()[:16]}
-    # Not a digest: another machine or number of threads rounds the same fit otherwise.
+    # Not a digest: the same fit is rounded differently on other machines or numbers of threads.
     flat = np.asarray(values, dtype=np.float64).ravel()
     length = float(np.linalg.norm(flat))
     projection = float(flat @ np.cos(np.arange(len(flat))))

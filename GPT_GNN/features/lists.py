@@ -1,4 +1,4 @@
-"""Cells of several names: real lists, or texts with a separator between the names."""
+"""Cells with several names: lists, or texts with a separator between the names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from GPT_GNN.features.cells import (
     names,
 )
 
-# What Python, NumPy, JSON and PostgreSQL write for a list: ['a', 'b'], ['a' 'b'], ["a"], [1, 2],
+# How Python, NumPy, JSON and PostgreSQL write a list as text: ['a', 'b'], ['a' 'b'], ["a"], [1, 2],
 # [], ('a',), {a,b}, frozenset({'a'}), array(['a'], dtype=object); also [a, b].
 _LIST = re.compile(
     r"""\s*(
@@ -43,10 +43,10 @@ def name_lists(values: Any, separator: str) -> list[list[str]]:
 
     Args:
         values: texts of names with a separator between, or lists of names.
-        separator: blanks around it are no part of a name; empty: cells hold one name each.
+        separator: blanks around it are ignored; empty: cells hold one name each.
 
     Raises:
-        CellError: a list that was written as a text, or texts that have another separator.
+        CellError: a list that was written as a text, or texts with another separator.
     """
     if not separator:
         return [[] if name is None else [name] for name in _single_names(values)]
@@ -64,12 +64,7 @@ def name_lists(values: Any, separator: str) -> list[list[str]]:
 
 
 def without_items(cells: np.ndarray, texts: Collection[str], separator: str) -> np.ndarray:
-    """Cells for :func:`name_lists` without the items that are among some values.
-
-    Args:
-        cells: [n].
-        texts: see :func:`GPT_GNN.features.cells.are_among`.
-    """
+    """Remove from [n] cells of several names those that :func:`are_among` some texts."""
     unwanted = {canonical(text) for text in texts}
     shorter: dict[str, str | None] = {}  # most columns have few texts
     out = cells.copy()
@@ -123,11 +118,11 @@ def _check_texts(rows: dict[str, int], separator: str) -> None:
 
 
 def _separates(separator: str, texts: Iterable[str]) -> bool:
-    """Whether a character lies between the items of lists, rather than within names.
+    """Whether a character separates the items of lists, rather than parts of names.
 
-    Items of a list are found in other lists, too, and there in another place, or alone. Parts of a
-    name are not: of ``Korea, Republic of`` the second is in no other name, and of ``Paris, France``
-    and ``Lyon, France`` it is always the second.
+    Items of a list recur in other lists, at other places or alone. Parts of names do not: the
+    second part of ``Korea, Republic of`` does not recur, and ``France`` in ``Paris, France`` and
+    ``Lyon, France`` is always the second.
     """
     split = [[part.strip() for part in text.strip("[]{}").split(separator)] for text in texts]
     places: dict[str, list[int]] = defaultdict(list)

@@ -13,7 +13,7 @@ from GPT_GNN.features.featurizer import Featurizer, State
 from GPT_GNN.features.words import tokenise
 
 TFIDF = "tfidf"
-FIT_TITLES = 200_000  # a sample of this many texts determines TF-IDF weights and directions
+FIT_TITLES = 200_000  # most texts that TF-IDF and SVD are fitted on
 CHUNK_TEXTS = 8_192
 
 
@@ -30,11 +30,10 @@ class TextModel(Protocol):
 
 
 class TfidfSvd:
-    """TF-IDF of words, reduced by a truncated SVD: works offline, is a function of its texts.
+    """TF-IDF of words, reduced by a truncated SVD: offline, a function of its texts alone.
 
-    Rows are scaled to length sqrt(dim), so that single entries are of order one, as an input layer
-    wants them; a text of unknown words is zero. Directions that the fitted texts do not have
-    (fewer words or texts than ``dim``) stay zero.
+    Rows have length sqrt(dim), so that entries are of order one, as an input layer wants them; a
+    text of unknown words is zero. With fewer words or texts than ``dim`` the last columns are zero.
 
     Args:
         dim: width of the vectors.
@@ -136,7 +135,7 @@ def fitted_text(model: TextModel, name: str) -> dict[str, Any]:
 
 
 def sample_to_fit(ids: np.ndarray) -> np.ndarray:
-    """At most FIT_TITLES of the ids, evenly spaced, so that fitting has a bounded cost."""
+    """At most FIT_TITLES of the ids, evenly spaced, to bound the cost of fitting."""
     if len(ids) <= FIT_TITLES:
         return ids
     return ids[np.linspace(0, len(ids) - 1, FIT_TITLES).astype(np.int64)]
@@ -144,7 +143,7 @@ def sample_to_fit(ids: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Text(Featurizer):
-    """Texts as vectors; an empty cell, and one without a word that fitting saw, is zeros.
+    """Texts as vectors; an empty cell, or a text of unknown words, is zeros.
 
     Attributes:
         dim: width of the vectors of ``tfidf``; a language model has its own.

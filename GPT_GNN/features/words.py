@@ -1,4 +1,4 @@
-"""Texts to words, and words to vectors. Heavy libraries load where they are used."""
+"""Texts to words, and words to vectors. Heavy libraries are imported where they are used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 BOS, EOS = "bos", "eos"
 MOST_EPOCHS = 200
-MIN_TRAINED_WORDS = 5_000_000  # word2vec reads a small corpus again until it has seen so many
+MIN_TRAINED_WORDS = 5_000_000  # a small corpus gets more epochs, up to this many words in all
 
 
 def tokenise(text: str) -> list[str]:
@@ -36,7 +36,7 @@ class WordVectors(NamedTuple):
 
 
 class Corpus:
-    """Tokenised sentences in a file, one a line, so that memory does not grow with the text."""
+    """Tokenised sentences in a file, one per line, so that memory does not grow with the text."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -63,8 +63,8 @@ def train_word_vectors(
     Args:
         dim: width of the vectors.
         min_count: rarer words are dropped; ``bos`` and ``eos`` are always kept.
-        epochs: passes over the corpus; more over a small one, whose vectors would all point the
-            same way after a few (and a decoder that is tied to them could tell no words apart).
+        epochs: passes over the corpus; a small one gets more, or its vectors would all point the
+            same way, and a decoder tied to them could not distinguish words.
     """
     from gensim.models import Word2Vec
     from gensim.utils import RULE_DEFAULT, RULE_KEEP

@@ -1,4 +1,4 @@
-"""Further rows to a store that was built from tables: new nodes, and edges of old and new ones."""
+"""Append rows to a store that was built from tables: new nodes, and edges of old and new nodes."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def append_tables(
     tables: Mapping[str, Any] | None = None,
     keep_other_files: bool = False,
 ) -> HeteroGraph:
-    """Write a store with the nodes and edges of a store and those of further tables; open it.
+    """Append tables to a store, write the result and open it.
 
     Args:
-        store: what :func:`build_from_tables` wrote.
+        store: written by :func:`build_from_tables`.
         description: that of the store; only the tables' names may differ.
         path: the folder to create or replace; it may be the store's own.
-        tables: see :func:`build_from_tables`. They hold new nodes only, and edges whose ends are
-            old or new nodes.
+        tables: see :func:`build_from_tables`; with new nodes only, and edges between old or new
+            nodes.
         keep_other_files: see :func:`GPT_GNN.builder.builder.build_graph`.
 
     Raises:
         ValueError: as :func:`build_from_tables`; also an id that the store has already, a class
-            that it does not know, or another description.
+            that it lacks, or another description.
     """
     check_output(path, keep_other_files)
     graph = store if isinstance(store, HeteroGraph) else HeteroGraph.open(store)
@@ -106,7 +106,7 @@ def _check_same(graph: HeteroGraph, description: Description) -> None:
 
 
 def _new_ids(graph: HeteroGraph, table: Table, spec: NodeTable, old: Ids) -> Ids:
-    """The ids of a table, in the form that the store's have."""
+    """The ids of a table, in the type of the store's ids."""
     new = Ids.read(table, spec.id, spec.missing)
     numbers = f"a whole number, as all ids in {graph.path} are"
     with table.named_errors(spec.id):

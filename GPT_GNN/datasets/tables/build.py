@@ -1,4 +1,4 @@
-"""A graph of your own from tables and one description of them (docs/DATA_FORMAT.md)."""
+"""Build a graph from your own tables and a description of them (docs/DATA_FORMAT.md)."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def build_from_tables(
 ) -> HeteroGraph:
     """Write a store from tables, all or nothing, and open it.
 
-    Features are fitted on the nodes that pre-training may know, and the fit is kept in the store.
+    Features are fitted on the nodes that pre-training may know, and the store keeps the fit.
 
     Args:
         description: a YAML file, or a dict of the same keys.
         path: the folder to create or replace.
-        tables: name -> pandas DataFrame, pyarrow Table or mapping from names to columns; a table
-            that is not there is a file beside the description.
+        tables: name -> pandas DataFrame, pyarrow Table or mapping from names to columns; other
+            tables are files beside the description.
         keep_other_files: see :func:`GPT_GNN.builder.builder.build_graph`.
 
     Raises:
-        ValueError: what is wrong, with the file, the key, or the table, column and row.
+        ValueError: names the file and the key, or the table, column and row.
     """
     check_output(path, keep_other_files)
     description = read_description(description)

@@ -1,4 +1,4 @@
-"""Typed columns, of Parquet files or from memory, as arrays of a few types."""
+"""Typed columns, from Parquet files or from memory, as arrays of a few types."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from GPT_GNN.features.cells import missing
 def typed_column(values: Any) -> np.ndarray:
     """A column as 64-bit floats, integers, booleans, dates (UTC) or objects.
 
-    In floats NaN is missing, in dates NaT, in objects None. Each cell is the value that a CSV of
-    the table would have: integers and booleans beside gaps stay what they are, and 0.1 in 32 bits
-    is 0.1.
+    An empty cell is NaN, NaT or None. The others are what a CSV of the table would have: integers
+    and booleans beside empty cells stay integers and booleans, and 0.1 in 32 bits is 0.1.
 
     Args:
         values: a pandas Series, or what makes one.
 
     Raises:
-        ValueError: cells that are none of these, e.g. durations.
+        ValueError: cells of another kind, e.g. durations.
     """
     import pandas
 
@@ -51,7 +50,7 @@ def typed_column(values: Any) -> np.ndarray:
 
 
 def emptied(cells: np.ndarray, empty: np.ndarray) -> np.ndarray:
-    """Cells of which some, [n] bool, are missing."""
+    """Cells of which some, [n] bool, are made empty."""
     if not empty.any():
         return cells
     kind = cells.dtype.kind

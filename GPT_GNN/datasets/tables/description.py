@@ -15,22 +15,22 @@ from GPT_GNN.schema import EdgeType
 SPLIT_COLUMN = "split"  # where the store keeps a split that is not by time
 RESERVED = ("id", "time", SPLIT_COLUMN)  # columns of the store
 
-# Values that mean an empty cell, beside the empty text: of all columns, or column -> values.
+# Values that mean an empty cell, as the empty text does: of all columns, or column -> values.
 Missing = tuple[str, ...] | Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class NodeTable:
-    """The nodes of one type, a row each.
+    """The nodes of one type, one per row.
 
     Attributes:
-        table: name of the table: a file beside the description, or a key of ``tables``.
+        table: a file beside the description, or a key of ``tables``.
         id: column of the ids, whole numbers or texts.
         time: column of the times; empty: none.
-        time_unit: theirs, where it is not that of the description.
+        time_unit: unit of these times, if not the description's.
         features: column -> its featurizer, not fitted.
-        labels: column -> separator of several labels in a cell; empty: one label a cell.
-        text: column of texts that the store keeps, of the target those that are generated.
+        labels: column -> separator between the labels of a cell; empty: one label per cell.
+        text: column of texts that the store keeps; of the target type, the texts to generate.
         missing: values that mean an empty cell; -999 is -999.0, too.
     """
 
@@ -51,17 +51,15 @@ class NodeTable:
 
 @dataclass(frozen=True)
 class EdgeTable:
-    """The edges of one type, a row each.
+    """The edges of one type, one per row.
 
     Attributes:
         type: (source type, relation, target type).
-        table: name of the table.
-        source, target: columns of the ids of either end.
+        table, time_unit, missing: see :class:`NodeTable`.
+        source, target: columns with the ids of the two ends.
         time: column of the times; empty: the later of the ends' times, where they have any.
-        time_unit: theirs, where it is not that of the description.
         inverse, multigraph: see :class:`GPT_GNN.builder.arrays.EdgeArrays`.
-        skip_unknown_ids: leave out and count the rows of which an id is empty or no node's.
-        missing: values that mean an empty cell; -999 is -999.0, too.
+        skip_unknown_ids: leave out and count the rows with an id that is empty or of no node.
     """
 
     type: EdgeType
@@ -83,14 +81,14 @@ class EdgeTable:
 
 @dataclass(frozen=True)
 class SplitRule:
-    """How the target's nodes are divided.
+    """How the nodes of the target type are divided.
 
     Attributes:
         by: ``time``, ``random`` or ``column``.
-        bounds: by time, in the tables' unit: the last time of pretrain, train and valid; none: the
-            times at which the nodes divide into 70, 10, 10 and 10 %.
+        bounds: by time, in the tables' unit: the last time of pretrain, train and valid; empty:
+            the times that divide the nodes into 70, 10, 10 and 10 %.
         fractions, seed: see :class:`RandomSplit`.
-        column: of the target's table, the words or positions of ``SPLITS``.
+        column: of the target's table, with names or positions in ``SPLITS``.
         pretrain_on: see :class:`ColumnSplit`.
     """
 
@@ -104,19 +102,19 @@ class SplitRule:
 
 @dataclass(frozen=True)
 class Description:
-    """The tables of a graph and what is to be learned from it.
+    """The tables of a graph and what to learn from it.
 
     Attributes:
         nodes: node type -> its table.
-        edges: one a relation.
-        target: the node type that is pre-trained and predicted.
+        edges: one table per relation.
+        target: the target type.
         split: of its nodes.
         time: how times become whole numbers; None: they are whole numbers, e.g. years.
-        label: which of the target's labels is predicted; empty: none.
-        text_part: which of the target's features ``vec`` generates; empty: all.
+        label: the label to predict, of the target type; empty: none.
+        text_part: the feature that ``vec`` generates, of the target type; empty: all.
         rel_stop_list: relations that are never masked.
         name: of the file, for errors.
-        folder: where tables lie that are files.
+        folder: of the tables that are files.
         record: the keys as they were given, ready for JSON.
     """
 
@@ -133,12 +131,12 @@ class Description:
     record: Mapping[str, Any] = field(default_factory=dict)
 
     def bins(self, table: NodeTable | EdgeTable) -> TimeBins:
-        """The rule for a table's times, by default that of whole numbers."""
+        """How the times of a table become whole numbers."""
         common = self.time or TimeBins()
         return replace(common, unit=table.time_unit) if table.time_unit else common
 
     def differences(self, other: Description) -> list[str]:
-        """Keys in which two descriptions differ; where tables lie and how they are read is none."""
+        """Keys in which two descriptions differ, apart from where and how tables are read."""
         own, others = self._plain(), other._plain()
         return sorted(key for key in own | others if own.get(key) != others.get(key))
 

@@ -1,4 +1,4 @@
-"""Keys of a YAML file or dict, each read once with its type; errors name the file and the key."""
+"""Read the keys of a YAML file or dict by their types; errors name the file and the key."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _EXPECTED = {str: "text", int: "a whole number from 0", bool: "true or false", l
 
 
 def read_yaml(path: Path) -> Any:
-    """What a YAML file says, as plain data.
+    """Read a YAML file as plain data.
 
     Raises:
-        ValueError: no such file, no YAML, or a key that is there twice (YAML would drop one).
+        ValueError: no such file, no YAML, or a repeated key (YAML would drop one).
     """
     import yaml
 
@@ -42,14 +42,14 @@ def read_yaml(path: Path) -> Any:
 
 
 class Keys:
-    """One level of a description. A key without a value is as if it were not there.
+    """One level of a description. A key without a value counts as not given.
 
-    Where a method takes a default, ``MISSING`` says that the key has to be given.
+    Where a method takes a default, ``MISSING`` means that the key is required.
 
     Args:
-        file: names the description.
+        file: name of the description.
         path: the key whose value this is, e.g. ``nodes.movie``; empty at the top.
-        values: what should be a mapping from texts.
+        values: should be a mapping from texts.
     """
 
     def __init__(self, file: str, path: str, values: Any) -> None:
@@ -68,32 +68,32 @@ class Keys:
         return self._values.get(key) is not None
 
     def error(self, key: str, expected: str, got: Any) -> ValueError:
-        """What to raise about a key of this level."""
+        """An error about a key of this level."""
         return ValueError(f"{self._where(key)}: expected {expected}, got {got}")
 
     @contextmanager
     def named_errors(self, key: str = "") -> Iterator[None]:
-        """A block whose errors name this level, or one of its keys."""
+        """Name this level, or one of its keys, in the errors of a block."""
         try:
             yield
         except (TypeError, ValueError) as error:
             raise ValueError(f"{self._where(key)}: {error}") from error
 
     def only(self, *known: str) -> None:
-        """Raises ValueError when there is a key that is not among ``known``."""
+        """Raise ValueError for a key that is not among ``known``."""
         for key in self._values:
             if key not in known:
                 raise ValueError(f"{self._where()}: unknown key {key!r}; available: {list(known)}")
 
     def fields(self, cls: Any, *others: str, **defaults: Any) -> dict[str, Any]:
-        """Values for those fields of a dataclass that are texts, whole numbers or booleans.
+        """Values for the fields of a dataclass that are texts, whole numbers or booleans.
 
         Args:
             *others: keys of this level that are no fields.
-            **defaults: in place of those of the dataclass.
+            **defaults: in place of the dataclass's own.
 
         Raises:
-            ValueError: also for a key that is neither a field nor among the others.
+            ValueError: a value of another type, or a key that is neither a field nor in ``others``.
         """
         settings, kinds = [f for f in fields(cls) if f.init], get_type_hints(cls)
         self.only(*others, *(f.name for f in settings))
@@ -104,7 +104,7 @@ class Keys:
         }
 
     def value(self, key: str, kind: type, default: Any = MISSING) -> Any:
-        """A text (one that has to be given is not empty), whole number from 0, boolean or list."""
+        """A text (not empty if required), whole number from 0, boolean or list."""
         value: Any = self._values.get(key)
         if value is None:
             value = default
@@ -119,7 +119,7 @@ class Keys:
         return value
 
     def texts(self, key: str, or_numbers: bool = False) -> tuple[str, ...]:
-        """A list of texts, or also of numbers and dates as texts; by default none."""
+        """A list of texts, or also of numbers and dates, as texts; by default empty."""
         values = self.value(key, list, [])
         kinds = (str, int, float, date) if or_numbers else str
         for value in values:
@@ -137,15 +137,15 @@ class Keys:
         return value
 
     def has_inner(self, key: str) -> bool:
-        """Whether there is a level below a key."""
+        """Whether the value of a key has keys of its own."""
         return isinstance(self._values.get(key), Mapping)
 
     def inner(self, key: str, shorthand: str = "", list_allowed: bool = False) -> Keys:
-        """The level below a key, without keys where it is not given.
+        """The level below a key, empty if the key is not given.
 
         Args:
             shorthand: a text stands for a level with this key only.
-            list_allowed: a list stands for keys without values.
+            list_allowed: a list of texts stands for keys without values.
         """
         value = self._values[key] if key in self else {}
         if shorthand and isinstance(value, str):

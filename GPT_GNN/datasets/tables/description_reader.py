@@ -1,7 +1,7 @@
-"""A description from a YAML file or dict, read strictly (docs/DATA_FORMAT.md).
+"""Read a description from a YAML file or dict, strictly (docs/DATA_FORMAT.md).
 
-A mistake is an error that names the file and the key: an unknown key, one that is missing, a value
-of another type, an end of a relation that is no node table.
+Errors name the file and the key: an unknown or missing key, a value of another type, an end of a
+relation that is no node type.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _KEYS = ("nodes", "edges", "time", "target", "label", "text_part", "rel_stop_lis
 
 
 def read_description(source: Source) -> Description:
-    """A description from a YAML file or a dict of the same keys; one that was read before as it is.
+    """Read a description from a YAML file or a dict of the same keys.
 
     Tables that are files lie beside the YAML file, those of a dict in the working directory.
 
     Raises:
-        ValueError: what is wrong, with the file and the key.
+        ValueError: names the file and the key.
     """
     if isinstance(source, Description):
         return source
@@ -164,7 +164,7 @@ def _time(keys: Keys) -> TimeBins:
 
 
 def _check_time_unit(keys: Keys, table: NodeTable | EdgeTable, common: TimeBins | None) -> None:
-    """A table's own unit of times has to fit the bins of all tables."""
+    """Check that a table's own unit fits the bins of all times."""
     if table.time_unit and not table.time:
         raise keys.error("time_unit", "a column of times beside it (time)", "none")
     if table.time_unit:

@@ -20,11 +20,11 @@ def edge_arrays(
     """The edges of a table.
 
     Args:
-        ids: node type -> the ids that there are.
+        ids: node type -> ids of its nodes.
         time: [rows] int32, see :meth:`GPT_GNN.datasets.tables.reader.TableReader.times`.
 
     Raises:
-        ValueError: a column that is not there, an id of no node, rows of which none is left.
+        ValueError: a missing column, an id of no node, or no row that is left.
     """
     ends = ((spec.source, spec.type[0]), (spec.target, spec.type[2]))
     src, dst = (_positions(spec, table, column, t, ids[t]) for column, t in ends)

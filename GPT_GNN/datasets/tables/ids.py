@@ -14,13 +14,13 @@ from GPT_GNN.graph.store import HeteroGraph
 
 
 class Ids:
-    """The ids of a node type, node by node.
+    """The ids of a node type, one per node.
 
-    Two ids are the same when their names are, see :func:`GPT_GNN.features.cells.canonical`: 7, 7.0
-    and '7' are, '07' is another. So it does not matter how a table's writer or reader typed them.
+    Ids are compared by name, see :func:`GPT_GNN.features.cells.canonical`: 7, 7.0 and '7' are one
+    id, '07' is another. So it does not matter which types a table's writer or reader chose.
 
     Attributes:
-        values: [N] int64 when all ids are whole numbers, else N texts, as objects.
+        values: [N] int64 when all ids are whole numbers, else [N] texts, as objects.
     """
 
     def __init__(self, values: np.ndarray) -> None:
@@ -28,10 +28,10 @@ class Ids:
 
     @classmethod
     def read(cls, table: Table, column: str, also_missing: Missing) -> Ids:
-        """The ids of a node table.
+        """Read the ids of a node table.
 
         Raises:
-            ValueError: a cell that is empty, or an id that is there twice, with its row.
+            ValueError: an empty cell or a repeated id; names the row.
         """
         cells = table.cells(column, also_missing)
 
@@ -53,7 +53,7 @@ class Ids:
 
     @classmethod
     def stored(cls, graph: HeteroGraph, node_type: str) -> Ids:
-        """The ids that the column ``id`` of a store holds."""
+        """The ids of a store, its column ``id``."""
         if not graph.is_ragged(node_type, "id"):
             return cls(np.asarray(graph.column(node_type, "id")))
         rows = graph.ragged(node_type, "id")
@@ -65,14 +65,14 @@ class Ids:
         return self.values.dtype.kind == "i"
 
     def followed_by(self, new: Ids) -> Ids:
-        """These and then others of the same form."""
+        """These ids, then others of the same type."""
         return Ids(np.concatenate([self.values, new.values]))
 
     def positions(self, cells: np.ndarray) -> np.ndarray:
-        """Where each of some ids is, [n] int64, -1 for an empty or an unknown one.
+        """The node of each cell, [n] int64, -1 for an empty cell or an unknown id.
 
         Raises:
-            CellError: a cell of several values.
+            CellError: a cell with several values.
         """
         if cells.dtype.kind in "iu" and self.are_numbers:
             return np.asarray(self._by_value.get_indexer(cells), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Nodes by the ids that a user calls them: a file of ids to row numbers of a graph."""
+"""Find the nodes of a graph by the ids that a user gives in a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHOWN = 5  # unknown ids that an error lists
 
 
 class _Listed(NamedTuple):
-    """The ids of a file, [n] cells, and the place of each in it: a unit and numbers from 1."""
+    """The ids of a file, [n] cells, and their places in it: a unit and numbers from 1."""
 
     cells: np.ndarray
     unit: str
@@ -30,21 +30,21 @@ class _Listed(NamedTuple):
 
 
 def rows_of_ids(graph: HeteroGraph, node_type: str, path: str | Path) -> np.ndarray:
-    """The rows of the nodes whose ids a file lists, in its order, repeated ones too.
+    """The rows of the nodes whose ids a file lists, in the file's order, repeated ones too.
 
-    Two ids are the same as :class:`GPT_GNN.datasets.tables.ids.Ids` says. The ids of a type that
-    has none of its own are its row numbers, which a line says.
+    Ids are compared as in :class:`GPT_GNN.datasets.tables.ids.Ids`. A type without ids has its row
+    numbers for ids, and a line says so.
 
     Args:
         path: a text file with one id per line (empty lines are skipped); a .npy of [n] integers or
-            texts; or a CSV, TSV (also .gz) or Parquet file with a column of the name that the
-            tables of the graph have for these ids, or else ``id``.
+            texts; or a CSV, TSV (also .gz) or Parquet file with a column that is called as in the
+            graph's own tables, or ``id``.
 
     Returns:
         [n] int64.
 
     Raises:
-        ValueError: no such file, one that holds no ids, or ids of no node, with their places.
+        ValueError: no such file, no ids in it, or ids of no node; names their places.
     """
     path = Path(path)
     if not path.is_file():
@@ -87,7 +87,7 @@ def rows_in_range(text: str, num_nodes: int) -> np.ndarray:
 
 
 def _own_ids(graph: HeteroGraph, node_type: str) -> tuple[Ids, np.ndarray]:
-    """Ids that one node alone has, and its row: those of the store, or else row numbers."""
+    """Ids of a single node and their rows: those of the store, or else row numbers."""
     import pandas
 
     if not _has_ids(graph, node_type):
@@ -104,7 +104,7 @@ def _own_ids(graph: HeteroGraph, node_type: str) -> tuple[Ids, np.ndarray]:
 
 
 def _has_ids(graph: HeteroGraph, node_type: str) -> bool:
-    """Whether there is a column of ids; data sets may have other things under this name."""
+    """Whether the column ``id`` holds ids; some data sets have other things there."""
     if not graph.has_column(node_type, _ID):
         return False
     if graph.is_ragged(node_type, _ID):

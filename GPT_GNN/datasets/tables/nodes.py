@@ -1,4 +1,4 @@
-"""A table of nodes as features, labels and columns, by featurizers that the store keeps."""
+"""A table of nodes as features, labels and texts, by featurizers that the store keeps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NO_CLASSES = ("nan", "NaN", "NAN", "-nan", "inf", "-inf")  # what failed comput
 
 @dataclass(frozen=True)
 class FittedColumns:
-    """What the columns of a node type have taught.
+    """What was fitted to the columns of a node type.
 
     Attributes:
         features: column -> its featurizer, fitted.
@@ -36,13 +36,13 @@ class FittedColumns:
 
     @classmethod
     def fit(cls, spec: NodeTable, table: Table, known: np.ndarray) -> FittedColumns:
-        """Fit featurizers to what pre-training may know; classes are those of all nodes.
+        """Fit featurizers to the nodes that pre-training may know, and find the classes of all.
 
         Args:
             known: positions of the nodes, see :func:`GPT_GNN.builder.arrays.known_nodes`.
 
         Raises:
-            ValueError: a column that is not there, a cell that does not fit, with its row.
+            ValueError: a missing column, or a cell that does not fit; names the row.
         """
         features = {}
         for column, setting in spec.features.items():
@@ -69,17 +69,17 @@ class FittedColumns:
         return cls(features, classes)
 
     def columns(self, spec: NodeTable, table: Table) -> NodeArrays:
-        """Features, labels and text of a table's nodes; ids, times and split are the caller's.
+        """Features, labels and texts of a table's nodes; without ids, times and split.
 
         Raises:
-            ValueError: a cell that does not fit, or a class that is none, with its row.
+            ValueError: a cell that does not fit, or an unknown class; names the row.
         """
         arrays = NodeArrays(table.num_rows)
         for column, featurizer in self.features.items():
             cells = _feature_cells(spec, table, column)
             with table.named_errors(column):
                 features = featurizer.transform(cells)
-            if featurizer.dim:  # categories of which none was seen have no columns
+            if featurizer.dim:  # 0 where fitting saw no category
                 arrays.features[column] = features
         for column, classes in self.classes.items():
             labels = _labels(spec, table, column)
@@ -94,7 +94,7 @@ class FittedColumns:
 
 
 def fitted_facts(fitted: Mapping[str, FittedColumns]) -> dict[str, Any]:
-    """What a store's facts say: ``classes``, type -> label -> names; ``encoders``, a list."""
+    """The facts of a store: ``classes``, type -> label -> names; ``encoders``, the featurizers."""
     entries = []
     for node_type, columns in fitted.items():
         for column, featurizer in columns.features.items():
@@ -121,7 +121,7 @@ def add_fitted(builder: GraphBuilder, fitted: Mapping[str, FittedColumns]) -> No
 
 
 def stored_columns(graph: HeteroGraph, node_type: str) -> FittedColumns:
-    """What :func:`fitted_facts` and :func:`add_fitted` wrote about a node type."""
+    """Read what :func:`fitted_facts` and :func:`add_fitted` wrote about a node type."""
     features = {}
     for i, entry in enumerate(graph.facts["encoders"]):
         if entry["node_type"] == node_type:
@@ -137,14 +137,14 @@ def _feature_cells(spec: NodeTable, table: Table, column: str) -> np.ndarray:
 
 
 def _labels(spec: NodeTable, table: Table, column: str) -> list[list[str]]:
-    """The names of each row's classes."""
+    """Names of the classes of each row."""
     separator = spec.labels[column]
     cells = table.cells(column, spec.missing, separator=separator)
     with table.named_errors(column):
         found = name_lists(cells, separator)
     if separator:
         return found
-    # A negative number is how data sets without empty cells say that a node has no label.
+    # Data sets without empty cells write a negative number for a node without a label.
     return [[] if row and row[0][0] == "-" and is_whole(row[0]) else row for row in found]
 
 

@@ -1,4 +1,4 @@
-"""The tables of a description: of each only the columns that it names, all times on one scale."""
+"""Read the tables of a description: only the columns that it names, all times on one scale."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _UNIT = (
 
 
 class TableReader:
-    """Reads the tables of a description, one after the other.
+    """Reads the tables of a description.
 
     Args:
         tables: see :func:`read_table`.
 
     Raises:
-        ValueError: ``tables`` has one that the description does not name.
+        ValueError: a table of ``tables`` that the description does not name.
     """
 
     def __init__(self, description: Description, tables: Mapping[str, Any] | None) -> None:
         self._description, self._tables = description, tables
         self._wanted: dict[str, set[str]] = {}
-        self._told: set[str] = set()  # tables of which the unread columns were named
+        self._printed: set[str] = set()  # tables of which the unread columns were named
         self._times: dict[str, tuple[str, np.ndarray]] = {}  # table and column -> column, times
         self._have_units = True
         specs: list[NodeTable | EdgeTable] = [*description.nodes.values(), *description.edges]
@@ -57,16 +57,16 @@ class TableReader:
             )
 
     def read(self, name: str) -> Table | None:
-        """A table, or None and a line about it when it is not there."""
+        """Read a table; print a line and return None when it is not there."""
         table = read_table(name, self._description.folder, self._tables, self._wanted[name])
         if table is None:
             tqdm.write(f"{self._description.folder / name}: not there, nothing to append from it")
         else:
-            self._tell_unread(name, table)
+            self._print_unread(name, table)
         return table
 
     def filled(self, name: str) -> Table:
-        """A table that has to be there, with rows."""
+        """Read a table that must be there and have rows."""
         table = read_table(name, self._description.folder, self._tables, self._wanted[name])
         if table is None:
             given = f"; tables given: {list(self._tables)}" if self._tables else ""
@@ -75,14 +75,14 @@ class TableReader:
             table.cells(column, wide=True)  # before its rows: a wrong separator finds neither
         if not table.num_rows:
             raise ValueError(f"{table.name}: expected at least one row")
-        self._tell_unread(name, table)
+        self._print_unread(name, table)
         return table
 
     def times(self, spec: NodeTable | EdgeTable, table: Table) -> np.ndarray | None:
-        """[rows] int32, NO_TIME for none; None for a table without times.
+        """[rows] int32, NO_TIME for an empty cell; None for a table without times.
 
         Raises:
-            ValueError: no such column, or a cell that is no time, with its row.
+            ValueError: no such column, or a cell that is no time; names the row.
         """
         if not spec.time:
             return None
@@ -92,10 +92,10 @@ class TableReader:
         return times
 
     def check_times(self, others: Mapping[str, np.ndarray] | None = None) -> None:
-        """Raise ValueError for times on several scales, unless all that were read have a unit.
+        """Raise ValueError for times on several scales, unless all times read have a unit.
 
         Args:
-            others: what names them -> [n] int32 that are there already.
+            others: name -> [n] int32, times that the graph has already.
         """
 
         def unknown(where: str, value: int) -> str:
@@ -106,13 +106,13 @@ class TableReader:
             advice = Advice(unknown, _UNIT, lambda i: f"row {i + 1}")
             check_scale({**(others or {}), **read}, advice)
 
-    def _tell_unread(self, name: str, table: Table) -> None:
-        """Name the columns of a table that nothing reads, once."""
+    def _print_unread(self, name: str, table: Table) -> None:
+        """Print the columns of a table that nothing reads, once per table."""
         wanted = self._wanted[name]
         unread = [c for c in table.available if c not in wanted and not c.startswith(_INDEX)]
-        if not unread or name in self._told:
+        if not unread or name in self._printed:
             return
-        self._told.add(name)
+        self._printed.add(name)
         more = f" and {len(unread) - _SHOWN} more" if len(unread) > _SHOWN else ""
         hint = ""
         if any(spec.table == name for spec in self._description.nodes.values()):

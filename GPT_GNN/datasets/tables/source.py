@@ -1,4 +1,4 @@
-"""One table as columns of cells: from a CSV or Parquet file, or from what is in memory."""
+"""A table as columns of cells, from a CSV or Parquet file or from memory."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ FILES = (*SUFFIXES, ".parquet")
 
 
 class Table:
-    """Columns of one length. Rows are counted from 1 in errors, a header not counted.
+    """Columns of one length. Errors count rows from 1, without the header.
 
     Attributes:
         name: of the table, for errors.
-        num_rows: rows of each column.
-        available: names of all columns that the table has, the unread ones too.
+        num_rows: length of each column.
+        available: names of all columns of the table, read or not.
 
     Raises:
         ValueError: two columns of one name, or columns of several lengths.
@@ -48,20 +48,20 @@ class Table:
         return f"{self.name}, column {column!r}"
 
     def has(self, column: str) -> bool:
-        """Whether it has a column of this name, among those that were read."""
+        """Whether a column of this name was read."""
         return column in self._columns
 
     def cells(
         self, column: str, also_missing: Missing = (), wide: bool = False, separator: str = ""
     ) -> np.ndarray:
-        """[n] numbers, dates or objects, None among these being empty.
+        """[n] numbers, dates or objects, of which None is an empty cell.
 
         Args:
-            also_missing: values that mean an empty cell, see :func:`are_among`; or those of each
-                column.
-            wide: whether [n, width] numbers are a column too.
-            separator: between the items of a cell that may hold several, of which those among
-                ``also_missing`` are left out; empty: cells hold one each.
+            also_missing: values that mean an empty cell, see :func:`are_among`; or column ->
+                values.
+            wide: whether a column may be [n, width] numbers.
+            separator: between the items of a cell; items among ``also_missing`` are left out.
+                Empty: cells hold one value each.
 
         Raises:
             ValueError: no such column.
@@ -73,7 +73,7 @@ class Table:
         cells = self._columns[column]
         if cells.ndim != 1 and not wide:
             raise ValueError(
-                f"{self.where(column)}: expected one value a row, got an array of shape "
+                f"{self.where(column)}: expected one value per row, got an array of shape "
                 f"{cells.shape}"
             )
         if isinstance(also_missing, Mapping):
@@ -87,7 +87,7 @@ class Table:
         """[n] int32, NO_TIME for none.
 
         Raises:
-            ValueError: a cell that is no time, or one of no plausible year, with its row.
+            ValueError: a cell that is no time or has no plausible year; names the row.
         """
         cells = self.cells(column, also_missing)
         with self.named_errors(column):
@@ -102,10 +102,10 @@ class Table:
 
     @contextmanager
     def named_errors(self, column: str, rows: Sequence[int] | np.ndarray = ()) -> Iterator[None]:
-        """A block on cells of a column, whose errors name table, column and row.
+        """Name table, column and row in the errors of a block that works on cells of a column.
 
         Args:
-            rows: position in the table of each of the cells; empty: they are all of its rows.
+            rows: position in the table of each cell; empty: the cells are the whole column.
         """
         try:
             yield
@@ -127,16 +127,14 @@ def read_table(
     tables: Mapping[str, Any] | None,
     wanted: Collection[str],
 ) -> Table | None:
-    """A table of ``tables``, or else the file of that name; None when there is neither.
-
-    Text files are UTF-8 with a header line, see :func:`read_text`.
+    """Read a table of ``tables``, or else the file of that name; None when there is neither.
 
     Args:
         tables: name -> pandas DataFrame, pyarrow Table or mapping from names to columns.
-        wanted: the columns to read, if they are there.
+        wanted: the columns to read, where the table has them.
 
     Raises:
-        ValueError: a file that cannot be read, or of no known kind.
+        ValueError: a file that cannot be read or is of an unknown kind.
     """
     if tables is not None and name in tables:
         return _in_memory(name, tables[name], wanted)

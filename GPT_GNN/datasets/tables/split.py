@@ -25,25 +25,25 @@ class StoredSplit(NamedTuple):
 def target_split(
     description: Description, table: Table, time: np.ndarray | None, first: int = 0
 ) -> StoredSplit:
-    """Divide the target's nodes.
+    """Divide the nodes of the target type.
 
-    A split at random is drawn once and kept as a column: drawn anew, it would be another one as
-    soon as nodes are appended, and test nodes would train.
+    A random split is drawn once and kept as a column: drawn again after nodes were appended, it
+    would differ, and test nodes would train.
 
     Args:
-        table: of the target.
+        table: of the target type.
         time: [N] int32 of its nodes.
-        first: number of nodes that were there before these.
+        first: number of nodes that the graph has already.
 
     Raises:
         ValueError: bounds that are no times or do not ascend, a cell that names no split.
     """
     rule = description.split
     if rule.by == "time":
-        assert time is not None  # the description says so
+        assert time is not None  # checked by the description's reader
         return StoredSplit(_time_split(description, time), None)
     if rule.by == "random":
-        # Nodes that come later are another draw of the same shares.
+        # Appended nodes are another draw of the same shares.
         who = description.target if not first else f"{description.target} from {first}"
         numbers = RandomSplit(rule.fractions, rule.seed).numbers(table.num_rows, who)
         return StoredSplit(ColumnSplit(SPLIT_COLUMN), numbers)

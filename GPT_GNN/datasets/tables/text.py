@@ -1,4 +1,4 @@
-"""Tables in text files: CSV with quoting, TSV without."""
+"""Read tables from text files: CSV with quoting, TSV without."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _LONGEST_CELL = 2**31 - 1
 def read_text(
     path: Path, separator: str, wanted: Collection[str]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The columns of a UTF-8 file with a header line, their cells as texts, None for empty ones.
+    """Read columns of a UTF-8 file with a header line: cells are texts, None where empty.
 
-    Empty lines are no rows, unless there is one column: then they are empty cells.
+    Empty lines are skipped, unless there is one column: then they are empty cells.
 
     Args:
-        wanted: the columns to read, if they are there.
+        wanted: the columns to read, where the file has them.
 
     Returns:
         Column -> [n] objects; the names of all columns, an empty one as pandas calls it.
 
     Raises:
-        ValueError: a file that cannot be read, a header with none of the wanted columns, a row of
-            more or fewer cells than the header.
+        ValueError: a file that cannot be read, a header without any wanted column, a row with more
+            or fewer cells than the header.
     """
     rows: list[list[str]] = []
     done = 0
@@ -104,7 +104,7 @@ def _header(path: Path, reader: Any, wanted: Collection[str]) -> list[str]:
 
 
 def _whole_rows(path: Path, rows: list[list[str]], header: list[str], done: int) -> Any:
-    """Rows of as many cells as the header has; ``done`` of the file are before them."""
+    """Rows with as many cells as the header; ``done`` rows of the file come before them."""
     width = len(header)
     if set(map(len, rows)) == {width}:
         return rows

@@ -140,7 +140,7 @@ def test_columns_in_memory(values, cells):
 def test_wide_columns_are_for_vectors_only():
     table = in_memory({"a": np.ones((2, 3)), "b": [1, 2]})
     assert table.cells("a", wide=True).shape == (2, 3)
-    with pytest.raises(ValueError, match=r"'a': expected one value a row, got .*\(2, 3\)"):
+    with pytest.raises(ValueError, match=r"'a': expected one value per row, got .*\(2, 3\)"):
         table.cells("a")
 
 
