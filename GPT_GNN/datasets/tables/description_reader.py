@@ -165,7 +165,7 @@ def _time(keys: Keys) -> TimeBins:
 
 def _check_time_unit(keys: Keys, table: NodeTable | EdgeTable, common: TimeBins | None) -> None:
     """Check that a table's own unit fits the bins of all times."""
-    if table.time_unit and not table.time:
+    if table.time_unit and "time" not in keys:
         raise keys.error("time_unit", "a column of times beside it (time)", "none")
     if table.time_unit:
         with keys.named_errors("time_unit"):
