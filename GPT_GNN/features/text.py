@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -15,18 +15,6 @@ from GPT_GNN.features.words import tokenise
 TFIDF = "tfidf"
 FIT_TITLES = 200_000  # most texts that TF-IDF and SVD are fitted on
 CHUNK_TEXTS = 8_192
-
-
-class TextModel(Protocol):
-    """Turns texts into vectors of a fixed width."""
-
-    dim: int
-
-    def fit(self, texts: Sequence[str]) -> None:
-        """Learn from the texts that pre-training may know."""
-
-    def transform(self, texts: Sequence[str]) -> np.ndarray:
-        """[n, dim] float32."""
 
 
 class TfidfSvd:
@@ -121,6 +109,9 @@ class SentenceTransformerModel:
         """[n, dim] float32."""
         vectors = self._model.encode(list(texts), show_progress_bar=False)
         return np.asarray(vectors, dtype=np.float32)
+
+
+TextModel = TfidfSvd | SentenceTransformerModel
 
 
 def text_model(name: str, dim: int, seed: int) -> TextModel:

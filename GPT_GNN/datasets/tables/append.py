@@ -79,7 +79,7 @@ def arrays_to_append(
         nodes[node_type].columns["id"] = new.values
         if node_type == description.target and graph.has_column(node_type, SPLIT_COLUMN):
             first = graph.num_nodes(node_type)
-            numbers = target_split(description, table, None, first).numbers
+            _, numbers = target_split(description, table, None, first)
             assert numbers is not None  # the description is the store's
             nodes[node_type].columns[SPLIT_COLUMN] = numbers
     edges = {}

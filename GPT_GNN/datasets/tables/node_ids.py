@@ -119,7 +119,7 @@ def _listed(graph: HeteroGraph, node_type: str, path: Path) -> _Listed:
         own = nodes.get(node_type, {}).get("id", _ID)
         table = read_table(path.name, path.parent, None, {own, _ID})
         assert table is not None  # the file is there
-        cells = table.cells(own if table.has(own) or not table.has(_ID) else _ID)
+        cells = table.cells(own if own in table.available or _ID not in table.available else _ID)
     elif path.suffix == ".npy":
         cells = _array(path)
     else:

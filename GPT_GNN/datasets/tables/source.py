@@ -47,10 +47,6 @@ class Table:
         """Table and column, for errors."""
         return f"{self.name}, column {column!r}"
 
-    def has(self, column: str) -> bool:
-        """Whether a column of this name was read."""
-        return column in self._columns
-
     def cells(
         self, column: str, also_missing: Missing = (), wide: bool = False, separator: str = ""
     ) -> np.ndarray:

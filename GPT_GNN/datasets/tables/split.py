@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from GPT_GNN.datasets.tables.description import SPLIT_COLUMN, Description
@@ -15,16 +13,9 @@ _NUMBERS = {name: i for i, name in enumerate(SPLITS)}
 _NUMBERS |= {str(i): i for i in range(-1, len(SPLITS))}
 
 
-class StoredSplit(NamedTuple):
-    """A split and the column that it reads, [N] int8, or None for one by time."""
-
-    split: Split
-    numbers: np.ndarray | None
-
-
 def target_split(
     description: Description, table: Table, time: np.ndarray | None, first: int = 0
-) -> StoredSplit:
+) -> tuple[Split, np.ndarray | None]:
     """Divide the nodes of the target type.
 
     A random split is drawn once and kept as a column: drawn again after nodes were appended, it
@@ -35,22 +26,25 @@ def target_split(
         time: [N] int32 of its nodes.
         first: number of nodes that the graph has already.
 
+    Returns:
+        The split; the column that it reads, [N] int8, or None for a split by time.
+
     Raises:
         ValueError: bounds that are no times or do not ascend, a cell that names no split.
     """
     rule = description.split
     if rule.by == "time":
         assert time is not None  # checked by the description's reader
-        return StoredSplit(_time_split(description, time), None)
+        return _time_split(description, time), None
     if rule.by == "random":
         # Appended nodes are another draw of the same shares.
         who = description.target if not first else f"{description.target} from {first}"
         numbers = RandomSplit(rule.fractions, rule.seed).numbers(table.num_rows, who)
-        return StoredSplit(ColumnSplit(SPLIT_COLUMN), numbers)
+        return ColumnSplit(SPLIT_COLUMN), numbers
     cells = table.cells(rule.column, description.nodes[description.target].missing)
     with table.named_errors(rule.column):
         numbers = _split_numbers(cells)
-    return StoredSplit(ColumnSplit(SPLIT_COLUMN, rule.pretrain_on), numbers)
+    return ColumnSplit(SPLIT_COLUMN, rule.pretrain_on), numbers
 
 
 def _time_split(description: Description, time: np.ndarray) -> TimeSplit:

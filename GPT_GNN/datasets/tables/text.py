@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -37,10 +37,13 @@ def read_text(
             or fewer cells than the header.
     """
     rows: list[list[str]] = []
-    done = 0
+    done, is_csv = 0, separator == ","
     try:
-        with _opened(path) as file, _cells_of_any_length():
-            reader = _reader(file, separator)
+        # A byte order mark, as Excel writes it, is no part of the first name.
+        text = _opened(path, "rt", encoding="utf-8-sig", newline="")
+        with text as file, _cells_of_any_length():
+            quoting: Any = csv.QUOTE_MINIMAL if is_csv else csv.QUOTE_NONE
+            reader = csv.reader(file, delimiter=separator, quoting=quoting, strict=is_csv)
             header = _header(path, reader, wanted)
             positions = [i for i, name in enumerate(header) if name in wanted]
             found: list[list[str]] = [[] for _ in positions]
@@ -54,7 +57,7 @@ def read_text(
                     cells.extend(map(itemgetter(position), whole))
                 done += len(whole)
     except csv.Error as error:
-        hint = "; a cell that begins with a quote ends with one" if separator == "," else ""
+        hint = "; a cell that begins with a quote ends with one" if is_csv else ""
         raise ValueError(f"{path}, row {done + len(rows) + 1}: {error}{hint}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}, line {_bad_line(path)}: expected UTF-8, got {error}") from error
@@ -67,11 +70,9 @@ def read_text(
     return columns, header
 
 
-def _opened(path: Path) -> IO[str]:
-    # A byte order mark, as Excel writes it, is no part of the first name.
-    if path.name.endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return open(path, encoding="utf-8-sig", newline="")
+def _opened(path: Path, mode: str, **options: str) -> Any:
+    opener: Any = gzip.open if path.name.endswith(".gz") else open
+    return opener(path, mode, **options)
 
 
 @contextmanager
@@ -81,12 +82,6 @@ def _cells_of_any_length() -> Iterator[None]:
         yield
     finally:
         csv.field_size_limit(before)
-
-
-def _reader(file: IO[str], separator: str) -> Any:
-    if separator == ",":
-        return csv.reader(file, strict=True)
-    return csv.reader(file, delimiter=separator, quoting=csv.QUOTE_NONE)
 
 
 def _header(path: Path, reader: Any, wanted: Collection[str]) -> list[str]:
@@ -123,7 +118,7 @@ def _is_blank(row: list[str]) -> bool:
 
 
 def _bad_line(path: Path) -> int:
-    with gzip.open(path) if path.name.endswith(".gz") else open(path, "rb") as file:
+    with _opened(path, "rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 line.decode("utf-8")
