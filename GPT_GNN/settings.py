@@ -378,50 +378,6 @@ class VenueTaskConfig(Checked):
     )
 
 
-@dataclass(frozen=True)
-class GridConfig(Checked):
-    """Which runs, where to, how many at a time."""
-
-    out: str = setting("", "folder of all runs and the report; empty: runs/<data>_<preset>")
-    preset: str = setting("small", "sizes and lengths of all runs")
-    table: str = setting("all", "what is compared")
-    settings: tuple[str, ...] = setting(
-        ("all",), f"run and report only these settings of the tables, {LIST}"
-    )
-    jobs: int = setting(
-        0, "runs at a time, one thread each; 0: one a processor, of preset paper one", low=0
-    )
-    seeds: int = setting(0, "number of seeds, from 0; 0: the preset's", low=0)
-    report_only: bool = setting(False, "run nothing, report what is finished")
-    dry_run: bool = setting(
-        False, "run nothing, tell how long each table takes, what is finished, what runs again"
-    )
-
-
-@dataclass(frozen=True)
-class GridDataConfig(Checked):
-    """Which data; where none is given, those of the last call with this --out."""
-
-    input_dir: str = setting("", "folder of the raw data; empty: the built-in graph's")
-
-
-@dataclass(frozen=True)
-class OAGGridDataConfig(GridDataConfig):
-    """Which data; where none is given, those of the last call with this --out."""
-
-    domain: str = setting("_CS", "suffix of the dump's file names: _CS, _Med ...; none for none")
-    language: str = setting("en", "DetectedLanguage of the papers to keep, or any")
-    citation_bar: int = setting(
-        0, "keep papers cited at least min(2020 - year, 20) times this within the dump", low=0
-    )
-    finetune_fields: tuple[str, ...] = setting(
-        (), f"level-1 fields to fine-tune on where fields are transferred, {LIST}"
-    )
-    pretrain_fields: tuple[str, ...] = setting(
-        (), "those that pre-train there, likewise; empty: all papers outside the former"
-    )
-
-
 # Settings that say where a run happens, not what it computes: a resumed run may change them.
 _PLACES = {
     "data_dir",

@@ -13,6 +13,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
@@ -20,8 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.scripts import finished, over_seeds
 from GPT_GNN.datasets.pyg.catalog import build
-from GPT_GNN.study.results import markdown_table, test_result
-from GPT_GNN.system.children import Children
+from GPT_GNN.report.text import markdown_table
+from GPT_GNN.study.run import test_result
+from GPT_GNN.system.children import run_chains
 from GPT_GNN.system.runner import run_command
 
 # Macro-F1 and micro-F1 in HGB's paper (Lv et al., KDD 2021, table 3).
@@ -58,10 +60,9 @@ def main() -> None:
     for name, seed in product(LAYERS, SEEDS):
         if not store(out, name, seed).exists():
             build(f"HGB-{name}", store(out, name, seed), args.root, seed)
-    children = Children(args.jobs)
-    children.map(lambda one: pretrain(children, out, *one), product(SEEDS, LAYERS))
+    run_chains((pretrain(out, *one) for one in product(SEEDS, LAYERS)), args.jobs)
     runs = product(SEEDS, LAYERS, FRACTIONS, STARTS)
-    children.map(lambda one: finetune(children, out, *one), runs)
+    run_chains((finetune(out, *one) for one in runs), args.jobs)
     print(f"\n{table(out)}\n")
     print(f"{(time.monotonic() - started) / 60:.0f} minutes")
 
@@ -71,31 +72,28 @@ def store(out: Path, name: str, seed: int) -> Path:
     return out / f"{name}_{seed}"
 
 
-def run(children: Children, verb: str, flags: str, out: Path, name: str, seed: int) -> None:
-    """Run a verb with the flags that pre-training and fine-tuning share."""
+def command(verb: str, flags: str, out: Path, name: str, seed: int) -> list[str]:
+    """A command with the flags that pre-training and fine-tuning share."""
     common = f"{ENCODER} --n_layers {LAYERS[name]} {SAMPLER} --seed {seed} --overwrite"
     words = ["-m", "GPT_GNN", verb, *f"{common} {flags}".split()]
     words += ["--data_dir", str(store(out, name, seed))]
-    words += ["--pretrain_model_dir", str(out / f"gpt_{name}_{seed}.pt")]
-    children.run(words)
+    return [*words, "--pretrain_model_dir", str(out / f"gpt_{name}_{seed}.pt")]
 
 
-def pretrain(children: Children, out: Path, seed: int, name: str) -> None:
+def pretrain(out: Path, seed: int, name: str) -> Iterator[list[str]]:
     """Pre-train one model unless it is there."""
     done = out / f"gpt_{name}_{seed}.done"
     if not done.exists():
-        run(children, "pretrain", f"{PRETRAIN} --resume", out, name, seed)
+        yield command("pretrain", f"{PRETRAIN} --resume", out, name, seed)
         done.touch()
 
 
-def finetune(
-    children: Children, out: Path, seed: int, name: str, fraction: float, start: str
-) -> None:
+def finetune(out: Path, seed: int, name: str, fraction: float, start: str) -> Iterator[list[str]]:
     """Fine-tune one model unless its test result is there."""
     folder = run_name(seed, name, fraction, start)
     if not finished(out / folder):
         flags = f"{FINETUNE} {STARTS[start]} --task_name {folder} --data_percentage {fraction}"
-        run(children, "finetune", f"{flags} --model_dir {out}", out, name, seed)
+        yield command("finetune", f"{flags} --model_dir {out}", out, name, seed)
 
 
 def run_name(seed: int, name: str, fraction: float, start: str) -> str:

@@ -13,6 +13,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
@@ -24,9 +25,9 @@ from benchmarks.linear_probe import linear_probe
 from GPT_GNN.datasets.pyg.catalog import build
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.report.text import markdown_table, mean_std
 from GPT_GNN.settings import EncoderConfig
-from GPT_GNN.study.results import markdown_table, mean_std
-from GPT_GNN.system.children import Children
+from GPT_GNN.system.children import run_chains
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.checkpoint import load_checkpoint
 from GPT_GNN.train.embed import embed
@@ -54,21 +55,19 @@ def main() -> None:
     for name in PUBLISHED:
         if not (out / name).exists():
             build(name, out / name, args.root)
-    children = Children(args.jobs)
-    children.map(lambda one: pretrain(children, out, *one), product(SEEDS, PUBLISHED))
+    run_chains((pretrain(out, *one) for one in product(SEEDS, PUBLISHED)), args.jobs)
     print(f"\n{table(out)}\n")
     print(f"{(time.monotonic() - started) / 60:.0f} minutes")
 
 
-def pretrain(children: Children, out: Path, seed: int, name: str) -> None:
+def pretrain(out: Path, seed: int, name: str) -> Iterator[list[str]]:
     """Pre-train one model unless it is there."""
     done = model_file(out, seed, name).with_suffix(".done")
     if not done.exists():
         flags = f"{ENCODER} {PRETRAIN} --seed {seed} --resume --overwrite"
         words = ["-m", "GPT_GNN", "pretrain", *flags.split()]
         words += ["--data_dir", str(out / name)]
-        words += ["--pretrain_model_dir", str(model_file(out, seed, name))]
-        children.run(words)
+        yield [*words, "--pretrain_model_dir", str(model_file(out, seed, name))]
         done.touch()
 
 

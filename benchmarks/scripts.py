@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from GPT_GNN.study.results import mean_std, test_result
+from GPT_GNN.report.text import mean_std
+from GPT_GNN.study.run import test_result
 
 
 def finished(folder: Path) -> bool:

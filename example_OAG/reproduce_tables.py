@@ -18,13 +18,16 @@ from dataclasses import replace
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 from GPT_GNN.commands.results.reproduce import reproduce
+from GPT_GNN.datasets.academic.build import Settings
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.report import paper
-from GPT_GNN.settings import OAGGridDataConfig
-from GPT_GNN.study.study import Cells, Method, Preset, Setting, Study, Task, two_pass, under_each
+from GPT_GNN.study.gpt_gnn import FAMILY, one_pass, two_pass, under_each
+from GPT_GNN.study.study import Cells, Method, Preset, Setting, Study, Task, data_flags
 from GPT_GNN.system.runner import run_command
 
 FIELDS = "--finetune_fields {finetune_fields} [--pretrain_fields {pretrain_fields}]"
+# What of a dump is preprocessed.
+FLAGS = ("domain", "language", "citation_bar", "finetune_fields", "pretrain_fields")
 # What is transferred: each has a store of its own.
 SETTINGS = {
     "time": Setting("--transfer time"),
@@ -35,13 +38,11 @@ SETTINGS = {
 }
 # Ways in which a target's attributes come back to what generates them, left open.
 LEAKS = {
-    "GPT-GNN (attr), one pass": Method("--attr_ratio 1", generates=True),
-    "GPT-GNN (attr), one pass, targets in means": Method(
-        "--attr_ratio 1 --targets_in_means", generates=True
-    ),
-    "GPT-GNN (edge), targets in means": Method("--attr_ratio 0 --targets_in_means", generates=True),
-    "GPT-GNN, one pass": Method("", generates=True),
-    "GPT-GNN, one pass, targets in means": Method("--targets_in_means", generates=True),
+    "GPT-GNN (attr), one pass": one_pass("--attr_ratio 1"),
+    "GPT-GNN (attr), one pass, targets in means": one_pass("--attr_ratio 1 --targets_in_means"),
+    "GPT-GNN (edge), targets in means": one_pass("--attr_ratio 0 --targets_in_means"),
+    "GPT-GNN, one pass": one_pass(),
+    "GPT-GNN, one pass, targets in means": one_pass("--targets_in_means"),
 }
 # What could stand in the way where GPT-GNN gains nothing, one thing at a time: in fine-tuning and
 # in pre-training. The last flag of a name counts.
@@ -81,14 +82,14 @@ WHY_PRETRAIN = {
 }
 METHODS = {
     # The encoder without convolutions, on a sample without neighbours.
-    "MLP": Method(encoder="--n_layers 0 --sample_depth 1 --sample_width 1"),
+    "MLP": Method(encoder="--n_layers 0 --sample_depth 1 --sample_width 1", for_scale=True),
     "no pre-train": Method(),
     "GAE": Method("--objective gae"),
     "GraphSAGE": Method("--objective graphsage"),
     "Graph Infomax": Method("--objective infomax"),
     "GPT-GNN (attr)": two_pass("--attr_ratio 1", 0.5),
-    "GPT-GNN (edge)": Method("--attr_ratio 0", generates=True),
-    "w/o node separation": Method("--no-node_separation", generates=True),
+    "GPT-GNN (edge)": one_pass("--attr_ratio 0"),
+    "w/o node separation": one_pass("--no-node_separation"),
     "w/o adaptive queue": two_pass("--queue_size 0"),
     "GPT-GNN": two_pass(),
     **LEAKS,
@@ -161,15 +162,15 @@ TABLES = {
 }
 PRESETS = {
     "small": Preset(
-        told="Small: 2 layers of 128, made for two processor cores and a graph of tens of "
+        note="Small: 2 layers of 128, made for two processor cores and a graph of tens of "
         "thousands of papers, of which pre-training takes about 1,000 steps in each setting. It "
         "runs on the CPU, also where there is a GPU.",
         seeds=3,
         encoder="--n_hid 128 --n_heads 4 --n_layers 2",
-        norms="--prev_norm --last_norm",
+        conv_flags={"hgt": "--prev_norm --last_norm"},
         sampler="--sample_depth 4 --sample_width 128 --batch_size 128 --n_pool 0 --cuda -1",
         pretrain="--dropout 0 --n_batch 250",
-        generation="--attr_type vec",
+        families={FAMILY: "--attr_type vec"},
         epochs={
             **{"time": "--n_epoch 4", "field": "--n_epoch 3", "time+field": "--n_epoch 5"},
             "within field": "--n_epoch 22",
@@ -186,7 +187,7 @@ PRESETS = {
         only={"AD": ("no pre-train", "GPT-GNN")},
     ),
     "paper": Preset(
-        told="The paper's sizes: 3 layers of 400, 8 heads, depth 6, width 128, batches and queue "
+        note="The paper's sizes: 3 layers of 400, 8 heads, depth 6, width 128, batches and queue "
         "of 256, titles generated as text, five seeds. The lengths are the published code's "
         "defaults: 20 epochs of pre-training, 50 of fine-tuning (of AD 100, declared as 50). The "
         "declared time is an estimate, not measured on a GPU: 0.3 s a step of hgt in one pass, a "
@@ -196,8 +197,7 @@ PRESETS = {
         encoder="--n_hid 400 --n_heads 8 --n_layers 3",
         sampler="--sample_depth 6 --sample_width 128 --batch_size 256",
         pretrain="--n_epoch 20",
-        generation="--attr_type text --queue_size 256",
-        epochs=dict.fromkeys(SETTINGS, ""),
+        families={FAMILY: "--attr_type text --queue_size 256"},
         # 50 epochs of 16 batches, and after each a validation of 400, less with fewer labels.
         finetune=(
             *((0.1, "", 0.3 * 50 * (16 + 40)), (0.2, "", 0.3 * 50 * (16 + 80))),
@@ -219,7 +219,7 @@ def main() -> None:
     study = Study(
         name="OAG",
         scripts=os.path.dirname(os.path.abspath(__file__)),
-        data=OAGGridDataConfig,
+        data=data_flags(Settings, *FLAGS),
         raw_files=OAG.raw_files,
         built_in={"finetune_fields": ("oceanography",)},
         preprocess="preprocess_OAG.py --domain {domain} [--language {language}] "
@@ -231,8 +231,8 @@ def main() -> None:
         tables=TABLES,
         presets=PRESETS,
         metrics=("ndcg", "mrr"),
-        paper=paper.number,
-        paper_told=paper.TOLD,
+        paper=paper.NUMBERS,
+        paper_note=paper.NOTE,
     )
     reproduce(study, __doc__)
 

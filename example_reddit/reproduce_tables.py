@@ -16,25 +16,25 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from GPT_GNN.commands.results.reproduce import reproduce
 from GPT_GNN.datasets.reddit.reddit import Reddit
-from GPT_GNN.settings import GridDataConfig
-from GPT_GNN.study.study import Cells, Method, Preset, Setting, Study, Task, two_pass
+from GPT_GNN.study.gpt_gnn import FAMILY, one_pass, two_pass
+from GPT_GNN.study.study import Cells, Method, Preset, Setting, Study, Task
 from GPT_GNN.system.runner import run_command
 
 # A target's own attributes come back over two hops to what generates them: the way left open.
 LEAKS = {
-    "GPT-GNN (attr), one pass": Method("--attr_ratio 1", generates=True),
-    "GPT-GNN, one pass": Method("", generates=True),
+    "GPT-GNN (attr), one pass": one_pass("--attr_ratio 1"),
+    "GPT-GNN, one pass": one_pass(),
 }
 COMPARED = {
     # The encoder without convolutions, on a sample without neighbours.
-    "MLP": Method(encoder="--n_layers 0 --sample_depth 1 --sample_width 1"),
+    "MLP": Method(encoder="--n_layers 0 --sample_depth 1 --sample_width 1", for_scale=True),
     "no pre-train": Method(),
     "GAE": Method("--objective gae"),
     "GraphSAGE": Method("--objective graphsage"),
     "Graph Infomax": Method("--objective infomax"),
     "GPT-GNN (attr)": two_pass("--attr_ratio 1", 1.0),
-    "GPT-GNN (edge)": Method("--attr_ratio 0", generates=True),
-    "w/o node separation": Method("--no-node_separation", generates=True),
+    "GPT-GNN (edge)": one_pass("--attr_ratio 0"),
+    "w/o node separation": one_pass("--no-node_separation"),
     "w/o adaptive queue": two_pass("--queue_size 0"),
     "GPT-GNN": two_pass(),
 }
@@ -54,14 +54,13 @@ TABLES = {
 }
 PRESETS = {
     "small": Preset(
-        told="Small: 2 layers of 128, made for two processor cores. It runs on the CPU, also where "
+        note="Small: 2 layers of 128, made for two processor cores. It runs on the CPU, also where "
         "there is a GPU.",
         seeds=3,
         encoder="--n_hid 128 --n_heads 4 --n_layers 2",
-        norms="--prev_norm --last_norm",
+        conv_flags={"hgt": "--prev_norm --last_norm"},
         sampler="--sample_depth 3 --sample_width 96 --batch_size 128 --n_pool 0 --cuda -1",
         pretrain="--dropout 0 --n_epoch 10 --n_batch 100",
-        epochs={"random": ""},
         finetune=(
             (0.2, "--max_lr 1e-3 --n_epoch 8 --n_batch 20", 15.0),
             (1.0, "--max_lr 1e-3 --n_epoch 8 --n_batch 50", 25.0),
@@ -73,7 +72,7 @@ PRESETS = {
         },
     ),
     "paper": Preset(
-        told="The paper's sizes: 3 layers of 400, 8 heads, depth 6, width 128, batches and queue "
+        note="The paper's sizes: 3 layers of 400, 8 heads, depth 6, width 128, batches and queue "
         "of 256, five seeds. The lengths are the published code's defaults: 20 epochs of "
         "pre-training, 100 of fine-tuning. The declared time is an estimate, not measured on a "
         "GPU: 0.3 s a step of hgt in one pass, 160,000 posts that pre-train, 23,000 that validate. "
@@ -82,8 +81,7 @@ PRESETS = {
         encoder="--n_hid 400 --n_heads 8 --n_layers 3",
         sampler="--sample_depth 6 --sample_width 128 --batch_size 256",
         pretrain="--n_epoch 20",
-        generation="--queue_size 256",
-        epochs={"random": ""},
+        families={FAMILY: "--queue_size 256"},
         # 100 epochs of 16 batches, and after each a validation of 90, less with fewer labels.
         finetune=(
             *((0.1, "", 0.3 * 100 * (16 + 9)), (0.2, "", 0.3 * 100 * (16 + 18))),
@@ -103,7 +101,6 @@ def main() -> None:
     study = Study(
         name="Reddit",
         scripts=os.path.dirname(os.path.abspath(__file__)),
-        data=GridDataConfig,
         raw_files=Reddit.raw_files,
         preprocess="preprocess_reddit.py",
         pretrain="pretrain_reddit.py",

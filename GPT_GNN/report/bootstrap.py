@@ -40,17 +40,6 @@ class Difference:
     p: float
 
 
-def paired_bootstrap(
-    a: Scores, b: Scores, rng: np.random.Generator, times: int = TIMES
-) -> Difference:
-    """By how much ``a`` is better than ``b``, with the chance in the items.
-
-    Raises:
-        ValueError: the items or the numbers of seeds are not the same.
-    """
-    return bootstrap(item_differences(a, b)[None], rng, times)[0]
-
-
 def item_differences(a: Scores, b: Scores) -> np.ndarray:
     """Each item's score of ``a`` less that of ``b``, mean over seeds, [n].
 

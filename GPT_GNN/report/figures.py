@@ -2,105 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from GPT_GNN.report.plots import Curve, plot_bars, plot_curves, plot_fractions
-from GPT_GNN.report.tables import Results
-from GPT_GNN.study.records import Record
-from GPT_GNN.study.results import metric_name, read_metrics
-from GPT_GNN.study.study import FULL, MLP, SCRATCH, Cells, Study, labels_of
+from GPT_GNN.report.plots import plot_bars, plot_curves, plot_fractions
+from GPT_GNN.report.results import Results
+from GPT_GNN.report.text import metric_name, percent
+from GPT_GNN.study.study import Cells, Study, labels_of
+
+Panels = Mapping[str, Mapping[str, Any]]  # title of a panel -> label of a line or bar -> values
 
 
-def fraction_figure(path: Path, spec: Cells, results: Results) -> bool:
-    """Test scores over the share of labels, a panel a task; whether there was anything to draw."""
+def draw_figures(study: Study, name: str, spec: Cells, results: Results, folder: Path) -> list[str]:
+    """Draw a table's figures that have anything to show.
+
+    Returns:
+        What shows each in Markdown.
+    """
+    place = f"setting {spec.settings[0]}, {spec.convs[0]}"
+    share = percent(spec.fractions[0])
+    drawn: list[tuple[str, str, Panels, Callable[[Path, Any], None]]] = [
+        (
+            "curves",
+            "Test scores by share of the labels; bands: one std over seeds",
+            _by_fraction(spec, results) if spec.layout == "labels" else {},
+            plot_fractions,
+        ),
+        (
+            "bars",
+            "Test scores, bars: one std over seeds; the axes do not begin at 0",
+            _by_method(study, spec, results) if spec.layout == "methods" else {},
+            lambda path, panels: plot_bars(path, panels, study.baseline),
+        ),
+        (
+            "pretraining",
+            f"Validation loss of pre-training, {place}",
+            _pretraining(spec, results),
+            lambda path, panels: plot_curves(path, panels, dpi=60),
+        ),
+        (
+            "finetuning",
+            f"Validation scores of fine-tuning, {place}, {share} of the labels",
+            _finetuning(study, spec, results),
+            lambda path, panels: plot_curves(path, panels, dpi=80),
+        ),
+    ]
+    shown = []
+    for kind, caption, panels, plot in drawn:
+        if panels:
+            file = f"{name}_{kind}.png"
+            plot(folder / file, panels)
+            shown.append(f"![{name}, {kind}]({file})\n\n*{caption}.*")
+    return shown
+
+
+def _by_fraction(spec: Cells, results: Results) -> Panels:
+    """Test scores over the share of labels, a panel a task."""
     (setting,), (conv,) = spec.settings, spec.convs
-    panels: dict[str, dict[str, dict[float, list[float]]]] = {}
+    panels: dict[str, dict[str, Any]] = {}
     for task in spec.tasks:
         for method in spec.methods:
-            line = {
-                f: _values(results, labels_of(setting, method, conv, task, f))
-                for f in spec.fractions
-            }
-            line = {fraction: values for fraction, values in line.items() if values}
+            cells = {f: labels_of(setting, method, conv, task, f) for f in spec.fractions}
+            line = {f: results.values(cell) for f, cell in cells.items() if results.runs(cell)}
             if line:
                 panels.setdefault(_title(task, results), {})[method] = line
-    if panels:
-        plot_fractions(path, panels)
-    return bool(panels)
+    return panels
 
 
-def method_figure(path: Path, spec: Cells, results: Results) -> bool:
+def _by_method(study: Study, spec: Cells, results: Results) -> Panels:
     """Test scores by method as bars, a panel a task and setting."""
     (conv,), (fraction,) = spec.convs, spec.fractions
-    panels: dict[str, dict[str, list[float]]] = {}
+    panels = {}
     for setting in spec.settings:
         for task in spec.tasks:
-            bars = {
-                method: _values(results, labels_of(setting, method, conv, task, fraction))
+            cells = {
+                method: labels_of(setting, method, conv, task, fraction)
                 for method in spec.methods
-                if method != MLP
+                if not study.methods[method].for_scale
             }
-            bars = {method: values for method, values in bars.items() if values}
-            if set(bars) - {SCRATCH}:
+            bars = {m: results.values(cell) for m, cell in cells.items() if results.runs(cell)}
+            if set(bars) - {study.baseline}:
                 panels[f"{setting}: {_title(task, results)}"] = bars
-    if panels:
-        plot_bars(path, panels, SCRATCH)
-    return bool(panels)
+    return panels
 
 
-def pretraining_figure(
-    path: Path, study: Study, spec: Cells, out: Path, records: Mapping[str, Record]
-) -> bool:
+def _pretraining(spec: Cells, results: Results) -> Panels:
     """Validation losses of pre-training in a table's first setting, a panel a method.
 
     A panel each, since losses of different objectives do not compare.
     """
-    panels: dict[str, dict[str, list[Curve]]] = {}
-    for method in spec.methods:
-        wanted = {"setting": spec.settings[0], "method": method, "conv": spec.convs[0]}
-        curves = _curves(out, records, "pretrain", wanted, "loss")
-        if curves:
-            panels[method] = {"loss": curves}
-    if panels:
-        plot_curves(path, panels, dpi=60)
-    return bool(panels)
+    curves = {
+        method: results.curves(
+            {"setting": spec.settings[0], "method": method, "conv": spec.convs[0]}, "loss"
+        )
+        for method in spec.methods
+    }
+    return {method: {"loss": of_method} for method, of_method in curves.items() if of_method}
 
 
-def finetuning_figure(
-    path: Path, spec: Cells, results: Results, out: Path, records: Mapping[str, Record]
-) -> bool:
-    """Validation scores of fine-tuning from scratch and pre-trained, a panel a task."""
-    panels: dict[str, dict[str, list[Curve]]] = {}
-    for task in spec.tasks:
-        for method in (SCRATCH, FULL):
-            wanted = labels_of(spec.settings[0], method, spec.convs[0], task, spec.fractions[0])
-            curves = _curves(out, records, "finetune", wanted, results.metrics[0])
-            if curves:
-                title = f"{task}: validation {metric_name(results.metrics[0])}"
-                panels.setdefault(title, {})[method] = curves
-    if panels:
-        plot_curves(path, panels, dpi=80)
-    return bool(panels)
-
-
-def _curves(
-    out: Path, records: Mapping[str, Record], kind: str, labels: Mapping[str, Any], metric: str
-) -> list[Curve]:
-    """Validation by step, a curve a seed."""
-    runs = [r for r in records.values() if r["kind"] == kind and r["labels"] == labels]
-    folders = [out / run["folder"] for run in runs]
-    return [
-        [(line["step"], line[metric]) for line in read_metrics(folder) if line["split"] == "valid"]
-        for folder in folders
-        if (folder / "metrics.jsonl").is_file()
-    ]
-
-
-def _values(results: Results, labels: Mapping[str, Any]) -> list[float]:
+def _finetuning(study: Study, spec: Cells, results: Results) -> Panels:
+    """Validation scores of fine-tuning, the baseline and the proposed method, a panel per task."""
     metric = results.metrics[0]
-    return [run["metrics"][metric] for run in results.runs(labels).values()]
+    panels: dict[str, dict[str, Any]] = {}
+    for task in spec.tasks:
+        for method in (study.baseline, study.proposed):
+            cell = labels_of(spec.settings[0], method, spec.convs[0], task, spec.fractions[0])
+            curves = results.curves(cell, metric)
+            if curves:
+                title = f"{task}: validation {metric_name(metric)}"
+                panels.setdefault(title, {})[method] = curves
+    return panels
 
 
 def _title(task: str, results: Results) -> str:

@@ -2,165 +2,189 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 
+from GPT_GNN.report.results import Labels, Results
 from GPT_GNN.report.tables import (
-    FLOOR,
-    MISSING,
-    Against,
-    Labels,
-    Results,
+    MOST_FREQUENT,
     Table,
     gains_table,
     results_table,
     validation_table,
 )
+from GPT_GNN.report.text import MISSING, mean_std, metric_name, percent
 from GPT_GNN.study.records import Record
-from GPT_GNN.study.results import mean_std, metric_name
-from GPT_GNN.study.study import FULL, MLP, SCRATCH, Cells, Study, labels_of
+from GPT_GNN.study.study import Cells, Study
 
 _LOSSES = {"edge_loss": "edge loss", "attr_loss": "attribute loss"}  # GPT-GNN's parts
+Named = Mapping[str, Labels]  # rows or columns
 
 
-def methods(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:
-    """A table a setting: methods by tasks; then, of all settings, gains and validation."""
-    (conv,), (fraction,) = spec.convs, spec.fractions
-    rows: dict[str, Labels] = {"most frequent": FLOOR} if MLP in spec.methods else {}
-    rows |= {method: {"method": method} for method in spec.methods}
-    against, note = _others(study, spec)
-    tables = [
-        results_table(
-            f"{study.name}, {name}, setting {setting}, {_percent(fraction)} of the labels",
-            rows,
-            {t: labels_of(setting, SCRATCH, conv, t, fraction) for t in spec.tasks},
-            results,
-            against,
-            _paper(study),
-            note,
+@dataclass(frozen=True)
+class Layout:
+    """Where the values of a comparison go: a text with braces stands for one text for each value.
+
+    Attributes:
+        tables: titles of the tables of scores; rows, columns: theirs.
+        more: title of the tables of gains and of validation; more_rows, more_columns: theirs, which
+            name all that several values of are compared.
+        turned: of these two the shorter goes across, since pages are narrow.
+        by_share: shares of the labels are compared: few labels with all of them in place of
+            validation, and without the paper's numbers.
+        note: below the tables of scores.
+    """
+
+    tables: str
+    rows: str
+    columns: str
+    more: str
+    more_rows: str
+    more_columns: str
+    turned: bool = False
+    by_share: bool = False
+    note: str = ""
+
+
+LAYOUTS = {
+    "methods": Layout(
+        *("setting {setting}, {fraction} of the labels", "{method}", "{task}"),
+        *("{fraction} of the labels", "{method}", "{setting}: {task}"),
+        turned=True,
+    ),
+    "encoders": Layout(
+        *("setting {setting}, {fraction} of the labels", "{conv}", "{task}, {method}"),
+        *("{fraction} of the labels", "{conv}", "{setting}: {task}, {method}"),
+        note="p: against {baseline} of the same encoder.",
+    ),
+    "labels": Layout(
+        *("{task}, setting {setting}", "{method}", "{fraction}"),
+        *("setting {setting}", "{task}, {method}", "{fraction}"),
+        by_share=True,
+    ),
+}
+
+
+class Comparison:
+    """The tables of one comparison.
+
+    Raises:
+        ValueError: it has several values of what its layout has no place for.
+    """
+
+    def __init__(self, study: Study, name: str, spec: Cells, results: Results) -> None:
+        self._study, self._name, self._spec, self._results = study, name, spec, results
+        self._layout = LAYOUTS[spec.layout]
+        places = {*_kinds(self._layout.more_rows), *_kinds(self._layout.more_columns)}
+        for kind, values in spec.values.items():
+            if len(values) > 1 and kind not in places:
+                raise ValueError(
+                    f"table {name}: layout {spec.layout} shows one {kind}, got {list(values)}"
+                )
+        first: Labels = {kind: values[0] for kind, values in spec.values.items()}
+        self._first = {**first, "method": study.baseline}
+
+    def tables(self) -> list[Table]:
+        """Scores, gains, and validation or few labels against all."""
+        base, metric = self._study.baseline, metric_name(self._results.metrics[0])
+        (what,) = self._named(self._layout.more)
+        title = self._title(f"{what}: test {metric} above {base} of the same seed")
+        gains = gains_table(title, *self._more(without=base), self._results, self._against)
+        if self._layout.by_share:
+            return [*self._scores(), gains, self._few_labels(what)]
+        title = self._title(f"{what}: validation {metric} of the chosen models")
+        return [*self._scores(), gains, validation_table(title, *self._more(), self._results)]
+
+    def _scores(self) -> list[Table]:
+        study, layout = self._study, self._layout
+        rows = self._named(layout.rows)
+        if any(study.methods[row["method"]].for_scale for row in rows.values() if "method" in row):
+            rows = {"most frequent": MOST_FREQUENT, **rows}
+        notes = [layout.note.format(baseline=study.baseline), self._others()]
+        columns = self._named(layout.columns)
+        return [
+            results_table(
+                self._title(title),
+                rows,
+                {name: {**self._first, **table, **labels} for name, labels in columns.items()},
+                self._results,
+                self._against,
+                self._paper,
+                " ".join(filter(None, notes)),
+            )
+            for title, table in self._named(layout.tables).items()
+        ]
+
+    def _few_labels(self, what: str) -> Table:
+        base, proposed, fractions = self._study.baseline, self._study.proposed, self._spec.fractions
+        most, share = {"method": base, "fraction": max(fractions)}, percent(max(fractions))
+        few = [f for f in fractions if f <= 0.2]
+        rows = {f"{proposed}, {percent(f)}": {"method": proposed, "fraction": f} for f in few}
+        return results_table(
+            self._title(f"{what}: few labels against {share}"),
+            {**rows, f"{base}, {share}": most},
+            {task: {**self._first, **labels} for task, labels in self._named("{task}").items()},
+            self._results,
+            lambda cell: {**cell, **most},
+            note=f"p: against {base} with {share} of the labels.",
         )
-        for setting in spec.settings
-    ]
-    cells: Mapping[str, Labels] = {
-        f"{setting}: {task}": {"setting": setting, "task": task}
-        for setting in spec.settings
-        for task in spec.tasks
-    }
-    what = f"{study.name}, {name}, {_percent(fraction)} of the labels"
-    first = labels_of(spec.settings[0], SCRATCH, conv, spec.tasks[0], fraction)
 
-    def turned(names: Sequence[str]) -> tuple[Mapping[str, Labels], Mapping[str, Labels]]:
-        """Rows and columns: pages are narrow, so the fewer go across."""
-        shown: Mapping[str, Labels] = {method: {"method": method} for method in names}
-        down, across = sorted((shown, cells), key=len, reverse=True)
-        return down, {column: {**first, **labels} for column, labels in across.items()}
-
-    compared = [method for method in spec.methods if method != SCRATCH]
-    gains = gains_table(_gain_title(what, results), *turned(compared), results, against)
-    chosen = validation_table(_chosen_title(what, results), *turned(spec.methods), results)
-    return [*tables, gains, chosen]
-
-
-def encoders(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:
-    """A table a setting: encoders by tasks and methods; then, of all, gains and validation."""
-    (fraction,) = spec.fractions
-    against, note = _others(study, spec)
-    rows = {conv: {"conv": conv} for conv in spec.convs}
-
-    def columns(setting: str, prefix: str = "") -> dict[str, Labels]:
-        return {
-            f"{prefix}{task}, {method}": labels_of(setting, method, spec.convs[0], task, fraction)
-            for task in spec.tasks
-            for method in spec.methods
-        }
-
-    tables = [
-        results_table(
-            f"{study.name}, {name}, setting {setting}, {_percent(fraction)} of the labels",
-            rows,
-            columns(setting),
-            results,
-            against,
-            _paper(study),
-            f"p: against {SCRATCH} of the same encoder. {note}".rstrip(),
+    def _more(self, without: str = "") -> tuple[Named, Named]:
+        """Rows and columns of gains or validation, without a method."""
+        rows, columns = (
+            {name: x for name, x in self._named(texts).items() if x.get("method") != without}
+            for texts in (self._layout.more_rows, self._layout.more_columns)
         )
-        for setting in spec.settings
-    ]
-    what = f"{study.name}, {name}, {_percent(fraction)} of the labels"
-    everywhere = {
-        column: labels
-        for setting in spec.settings
-        for column, labels in columns(setting, f"{setting}: ").items()
-    }
-    compared = {c: labels for c, labels in everywhere.items() if labels["method"] != SCRATCH}
-    gains = gains_table(_gain_title(what, results), rows, compared, results, against)
-    return [
-        *tables,
-        gains,
-        validation_table(_chosen_title(what, results), rows, everywhere, results),
-    ]
+        if self._layout.turned:
+            rows, columns = sorted((rows, columns), key=len, reverse=True)
+        return rows, {name: {**self._first, **labels} for name, labels in columns.items()}
+
+    def _named(self, texts: str) -> Named:
+        """Texts for all values of what is in braces, and the labels that each stands for."""
+        kinds, named = _kinds(texts), {}
+        for values in product(*(self._spec.values[kind] for kind in kinds)):
+            labels = dict(zip(kinds, values, strict=True))
+            shown = {"fraction": percent(labels.get("fraction", 1))}
+            named[texts.format(**{**labels, **shown})] = labels
+        return named
+
+    def _title(self, what: str) -> str:
+        return f"{self._study.name}, {self._name}, {what}"
+
+    def _others(self) -> str:
+        """What methods are compared with that are not compared with the baseline."""
+        others = [(method, self._study.against(method)) for method in self._spec.methods]
+        pairs = [f"{method} against {o}" for method, o in others if o != self._study.baseline]
+        return f"Up, p and gains: {', '.join(pairs)}." if pairs else ""
+
+    def _against(self, cell: Labels) -> Labels:
+        return {**cell, "method": self._study.against(cell["method"])}
+
+    def _paper(self, cell: Labels) -> float | None:
+        task = self._study.tasks[cell["task"]].paper
+        known = (cell["setting"], cell["method"], cell["conv"], task, cell["fraction"])
+        return None if self._layout.by_share else self._study.paper.get(known)
 
 
-def labels(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:
-    """A table a task: methods by shares of the labels; the gains; few labels against all."""
-    (setting,), (conv,) = spec.settings, spec.convs
-    tables = [
-        results_table(
-            f"{study.name}, {name}, {task}, setting {setting}",
-            {method: {"method": method} for method in spec.methods},
-            {_percent(f): labels_of(setting, SCRATCH, conv, task, f) for f in spec.fractions},
-            results,
-            _scratch,
-        )
-        for task in spec.tasks
-    ]
-    gains = gains_table(
-        _gain_title(f"{study.name}, {name}, setting {setting}", results),
-        {
-            f"{task}, {method}": {"task": task, "method": method}
-            for task in spec.tasks
-            for method in spec.methods
-            if method != SCRATCH
-        },
-        {_percent(f): labels_of(setting, SCRATCH, conv, spec.tasks[0], f) for f in spec.fractions},
-        results,
-        _scratch,
-    )
-    few, all_labels = [f for f in spec.fractions if f <= 0.2], max(spec.fractions)
-    claim = results_table(
-        f"{study.name}, {name}, setting {setting}: few labels against {_percent(all_labels)}",
-        {f"{FULL}, {_percent(f)}": {"method": FULL, "fraction": f} for f in few}
-        | {f"{SCRATCH}, {_percent(all_labels)}": {"method": SCRATCH, "fraction": all_labels}},
-        {task: labels_of(setting, SCRATCH, conv, task, all_labels) for task in spec.tasks},
-        results,
-        lambda cell: {**cell, "method": SCRATCH, "fraction": all_labels},
-        note=f"p: against {SCRATCH} with {_percent(all_labels)} of the labels.",
-    )
-    return [*tables, gains, claim]
+def _kinds(texts: str) -> list[str]:
+    return [kind for _, kind, _, _ in string.Formatter().parse(texts) if kind]
 
 
-def pretraining(
-    study: Study, name: str, spec: Cells, records: Mapping[str, Record]
-) -> Table | None:
+def pretraining(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:
     """How the models of a table were pre-trained: losses at the best validation, and which it was.
 
-    None where none is finished.
+    Empty where none is finished.
     """
     rows = []
-    for setting in spec.settings:
-        for conv in spec.convs:
-            for method in spec.methods:
-                labels = {"setting": setting, "method": method, "conv": conv}
-                runs = [r for r in records.values() if _is_pretraining(r, labels)]
-                if runs:
-                    rows.append((", ".join(labels.values()), *_pretraining_cells(runs)))
+    for setting, conv, method in product(spec.settings, spec.convs, spec.methods):
+        runs = results.runs({"setting": setting, "method": method, "conv": conv})
+        if runs:
+            rows.append((f"{setting}, {method}, {conv}", *_pretraining_cells([*runs.values()])))
     header = ("", "loss", *_LOSSES.values(), "best step of all", "seconds", "seeds")
     title = f"{study.name}, {name}: pre-training, validation losses"
-    return Table(title, header, tuple(rows)) if rows else None
-
-
-def _is_pretraining(record: Record, labels: Labels) -> bool:
-    return record["kind"] == "pretrain" and record["labels"] == labels
+    return [Table(title, header, tuple(rows))] if rows else []
 
 
 def _pretraining_cells(runs: Sequence[Record]) -> list[str]:
@@ -171,50 +195,6 @@ def _pretraining_cells(runs: Sequence[Record]) -> list[str]:
         else MISSING
         for name in ("loss", *_LOSSES)
     ]
-    best = ", ".join(
-        dict.fromkeys(f"{run['metrics']['step']:,} of {run['steps']:,}" for run in runs)
-    )
+    best = dict.fromkeys(f"{run['metrics']['step']:,} of {run['steps']:,}" for run in runs)
     seconds = mean_std([run["seconds"] for run in runs], digits=0)
-    return [*losses, best, seconds, str(len(runs))]
-
-
-LAYOUTS: Mapping[str, Callable[[Study, str, Cells, Results], list[Table]]] = {
-    "methods": methods,
-    "encoders": encoders,
-    "labels": labels,
-}
-
-
-def _others(study: Study, spec: Cells) -> tuple[Against, str]:
-    """What each method is compared with, and what is said of it where that is not usual."""
-    others = {method: study.methods[method].against for method in spec.methods}
-    told = [f"{method} against {other}" for method, other in others.items() if other != SCRATCH]
-    note = f"Up, p and gains: {', '.join(told)}." if told else ""
-    return lambda cell: {**cell, "method": others[cell["method"]]}, note
-
-
-def _scratch(cell: Labels) -> Labels:
-    return {**cell, "method": SCRATCH}
-
-
-def _paper(study: Study) -> Callable[[Labels], float | None]:
-    def number(cell: Mapping[str, Any]) -> float | None:
-        if cell["fraction"] != 0.1:
-            return None
-        task = study.tasks[cell["task"]].paper
-        return study.paper(cell["setting"], cell["method"], cell["conv"], task)
-
-    return number
-
-
-def _gain_title(what: str, results: Results) -> str:
-    metric = metric_name(results.metrics[0])
-    return f"{what}: test {metric} above {SCRATCH} of the same seed"
-
-
-def _chosen_title(what: str, results: Results) -> str:
-    return f"{what}: validation {metric_name(results.metrics[0])} of the chosen models"
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.0f} %"
+    return [*losses, ", ".join(best), seconds, str(len(runs))]

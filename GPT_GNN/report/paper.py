@@ -7,7 +7,7 @@ the order of the methods, not the digits.
 
 from __future__ import annotations
 
-TOLD = (
+NOTE = (
     "*paper*: what the paper reports, on its data and with its own choice of what is hidden; it "
     "does not say whether as NDCG or MRR, we believe MRR."
 )
@@ -52,13 +52,15 @@ ENCODERS = {
     "rgcn": (0.296, 0.351),
     "han": (0.332, 0.406),
 }
-
-
-def number(setting: str, method: str, conv: str, task: str) -> float | None:
-    """The paper's number for a cell of 10 % of the labels, None where it has none."""
-    if conv == "hgt":
-        row = TRANSFER.get(setting, {}).get(method)
-        return row[TASKS.index(task)] if row and task in TASKS else None
-    if (setting, task) != ("field", "PF") or conv not in ENCODERS:
-        return None
-    return dict(zip(("no pre-train", "GPT-GNN"), ENCODERS[conv], strict=True)).get(method)
+FRACTION = 0.1  # of the labels
+# (setting, method, encoder, task, share of the labels) -> number
+NUMBERS = {
+    (setting, method, "hgt", task, FRACTION): number
+    for setting, methods in TRANSFER.items()
+    for method, numbers in methods.items()
+    for task, number in zip(TASKS, numbers, strict=True)
+} | {
+    ("field", method, conv, "PF", FRACTION): number
+    for conv, numbers in ENCODERS.items()
+    for method, number in zip(("no pre-train", "GPT-GNN"), numbers, strict=True)
+}

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from pathlib import Path
 
 from tqdm import tqdm
 
+from GPT_GNN.study.job import Job, finished, outdated
+from GPT_GNN.study.records import Record, read_records
 
-class Timed(Protocol):
-    """A job as far as its time goes."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def expected(self) -> float:
-        """Seconds that it is declared to take."""
+_SHOWN = 10  # jobs whose reason is printed
 
 
 class Progress:
@@ -36,15 +27,11 @@ class Progress:
     """
 
     def __init__(
-        self,
-        jobs: Sequence[Timed],
-        done: Mapping[str, dict[str, Any]],
-        lost: Sequence[str],
-        n_jobs: int,
+        self, jobs: Sequence[Job], done: Mapping[str, Record], lost: Sequence[str], n_jobs: int
     ) -> None:
         self._jobs, self._done, self._lost, self._n_jobs = jobs, done, lost, n_jobs
-        left = f"about {duration(self.seconds_left({}))} left with {n_jobs} at a time"
-        tqdm.write(f"{len(jobs)} jobs, {len(done)} of them finished before; {left}")
+        before = f"{len(jobs)} jobs, {len(done)} of them finished before"
+        tqdm.write(f"{before}; {self._left({})} with {n_jobs} at a time")
         self._bar = tqdm(
             total=len(jobs),
             initial=len(done),
@@ -58,7 +45,7 @@ class Progress:
         Args:
             running: name -> seconds since its start.
         """
-        scale = self._scales()
+        scale = {kind: self._scale(kind) for kind in {job.kind for job in self._jobs}}
         left = {
             job.name: max(0.0, job.expected * scale[job.kind] - running.get(job.name, 0.0))
             for job in self._jobs
@@ -67,40 +54,47 @@ class Progress:
         longest = max((left[name] for name in running if name in left), default=0.0)
         return max(sum(left.values()) / self._n_jobs, longest)
 
-    def _scales(self) -> dict[str, float]:
-        """By kind: seconds taken per second declared."""
+    def _scale(self, kind: str) -> float:
+        """Seconds taken per second declared."""
+        done = [(job, self._done[job.name]) for job in self._jobs if job.name in self._done]
         # Of a resumed run only the last part was timed.
-        whole = [
-            job for job in self._jobs if job.name in self._done and not self._resumed(job.name)
-        ]
-        kinds = {job.kind for job in self._jobs}
-        return {
-            kind: self._ratio([job for job in whole if job.kind == kind] or whole) for kind in kinds
-        }
+        times = [(job, record["seconds"]) for job, record in done if not record["resumed"]]
+        times = [(job, seconds) for job, seconds in times if job.kind == kind] or times
+        declared = sum(job.expected for job, _ in times)
+        return sum(seconds for _, seconds in times) / declared if declared else 1.0
 
-    def _resumed(self, name: str) -> bool:
-        return bool(self._done[name]["resumed"])
-
-    def _ratio(self, jobs: Sequence[Timed]) -> float:
-        declared = sum(job.expected for job in jobs)
-        return sum(self._done[job.name]["seconds"] for job in jobs) / declared if declared else 1.0
+    def _left(self, running: Mapping[str, float]) -> str:
+        return f"about {duration(self.seconds_left(running))} left"
 
     def say(self, name: str, running: Mapping[str, float]) -> None:
         """Print the line of a job that has ended."""
-        tqdm.write(
-            f"{len(self._done)}/{len(self._jobs)} {name}: "
-            f"{duration(self._done[name]['seconds'])}; "
-            f"about {duration(self.seconds_left(running))} left"
-        )
+        took = duration(self._done[name]["seconds"])
+        tqdm.write(f"{len(self._done)}/{len(self._jobs)} {name}: {took}; {self._left(running)}")
 
     def show(self, running: Mapping[str, float]) -> None:
         """Bring the bar up to date."""
         self._bar.n = len(self._done)
-        self._bar.set_postfix_str(f"about {duration(self.seconds_left(running))} left")
+        self._bar.set_postfix_str(self._left(running))
 
     def close(self) -> None:
         """Leave the bar as it is."""
         self._bar.close()
+
+
+def status(out: Path, jobs: Sequence[Job]) -> list[str]:
+    """Lines that say which finished jobs stay and which are run again, and why."""
+    records = read_records(out)
+    known, again = finished(jobs, records), outdated(jobs, records)
+    if not known and not again:
+        return []
+    reasons = [f"  {name}: {why}" for name, why in again.items() if why]
+    more = len(reasons) - _SHOWN
+    reasons[_SHOWN:] = [f"  and {more} more"] if more > 0 else []
+    dependent = sum(not why for why in again.values())
+    reasons += [f"  {dependent} that need runs of theirs anew"] if dependent else []
+    first = len(jobs) - len(known) - len(again)
+    counts = f"finished: {len(known)} of {len(jobs)} jobs; to run: {first}; to run again: "
+    return [f"{counts}{len(again)}{':' if again else ''}", *reasons]
 
 
 def duration(seconds: float) -> str:

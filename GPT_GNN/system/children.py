@@ -7,27 +7,27 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from threading import Lock
-from typing import IO, Any, TypeVar
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from GPT_GNN.system.runner import Interrupted, StopSignal
 
 ROOT = Path(__file__).resolve().parents[2]
-_POLL = 0.1  # seconds between two looks whether this command is to stop
-T = TypeVar("T")
+_POLL = 0.1  # seconds between two looks at the running scripts
+Process = subprocess.Popen[bytes]
 
 
 def start_script(
-    words: Sequence[str], stdout: int | IO[Any], descriptors: Collection[int] = ()
-) -> subprocess.Popen[str]:
+    words: Sequence[str], output: IO[Any], descriptors: Collection[int] = ()
+) -> Process:
     """Start Python with these arguments, with one thread; it finds the package.
 
     Args:
-        stdout: gets all that it prints.
-        descriptors: that it inherits; POSIX only.
+        output: file that gets all that it prints.
+        descriptors: file descriptors that it inherits; POSIX only.
     """
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     threads = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
@@ -35,10 +35,8 @@ def start_script(
         [sys.executable, *words],
         env={**os.environ, "PYTHONPATH": path, **threads},
         stdin=subprocess.DEVNULL,
-        stdout=stdout,
+        stdout=output,
         stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
         pass_fds=descriptors,
         # Ctrl-C reaches this command alone, which hands it on once (see stop_script): a second one
         # would keep a script from saving where it is.
@@ -46,7 +44,7 @@ def start_script(
     )
 
 
-def stop_script(process: subprocess.Popen[str]) -> None:
+def stop_script(process: Process) -> None:
     """Ask a script to stop as at Ctrl-C; on Windows, which has no such signal, end it."""
     if sys.platform == "win32":
         process.terminate()
@@ -54,69 +52,96 @@ def stop_script(process: subprocess.Popen[str]) -> None:
         process.send_signal(signal.SIGINT)
 
 
-class Children:
-    """Runs scripts quietly, with one thread each.
+def run_scripts(
+    begin: Callable[[], Iterable[Process]],
+    ended: Callable[[Process, float | None], None],
+    goes_on: str,
+) -> None:
+    """Run scripts until all have ended and no more begin.
+
+    Ctrl-C, SIGTERM and the end of the terminal are handed on to the scripts, which save where they
+    are, and are waited for.
 
     Args:
-        n_jobs: how many at a time.
+        begin: starts those that may run now; called every tenth of a second.
+        ended: takes each that has ended, and the most memory that it held, in MB, where known.
+        goes_on: the message after a stop.
+
+    Raises:
+        Interrupted: this command was stopped.
     """
-
-    def __init__(self, n_jobs: int) -> None:
-        self._n_jobs = n_jobs
-        self._running: set[subprocess.Popen[str]] = set()
-        self._stopped = False
-        self._lock = Lock()  # so that each script is stopped, and once
-
-    def map(self, work: Callable[[T], None], items: Iterable[T]) -> None:
-        """Call ``work(item)`` for each item; it runs its scripts by :meth:`run`.
-
-        Ctrl-C, SIGTERM and the end of the terminal are handed on to the scripts, which save where
-        they are, and are waited for. After an error, items that have not begun are left out.
-
-        Raises:
-            Interrupted: this command was stopped.
-        """
-        errors: list[BaseException] = []
-        with StopSignal() as stop, ThreadPoolExecutor(self._n_jobs) as pool:
-            left = {pool.submit(work, item) for item in items}
-            try:
-                while left and not stop.raised:
-                    done, left = wait(left, _POLL, FIRST_COMPLETED)
-                    errors += filter(None, (future.exception() for future in done))
-                    if errors:
-                        left = {future for future in left if not future.cancel()}
-            finally:
-                if left:  # this command is being stopped
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    self._stop()
-        if stop.raised:
-            raise Interrupted("the scripts that it ran are stopped, too")
-        if errors:
-            raise errors[0]
-
-    def run(self, words: Sequence[str]) -> None:
-        """Say what is run, and run Python with these arguments; it finds the package.
-
-        Raises:
-            ValueError: it failed; with what it printed.
-            Interrupted: this command is being stopped.
-        """
-        with self._lock:
-            if self._stopped:
-                raise Interrupted
-            print(f"$ python {shlex.join(words)}", flush=True)
-            process = start_script(words, subprocess.PIPE)
-            self._running.add(process)
-        printed, _ = process.communicate()
-        with self._lock:
-            self._running.discard(process)
-            if self._stopped:
-                raise Interrupted
-        if process.returncode:
-            raise ValueError(f"python {shlex.join(words)} failed:\n{printed}")
-
-    def _stop(self) -> None:
-        with self._lock:
-            self._stopped = True
-            for process in self._running:
+    running: list[Process] = []
+    with StopSignal() as stop:
+        try:
+            while not stop.raised:
+                for process in begin():
+                    running.append(process)
+                if not running:
+                    break
+                time.sleep(_POLL)
+                for process in [*running]:
+                    peak_mb = _look(process)
+                    if process.returncode is not None:
+                        running.remove(process)
+                        ended(process, peak_mb)
+        finally:
+            for process in running:
                 stop_script(process)
+            for process in running:
+                process.wait()
+    if stop.raised:
+        raise Interrupted(goes_on)
+
+
+def _look(process: Process) -> float | None:
+    """See whether a script has ended; gives the most memory that it held, in MB, if it has."""
+    if sys.platform == "win32":
+        process.poll()
+        return None
+    pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+    if not pid:
+        return None
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def run_chains(chains: Iterable[Iterable[Sequence[str]]], n_jobs: int) -> None:
+    """Run chains of scripts, the scripts of a chain one after the other; print each command.
+
+    After a failure no other script begins.
+
+    Args:
+        chains: each gives arguments of Python; it is asked for the next ones once the script before
+            has ended without an error.
+        n_jobs: scripts at a time.
+
+    Raises:
+        ValueError: a script failed; with what it printed.
+        Interrupted: this command was stopped.
+    """
+    waiting = [iter(chain) for chain in chains][::-1]
+    running: dict[Process, tuple[Iterator[Sequence[str]], str, IO[bytes]]] = {}
+    failures: list[str] = []
+
+    def begin() -> Iterator[Process]:
+        while len(running) < n_jobs and waiting and not failures:
+            chain = waiting.pop()
+            for words in chain:
+                command, output = f"python {shlex.join(words)}", TemporaryFile()
+                print(f"$ {command}", flush=True)
+                process = start_script(words, output)
+                running[process] = chain, command, output
+                yield process
+                break
+
+    def ended(process: Process, peak_mb: float | None) -> None:
+        chain, command, output = running.pop(process)
+        waiting.append(chain)
+        with output:
+            if process.returncode:
+                output.seek(0)
+                failures.append(f"{command} failed:\n{output.read().decode(errors='replace')}")
+
+    run_scripts(begin, ended, "the scripts that it ran are stopped, too")
+    if failures:
+        raise ValueError(failures[0])

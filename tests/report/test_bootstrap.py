@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from GPT_GNN.report.bootstrap import Scores, bootstrap, item_differences, paired_bootstrap
+from GPT_GNN.report.bootstrap import TIMES, Scores, bootstrap, item_differences
 from tests.oracle.bootstrap import paired_bootstrap as literal
 
 
 def scores(values, items=None):
     values = np.asarray(values, dtype=np.float64)
     return Scores(np.arange(values.shape[1]) if items is None else np.asarray(items), values)
+
+
+def paired_bootstrap(a, b, rng, times=TIMES):
+    return bootstrap(item_differences(a, b)[None], rng, times)[0]
 
 
 @pytest.mark.parametrize("seeds", [1, 3])

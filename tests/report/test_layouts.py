@@ -9,8 +9,8 @@ from itertools import count
 import numpy as np
 import pytest
 
-from GPT_GNN.report.layouts import LAYOUTS
-from GPT_GNN.report.tables import Results
+from GPT_GNN.report.layouts import Comparison
+from GPT_GNN.report.results import Results
 from GPT_GNN.study.study import Cells, labels_of
 
 TWO = ("no pre-train", "GPT-GNN")
@@ -85,7 +85,7 @@ def test_gains(oag, tmp_path, layout):
     spec = SPECS[layout]
     records = scored(spec)
     results = Results(tmp_path, records, ("ndcg", "mrr"))
-    tables = LAYOUTS[spec.layout](oag, "t", spec, results)
+    tables = Comparison(oag, "t", spec, results).tables()
     (table,) = [table for table in tables if "above no pre-train" in table.title]
     compared = [labels for labels in every_cell(spec) if labels["method"] != "no pre-train"]
     assert len(compared) == len(table.rows) * (len(table.header) - 1)
@@ -119,7 +119,7 @@ def test_validation_is_that_which_chose_the_model(oag, tmp_path, layout):
         (tmp_path / folder / "metrics.jsonl").write_text(text)
     numbers = {folder: number for number, folder in enumerate(records)}
     results = Results(tmp_path, records, ("ndcg", "mrr"))
-    tables = LAYOUTS[spec.layout](oag, "t", spec, results)
+    tables = Comparison(oag, "t", spec, results).tables()
     (table,) = [table for table in tables if "validation NDCG" in table.title]
     assert len(every_cell(spec)) == len(table.rows) * (len(table.header) - 1)
     for labels in every_cell(spec):
@@ -134,15 +134,15 @@ def test_validation_is_that_which_chose_the_model(oag, tmp_path, layout):
         assert text.startswith(f"{np.mean(found) / 100:.3f} ± ") and text.endswith(" (2)")
     # A run of which only the record is left counts in the tables of test scores alone.
     (tmp_path / next(iter(records)) / "metrics.jsonl").unlink()
-    assert results.validation(next(iter(records.values()))["labels"]) == [0.01]
+    assert results.chosen(next(iter(records.values()))["labels"]) == [0.01]
 
 
 def test_what_a_row_is_compared_with_is_told(oag, tmp_path):
     results = Results(tmp_path, {}, ("ndcg", "mrr"))
     spec = SPECS["rows with others"]
-    (table, *_) = LAYOUTS["methods"](oag, "t", spec, results)
+    (table, *_) = Comparison(oag, "t", spec, results).tables()
     assert table.note == "Up, p and gains: GPT-GNN, rate 5e-4 against no pre-train, rate 5e-4."
-    (table, *_) = LAYOUTS["methods"](oag, "t", SPECS["methods down"], results)
+    (table, *_) = Comparison(oag, "t", SPECS["methods down"], results).tables()
     assert table.note == ""
 
 
@@ -161,7 +161,7 @@ def test_a_row_is_tested_against_its_own_other(oag, tmp_path, layout):
         common = {"kind": "finetune", "seed": 0, "folder": name}
         records[name] = {**common, "labels": labels, "metrics": metrics}
     results = Results(tmp_path, records, ("ndcg", "mrr"))
-    (table, *_) = LAYOUTS[layout](oag, "t", spec, results)
+    (table, *_) = Comparison(oag, "t", spec, results).tables()
     name = "GPT-GNN, rate 5e-4"
     row, column = (name, "PF") if layout == "methods" else ("hgt", f"PF, {name}")
     assert cell_of(table, row, column).endswith("(1; 1 of 1 up; p < 0.001)")
@@ -173,6 +173,6 @@ def test_two_tables_of_shares_are_told_apart(oag, tmp_path):
     titles = [
         table.title
         for name, setting in (("labels", "time"), ("labels_field", "field"))
-        for table in LAYOUTS["labels"](oag, name, replace(spec, settings=(setting,)), results)
+        for table in Comparison(oag, name, replace(spec, settings=(setting,)), results).tables()
     ]
     assert len(set(titles)) == len(titles)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from GPT_GNN.report.plots import plot_bars, plot_curves, plot_fractions
-from GPT_GNN.study.results import mean_std
+from GPT_GNN.report.text import mean_std
 
 METHODS = ("no pre-train", "GAE", "GraphSAGE", "GPT-GNN (attr)", "w/o adaptive queue", "GPT-GNN")
 

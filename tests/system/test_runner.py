@@ -7,14 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
-from GPT_GNN.system.children import Children, stop_script
 from GPT_GNN.system.runner import Interrupted, StopSignal, run_command
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,55 +141,6 @@ def test_ctrl_c_ends_a_build_with_one_line_and_nothing_half_written(tmp_path):
     assert sorted(tmp_path.iterdir()) == before
 
 
-CHILDREN = """
-import sys
-from GPT_GNN.system.children import Children
-from GPT_GNN.system.runner import run_command
-
-code = '''
-import sys, time
-open(sys.argv[1], "w").close()
-try:
-    time.sleep(60)
-finally:
-    open(sys.argv[1] + ".saved", "w").close()
-'''
-children = Children(2)
-work = lambda name: children.run(["-c", code, name])
-sys.exit(run_command(lambda: children.map(work, ["a", "b", "c"])))
-"""
-
-
-@pytest.fixture
-def parent(tmp_path):
-    """A command whose two scripts have begun."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILDREN],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    end = time.monotonic() + 30
-    while len(list(tmp_path.iterdir())) < 2:
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    yield process
-    process.kill()
-    process.wait()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_what_stops_a_command_stops_the_scripts_that_it_runs(parent, tmp_path, name):
-    parent.send_signal(getattr(signal, name))
-    _, err = parent.communicate(timeout=30)
-    assert parent.returncode == 130
-    assert err == "interrupted: the scripts that it ran are stopped, too\n"
-    assert {path.name for path in tmp_path.iterdir()} == {"a", "b", "a.saved", "b.saved"}
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_who_ignores_the_end_of_the_terminal_goes_on():
     """As under nohup."""
@@ -207,26 +156,3 @@ def test_who_ignores_the_end_of_the_terminal_goes_on():
         assert stop.raised and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
     finally:
         signal.signal(signal.SIGHUP, previous)
-
-
-def test_after_a_script_that_failed_the_others_are_left_out():
-    children, begun = Children(1), []
-
-    def work(name):
-        begun.append(name)
-        children.run(["-c", "import sys; print('said'); sys.exit(3)"])
-
-    with pytest.raises(ValueError, match=r"sys.exit\(3\)' failed:\nsaid\n"):
-        children.map(work, range(20))
-    assert len(begun) < 20
-
-
-def test_windows_has_no_signal_to_hand_on(monkeypatch):
-    class Process:
-        def terminate(self):
-            ended.append(self)
-
-    ended = []
-    monkeypatch.setattr(sys, "platform", "win32")
-    stop_script(Process())
-    assert len(ended) == 1

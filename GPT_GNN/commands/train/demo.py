@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +22,11 @@ from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.summary import summary
 from GPT_GNN.model.heads import TextDecoder
 from GPT_GNN.report.plots import Curve, plot_curves
+from GPT_GNN.report.text import markdown_table, mean_std
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.study.results import markdown_table, mean_std, read_metrics, test_result
-from GPT_GNN.system.children import Children
+from GPT_GNN.study.run import read_metrics, test_result
+from GPT_GNN.system.children import run_chains
 from GPT_GNN.system.files import atomic_file
 from GPT_GNN.system.parser import Parser
 from GPT_GNN.train.start import pretrained_gpt_gnn
@@ -53,8 +54,7 @@ def main() -> None:
     print(summary(graph), end="\n\n")
     # Runs of different seeds are independent: as many at once as there are processors, one thread
     # each.
-    children = Children(os.cpu_count() or 1)
-    children.map(partial(_run_seed, children, out), SEEDS)
+    run_chains((_chain(out, seed) for seed in SEEDS), os.cpu_count() or 1)
     report = "\n\n".join([_table(out), _titles(out)])
     with atomic_file(out / "report.md") as temporary:
         temporary.write_text(report + "\n", encoding="utf-8")
@@ -64,19 +64,17 @@ def main() -> None:
     print(f"{time.monotonic() - started:.0f} s on {os.cpu_count()} processors")
 
 
-def _run_seed(children: Children, out: Path, seed: int) -> None:
-    """One seed's chain: pre-train, then each task from scratch and pre-trained."""
-
-    def run(script: str, flags: str, *places: str) -> None:
-        children.run([str(ROOT / "example_OAG" / script), *flags.split(), *places])
-
+def _chain(out: Path, seed: int) -> Iterator[list[str]]:
+    """One seed's scripts: pre-train, then each task from scratch and pre-trained."""
+    scripts = ROOT / "example_OAG"
     common = f"{ENCODER} --seed {seed} --overwrite"
     model = ("--pretrain_model_dir", str(out / f"pretrained_{seed}.pt"))
-    run("pretrain_OAG.py", f"{PRETRAIN} {common}", *model)
+    yield [str(scripts / "pretrain_OAG.py"), *f"{PRETRAIN} {common}".split(), *model]
     for task in TASKS:
         for start, flag in (("scratch", ""), ("pretrained", "--use_pretrain")):
             flags = f"{FINETUNE} {common} {flag} --task_name {task}_{start}_{seed}"
-            run(f"finetune_OAG_{task}.py", flags, *model, "--model_dir", str(out))
+            script = str(scripts / f"finetune_OAG_{task}.py")
+            yield [script, *flags.split(), *model, "--model_dir", str(out)]
 
 
 def _table(out: Path) -> str:

@@ -12,13 +12,13 @@ import pytest
 
 from GPT_GNN.commands.results.reproduce import reproduce
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.settings import OAGGridDataConfig
 from GPT_GNN.study import grid
+from GPT_GNN.study.plan import plan
 from GPT_GNN.study.progress import duration
 from GPT_GNN.study.records import only_process, read_records
-from GPT_GNN.study.study import Cells, plan
+from GPT_GNN.study.study import Cells, DataFlags
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PF = ("PF",)
 FIELDS = {"input_dir": "", "domain": "_CS", "finetune_fields": ("oceanography",)}
 
@@ -148,14 +148,14 @@ def test_the_folder_remembers_its_data(oag, tmp_path):
     records = read_records(tmp_path / "out")
     assert records["store_field"]["command"].endswith("--finetune_fields 'cell biology,x'")
     for other in (["--domain", "_X"], ["--preset", "paper"], ["--citation_bar", "2"]):
-        told = f"was begun with {other[0]} .*none of its 2 finished runs is of these.*another --out"
+        told = f"was started with {other[0]} .*none of its 2 finished runs has these.*another --out"
         for dry in ([], ["--dry_run"]):
             with pytest.raises(ValueError, match=told):
                 reproduce(oag, "", [*out, *other, *dry])
     older = {name: data[name] for name in FIELDS}  # by a version that knew no other flag
     (tmp_path / "out" / "data.json").write_text(json.dumps(older))
     reproduce(oag, "", [*out, "--report_only"])
-    with pytest.raises(ValueError, match="was begun with --language 'en', got 'any'"):
+    with pytest.raises(ValueError, match="was started with --language 'en', got 'any'"):
         reproduce(oag, "", [*out, "--language", "any"])
     assert read_records(tmp_path / "out") == records
     older["preset"] = "large"
@@ -221,7 +221,7 @@ def test_the_same_dump_at_another_place(oag, tmp_path, calls, capsys):
     reproduce(oag, "", [*out, "--input_dir", str(tmp_path / "same")])
     assert read_records(tmp_path / "out") == records
     for other in (str(tmp_path / "other"), ""):
-        with pytest.raises(ValueError, match="was begun with --input_dir '.*same', got '"):
+        with pytest.raises(ValueError, match="was started with --input_dir '.*same', got '"):
             reproduce(oag, "", [*out, "--input_dir", other])
     # Of a store by an older version nobody knows which files it read.
     capsys.readouterr()
@@ -233,7 +233,7 @@ def test_the_same_dump_at_another_place(oag, tmp_path, calls, capsys):
     (tmp_path / "out" / "results.jsonl").write_text(lines)
     reproduce(oag, "", [*out, "--dry_run"])
     assert "finished: 6 of 6 jobs" in capsys.readouterr().out
-    with pytest.raises(ValueError, match="was begun with --input_dir"):
+    with pytest.raises(ValueError, match="was started with --input_dir"):
         reproduce(oag, "", [*out, "--input_dir", str(tmp_path / "one")])
 
 
@@ -449,7 +449,7 @@ def test_every_flag_of_the_declared_grid_is_one_of_its_script(study, monkeypatch
     parse = flags_module.parse_flags
     for folder in ("example_OAG", "example_reddit"):
         declared = study(folder)
-        data = FIELDS if declared.data is OAGGridDataConfig else {"input_dir": ""}
+        data = {"input_dir": ""} if declared.data is DataFlags else FIELDS
         commands = {
             job.command.replace(f"--task_name {job.name}", "").replace("--seed 1", "--seed 0")
             for preset in declared.presets.values()

@@ -1,4 +1,4 @@
-"""What a folder of runs was begun with, and what a call with other flags keeps of it."""
+"""The flags that a folder of runs was started with, and what is kept of it by other flags."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from GPT_GNN.study.grid import Job, finished, outdated
+from GPT_GNN.study.job import Job, finished
 from GPT_GNN.study.records import RECORDS, only_process, read_records
 from GPT_GNN.study.study import Study, Value, as_value
 from GPT_GNN.system.files import atomic_file
 
 _FILE = "data.json"
-_SHOWN = 10  # jobs of which the reason is told
 
 
 def remembered(out: Path, study: Study) -> dict[str, Any]:
@@ -50,7 +49,7 @@ def _like(default: Any, value: Any) -> Any:
 
 
 def given(study: Study, flags: object, preset: str) -> dict[str, Value]:
-    """The same of a call, as text; the folder of the raw data as an absolute path."""
+    """The same flags of this call, as text; the folder of the raw data as an absolute path."""
     data = {f.name: as_value(getattr(flags, f.name)) for f in fields(study.data)}
     if data["input_dir"]:
         data["input_dir"] = str(Path(str(data["input_dir"])).resolve())
@@ -87,26 +86,10 @@ def check_some_stay(
         record["kind"] == "preprocess" and record.get("inputs") is None
         for record in records.values()
     )
-    stay = not unknown and any(name in finished(jobs, records) for name in runs)
+    stay = not unknown and not finished(jobs, records).keys().isdisjoint(runs)
     if changed and runs and not stay:
-        told = ", ".join(f"--{name} {as_value(was[name])!r}, got {now[name]!r}" for name in changed)
+        flags = [f"--{name} {as_value(was[name])!r}, got {now[name]!r}" for name in changed]
         raise ValueError(
-            f"{out} was begun with {told}: none of its {len(runs)} finished runs is of these, all "
-            "would be replaced; give another --out"
+            f"{out} was started with {', '.join(flags)}: none of its {len(runs)} finished runs has "
+            "these flags, and all would be replaced; give another --out"
         )
-
-
-def status(out: Path, jobs: Sequence[Job]) -> list[str]:
-    """Lines that tell which finished jobs stay and which are run again, and why."""
-    records = read_records(out)
-    known, again = finished(jobs, records), outdated(jobs, records)
-    if not known and not again:
-        return []
-    reasons = [f"  {name}: {why}" for name, why in again.items() if why]
-    more = len(reasons) - _SHOWN
-    reasons[_SHOWN:] = [f"  and {more} more"] if more > 0 else []
-    need = sum(not why for why in again.values())
-    reasons += [f"  {need} that need runs of theirs anew"] if need else []
-    first = len(jobs) - len(known) - len(again)
-    told = f"finished: {len(known)} of {len(jobs)} jobs; to run: {first}; to run again: "
-    return [f"{told}{len(again)}{':' if again else ''}", *reasons]

@@ -30,7 +30,7 @@ def main(words):
     if "--killed" in flags and "--resume" not in flags:
         os.kill(os.getpid(), signal.SIGKILL)
     if "--fail" in flags:
-        sys.exit(f"{name} has failed, as told")
+        sys.exit(f"{name} has failed, as asked")
     time.sleep(float(flags.get("--sleep", 0)))
     if "--output_dir" not in flags:
         (folder / "checkpoint.pt").touch()
@@ -53,8 +53,8 @@ def write_run(folder, flags):
         valid = {"ndcg": 0.5, "mrr": 0.4}
         lines += [{"split": "valid", "step": 2, **valid, "score": 0.5}]
         test = {"ndcg": mean, "mrr": mean / 2}
-        floor = {"floor_ndcg": 0.1, "floor_mrr": 0.05}
-        lines += [{"split": "test", "best_step": 2, **floor, **test, "items": 50}]
+        baseline = {"most_frequent_ndcg": 0.1, "most_frequent_mrr": 0.05}
+        lines += [{"split": "test", "best_step": 2, **baseline, **test, "items": 50}]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 

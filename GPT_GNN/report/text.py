@@ -1,38 +1,23 @@
-"""Read what runs left behind and put it in tables."""
+"""Numbers as the tables and figures print them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+MISSING = "-"
 _NAMES = {"ndcg": "NDCG", "mrr": "MRR", "micro_f1": "micro-F1", "macro_f1": "macro-F1"}
 
 
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """All lines of a run's metrics.jsonl."""
-    with open(folder / "metrics.jsonl", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
-
-
-def test_result(folder: Path) -> dict[str, float]:
-    """The test metrics of a finished fine-tuning run.
-
-    Raises:
-        ValueError: the run has no test line, so it did not finish.
-    """
-    last = read_metrics(folder)[-1]
-    if last.get("split") != "test":
-        raise ValueError(f"{folder / 'metrics.jsonl'}: expected a last line of split 'test'")
-    return last
-
-
 def metric_name(metric: str) -> str:
-    """A metric's name in titles; KeyError of one that the tables do not know."""
-    return _NAMES[metric]
+    """A metric's name in titles."""
+    return _NAMES.get(metric, metric)
+
+
+def percent(fraction: float) -> str:
+    """A share in whole per cent."""
+    return f"{100 * fraction:.0f} %"
 
 
 def mean_std(values: Sequence[float], digits: int = 3) -> str:
@@ -40,6 +25,11 @@ def mean_std(values: Sequence[float], digits: int = 3) -> str:
     if len(values) == 1:
         return f"{values[0]:.{digits}f}"
     return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
+
+
+def over_seeds(values: Sequence[float]) -> str:
+    """``mean ± std (number of seeds)``, or ``-`` where there is none."""
+    return f"{mean_std(values)} ({len(values)})" if values else MISSING
 
 
 def markdown_table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:

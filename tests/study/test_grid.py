@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from GPT_GNN.study.grid import Job, finished, run_jobs
+from GPT_GNN.study.grid import run_jobs
+from GPT_GNN.study.job import Job, finished
 from GPT_GNN.study.records import only_process, read_records
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +69,14 @@ def test_each_is_run_once_and_its_record_says_what_it_was(tmp_path, scripts, cal
     a, gpt, store = (records[name] for name in ("a", "gpt", "store"))
     assert a["command"] == "finetune.py --task_name a" and a["labels"] == {"method": "a"}
     assert a["needs"] == {"store": store["finished"], "gpt": gpt["finished"]}
-    assert a["metrics"].keys() == {"best_step", "floor_ndcg", "floor_mrr", "ndcg", "mrr", "items"}
+    assert a["metrics"].keys() == {
+        "best_step",
+        "most_frequent_ndcg",
+        "most_frequent_mrr",
+        "ndcg",
+        "mrr",
+        "items",
+    }
     assert a["config"] == {"run": {"seed": 0}} and a["versions"] == {"numpy": "2"}
     assert (a["steps"], a["seed"], a["resumed"]) == (2, 0, False)
     assert a["seconds"] > 0 and a["peak_mb"] > 1
@@ -105,7 +113,7 @@ def test_a_flag_that_was_tried_and_taken_back(tmp_path, scripts, calls, ends):
 def test_a_failure_costs_what_needs_it_only(tmp_path, scripts, calls, capsys):
     assert run_jobs(grid(gpt="--fail"), tmp_path, scripts, 2) == ["gpt", "a"]
     shown = capsys.readouterr()
-    assert "gpt.pt.run has failed, as told" in shown.out + shown.err
+    assert "gpt.pt.run has failed, as asked" in shown.out + shown.err
     assert set(read_records(tmp_path)) == {"store", "gae", "b", "scratch"}
     assert run_jobs(grid(), tmp_path, scripts, 2) == []
     # It starts anew: what a failed run left is not to be gone on from.
@@ -134,7 +142,7 @@ def test_a_result_that_is_no_number_is_none(tmp_path, scripts, capsys):
 def start(out, scripts, sleeping, jobs=2):
     """A process that runs the grid, where some jobs take their time."""
     code = (
-        "from pathlib import Path; from tests.report.test_grid import grid, run_jobs\n"
+        "from pathlib import Path; from tests.study.test_grid import grid, run_jobs\n"
         f"run_jobs(grid(**{sleeping!r}), Path({str(out)!r}), Path({str(scripts)!r}), {jobs})"
     )
     return subprocess.Popen(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from GPT_GNN.study.grid import Job
+from GPT_GNN.study.job import Job
 from GPT_GNN.study.progress import Progress, duration
 
 

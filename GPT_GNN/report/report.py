@@ -1,0 +1,144 @@
+"""The report of a study: tables and figures of what is finished, in one file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from GPT_GNN.report.figures import draw_figures
+from GPT_GNN.report.layouts import Comparison, pretraining
+from GPT_GNN.report.results import Results
+from GPT_GNN.report.tables import Table
+from GPT_GNN.report.text import metric_name, percent
+from GPT_GNN.study.job import Job, finished
+from GPT_GNN.study.progress import duration
+from GPT_GNN.study.records import Record, read_records
+from GPT_GNN.study.study import Method, Preset, Study, Value
+from GPT_GNN.system.files import atomic_file
+
+
+class Report:
+    """Tables and figures of what is finished.
+
+    Args:
+        plans: name of a table that is shown -> its jobs.
+        out: the folder that they ran in.
+        data: flags that say which data.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        preset: Preset,
+        plans: Mapping[str, Sequence[Job]],
+        out: Path,
+        data: Mapping[str, Value],
+    ) -> None:
+        self._study, self._preset, self._plans, self._data = study, preset, plans, data
+        self._jobs = list({job.name: job for jobs in plans.values() for job in jobs}.values())
+        self._records = finished(self._jobs, read_records(out))
+        self._results = Results(out, self._records, study.metrics)
+        self._folder = out / "report"
+
+    def write(self) -> str:
+        """Write report.md, tables.tex and the figures; gives the tables and where the files are."""
+        sections: list[str] = []
+        latex: list[str] = []
+        for name, jobs in self._plans.items():
+            arguments = self._study, name, self._study.tables[name], self._results
+            tables = Comparison(*arguments).tables() + pretraining(*arguments)
+            sections += [f"## {name}", *map(Table.markdown, tables)]
+            sections += draw_figures(*arguments, self._folder)
+            sections.append(_commits([r for job in jobs if (r := self._records.get(job.name))]))
+            latex += map(Table.latex, tables)
+        facts = self._facts()
+        head = f"# {self._study.name}: the paper's comparison, on our data"
+        self._save("report.md", [head, *facts, *sections])
+        self._save("tables.tex", latex)
+        return "\n\n".join([*sections, *facts, f"report: {self._folder / 'report.md'}"])
+
+    def _save(self, name: str, parts: Sequence[str]) -> None:
+        with atomic_file(self._folder / name) as temporary:
+            temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+    def _facts(self) -> list[str]:
+        """What has to be known to read the tables."""
+        study, records = self._study, list(self._records.values())
+        names = list(map(metric_name, study.metrics))
+        data = ", ".join(
+            f"{n} {_shown_value(n, value)}" for n, value in self._data.items() if value
+        )
+        return [
+            f"{len(records)} of {len(self._jobs)} jobs finished, which took "
+            f"{duration(sum(record['seconds'] for record in records))} of one thread. "
+            f"{self._preset.note}",
+            f"Cells: test {' / '.join(names)}, mean ± std over seeds (number of seeds; p: paired "
+            f"bootstrap over test items on {names[0]}, two-sided, against {study.baseline} in the "
+            "same column, predictions of all seeds that both have: the chance in the items alone. "
+            "That in the seeds shows in the deviation and in how many are up). A run's best "
+            f"model is chosen by validation alone. {study.paper_note}".strip(),
+            f"Data: {data or 'the built-in graph'}.",
+            *_budgets([r for r in records if not self._has_own_length(r)]),
+        ]
+
+    def _has_own_length(self, record: Record) -> bool:
+        method = self._study.methods.get(record["labels"].get("method", ""), Method())
+        return record["kind"] == "pretrain" and "--n_epoch" in (method.pretrain or "")
+
+
+def shown_tables(
+    plans: Mapping[str, Sequence[Job]], asked: Sequence[str], records: Mapping[str, Record]
+) -> list[str]:
+    """The tables that are asked for, those that are complete, and those with a run of their own.
+
+    Args:
+        plans: name of a table -> its jobs.
+    """
+
+    def own(table: str) -> set[str]:
+        """Its runs that no other table has."""
+        others = {job.name for name, jobs in plans.items() if name != table for job in jobs}
+        return {job.name for job in plans[table] if job.kind != "preprocess"} - others
+
+    def begun(table: str) -> bool:
+        holds = finished(plans[table], records)
+        return len(holds) == len(plans[table]) or not own(table).isdisjoint(holds)
+
+    return [table for table in plans if table in asked or begun(table)]
+
+
+def _shown_value(flag: str, value: Value) -> str:
+    if not isinstance(value, str):
+        return ", ".join(value)
+    return Path(value).name if flag == "input_dir" else value
+
+
+def _commits(records: Sequence[Record]) -> str:
+    """Which code a table's jobs are of; a finished one stays when the code changes."""
+    jobs = Counter(str(record["commit"]) for record in records)
+    counts = ", ".join(f"{commit} (of {n})" for commit, n in sorted(jobs.items())) or "none"
+    if len(jobs) < 2:
+        return f"Commit of the finished jobs: {counts}."
+    return (
+        f"Commits of the finished jobs, SEVERAL: {counts}. What differs between jobs of two of "
+        "them may be the code; another --out makes them all anew."
+    )
+
+
+def _budgets(records: Sequence[Record]) -> list[str]:
+    """Training steps by what should have the same number, and whether it has."""
+    steps: dict[str, set[int]] = {}
+    for record in records:
+        labels = record["labels"]
+        if record["kind"] == "pretrain":
+            steps.setdefault(f"pre-training, {labels['setting']}", set()).add(record["steps"])
+        elif record["kind"] == "finetune":
+            what = f"fine-tuning, {percent(labels['fraction'])}"
+            steps.setdefault(what, set()).add(record["steps"])
+    shown = "; ".join(
+        f"{name}: {' and '.join(f'{n:,}' for n in sorted(numbers))}"
+        + " (NOT EQUAL)" * (len(numbers) > 1)
+        for name, numbers in steps.items()
+    )
+    return [f"Steps: {shown}."] if shown else []
