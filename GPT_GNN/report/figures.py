@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -58,60 +59,50 @@ def draw_figures(study: Study, name: str, spec: Cells, results: Results, folder:
 
 
 def _by_fraction(spec: Cells, results: Results) -> Panels:
-    """Test scores over the share of labels, a panel a task."""
+    """Test scores over the share of labels, a panel per task."""
     (setting,), (conv,) = spec.settings, spec.convs
     panels: dict[str, dict[str, Any]] = {}
-    for task in spec.tasks:
-        for method in spec.methods:
-            cells = {f: labels_of(setting, method, conv, task, f) for f in spec.fractions}
-            line = {f: results.values(cell) for f, cell in cells.items() if results.runs(cell)}
-            if line:
-                panels.setdefault(_title(task, results), {})[method] = line
+    for task, method in product(spec.tasks, spec.methods):
+        cells = {f: labels_of(setting, method, conv, task, f) for f in spec.fractions}
+        line = {f: results.values(cell) for f, cell in cells.items() if results.runs(cell)}
+        if line:
+            panels.setdefault(_title(task, results), {})[method] = line
     return panels
 
 
 def _by_method(study: Study, spec: Cells, results: Results) -> Panels:
-    """Test scores by method as bars, a panel a task and setting."""
+    """Test scores by method as bars, a panel per setting and task."""
     (conv,), (fraction,) = spec.convs, spec.fractions
+    compared = [method for method in spec.methods if not study.methods[method].for_scale]
     panels = {}
-    for setting in spec.settings:
-        for task in spec.tasks:
-            cells = {
-                method: labels_of(setting, method, conv, task, fraction)
-                for method in spec.methods
-                if not study.methods[method].for_scale
-            }
-            bars = {m: results.values(cell) for m, cell in cells.items() if results.runs(cell)}
-            if set(bars) - {study.baseline}:
-                panels[f"{setting}: {_title(task, results)}"] = bars
+    for setting, task in product(spec.settings, spec.tasks):
+        cells = {m: labels_of(setting, m, conv, task, fraction) for m in compared}
+        bars = {m: results.values(cell) for m, cell in cells.items() if results.runs(cell)}
+        if set(bars) - {study.baseline}:
+            panels[f"{setting}: {_title(task, results)}"] = bars
     return panels
 
 
 def _pretraining(spec: Cells, results: Results) -> Panels:
-    """Validation losses of pre-training in a table's first setting, a panel a method.
+    """Validation losses of pre-training in a table's first setting.
 
-    A panel each, since losses of different objectives do not compare.
+    A panel per method, since losses of different objectives do not compare.
     """
-    curves = {
-        method: results.curves(
-            {"setting": spec.settings[0], "method": method, "conv": spec.convs[0]}, "loss"
-        )
-        for method in spec.methods
-    }
+    first = {"setting": spec.settings[0], "conv": spec.convs[0]}
+    curves = {m: results.curves({**first, "method": m}, "loss") for m in spec.methods}
     return {method: {"loss": of_method} for method, of_method in curves.items() if of_method}
 
 
 def _finetuning(study: Study, spec: Cells, results: Results) -> Panels:
     """Validation scores of fine-tuning, the baseline and the proposed method, a panel per task."""
+    setting, conv, fraction = spec.settings[0], spec.convs[0], spec.fractions[0]
     metric = results.metrics[0]
     panels: dict[str, dict[str, Any]] = {}
-    for task in spec.tasks:
-        for method in (study.baseline, study.proposed):
-            cell = labels_of(spec.settings[0], method, spec.convs[0], task, spec.fractions[0])
-            curves = results.curves(cell, metric)
-            if curves:
-                title = f"{task}: validation {metric_name(metric)}"
-                panels.setdefault(title, {})[method] = curves
+    for task, method in product(spec.tasks, (study.baseline, study.proposed)):
+        curves = results.curves(labels_of(setting, method, conv, task, fraction), metric)
+        if curves:
+            title = f"{task}: validation {metric_name(metric)}"
+            panels.setdefault(title, {})[method] = curves
     return panels
 
 

@@ -18,73 +18,65 @@ from GPT_GNN.study.study import Method, Preset, Study, Value
 from GPT_GNN.system.files import atomic_file
 
 
-class Report:
-    """Tables and figures of what is finished.
+def write_report(
+    study: Study,
+    preset: Preset,
+    plans: Mapping[str, Sequence[Job]],
+    out: Path,
+    data: Mapping[str, Value],
+) -> str:
+    """Write report.md, tables.tex and the figures of what is finished to ``<out>/report/``.
 
     Args:
         plans: name of a table that is shown -> its jobs.
         out: the folder that they ran in.
         data: flags that say which data.
+
+    Returns:
+        The tables, and where the files are.
     """
-
-    def __init__(
-        self,
-        study: Study,
-        preset: Preset,
-        plans: Mapping[str, Sequence[Job]],
-        out: Path,
-        data: Mapping[str, Value],
-    ) -> None:
-        self._study, self._preset, self._plans, self._data = study, preset, plans, data
-        self._jobs = list({job.name: job for jobs in plans.values() for job in jobs}.values())
-        self._records = finished(self._jobs, read_records(out))
-        self._results = Results(out, self._records, study.metrics)
-        self._folder = out / "report"
-
-    def write(self) -> str:
-        """Write report.md, tables.tex and the figures; gives the tables and where the files are."""
-        sections: list[str] = []
-        latex: list[str] = []
-        for name, jobs in self._plans.items():
-            arguments = self._study, name, self._study.tables[name], self._results
-            tables = Comparison(*arguments).tables() + pretraining(*arguments)
-            sections += [f"## {name}", *map(Table.markdown, tables)]
-            sections += draw_figures(*arguments, self._folder)
-            sections.append(_commits([r for job in jobs if (r := self._records.get(job.name))]))
-            latex += map(Table.latex, tables)
-        facts = self._facts()
-        head = f"# {self._study.name}: the paper's comparison, on our data"
-        self._save("report.md", [head, *facts, *sections])
-        self._save("tables.tex", latex)
-        return "\n\n".join([*sections, *facts, f"report: {self._folder / 'report.md'}"])
-
-    def _save(self, name: str, parts: Sequence[str]) -> None:
-        with atomic_file(self._folder / name) as temporary:
+    jobs = {job.name: job for of_table in plans.values() for job in of_table}
+    records = finished(list(jobs.values()), read_records(out))
+    results, folder = Results(out, records, study.metrics), out / "report"
+    sections: list[str] = []
+    latex: list[str] = []
+    for name, of_table in plans.items():
+        comparison = study, name, study.tables[name], results
+        tables = Comparison(*comparison).tables() + pretraining(*comparison)
+        sections += [f"## {name}", *map(Table.markdown, tables)]
+        sections += draw_figures(*comparison, folder)
+        sections.append(_commits([records[job.name] for job in of_table if job.name in records]))
+        latex += map(Table.latex, tables)
+    facts = _facts(study, preset, len(jobs), list(records.values()), data)
+    head = f"# {study.name}: the paper's comparison, on our data"
+    for file, parts in (("report.md", [head, *facts, *sections]), ("tables.tex", latex)):
+        with atomic_file(folder / file) as temporary:
             temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return "\n\n".join([*sections, *facts, f"report: {folder / 'report.md'}"])
 
-    def _facts(self) -> list[str]:
-        """What has to be known to read the tables."""
-        study, records = self._study, list(self._records.values())
-        names = list(map(metric_name, study.metrics))
-        data = ", ".join(
-            f"{n} {_shown_value(n, value)}" for n, value in self._data.items() if value
-        )
-        return [
-            f"{len(records)} of {len(self._jobs)} jobs finished, which took "
-            f"{duration(sum(record['seconds'] for record in records))} of one thread. "
-            f"{self._preset.note}",
-            f"Cells: test {' / '.join(names)}, mean ± std over seeds (number of seeds; p: paired "
-            f"bootstrap over test items on {names[0]}, two-sided, against {study.baseline} in the "
-            "same column, predictions of all seeds that both have: the chance in the items alone. "
-            "That in the seeds shows in the deviation and in how many are up). A run's best "
-            f"model is chosen by validation alone. {study.paper_note}".strip(),
-            f"Data: {data or 'the built-in graph'}.",
-            *_budgets([r for r in records if not self._has_own_length(r)]),
-        ]
 
-    def _has_own_length(self, record: Record) -> bool:
-        method = self._study.methods.get(record["labels"].get("method", ""), Method())
-        return record["kind"] == "pretrain" and "--n_epoch" in (method.pretrain or "")
+def _facts(
+    study: Study, preset: Preset, n_jobs: int, records: list[Record], data: Mapping[str, Value]
+) -> list[str]:
+    """What has to be known to read the tables."""
+    names = list(map(metric_name, study.metrics))
+    flags = ", ".join(f"{name} {_shown(name, value)}" for name, value in data.items() if value)
+    return [
+        f"{len(records)} of {n_jobs} jobs finished, which took "
+        f"{duration(sum(record['seconds'] for record in records))} of one thread. {preset.note}",
+        f"Cells: test {' / '.join(names)}, mean ± std over seeds (number of seeds; p: paired "
+        f"bootstrap over test items on {names[0]}, two-sided, against {study.baseline} in the "
+        "same column, predictions of all seeds that both have: the chance in the items alone. "
+        "That in the seeds shows in the deviation and in how many are up). A run's best "
+        f"model is chosen by validation alone. {study.paper_note}".strip(),
+        f"Data: {flags or 'the built-in graph'}.",
+        *_budgets([record for record in records if not _has_own_length(study, record)]),
+    ]
+
+
+def _has_own_length(study: Study, record: Record) -> bool:
+    method = study.methods.get(record["labels"].get("method", ""), Method())
+    return record["kind"] == "pretrain" and "--n_epoch" in (method.pretrain or "")
 
 
 def shown_tables(
@@ -108,7 +100,7 @@ def shown_tables(
     return [table for table in plans if table in asked or begun(table)]
 
 
-def _shown_value(flag: str, value: Value) -> str:
+def _shown(flag: str, value: Value) -> str:
     if not isinstance(value, str):
         return ", ".join(value)
     return Path(value).name if flag == "input_dir" else value

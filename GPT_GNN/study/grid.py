@@ -129,41 +129,39 @@ class _Attempt:
 
     def record(self, peak_mb: float | None) -> Record | None:
         """What results.jsonl keeps of it; None, with its output on the screen, if it failed."""
-        seconds, status = round(self.seconds, 1), self.process.returncode
-        reason = f"status {status}"
-        try:
-            if status == 0:
-                versions_only = {"versions": versions()}
-                found = read_run(self.job.kind, self._folder) if self.job.folder else versions_only
-                return self._record(found, seconds, peak_mb)
-        except (ValueError, OSError, LookupError) as error:
-            reason = f"no result ({error})"
-        # A signal: memory ran out, or the system went down. What else is left is not resumed.
+        job, seconds, status = self.job, round(self.seconds, 1), self.process.returncode
+        found, reason = None, f"status {status}"
+        if status == 0:
+            try:
+                found = read_run(job.kind, self._folder) if job.folder else {"versions": versions()}
+            except (ValueError, OSError, LookupError) as error:
+                reason = f"no result ({error})"
+        if found is not None:
+            return {
+                "name": job.name,
+                "kind": job.kind,
+                "labels": dict(job.labels),
+                "seed": job.seed,
+                "folder": job.folder,
+                **self._basis,
+                "seconds": seconds,
+                "resumed": self._resumed,
+                "peak_mb": peak_mb and round(peak_mb),
+                **found,
+                "finished": _now(),
+            }
+        # After a signal (memory ran out, the system went down) the next call resumes; not after
+        # another failure.
         if 0 <= status != INTERRUPTED:
             self._marker.unlink()
         log = self._log.read_text(encoding="utf-8", errors="replace")
-        tqdm.write(f"failed: {self.job.name}: {self.job.command}\n{log}{reason}")
+        tqdm.write(f"failed: {job.name}: {job.command}\n{log}{reason}")
         return None
 
     def tidy(self) -> None:
         """Remove the last state of training, most of what a run leaves: it is for resuming only."""
         if self.job.folder:
             (self._folder / "checkpoint.pt").unlink(missing_ok=True)
-
-    def _record(self, found: dict[str, Any], seconds: float, peak_mb: float | None) -> Record:
-        return {
-            "name": self.job.name,
-            "kind": self.job.kind,
-            "labels": dict(self.job.labels),
-            "seed": self.job.seed,
-            "folder": self.job.folder,
-            **self._basis,
-            "seconds": seconds,
-            "resumed": self._resumed,
-            "peak_mb": peak_mb and round(peak_mb),
-            **found,
-            "finished": _now(),
-        }
 
 
 def _now() -> str:

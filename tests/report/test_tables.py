@@ -69,6 +69,18 @@ def test_a_partly_finished_table(tmp_path, records):
     )
 
 
+@pytest.mark.parametrize("old", [(0,), (0, 1)])
+def test_the_most_frequent_answers_of_runs_of_an_older_version(tmp_path, records, old):
+    """They were called floor_*; a table may have runs of both."""
+    for seed in old:
+        metrics = records[f"PF_none_{seed}"]["metrics"]
+        for name in ("ndcg", "mrr"):
+            metrics[f"floor_{name}"] = metrics.pop(f"most_frequent_{name}")
+    results = Results(tmp_path, records, ("ndcg", "mrr"))
+    (row, *_) = results_table("t", ROWS, COLUMNS, results, none).rows
+    assert row == ("most frequent", "0.150 ± 0.071 / 0.050 ± 0.000 (2)", "0.100 / 0.050 (1)")
+
+
 def test_a_test_over_fewer_seeds_than_the_mean_says_so(tmp_path, records):
     more = finish(tmp_path, "PF", "gae", 0, np.linspace(0.2, 0.6, 40) + 0.1)
     more |= finish(tmp_path, "PF", "gae", 2, np.linspace(0.2, 0.6, 40) + 0.1)

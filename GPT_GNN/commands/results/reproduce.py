@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from GPT_GNN.report.report import Report, shown_tables
+from GPT_GNN.report.report import shown_tables, write_report
 from GPT_GNN.schema import split_names
 from GPT_GNN.settings import LIST, Checked, parse_flags, setting
 from GPT_GNN.study.flags import check_some_stay, given, remember, remembered
@@ -89,7 +89,7 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
     plans = {table: jobs_of([table]) for table in _set_tables(study, study.tables, data)}
     named = [] if flags.report_only and flags.table == "all" else tables
     shown = shown_tables(plans, named, read_records(out)) or tables
-    print(Report(study, preset, {table: plans[table] for table in shown}, out, data).write())
+    print(write_report(study, preset, {table: plans[table] for table in shown}, out, data))
     if failed:
         raise ValueError(
             f"{len(failed)} of {len(jobs)} jobs failed or need one that did: {', '.join(failed)}; "
