@@ -5,7 +5,8 @@
 
 The tasks of an OAG store (a Reddit store: of its posts) with the labels that the fine-tuning
 scripts use at these seeds. Ties are not drawn: a number is the expected value over all orders of
-tied candidates, as in the test line of a run (``most_frequent_*``). Mean and standard deviation over seeds.
+tied candidates, as in the test line of a run (``most_frequent_*``). Mean and standard deviation
+over seeds.
 """
 
 from __future__ import annotations

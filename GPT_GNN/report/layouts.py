@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -17,7 +16,7 @@ from GPT_GNN.report.tables import (
 )
 from GPT_GNN.report.text import MISSING, mean_std, metric_name, percent
 from GPT_GNN.study.records import Record
-from GPT_GNN.study.study import Cells, Study
+from GPT_GNN.study.study import Cells, Study, placeholders
 
 _LOSSES = {"edge_loss": "edge loss", "attr_loss": "attribute loss"}  # GPT-GNN's parts
 Named = Mapping[str, Labels]  # rows or columns
@@ -67,22 +66,28 @@ LAYOUTS = {
 }
 
 
-class Comparison:
-    """The tables of one comparison.
+def check_layout(name: str, spec: Cells) -> None:
+    """Check that a table has a layout, with a place for all that it compares.
 
     Raises:
-        ValueError: it has several values of what its layout has no place for.
+        ValueError: there is no such layout, or it shows one value of what has several.
     """
+    if spec.layout not in LAYOUTS:
+        raise ValueError(f"table {name}: no layout {spec.layout!r}; available: {list(LAYOUTS)}")
+    layout = LAYOUTS[spec.layout]
+    places = placeholders(layout.more_rows + layout.more_columns)
+    for kind, values in spec.values.items():
+        if len(values) > 1 and kind not in places:
+            got = ", ".join(map(str, values))
+            raise ValueError(f"table {name}: layout {spec.layout} shows one {kind}, got {got}")
+
+
+class Comparison:
+    """The tables of one comparison."""
 
     def __init__(self, study: Study, name: str, spec: Cells, results: Results) -> None:
         self._study, self._name, self._spec, self._results = study, name, spec, results
         self._layout = LAYOUTS[spec.layout]
-        places = {*_kinds(self._layout.more_rows), *_kinds(self._layout.more_columns)}
-        for kind, values in spec.values.items():
-            if len(values) > 1 and kind not in places:
-                raise ValueError(
-                    f"table {name}: layout {spec.layout} shows one {kind}, got {list(values)}"
-                )
         first: Labels = {kind: values[0] for kind, values in spec.values.items()}
         self._first = {**first, "method": study.baseline}
 
@@ -143,7 +148,7 @@ class Comparison:
 
     def _named(self, texts: str) -> Named:
         """Texts for all values of what is in braces, and the labels that each stands for."""
-        kinds, named = _kinds(texts), {}
+        kinds, named = placeholders(texts), {}
         for values in product(*(self._spec.values[kind] for kind in kinds)):
             labels = dict(zip(kinds, values, strict=True))
             shown = {"fraction": percent(labels.get("fraction", 1))}
@@ -166,10 +171,6 @@ class Comparison:
         task = self._study.tasks[cell["task"]].paper
         known = (cell["setting"], cell["method"], cell["conv"], task, cell["fraction"])
         return None if self._layout.by_share else self._study.paper.get(known)
-
-
-def _kinds(texts: str) -> list[str]:
-    return [kind for _, kind, _, _ in string.Formatter().parse(texts) if kind]
 
 
 def pretraining(study: Study, name: str, spec: Cells, results: Results) -> list[Table]:

@@ -25,7 +25,7 @@ class Job:
         labels: what it is, for the tables.
         seed: of the run; None where it has none.
         expected: seconds that it is declared to take, for the time left.
-        inputs: name -> checksum of the raw files that it reads; None where nobody looked.
+        inputs: name -> checksum of the raw files that it reads; None where they were not read.
     """
 
     name: str

@@ -1,10 +1,9 @@
-"""The jobs that a study's tables come to."""
+"""From a study's tables to jobs."""
 
 from __future__ import annotations
 
 import re
 import shlex
-import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -12,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from GPT_GNN.study.job import Job
-from GPT_GNN.study.study import Cells, Preset, Study, Value, labels_of
+from GPT_GNN.study.study import Cells, Preset, Study, Value, labels_of, placeholders
 
 _OPTIONAL = re.compile(r" *\[([^\]]*)\]")
 
@@ -31,7 +30,7 @@ def plan(
         tables: names.
         seeds: their number.
         data: flags that say which data; one that is not there has its default.
-        inputs: the raw files, see ``Study.raw_files``; None where nobody looked.
+        inputs: the raw files, see ``Study.raw_files``; None where they were not read.
 
     Raises:
         ValueError: a setting needs a flag of ``data`` that is empty, or two jobs have one name
@@ -60,7 +59,7 @@ def unset_flags(
     found, data = {}, {**study.data_defaults, **data}
     for setting in dict.fromkeys(s for table in tables for s in study.tables[table].settings):
         flags = _words(study.preprocess, study.settings[setting].preprocess)
-        for name in _placeholders(_OPTIONAL.sub("", flags)):
+        for name in placeholders(_OPTIONAL.sub("", flags)):
             if not data[name]:
                 found[name] = f"setting {setting}"
     return list(found.items())
@@ -97,12 +96,12 @@ class _Planner:
         defaults, data = self.study.data_defaults, self.data
 
         def given(found: re.Match[str]) -> str:
-            known = all(data[name] == defaults[name] for name in _placeholders(found[1]))
+            known = all(data[name] == defaults[name] for name in placeholders(found[1]))
             return "" if known else f" {found[1]}"
 
         flags = _words(self.study.preprocess, self.study.settings[setting].preprocess)
         flags = _OPTIONAL.sub(given, flags)
-        values = {name: _quoted(name, data[name]) for name in _placeholders(flags)}
+        values = {name: _quoted(name, data[name]) for name in placeholders(flags)}
         raw, store = self.study.places
         input_dir = {raw: str(data["input_dir"])} if data["input_dir"] else {}
         return Job(
@@ -189,10 +188,6 @@ class _Planner:
 def _folder(setting: str, part: str = "") -> str:
     """Where a setting's store is, or one of two."""
     return str(PurePosixPath("stores", _slug(setting), part))
-
-
-def _placeholders(text: str) -> list[str]:
-    return [name for _, name, _, _ in string.Formatter().parse(text) if name]
 
 
 def _quoted(flag: str, value: Value) -> str:

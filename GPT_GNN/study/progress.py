@@ -91,7 +91,7 @@ def status(out: Path, jobs: Sequence[Job]) -> list[str]:
     more = len(reasons) - _SHOWN
     reasons[_SHOWN:] = [f"  and {more} more"] if more > 0 else []
     dependent = sum(not why for why in again.values())
-    reasons += [f"  {dependent} that need runs of theirs anew"] if dependent else []
+    reasons += [f"  {dependent} more that depend on these"] if dependent else []
     first = len(jobs) - len(known) - len(again)
     counts = f"finished: {len(known)} of {len(jobs)} jobs; to run: {first}; to run again: "
     return [f"{counts}{len(again)}{':' if again else ''}", *reasons]

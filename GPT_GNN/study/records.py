@@ -22,7 +22,7 @@ Record = dict[str, Any]
 def read_records(out: Path) -> dict[str, Record]:
     """The last record of each job, by its name; none where there is no file.
 
-    A job that was begun anew after its last record has none: its files are of another run.
+    A job that was started again after its last record has none: its files are of another run.
     A last line without its end was cut short by a kill: it is left out, with a warning.
 
     Raises:

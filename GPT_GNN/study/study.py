@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, make_dataclass
 from typing import Any
@@ -187,6 +188,21 @@ class Study:
     paper: Mapping[tuple[str, str, str, str, float], float] = field(default_factory=dict)
     paper_note: str = ""
 
+    def __post_init__(self) -> None:
+        """Check the names that the declaration uses. Raises ValueError: where, got, available."""
+        known = {"setting": self.settings, "method": self.methods, "task": self.tasks}
+        used = [("the study", "method", self.baseline), ("the study", "method", self.proposed)]
+        for name, method in self.methods.items():
+            others = filter(None, (method.like, method.against))
+            used += [(f"method {name}", "method", other) for other in others]
+        for name, spec in self.tables.items():
+            used += [(f"table {name}", kind, x) for kind in known for x in spec.values[kind]]
+        for name, preset in self.presets.items():
+            used += [(f"preset {name}", "setting", setting) for setting in preset.epochs]
+        for where, kind, x in used:
+            if x not in known[kind]:
+                raise ValueError(f"{where}: unknown {kind} {x!r}; available: {list(known[kind])}")
+
     @property
     def data_defaults(self) -> dict[str, Value]:
         """The flags that say which data, where none is given."""
@@ -200,6 +216,11 @@ class Study:
 def as_value(setting: object) -> Value:
     """The value of a flag as text, or as a list of texts."""
     return tuple(map(str, setting)) if isinstance(setting, tuple | list) else str(setting)
+
+
+def placeholders(text: str) -> list[str]:
+    """What stands in braces in a text."""
+    return [name for _, name, _, _ in string.Formatter().parse(text) if name]
 
 
 def labels_of(setting: str, method: str, conv: str, task: str, fraction: float) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,39 @@ def test_its_layout_is_one_line(tmp_path, monkeypatch, capsys):
     assert rows[2] == ["Infomax", "-", "0.823", "-"] and len(rows) == 4
 
 
-def test_what_a_layout_has_no_place_for():
-    with pytest.raises(ValueError, match=r"table t: layout methods shows one conv, got \['hgt', "):
-        spec = Cells("methods", ("Cora",), ("GCN",), ("classes",), ("hgt", "gcn"))
-        layouts.Comparison(STUDY, "t", spec, None)
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"layout": "method"}, r"table nodes: no layout 'method'; available: \['methods', "),
+        (
+            {"layout": "methods", "convs": ("gcn", "gat")},
+            "layout methods shows one conv, got gcn, gat",
+        ),
+    ],
+)
+def test_a_layout_that_cannot_be_filled_is_found_before_the_first_job(tmp_path, changed, message):
+    wrong = replace(STUDY, tables={"nodes": replace(STUDY.tables["nodes"], **changed)})
+    with pytest.raises(ValueError, match=message):
+        reproduce(wrong, "", ["--out", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"baseline": "no pre-train"}, "the study: unknown method 'no pre-train'; available: "),
+        ({"settings": {"Cora": Setting()}}, "table nodes: unknown setting 'CiteSeer'"),
+        ({"tasks": {}}, r"table nodes: unknown task 'classes'; available: \[\]"),
+        (
+            {"methods": {**STUDY.methods, "GAE": Method(like="GAE, longer")}},
+            "method GAE: unknown method 'GAE, longer'",
+        ),
+        (
+            {"presets": {"small": replace(STUDY.presets["small"], epochs={"Coar": ""})}},
+            "preset small: unknown setting 'Coar'",
+        ),
+    ],
+)
+def test_names_that_are_not_declared(changed, message):
+    with pytest.raises(ValueError, match=message):
+        replace(STUDY, **changed)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from GPT_GNN.report.layouts import check_layout
 from GPT_GNN.report.report import shown_tables, write_report
 from GPT_GNN.schema import split_names
 from GPT_GNN.settings import LIST, Checked, parse_flags, setting
@@ -57,6 +58,8 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
             which no finished run of ``--out`` would stay, nothing to report, another process at
             work there, or jobs that failed.
     """
+    for name, spec in study.tables.items():
+        check_layout(name, spec)
     args, out, was = _parsed(study, description, argv)
     flags, preset = args.grid, study.presets[args.grid.preset]
     whole, study, tables = _chosen(study, preset, flags)

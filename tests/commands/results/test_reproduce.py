@@ -180,7 +180,7 @@ def test_a_changed_flag_runs_anew_what_depends_on_it_alone(oag, tmp_path, calls,
     assert shown[-3:] == [
         "finished: 3 of 10 jobs; to run: 4; to run again: 3:",
         "  store_field: --finetune_fields music, was --finetune_fields astronomy",
-        "  2 that need runs of theirs anew",
+        "  2 more that depend on these",
     ]
     with pytest.raises(ValueError, match="no field .*'nonsense'"):
         reproduce(oag, "", [*out, "--finetune_fields", "nonsense"])
