@@ -8,7 +8,7 @@ Examples:
     python reproduce_tables.py --input_dir oag --finetune_fields biology --preset paper
 
 Finished runs are kept: the same command goes on where it was stopped. The tables, in Markdown and
-LaTeX, and the figures are in <out>/report/, one line a run in <out>/results.jsonl.
+LaTeX, and the figures are in <out>/report/, one line per run in <out>/results.jsonl.
 """
 
 import os

@@ -107,7 +107,7 @@ class Results:
 
 
 def read_scores(paths: Sequence[Path], metric: str) -> Scores:
-    """A metric of every test item, of one seed a file; of micro-F1 whether the answer is right.
+    """A metric of every test item, one file per seed; of micro-F1 whether the answer is right.
 
     Raises:
         ValueError: a file has other items than the first.

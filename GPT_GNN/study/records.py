@@ -1,4 +1,4 @@
-"""results.jsonl: one JSON line a finished job, readable after any kill; and who may write it."""
+"""results.jsonl: one JSON line per finished job, readable after any kill; and who may write it."""
 
 from __future__ import annotations
 
