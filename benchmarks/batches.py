@@ -11,11 +11,12 @@ import numpy as np
 from benchmarks.published import SAMPLER
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.objectives.gpt_gnn import GPTGNN
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives import Objective, ObjectiveConfig
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.settings import EncoderConfig, GPTConfig
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+from GPT_GNN.sampler.query import Query
+from GPT_GNN.train.start import new_encoder, new_objective
 
 BATCH, DEPTH, WIDTH = SAMPLER.batch_size, SAMPLER.sample_depth, SAMPLER.sample_width
 
@@ -24,7 +25,7 @@ class Drawer:
     """Draws batch after batch; every function that it gives counts its own batches."""
 
     def __init__(self, graph: HeteroGraph) -> None:
-        self.sampler = HGSampler(graph, DEPTH, WIDTH)
+        self.sampler = HGSampler(graph, sample_depth=DEPTH, sample_width=WIDTH)
         self.nodes = OAG.split.nodes(graph, OAG.target, "pretrain")
         time = graph.node_time(OAG.target)
         assert time is not None
@@ -41,7 +42,7 @@ class Drawer:
         """Our subgraph."""
         ids, rng = self.seeds(step)
         seeds = {OAG.target: (ids, self.time[ids])}
-        return self.sampler.sample(seeds, self.time_max, None, rng), rng
+        return self.sampler.sample(Query(seeds, self.time_max, "pretrain"), rng), rng
 
     def reached(self) -> int:
         """Distinct nodes to which the last sample drew an edge; it keeps some of them."""
@@ -54,7 +55,7 @@ def stepping(make: Callable[[int], object]) -> Callable[[], object]:
     return lambda: make(next(steps))
 
 
-def objective_of(graph: HeteroGraph, n_hid: int = 32) -> GPTGNN:
+def objective_of(graph: HeteroGraph, n_hid: int = 32) -> Objective:
     """The published task around a small encoder: of the batch only."""
     encoder = new_encoder(graph, EncoderConfig(n_hid=n_hid), seed=0)
-    return new_gpt_gnn(encoder, graph, OAG, GPTConfig(), seed=0)
+    return new_objective(encoder, graph, OAG.facts(graph), ObjectiveConfig(), seed=0)

@@ -34,6 +34,7 @@ from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.pretrain import PretrainBatches
+from tests.made import whole
 from tests.oracle.encoder import LiteralGNN, literal_edges
 from tests.oracle.hgt import LiteralHGTConv
 from tests.oracle.masked_hgt import MaskedHGTConv
@@ -99,7 +100,7 @@ def main() -> None:
 def encoder_and_batch(graph: HeteroGraph) -> tuple[GNN, Batch]:
     """Our encoder and the input that it gets in pre-training: targets twice, half their edges."""
     objective = new_objective(graph, "vec")
-    data = PretrainBatches(objective, graph, OAG, SAMPLER, seed=0).whole(0)
+    data = whole(PretrainBatches(objective, graph, OAG.facts(graph), SAMPLER, seed=0), 0)
     x = list(data.batch.x)
     target = graph.node_types.index(OAG.target)
     copies = objective.init_emb.detach().expand(len(data.attr_nodes), -1)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -25,6 +24,7 @@ from benchmarks.published import ENCODER, open_graph
 from GPT_GNN.conv import CONVS
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.start import new_encoder
+from tests.made import encoder_settings
 
 
 def main() -> None:
@@ -38,7 +38,12 @@ def main() -> None:
     hgt, batch = encoder_and_batch(graph)
     names = [args.conv_name] if args.conv_name else list(CONVS)
     encoders = {
-        name: new_encoder(graph, replace(ENCODER, conv_name=name), seed=0) for name in names
+        name: new_encoder(
+            graph,
+            encoder_settings(name, ENCODER.n_heads, n_hid=ENCODER.n_hid, n_layers=ENCODER.n_layers),
+            seed=0,
+        )
+        for name in names
     }
     encoders["hgt"] = hgt
     h_grad = torch.randn(batch.graph.num_nodes, ENCODER.n_hid)

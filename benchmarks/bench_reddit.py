@@ -26,13 +26,15 @@ from benchmarks.measure import PeakMemory, line, show
 from GPT_GNN.datasets.reddit.reddit import DATA_FILE, GRAPH_FILE, Reddit
 from GPT_GNN.datasets.reddit.toy import write_files
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.settings import EncoderConfig, GPTConfig, SamplerConfig
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives import ObjectiveConfig
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.tasks import LabelClassification
 from GPT_GNN.train.finetune import TaskBatches, TaskModel
 from GPT_GNN.train.optim import build_optimizer
 from GPT_GNN.train.pretrain import PretrainBatches
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+from GPT_GNN.train.start import new_encoder, new_objective
 
 SAMPLER = SamplerConfig(n_pool=0)
 WARM_UP = 3
@@ -86,9 +88,9 @@ def preprocess(raw: Path, store: Path) -> tuple[float, float]:
 def train(graph: HeteroGraph, steps: int) -> float:
     """Seconds of a pre-training step, its sample included."""
     encoder = new_encoder(graph, EncoderConfig(), seed=0)
-    objective = new_gpt_gnn(encoder, graph, Reddit, GPTConfig(), seed=0)
+    objective = new_objective(encoder, graph, Reddit.facts(graph), ObjectiveConfig(), seed=0)
     objective.start_epoch(20, 20)  # the whole queue
-    batches = PretrainBatches(objective, graph, Reddit, SAMPLER, seed=0)
+    batches = PretrainBatches(objective, graph, Reddit.facts(graph), SAMPLER, seed=0)
     optimizer = build_optimizer(objective, "adamw", 1e-3, 1e-2)
     for step in range(WARM_UP + steps):
         if step == WARM_UP:

@@ -29,6 +29,7 @@ from benchmarks.published import open_graph
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.system.runner import run_command
+from tests.made import indexed
 from tests.oracle import hgsampling as literal
 
 
@@ -114,7 +115,7 @@ def masked_batch(graph: HeteroGraph, draw: Drawer, runs: int) -> None:
 
     def batch(step: int) -> object:
         subgraph, rng = draw.sample(step)
-        return objective.transform(graph, subgraph, rng)
+        return indexed(objective.transform(graph, subgraph, rng))
 
     functions = {"subgraph": stepping(lambda i: draw.sample(i)), "batch": stepping(batch)}
     seconds = interleaved(functions, runs, warm_up=10)

@@ -31,6 +31,7 @@ from GPT_GNN.datasets.toy.scale import build_scale
 from GPT_GNN.graph.store import HeteroGraph, StoreError
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.optim import build_optimizer
+from tests.made import indexed
 
 HIDDEN = 128  # width of the encoder that is trained
 
@@ -128,7 +129,7 @@ def cost_of_a_batch(large: HeteroGraph, small: HeteroGraph, runs: int) -> dict[s
 
         def batch(step: int, graph=graph, draw=draw, objective=objective) -> object:
             subgraph, rng = draw.sample(step)
-            return objective.transform(graph, subgraph, rng)
+            return indexed(objective.transform(graph, subgraph, rng))
 
         functions[name] = stepping(batch)
     return interleaved(functions, runs, warm_up=runs)
@@ -150,7 +151,7 @@ def training_step(graph: HeteroGraph, runs: int) -> float:
 
     def step(i: int) -> None:
         subgraph, rng = draw.sample(i)
-        data = objective.transform(graph, subgraph, rng)
+        data = indexed(objective.transform(graph, subgraph, rng))
         optimizer.zero_grad()
         objective(data)["loss"].backward()
         torch.nn.utils.clip_grad_norm_(objective.parameters(), 0.5)

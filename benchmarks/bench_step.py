@@ -29,14 +29,13 @@ from benchmarks.literal_step import LiteralProcess
 from benchmarks.measure import PeakMemory, line, show
 from benchmarks.published import ENCODER, SAMPLER, new_objective, open_graph
 from GPT_GNN.batch.batch import to_device
+from GPT_GNN.batch.loader import Loader
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.objectives.gpt_gnn import GPTGNN, GPTBatch
-from GPT_GNN.sampler.loader import Loader
-from GPT_GNN.settings import OptimConfig
+from GPT_GNN.objectives import Objective
+from GPT_GNN.objectives.gpt_gnn import GPTBatch
 from GPT_GNN.system.runner import run_command
-from GPT_GNN.train.fit import batches_for
-from GPT_GNN.train.optim import Stepper, autocast
+from GPT_GNN.train.optim import OptimConfig, Stepper, autocast
 from GPT_GNN.train.pretrain import PretrainBatches
 
 # Batches made ahead while the reference ran, and two more: after them the loader threads are as
@@ -87,7 +86,7 @@ def bench(
 ) -> None:
     """Our steps and literal ones, round by round; prints the line."""
     objective = new_objective(graph, attr_type).to(device)
-    batches = PretrainBatches(objective, graph, OAG, SAMPLER, seed=0)
+    batches = PretrainBatches(objective, graph, OAG.facts(graph), SAMPLER, seed=0)
     rounds = max(references, 1)
     total = rounds * (WARM_UP + runs)
     ours, theirs, last = Seconds(), [], None
@@ -124,7 +123,7 @@ def bench(
             most_wait_s=round(max(ours.wait), 4),
             nodes=[layer.graph.num_nodes for layer in layers],
             edges=[len(layer.graph.src) for layer in layers],
-            vocabulary=len(objective.titles.word_vectors) if objective.titles else None,
+            vocabulary=len(objective.titles.word_vectors) if attr_type == "text" else None,
             threads=torch.get_num_threads(),
             amp=amp,
             device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
@@ -133,7 +132,7 @@ def bench(
 
 
 def training(
-    objective: GPTGNN, batches: PretrainBatches, device: torch.device, steps: int, amp: str
+    objective: Objective, batches: PretrainBatches, device: torch.device, steps: int, amp: str
 ) -> Iterator[tuple[float, float, GPTBatch]]:
     """Train, step by step, as :func:`GPT_GNN.train.fit.fit` does, with the whole queue in use.
 
@@ -152,7 +151,7 @@ def training(
         optim.weight_decay,
         steps,
     )
-    loader = iter(Loader(batches_for(device, batches.train), range(steps), SAMPLER.n_pool))
+    loader = iter(Loader(batches.train, range(steps), SAMPLER.n_pool, device))
     try:
         for _ in range(steps):
             start = time.perf_counter()

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -25,13 +26,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.measure import interleaved, line, show
 from benchmarks.published import ENCODER, SAMPLER, open_graph
-from GPT_GNN.batch.batch import BatchGraph
-from GPT_GNN.batch.trim import trim_record
+from GPT_GNN.batch import pipeline
+from GPT_GNN.batch.trim import trim
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
-from GPT_GNN.objectives import OBJECTIVES
-from GPT_GNN.settings import GPTConfig, ObjectiveConfig, SamplerConfig
+from GPT_GNN.objectives import OBJECTIVES, ObjectiveConfig
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.tasks import NodeClassification
 from GPT_GNN.train.finetune import TaskBatches, TaskModel
@@ -65,7 +66,7 @@ def finetuning(
 ) -> tuple[TaskModel, Any, Tensor]:
     """PF with a whole training batch, and the rows that it reads."""
     task = NodeClassification(graph, OAG.facts(graph).split, relations=[OAG.paper_field("L2")])
-    data = TaskBatches(task, graph, sampler, seed=0, reach=None).train(0)
+    data = raw(TaskBatches(task, graph, sampler, seed=0, reach=None))
     return TaskModel(encoder, task), data, data.nodes
 
 
@@ -73,10 +74,16 @@ def pretraining(
     graph: HeteroGraph, encoder: GNN, name: str, sampler: SamplerConfig
 ) -> tuple[Any, Any, Tensor]:
     """An objective with a whole batch, and the rows that its loss reads."""
-    chosen, gpt = ObjectiveConfig(objective=name), GPTConfig(attr_type="vec")
-    objective = new_objective(encoder, graph, OAG, chosen, gpt, seed=0)
-    data = PretrainBatches(objective, graph, OAG, sampler, seed=0).whole(0)
+    chosen = ObjectiveConfig(name)
+    objective = new_objective(encoder, graph, OAG.facts(graph), chosen, seed=0)
+    data = raw(PretrainBatches(objective, graph, OAG.facts(graph), sampler, seed=0))
     return objective, data, objective.outputs(data)
+
+
+def raw(batches: TaskBatches | PretrainBatches) -> Any:
+    """The first training batch, neither trimmed nor indexed."""
+    with patch.object(pipeline, "trim", lambda batch, outputs, reach: batch):
+        return batches.train(0)
 
 
 def compare(name: str, model: Any, data: Any, outputs: Tensor, runs: int) -> None:
@@ -94,10 +101,12 @@ def compare(name: str, model: Any, data: Any, outputs: Tensor, runs: int) -> Non
 
         return run
 
-    passes = {"whole": step(lambda: data), "ours": step(lambda: trim_record(data, outputs, reach))}
+    def ready(rows: Tensor | None) -> Any:
+        return replace(data, batch=trim(data.batch, rows, reach))
+
+    passes = {"whole": step(lambda: ready(None)), "ours": step(lambda: ready(outputs))}
     seconds = interleaved(passes, runs, warm_up=2)
-    graph: BatchGraph = data.batch.graph
-    layers = trim_record(data, outputs, reach).batch.layers(len(reach))
+    layers = ready(outputs).batch.layers(len(reach))
     show(
         line(
             f"trim/{name}",
@@ -108,8 +117,8 @@ def compare(name: str, model: Any, data: Any, outputs: Tensor, runs: int) -> Non
             outputs=len(outputs.unique()),
             nodes=[layer.graph.num_nodes for layer in layers],
             edges=[len(layer.graph.src) for layer in layers],
-            whole_nodes=graph.num_nodes,
-            whole_edges=len(graph.src),
+            whole_nodes=data.batch.node_offsets[-1],
+            whole_edges=len(data.batch.edges.src),
             threads=torch.get_num_threads(),
         )
     )

@@ -13,9 +13,8 @@ from benchmarks.published import ENCODER, SAMPLER, new_objective, open_graph
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.rng import derive
-from GPT_GNN.settings import OptimConfig
 from GPT_GNN.system.runtime import keep_freed_memory
-from GPT_GNN.train.optim import build_optimizer
+from GPT_GNN.train.optim import OptimConfig, build_optimizer
 from tests.oracle import hgsampling
 from tests.oracle.encoder import LiteralGNN
 from tests.oracle.hgt import LiteralHGTConv

@@ -25,8 +25,8 @@ from benchmarks.linear_probe import linear_probe
 from GPT_GNN.datasets.pyg.catalog import build
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.report.text import markdown_table, mean_std
-from GPT_GNN.settings import EncoderConfig
 from GPT_GNN.system.children import run_chains
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.checkpoint import load_checkpoint

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from GPT_GNN.datasets.oag.oag import OAG, toy_store
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.objectives.gpt_gnn import GPTGNN
-from GPT_GNN.settings import EncoderConfig, GPTConfig, SamplerConfig
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives import Objective, ObjectiveConfig
+from GPT_GNN.sampler import SamplerConfig
+from GPT_GNN.train import start
 
 TOY_PAPERS = 20_000  # of the built-in graph when it stands in for a real one
 SAMPLER = SamplerConfig(sample_depth=6, sample_width=128, batch_size=256)
@@ -18,7 +19,8 @@ def open_graph(data_dir: str) -> HeteroGraph:
     return toy_store(TOY_PAPERS) if data_dir == "toy" else OAG.open(data_dir)
 
 
-def new_objective(graph: HeteroGraph, attr_type: str) -> GPTGNN:
+def new_objective(graph: HeteroGraph, attr_type: str) -> Objective:
     """GPT-GNN around a fresh encoder, with 255 negatives and a queue of 256."""
-    gpt = GPTConfig(attr_type=attr_type, neg_samp_num=255, queue_size=256)
-    return new_gpt_gnn(new_encoder(graph, ENCODER, seed=0), graph, OAG, gpt, seed=0)
+    settings = ObjectiveConfig(attr_type=attr_type, neg_samp_num=255, queue_size=256)
+    encoder = start.new_encoder(graph, ENCODER, seed=0)
+    return start.new_objective(encoder, graph, OAG.facts(graph), settings, seed=0)

@@ -22,12 +22,13 @@ import numpy as np
 from benchmarks.batches import Drawer
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.objectives import gpt_gnn
-from GPT_GNN.objectives.gpt_gnn import GPTGNN
+from GPT_GNN.objectives import Objective, gpt_gnn
 from GPT_GNN.sampler.kernels import entry, walk
+from GPT_GNN.sampler.query import Query
 from GPT_GNN.sampler.subgraph import Subgraph
 from GPT_GNN.system.compiler import SERIAL
 from GPT_GNN.system.prefetch import prefetch
+from tests.made import indexed
 
 LINE = 64  # bytes of a cache line
 KERNEL = {  # the kernel's parts
@@ -72,7 +73,7 @@ def _add(event: int, amount: float) -> None:
     _sums[EVENTS[event]] = _sums.get(EVENTS[event], 0.0) + amount
 
 
-def show_profile(graph: HeteroGraph, objective: GPTGNN, runs: int) -> None:
+def show_profile(graph: HeteroGraph, objective: Objective, runs: int) -> None:
     """Print a part's milliseconds, what a batch reads, and how long memory takes for that.
 
     Args:
@@ -99,14 +100,14 @@ def show_profile(graph: HeteroGraph, objective: GPTGNN, runs: int) -> None:
     _show("milliseconds to read as many, once, asked for ahead of use", LINES, floor, 2)
 
 
-def _one_batch(graph: HeteroGraph, draw: Drawer, objective: GPTGNN, step: int) -> Subgraph:
+def _one_batch(graph: HeteroGraph, draw: Drawer, objective: Objective, step: int) -> Subgraph:
     """Make a batch; its seconds and counts go into ``_sums``."""
     ids, rng = draw.seeds(step)
     start = time.perf_counter()
     seeds = {OAG.target: (ids, draw.time[ids])}
-    subgraph = draw.sampler.sample(seeds, draw.time_max, None, rng)
+    subgraph = draw.sampler.sample(Query(seeds, draw.time_max, "pretrain"), rng)
     sampled = time.perf_counter()
-    objective.transform(graph, subgraph, rng)
+    indexed(objective.transform(graph, subgraph, rng))
     end = time.perf_counter()
     _sums["subgraph"], _sums["batch"] = sampled - start, end - start
     _sums["rest"] = sampled - start - sum(_sums[name] for name in KERNEL)

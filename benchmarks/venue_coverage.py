@@ -23,7 +23,7 @@ import torch
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
-from GPT_GNN.settings import SamplerConfig
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.tasks import NodeClassification
 from GPT_GNN.train.checkpoint import load_checkpoint

@@ -11,17 +11,23 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+from GPT_GNN.datasets.oag.flags import OAGDataConfig
 from GPT_GNN.datasets.oag.oag import OAG
-from GPT_GNN.settings import comparable
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.tasks import AuthorDisambiguation
+from GPT_GNN.tasks.task import TaskFlags
 from GPT_GNN.train.finetune import finetune
 from GPT_GNN.train.flags import parse_finetune_flags
 from GPT_GNN.train.start import initial_encoder
 
 
 def main() -> None:
-    args = parse_finetune_flags(__doc__, task_name="AD", n_epoch=100)
+    args = parse_finetune_flags(
+        __doc__,
+        groups={"data": OAGDataConfig, "labels": TaskFlags},
+        task_name="AD",
+        n_epoch=100,
+    )
     graph = OAG.open(args.data.data_dir, args.data.domain)
     encoder = initial_encoder(graph, args.encoder, args.run)
     task = AuthorDisambiguation(
@@ -29,13 +35,13 @@ def main() -> None:
         OAG.facts(graph).split,
         relations=OAG.paper_author(graph),
         also_hidden=OAG.employment(graph),
-        fraction=args.data.data_percentage,
+        fraction=args.labels.data_percentage,
         seed=args.run.seed,
-        train_view=args.data.train_view,
-        hide_train_labels=args.data.hide_train_labels,
-        original_protocol=args.data.original_protocol,
+        train_view=args.labels.train_view,
+        hide_train_labels=args.labels.hide_train_labels,
+        original_protocol=args.labels.original_protocol,
     )
-    finetune(encoder, task, graph, args.sampler, args.optim, args.run, comparable(args))
+    finetune(encoder, task, graph, args.sampler, args.optim, args.run, args.record())
 
 
 if __name__ == "__main__":

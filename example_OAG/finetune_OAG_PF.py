@@ -11,31 +11,36 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+from GPT_GNN.datasets.oag.flags import FieldTaskConfig, OAGDataConfig
 from GPT_GNN.datasets.oag.oag import OAG
-from GPT_GNN.settings import FieldTaskConfig, comparable
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.tasks import NodeClassification
+from GPT_GNN.tasks.task import TaskFlags
 from GPT_GNN.train.finetune import finetune
 from GPT_GNN.train.flags import parse_finetune_flags
 from GPT_GNN.train.start import initial_encoder
 
 
 def main() -> None:
-    args = parse_finetune_flags(__doc__, extra=FieldTaskConfig, task_name="PF")
+    args = parse_finetune_flags(
+        __doc__,
+        groups={"data": OAGDataConfig, "labels": TaskFlags, "task": FieldTaskConfig},
+        task_name="PF",
+    )
     graph = OAG.open(args.data.data_dir, args.data.domain)
     encoder = initial_encoder(graph, args.encoder, args.run)
     task = NodeClassification(
         graph,
         OAG.facts(graph).split,
         relations=[OAG.paper_field("L2")],
-        fraction=args.data.data_percentage,
+        fraction=args.labels.data_percentage,
         seed=args.run.seed,
         also_hidden=OAG.paper_field_all(graph) * args.task.hide_all_fields,
-        train_view=args.data.train_view,
-        hide_train_labels=args.data.hide_train_labels,
-        original_protocol=args.data.original_protocol,
+        train_view=args.labels.train_view,
+        hide_train_labels=args.labels.hide_train_labels,
+        original_protocol=args.labels.original_protocol,
     )
-    finetune(encoder, task, graph, args.sampler, args.optim, args.run, comparable(args))
+    finetune(encoder, task, graph, args.sampler, args.optim, args.run, args.record())
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ from dataclasses import asdict
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+from GPT_GNN.command_line import parse_flags
 from GPT_GNN.datasets.academic.build import Settings
+from GPT_GNN.datasets.oag.flags import DumpConfig
 from GPT_GNN.datasets.oag.oag import OAG
-from GPT_GNN.settings import DumpConfig, parse_flags
 from GPT_GNN.system.runner import run_command
 
 

@@ -16,8 +16,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+from GPT_GNN.datasets.oag.flags import OAGDataConfig
 from GPT_GNN.datasets.oag.oag import OAG
-from GPT_GNN.settings import comparable
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.flags import parse_pretrain_flags
 from GPT_GNN.train.pretrain import pretrain
@@ -25,12 +25,14 @@ from GPT_GNN.train.start import new_encoder, new_objective
 
 
 def main() -> None:
-    args = parse_pretrain_flags(__doc__, attr_type="text", queue_size=256)
+    args = parse_pretrain_flags(
+        __doc__, groups={"data": OAGDataConfig}, attr_type="text", queue_size=256
+    )
     graph = OAG.open(args.data.data_dir, args.data.domain)
     facts = OAG.facts(graph)
     encoder = new_encoder(graph, args.encoder, args.run.seed)
-    objective = new_objective(encoder, graph, facts, args.objective, args.gpt, args.run.seed)
-    pretrain(objective, graph, facts, args.sampler, args.optim, args.run, comparable(args))
+    objective = new_objective(encoder, graph, facts, args.objective, args.run.seed)
+    pretrain(objective, graph, facts, args.sampler, args.optim, args.run, args.record())
 
 
 if __name__ == "__main__":

@@ -11,10 +11,12 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+from GPT_GNN.command_line import Some
+from GPT_GNN.datasets.builtin import GraphConfig
 from GPT_GNN.datasets.reddit.reddit import Reddit
-from GPT_GNN.settings import LabelledGraphConfig, comparable
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.tasks import LabelClassification
+from GPT_GNN.tasks.task import TaskFlags
 from GPT_GNN.train.finetune import finetune
 from GPT_GNN.train.flags import parse_finetune_flags
 from GPT_GNN.train.start import initial_encoder
@@ -23,23 +25,27 @@ from GPT_GNN.train.start import initial_encoder
 def main() -> None:
     args = parse_finetune_flags(
         __doc__,
-        data=LabelledGraphConfig,
+        groups={
+            "data": GraphConfig,
+            "labels": Some(TaskFlags, ("data_percentage", "original_protocol")),
+        },
         task_name="reddit",
         n_epoch=100,
         pretrain_model_dir="runs/gpt_reddit.pt",
     )
     graph = Reddit.open(args.data.data_dir)
+    facts = Reddit.facts(graph)
     encoder = initial_encoder(graph, args.encoder, args.run)
     task = LabelClassification(
         graph,
-        Reddit.split,
-        target=Reddit.target,
-        column=Reddit.label,
-        fraction=args.data.data_percentage,
+        facts.split,
+        target=facts.target,
+        column=facts.label,
+        fraction=args.labels.data_percentage,
         seed=args.run.seed,
-        original_protocol=args.data.original_protocol,
+        original_protocol=args.labels.original_protocol,
     )
-    finetune(encoder, task, graph, args.sampler, args.optim, args.run, comparable(args))
+    finetune(encoder, task, graph, args.sampler, args.optim, args.run, args.record())
 
 
 if __name__ == "__main__":

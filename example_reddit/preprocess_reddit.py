@@ -13,8 +13,8 @@ from dataclasses import asdict
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+from GPT_GNN.command_line import parse_flags
 from GPT_GNN.datasets.reddit.reddit import FilesConfig, Reddit, Settings
-from GPT_GNN.settings import parse_flags
 from GPT_GNN.system.runner import run_command
 
 

@@ -15,8 +15,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+from GPT_GNN.datasets.builtin import GraphConfig
 from GPT_GNN.datasets.reddit.reddit import Reddit
-from GPT_GNN.settings import GraphConfig, comparable
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.flags import parse_pretrain_flags
 from GPT_GNN.train.pretrain import pretrain
@@ -25,12 +25,16 @@ from GPT_GNN.train.start import new_encoder, new_objective
 
 def main() -> None:
     args = parse_pretrain_flags(
-        __doc__, data=GraphConfig, attr_type="vec", pretrain_model_dir="runs/gpt_reddit.pt"
+        __doc__,
+        groups={"data": GraphConfig},
+        attr_type="vec",
+        pretrain_model_dir="runs/gpt_reddit.pt",
     )
     graph = Reddit.open(args.data.data_dir)
+    facts = Reddit.facts(graph)
     encoder = new_encoder(graph, args.encoder, args.run.seed)
-    objective = new_objective(encoder, graph, Reddit, args.objective, args.gpt, args.run.seed)
-    pretrain(objective, graph, Reddit, args.sampler, args.optim, args.run, comparable(args))
+    objective = new_objective(encoder, graph, facts, args.objective, args.run.seed)
+    pretrain(objective, graph, facts, args.sampler, args.optim, args.run, args.record())
 
 
 if __name__ == "__main__":

@@ -15,13 +15,13 @@ from benchmarks.batches import objective_of
 from benchmarks.floor import products
 from benchmarks.measure import interleaved, line, show
 from benchmarks.sampler_profile import COUNTS, LINES, show_profile
-from GPT_GNN.batch.batch import Batch, batch_graph
+from GPT_GNN.batch.batch import Batch, batch_edges
 from GPT_GNN.conv import CONVS
 from GPT_GNN.datasets.oag.oag import toy_store
 from GPT_GNN.datasets.reddit.reddit import Reddit
 from GPT_GNN.datasets.reddit.reddit import toy_store as toy_posts
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.settings import EncoderConfig
+from GPT_GNN.model.gnn import EncoderConfig
 
 HID, HEADS, LAYERS = 8, 2, 3
 
@@ -30,7 +30,7 @@ def test_the_floor_of_a_small_batch():
     """5 nodes of type a (3 features), 2 of type b (none); 4 edges a -> b and a self loop a node."""
     src = np.array([0, 1, 2, 2, *range(7)])
     dst = np.array([5, 5, 5, 6, *range(7)])
-    graph = batch_graph((0, 5, 7), src, dst, np.array([0, 4, 11]), None)
+    graph = batch_edges((0, 5, 7), src, dst, np.array([0, 4, 11]), None).index()
     batch = Batch((torch.zeros(5, 3), torch.zeros(2, 0)), graph)
     found = products(batch, ("a", "b"), ["r", "self"], HID, HEADS, LAYERS)
     nodes = 2 * 7 * HID * HID  # flops of a projection of every node

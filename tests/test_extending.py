@@ -10,6 +10,7 @@ from pathlib import Path
 
 from GPT_GNN.conv import CONVS
 from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.sampler import SAMPLERS
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
@@ -18,8 +19,8 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 def test_every_block_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    for registry in (CONVS, OBJECTIVES):  # the guide adds to them; other tests list them
-        for name in ("mean", "denoising"):
+    for registry in (CONVS, OBJECTIVES, SAMPLERS):  # the guide adds to them; other tests list them
+        for name in ("mean", "denoising", "near"):
             monkeypatch.setitem(registry, name, None)
             monkeypatch.delitem(registry, name)
     page = (ROOT / "docs/EXTENDING.md").read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ FLOORS = [
     ("schema", "rng", "metrics"),
     ("system",),
     ("settings",),
+    ("command_line",),
     ("published.pickles",),
     ("published.word_vectors",),
     ("features",),

@@ -95,7 +95,7 @@ def check_finetuning(folder, n_steps=6, names=("ndcg", "mrr")):
     assert [x["split"] for x in lines].count("train") == n_steps
     test = lines[-1]
     assert test["split"] == "test"
-    for name in (*names, *(f"floor_{name}" for name in names)):
+    for name in (*names, *(f"most_frequent_{name}" for name in names)):
         assert 0 < test[name] <= 1
     best = max((x for x in lines if x["split"] == "valid"), key=lambda x: x[names[0]])
     assert test["best_step"] == best["step"]

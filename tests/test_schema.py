@@ -6,6 +6,7 @@ from GPT_GNN.batch.mask import mask_links
 from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.query import Query
 from GPT_GNN.schema import Schema, split_names
 
 ACTOR, WRITER = ("actor", "to", "film"), ("writer", "to", "film")
@@ -42,7 +43,9 @@ def test_a_long_name_keeps_one_of_two_relations_of_a_name_unmasked(tmp_path):
     edges = {edge_type: EdgeArrays(*rng.integers(0, 20, (2, 200))) for edge_type in (ACTOR, WRITER)}
     graph = write_graph(tmp_path / "g", {t: NodeArrays(20) for t in SCHEMA.node_types}, edges)
     seeds = {"film": (rng.permutation(20), None)}
-    subgraph = HGSampler(graph, 2, 50).sample(seeds, 2**31 - 1, None, derive(0, "sample"))
+    subgraph = HGSampler(graph, sample_depth=2, sample_width=50).sample(
+        Query(seeds, 2**31 - 1, "pretrain"), derive(0, "sample")
+    )
     masked = mask_links(subgraph, "film", ("writer:to:film",), 0.5, derive(0, "mask"))
     assert masked.observed[subgraph.edges(WRITER)].all()
     assert not masked.observed[subgraph.edges(ACTOR)].all()

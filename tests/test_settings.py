@@ -5,32 +5,28 @@ from __future__ import annotations
 import re
 import runpy
 import sys
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from GPT_GNN.command_line import Some, parse_flags
 from GPT_GNN.commands import COMMANDS
 from GPT_GNN.conv import CONVS
-from GPT_GNN.objectives import OBJECTIVES
-from GPT_GNN.settings import (
-    FINETUNE_GROUPS,
-    PRETRAIN_GROUPS,
-    AnyTaskConfig,
-    AnyTaskDataConfig,
-    FactsConfig,
-    FieldTaskConfig,
-    GPTConfig,
-    OptimConfig,
-    SamplerConfig,
-    TargetConfig,
-    comparable,
-    parse_flags,
-)
+from GPT_GNN.datasets.oag.flags import FieldTaskConfig, OAGDataConfig
+from GPT_GNN.graph.resolve import FactsConfig
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives import OBJECTIVES, ObjectiveConfig
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
+from GPT_GNN.sampler import SAMPLERS, SamplerConfig
+from GPT_GNN.settings import Checked, Choosing, setting
 from GPT_GNN.system.parser import Parser
-from GPT_GNN.train.flags import parse_finetune_flags, parse_pretrain_flags
+from GPT_GNN.tasks import TASKS, TaskConfig
+from GPT_GNN.tasks.task import TaskFlags
+from GPT_GNN.train import flags as training_flags
+from GPT_GNN.train.optim import OptimConfig
 from tests.call import call
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,6 +67,18 @@ for _script in ("pretrain", "finetune"):
     PUBLISHED[f"{_script}_reddit"] = {n: kind for n, kind in _oag.items() if n != "domain"}
     PUBLISHED[_script] = PUBLISHED[f"{_script}_reddit"]
 
+GROUPS = {"data": OAGDataConfig}
+TASK_GROUPS = {"data": OAGDataConfig, "labels": TaskFlags, "task": FieldTaskConfig}
+
+
+def parse_pretrain_flags(argv, **defaults):
+    return training_flags.parse_pretrain_flags("doc", argv, groups=GROUPS, **defaults)
+
+
+def parse_finetune_flags(argv, **defaults):
+    return training_flags.parse_finetune_flags("doc", argv, groups=TASK_GROUPS, **defaults)
+
+
 SHARED = {
     "data_dir": "toy",
     "domain": "",
@@ -83,6 +91,7 @@ SHARED = {
     "last_norm": False,
     "train_time_table": False,
     "gradient_checkpointing": False,
+    "sampler": "hgsampling",
     "sample_depth": 6,
     "sample_width": 128,
     "batch_size": 256,
@@ -98,9 +107,6 @@ SHARED = {
 }
 PRETRAIN = {
     "objective": "gpt_gnn",
-    "walk_length": 5,
-    "n_walks": 50,
-    "n_walk_negatives": 20,
     "attr_type": "text",
     "attr_ratio": 0.5,
     "loss_sum": "ratio",
@@ -189,8 +195,6 @@ SNAPSHOT = {
         "split": "",
         "task": "label",
         "label": "",
-        "relation": (),
-        "num_candidates": 100,
     },
     "preprocess_reddit": {
         "input_dir": "",
@@ -326,20 +330,77 @@ def test_a_bad_choice_is_told_the_choices(capsys, flag, choices):
     assert f"argument --{flag}: expected one of {', '.join(choices)}, got 'other'" in message
 
 
-@pytest.mark.parametrize("registry, flag", [(CONVS, "conv_name"), (OBJECTIVES, "objective")])
-def test_a_line_in_the_dict_is_a_choice_of_the_flag(registry, flag, monkeypatch, capsys):
-    class Mine:
-        options = ("mask_ratio",)
+REGISTRIES = {
+    "conv_name": (CONVS, EncoderConfig),
+    "objective": (OBJECTIVES, ObjectiveConfig),
+    "sampler": (SAMPLERS, SamplerConfig),
+    "task": (TASKS, TaskConfig),
+}
 
+
+@dataclass(frozen=True)
+class Width(Checked):
+    """A setting of one's own."""
+
+    width: int = setting(3, "how wide", low=1)
+
+
+@pytest.mark.parametrize("flag", REGISTRIES)
+def test_a_line_in_the_dict_is_a_choice_with_flags_of_its_own(flag, monkeypatch, capsys):
+    class Mine:
+        Settings = Width
+
+    registry, settings = REGISTRIES[flag]
     with pytest.raises(SystemExit):
-        parse_pretrain_flags("doc", [f"--{flag}", "mine"])
+        parse_flags({"group": settings}, "doc", [f"--{flag}", "mine"])
     monkeypatch.setitem(registry, "mine", Mine)
-    group = {"conv_name": "encoder", "objective": "objective"}[flag]
-    args = parse_pretrain_flags("doc", [f"--{flag}", "mine"])
-    assert getattr(getattr(args, group), flag) == "mine"
+    args = parse_flags({"group": settings}, "doc", [f"--{flag}", "mine", "--width", "5"])
+    assert (getattr(args.group, flag), args.group.width, args.group.own()) == ("mine", 5, Width(5))
     with pytest.raises(SystemExit):
-        parse_pretrain_flags("doc", ["--help"])
-    assert ",mine}" in capsys.readouterr().out
+        parse_flags({"group": settings}, "doc", ["--help"])
+    out = capsys.readouterr().out
+    assert ",mine}" in out and "mine: --width" in out
+    with pytest.raises(SystemExit):
+        parse_flags({"group": settings}, "doc", ["--width", "5"])
+    assert f"--width: --{flag} {next(iter(registry))} does not read it" in capsys.readouterr().err
+
+
+def test_two_choices_may_share_a_name_with_a_default_of_their_own(monkeypatch):
+    class Mine:
+        @dataclass(frozen=True)
+        class Settings(Checked):
+            mask_ratio: float = setting(0.75, "of nodes", low=0, high=1)
+
+    monkeypatch.setitem(OBJECTIVES, "mine", Mine)
+    for argv, want in (([], 0.5), (["--objective", "gae"], 0.5), (["--objective", "mine"], 0.75)):
+        assert parse_pretrain_flags(argv).objective.mask_ratio == want
+
+
+def test_settings_of_a_choice_are_those_of_the_chosen():
+    assert ObjectiveConfig("gae", mask_ratio=0.1).own() == OBJECTIVES["gae"].Settings(0.1)
+    with pytest.raises(ValueError, match=r"objective 'gae' has no settings \['queue_size'\]; ava"):
+        ObjectiveConfig("gae", queue_size=3)
+    with pytest.raises(ValueError, match="conv_name: these are settings of 'hgt', got 'gcn'"):
+        replace(EncoderConfig(), conv_name="gcn")
+    old = {"conv_name": "gcn", "n_hid": 8, "n_heads": 3}  # older files have those of all
+    assert EncoderConfig.from_record(old, "m.pt") == EncoderConfig("gcn", n_hid=8)
+    with pytest.raises(ValueError, match=r"m.pt: unknown settings \['n_hids'\]"):
+        EncoderConfig.from_record({"conv_name": "gcn", "n_hids": 8}, "m.pt")
+    with pytest.raises(ValueError, match="m.pt: conv_name: expected one of hgt"):
+        EncoderConfig.from_record({"conv_name": "none"}, "m.pt")
+
+
+def test_a_choice_must_not_have_a_setting_that_is_there_already(monkeypatch):
+    class Mine:
+        @dataclass(frozen=True)
+        class Settings(Checked):
+            n_hid: int = setting(3, "how wide")
+
+    monkeypatch.setitem(CONVS, "mine", Mine)
+    with pytest.raises(TypeError, match=r"\['n_hid'\] are settings of EncoderConfig already"):
+        EncoderConfig("mine")
+    with pytest.raises(TypeError, match="--conv_name is a flag of a and of b"):
+        parse_flags({"a": EncoderConfig, "b": EncoderConfig}, "doc", [])
 
 
 @pytest.mark.parametrize(
@@ -348,26 +409,24 @@ def test_a_line_in_the_dict_is_a_choice_of_the_flag(registry, flag, monkeypatch,
         (["gae", "--queue_size", "7"], "--queue_size: --objective gae does not read it"),
         (["gae", "--n_walks", "7"], "--n_walks: --objective gae does not read it; it reads --mask"),
         (["gpt_gnn", "--n_walks", "7"], "--n_walks: --objective gpt_gnn does not read it"),
-        (["infomax", "--mask_ratio", "0.1"], "infomax does not read it; it reads no option of its"),
+        (
+            ["infomax", "--mask_ratio", "0.1"],
+            "infomax does not read it; it reads no setting of its",
+        ),
         (["none", "--no-node_separation"], "--node_separation: --objective none does not read it"),
     ],
 )
 def test_an_option_that_the_objective_does_not_read(argv, told, capsys):
     with pytest.raises(SystemExit) as exit_:
-        parse_pretrain_flags("doc", ["--objective", *argv], attr_type="text")
+        parse_pretrain_flags(["--objective", *argv], attr_type="text")
     assert exit_.value.code == 2 and told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_a_scripts_own_defaults_go_with_every_objective(objective):
-    args = parse_pretrain_flags("doc", ["--objective", objective], attr_type="text", queue_size=8)
-    assert (args.objective.objective, args.gpt.queue_size) == (objective, 8)
-
-
-@pytest.mark.parametrize("objective, entry", OBJECTIVES.items())
-def test_the_options_of_an_objective_are_flags(objective, entry):
-    settings = [PRETRAIN_GROUPS[group] for group in ("objective", "gpt")]
-    assert set(entry.options) <= {f.name for group in settings for f in fields(group)}
+    args = parse_pretrain_flags(["--objective", objective], attr_type="text", queue_size=8)
+    assert args.objective.objective == objective
+    assert objective != "gpt_gnn" or args.objective.queue_size == 8
 
 
 @pytest.mark.parametrize(
@@ -383,10 +442,11 @@ def test_the_ends_of_a_range_are_allowed(script, flag, value):
 @pytest.mark.parametrize("script", TRAINING)
 def test_help_shows_groups_types_defaults_and_commands(script):
     text = parser_of(script).format_help()
-    for group in PRETRAIN_GROUPS if script.startswith("pretrain") else FINETUNE_GROUPS:
+    for group in ("data", "encoder", "sampler", "optim", "run"):
         assert f"\n{group}:\n" in text
     assert f"python {script}.py" in text
-    shown = " ".join(text[text.index("\nusage:") :].split())
+    explained = re.sub(r"(?m)^ +\w+: --.*$", "", text)  # less the flags of other choices
+    shown = " ".join(explained[explained.index("\nusage:") :].split())
     for name, value in defaults(script).items():
         (entry,) = re.findall(rf" --{name}[ ,].*?\(default: .*?\)(?= --|$| \w+: )", shown)
         assert entry.endswith(f"(default: {value!r})")
@@ -394,33 +454,44 @@ def test_help_shows_groups_types_defaults_and_commands(script):
         assert isinstance(value, bool) or entry.startswith((f" --{name} {kind} ", f" --{name} {{"))
 
 
-def test_a_setting_has_one_name_and_the_type_of_its_default():
-    for groups in (
-        PRETRAIN_GROUPS,
-        FINETUNE_GROUPS | {"task": FieldTaskConfig},
-        PRETRAIN_GROUPS | {"facts": FactsConfig},
-        FINETUNE_GROUPS | {"data": AnyTaskDataConfig, "facts": TargetConfig, "task": AnyTaskConfig},
-    ):
-        names = [f.name for group in groups.values() for f in fields(group)]
-        assert len(set(names)) == len(names)
-        for group in groups.values():
-            for f in fields(group):
-                assert type(f.default).__name__ == f.type.split("[")[0]
-                assert f.metadata["help"]
+def every_settings(cls=Checked):
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from every_settings(sub)
+
+
+def test_a_setting_has_the_type_of_its_default_and_a_help():
+    classes = [cls for cls in every_settings() if cls.__module__.startswith("GPT_GNN")]
+    assert len(classes) > 15
+    for cls in classes:
+        for f in fields(cls) if cls is not Choosing else ():
+            kind = f.type if isinstance(f.type, str) else f.type.__name__
+            assert type(f.default).__name__ == kind.split("[")[0]
+            assert f.metadata["help"]
 
 
 def test_the_record_that_scripts_get():
     argv = ["--n_hid", "16", "--n_heads", "2", "--prev_norm", "--attr_ratio", "1"]
-    args = parse_pretrain_flags("doc", argv, queue_size=8)
-    assert all(is_dataclass(getattr(args, group)) for group in PRETRAIN_GROUPS)
+    args = parse_pretrain_flags(argv, queue_size=8)
+    assert all(map(is_dataclass, args.groups.values()))
     assert (args.encoder.n_hid, args.encoder.prev_norm, args.encoder.last_norm) == (16, True, False)
-    assert args.gpt.queue_size == 8 and type(args.gpt.attr_ratio) is float
-    args = parse_finetune_flags("doc", [], extra=FieldTaskConfig, task_name="X", n_epoch=3)
+    assert args.objective.queue_size == 8 and type(args.objective.attr_ratio) is float
+    args = parse_finetune_flags([], task_name="X", n_epoch=3)
     assert (args.run.task_name, args.optim.n_epoch, args.task.hide_all_fields) == ("X", 3, False)
     with pytest.raises(AttributeError):
         args.encoder.n_hid = 3
+    with pytest.raises(AttributeError):
+        args.no_group  # noqa: B018
     # A script that writes its default as an int does not make the flag one.
-    assert parse_pretrain_flags("doc", ["--clip", "0.5"], clip=1).optim.clip == 0.5
+    assert parse_pretrain_flags(["--clip", "0.5"], clip=1).optim.clip == 0.5
+
+
+def test_a_group_of_some_of_the_settings():
+    groups = {"labels": Some(TaskFlags, ("data_percentage",))}
+    args = parse_flags(groups, "doc", ["--data_percentage", "0.5"])
+    assert args.labels == TaskFlags(0.5)
+    with pytest.raises(SystemExit):
+        parse_flags(groups, "doc", ["--original_protocol"])
 
 
 @pytest.mark.parametrize(
@@ -476,28 +547,34 @@ def test_a_flag_that_takes_a_list_may_be_repeated():
     assert stop_list(*twice, rel_stop_list=("x",)) == ("born, lives in", "a,b")
 
 
-def test_a_record_says_which_flags_were_given():
-    args = parse_pretrain_flags("doc", ["--n_hid", "400", "--no-prev_norm"], queue_size=8)
-    assert args.given == {"n_hid", "prev_norm"}
-    assert parse_pretrain_flags("doc", []).given == frozenset()
-    assert "given" not in comparable(args)
+def test_a_record_says_where_each_value_comes_from():
+    argv = ["--n_hid", "400", "--no-prev_norm", "--clip", "1"]
+    args = parse_pretrain_flags(argv, queue_size=8, clip=2.0)
+    assert args.given == {"n_hid", "prev_norm", "clip"}
+    want = {"n_hid": "flag", "prev_norm": "flag", "clip": "flag", "queue_size": "script"}
+    assert args.origin == args.record()["origin"] == want
+    assert parse_pretrain_flags([]).given == frozenset()
 
 
 def test_a_default_that_is_no_flag():
     with pytest.raises(TypeError, match=r"defaults that are no flags: \['n_hiden'\]"):
-        parse_flags(PRETRAIN_GROUPS, "doc", [], n_hiden=3)
+        parse_pretrain_flags([], n_hiden=3)
 
 
 def test_what_a_run_records_of_groups_that_the_graph_completes():
-    args = parse_flags(FINETUNE_GROUPS, "doc", ["--seed", "3"], extra=FieldTaskConfig)
-    record = comparable(args, task={"column": "y"}, facts={"target": "film"})
+    args = parse_finetune_flags(["--seed", "3"])
+    record = args.record(task={"column": "y"}, facts={"target": "film"})
     assert (record["task"], record["facts"]) == ({"column": "y"}, {"target": "film"})
     assert record["run"]["seed"] == 3
 
 
 def test_what_a_resumed_run_may_change():
     places = ["--data_dir", "x", "--pretrain_model_dir", "y", "--cuda", "-1", "--n_pool", "7"]
-    base = comparable(parse_pretrain_flags("doc", []))
-    assert comparable(parse_pretrain_flags("doc", [*places, "--resume", "--overwrite"])) == base
-    for numbers in (["--seed", "1"], ["--batch_size", "7"], ["--n_hid", "8"], ["--max_lr", "1"]):
-        assert comparable(parse_pretrain_flags("doc", numbers)) != base
+
+    def numbers(argv):
+        return {n: g for n, g in parse_pretrain_flags(argv).record().items() if n != "origin"}
+
+    base = numbers([])
+    assert numbers([*places, "--resume", "--overwrite"]) == base
+    for argv in (["--seed", "1"], ["--batch_size", "7"], ["--n_hid", "8"], ["--max_lr", "1"]):
+        assert numbers(argv) != base

@@ -121,6 +121,64 @@ def _numbered(offsets: Sequence[int], device: torch.device) -> Tensor:
 
 
 @dataclass(frozen=True)
+class BatchEdges:
+    """The edges of a batch before they are indexed.
+
+    Attributes:
+        node_offsets: T + 1 ints, as :class:`BatchGraph` has them.
+        src, dst: [E] int64 node rows; grouped by relation, ascending by dst within each.
+        relation_edges: [R + 1] int64, where the edges of each relation begin.
+        time_index, edge_time: as :class:`BatchGraph` has them, in NumPy.
+    """
+
+    node_offsets: tuple[int, ...]
+    src: np.ndarray
+    dst: np.ndarray
+    relation_edges: np.ndarray
+    time_index: np.ndarray
+    edge_time: np.ndarray
+
+    def index(self) -> BatchGraph:
+        """The structure that layers read."""
+        index = index_edges(
+            self.src,
+            self.dst,
+            self.relation_edges,
+            self.edge_time,
+            self.node_offsets[-1],
+            (len(self.node_offsets) - 1) * len(self.time_index),
+        )
+        own = {name: getattr(self, name) for name in ("src", "dst", "time_index", "edge_time")}
+        offsets = ("relation_rows", "query_offsets", "key_offsets", "time_offsets")
+        values: dict[str, Any] = {"node_offsets": self.node_offsets}
+        for name, array in (own | index._asdict()).items():
+            values[name] = tuple(array.tolist()) if name in offsets else torch.from_numpy(array)
+        return BatchGraph(**values)
+
+
+@dataclass(frozen=True)
+class RawBatch:
+    """Features and edges of a batch; what the encoder does not need is trimmed, then it is indexed.
+
+    Attributes:
+        x: per node type, [N_t, F_t] float32.
+        edges: self loops of all nodes among them, as the last relation.
+    """
+
+    x: tuple[Tensor, ...]
+    edges: BatchEdges
+
+    @property
+    def node_offsets(self) -> tuple[int, ...]:
+        """T + 1 ints; nodes of type t are rows ``node_offsets[t]:node_offsets[t + 1]``."""
+        return self.edges.node_offsets
+
+    def index(self) -> Batch:
+        """The whole batch for an encoder."""
+        return Batch(self.x, self.edges.index())
+
+
+@dataclass(frozen=True)
 class Layer:
     """What one convolution reads, and which of its results the next one does.
 
@@ -159,62 +217,6 @@ class Batch:
         return h
 
 
-def batch_graph(
-    node_offsets: Sequence[int],
-    src: np.ndarray,
-    dst: np.ndarray,
-    relation_edges: np.ndarray,
-    node_time: np.ndarray | None,
-) -> BatchGraph:
-    """Index the edges of a batch by relation, row, target and source.
-
-    Args:
-        node_offsets: T + 1 ints.
-        src, dst: [E] node rows; grouped by relation, ascending by dst within each.
-        relation_edges: [R + 1], where the edges of each relation begin.
-        node_time: [N] int, NO_TIME for none; or None. The difference target - source is clipped to
-            [-120, 119] and counts as 0 where either end has no time.
-    """
-    src, dst = src.astype(np.int64), dst.astype(np.int64)
-    if node_time is None:
-        node_time = np.full(node_offsets[-1], NO_TIME, dtype=np.int32)
-    type_of_node = np.repeat(np.arange(len(node_offsets) - 1), np.diff(node_offsets))
-    time_index, edge_time = time_rows(
-        src, dst, node_time.astype(np.int64), type_of_node, NO_TIME, TIME_ZERO, TIME_SPAN
-    )
-    return index_graph(node_offsets, src, dst, relation_edges, time_index, edge_time)
-
-
-def index_graph(
-    node_offsets: Sequence[int] | np.ndarray,
-    src: np.ndarray,
-    dst: np.ndarray,
-    relation_edges: np.ndarray,
-    time_index: np.ndarray,
-    edge_time: np.ndarray,
-) -> BatchGraph:
-    """Index edges whose time differences are known.
-
-    Args:
-        node_offsets, src, dst, relation_edges: as :func:`batch_graph` takes them; int64 ends.
-        time_index, edge_time: as :class:`BatchGraph` has them; some of the former may not occur.
-    """
-    index = index_edges(
-        src,
-        dst,
-        np.asarray(relation_edges, dtype=np.int64),
-        edge_time,
-        int(node_offsets[-1]),
-        (len(node_offsets) - 1) * len(time_index),
-    )
-    arrays = {"src": src, "dst": dst, "time_index": time_index, "edge_time": edge_time}
-    offsets = ("relation_rows", "query_offsets", "key_offsets", "time_offsets")
-    values: dict[str, Any] = {"node_offsets": tuple(int(i) for i in node_offsets)}
-    for name, array in (arrays | index._asdict()).items():
-        values[name] = tuple(array.tolist()) if name in offsets else torch.from_numpy(array)
-    return BatchGraph(**values)
-
-
 def assemble(
     schema: Schema,
     x: Sequence[np.ndarray],
@@ -222,7 +224,7 @@ def assemble(
     src: np.ndarray,
     dst: np.ndarray,
     edge_offsets: np.ndarray,
-) -> Batch:
+) -> RawBatch:
     """Put a batch together from local ids, adding a self loop for every node.
 
     Args:
@@ -236,32 +238,56 @@ def assemble(
     source_start = [node_offsets[schema.node_type_id(s)] for s, _, _ in schema.edge_types]
     target_start = [node_offsets[schema.node_type_id(t)] for _, _, t in schema.edge_types]
     loops = np.arange(node_offsets[-1])
-    graph = batch_graph(
-        node_offsets,
-        np.concatenate([src + np.repeat(np.array(source_start, dtype=np.int64), counts), loops]),
-        np.concatenate([dst + np.repeat(np.array(target_start, dtype=np.int64), counts), loops]),
-        np.append(edge_offsets, edge_offsets[-1] + len(loops)),
-        np.concatenate(node_times) if any(schema.timed) else None,
+    src = np.concatenate([src + np.repeat(np.array(source_start, dtype=np.int64), counts), loops])
+    dst = np.concatenate([dst + np.repeat(np.array(target_start, dtype=np.int64), counts), loops])
+    times = np.concatenate(node_times) if any(schema.timed) else None
+    ends = np.append(edge_offsets, edge_offsets[-1] + len(loops))
+    return RawBatch(
+        tuple(map(torch.from_numpy, x)), batch_edges(node_offsets, src, dst, ends, times)
     )
-    return Batch(tuple(torch.from_numpy(features) for features in x), graph)
 
 
-def gather_features(graph: HeteroGraph, subgraph: Subgraph, view: str) -> list[np.ndarray]:
-    """Features of a subgraph's nodes: per node type, [n_t, F_t] float32."""
+def batch_edges(
+    node_offsets: Sequence[int],
+    src: np.ndarray,
+    dst: np.ndarray,
+    relation_edges: np.ndarray,
+    node_time: np.ndarray | None,
+) -> BatchEdges:
+    """The edges of a batch, with their time differences.
+
+    Args:
+        node_offsets, src, dst, relation_edges: as :class:`BatchEdges` has them.
+        node_time: [N] int, NO_TIME for none; or None. The difference target - source is clipped to
+            [-120, 119] and counts as 0 where either end has no time.
+    """
+    src, dst = src.astype(np.int64), dst.astype(np.int64)
+    if node_time is None:
+        node_time = np.full(node_offsets[-1], NO_TIME, dtype=np.int32)
+    types = np.repeat(np.arange(len(node_offsets) - 1), np.diff(node_offsets))
+    times = node_time.astype(np.int64)
+    time_index, edge_time = time_rows(src, dst, times, types, NO_TIME, TIME_ZERO, TIME_SPAN)
+    starts = np.asarray(relation_edges, dtype=np.int64)
+    return BatchEdges(tuple(map(int, node_offsets)), src, dst, starts, time_index, edge_time)
+
+
+def gather_features(graph: HeteroGraph, subgraph: Subgraph) -> list[np.ndarray]:
+    """Features of a subgraph's nodes as its query wants them: per node type, [n_t, F_t] float32."""
+    view, means = subgraph.query.view, subgraph.query.means
     x = [
         graph.gather_features(node_type, ids, view)
         for node_type, ids in zip(graph.node_types, subgraph.node_ids, strict=True)
     ]
-    if subgraph.means is not None:
-        subgraph.means.leave_out(subgraph.node_ids, subgraph.num_seeds, x, view)
+    if means is not None:
+        means.leave_out(subgraph.node_ids, subgraph.num_seeds, x, view)
     return x
 
 
-def make_batch(graph: HeteroGraph, subgraph: Subgraph, view: str) -> Batch:
+def make_batch(graph: HeteroGraph, subgraph: Subgraph) -> RawBatch:
     """A subgraph as tensors, nothing masked: what a downstream task reads."""
     return assemble(
         subgraph.schema,
-        gather_features(graph, subgraph, view),
+        gather_features(graph, subgraph),
         subgraph.node_times,
         subgraph.src,
         subgraph.dst,

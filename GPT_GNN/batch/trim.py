@@ -8,14 +8,13 @@ need no convolution, and their results are the same without it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from GPT_GNN.batch.batch import Batch, BatchGraph, Layer, Record, index_graph
-from GPT_GNN.sampler.subgraph import Subgraph
+from GPT_GNN.batch.batch import Batch, BatchEdges, Layer, RawBatch
 from GPT_GNN.system.compiler import serial_kernel
 
 # A layer that would keep a larger share of the edges reads the whole batch: indexing what is left,
@@ -72,73 +71,62 @@ class TrimmedBatch:
         return rows.index_copy(0, self.outputs, h)
 
 
-def trim(batch: Batch, outputs: Tensor, reach: Sequence[int] | None) -> Batch | TrimmedBatch:
-    """Leave out what no row of some nodes depends on, where that is enough to be worth it.
+def trim(
+    batch: RawBatch, outputs: Tensor | None, reach: Sequence[int] | None
+) -> Batch | TrimmedBatch:
+    """Leave out what no row of some nodes depends on, where that is enough to be worth it; index.
 
     Args:
-        outputs: int64 rows of the nodes to embed, in any order, repeats included.
+        outputs: int64 rows of the nodes to embed, in any order, repeats included; None: all.
         reach: how many hops each convolution reads, first to last, see ``GNN.reach``; None: any
-            node may depend on any other, and the batch stays as it is.
+            node may depend on any other, and the batch stays whole.
     """
-    if reach is None:
-        return batch
-    graph, layers = batch.graph, []
-    wanted = np.zeros(graph.num_nodes, dtype=np.bool_)
+    if reach is None or outputs is None:
+        return batch.index()
+    edges, layers = batch.edges, []
+    wanted = np.zeros(edges.node_offsets[-1], dtype=np.bool_)
     wanted[outputs.numpy()] = True
     embedded = torch.from_numpy(np.flatnonzero(wanted))
     for hops in reversed(reach):
-        read, edges = _reached(graph.src.numpy(), graph.dst.numpy(), wanted, hops)
-        if len(edges) > MAX_EDGE_SHARE * len(graph.src):
+        read, kept = _reached(edges.src, edges.dst, wanted, hops)
+        if len(kept) > MAX_EDGE_SHARE * len(edges.src):
             break
-        layers.append(_cut(graph, wanted, read, edges))
+        layers.append(_cut(edges, wanted, read, kept))
         wanted = read
     num_whole = len(reach) - len(layers)
     if num_whole and not layers:
-        return batch
+        return batch.index()
     chosen = torch.from_numpy(np.flatnonzero(wanted))
     return TrimmedBatch(
         x=batch.x,
-        rows=None if num_whole else tuple(_by_type(graph, chosen)),
+        rows=None if num_whole else tuple(_by_type(edges.node_offsets, chosen)),
         num_whole=num_whole,
-        whole=Layer(graph, chosen) if num_whole else None,
+        whole=Layer(edges.index(), chosen) if num_whole else None,
         smaller=tuple(reversed(layers)),
         outputs=embedded,
-        num_nodes=graph.num_nodes,
+        num_nodes=edges.node_offsets[-1],
     )
 
 
-def _cut(graph: BatchGraph, wanted: np.ndarray, read: np.ndarray, edges: np.ndarray) -> Layer:
+def _cut(edges: BatchEdges, wanted: np.ndarray, read: np.ndarray, kept: np.ndarray) -> Layer:
     """The nodes that are read and some edges among them, numbered anew; what is wanted goes on."""
     before = np.concatenate([[0], np.cumsum(read)])
-    relation_edges = graph.row_ptr.numpy()[np.array(graph.relation_rows)]
-    index = index_graph(
-        before[np.array(graph.node_offsets)],
-        before[graph.src.numpy()[edges]],
-        before[graph.dst.numpy()[edges]],
-        np.searchsorted(edges, relation_edges),
-        graph.time_index.numpy(),
-        graph.edge_time.numpy()[edges],
+    cut = BatchEdges(
+        tuple(before[np.array(edges.node_offsets)].tolist()),
+        before[edges.src[kept]],
+        before[edges.dst[kept]],
+        np.searchsorted(kept, edges.relation_edges),
+        edges.time_index,
+        edges.edge_time[kept],
     )
-    return Layer(index, torch.from_numpy(before[:-1][wanted]))
+    return Layer(cut.index(), torch.from_numpy(before[:-1][wanted]))
 
 
-def _by_type(graph: BatchGraph, nodes: Tensor) -> Iterator[Tensor]:
+def _by_type(node_offsets: Sequence[int], nodes: Tensor) -> Iterator[Tensor]:
     """Ascending node rows as positions within each type."""
-    ends = torch.searchsorted(nodes, torch.tensor(graph.node_offsets))
-    for first, a, b in zip(graph.node_offsets, ends, ends[1:], strict=False):
+    ends = torch.searchsorted(nodes, torch.tensor(node_offsets))
+    for first, a, b in zip(node_offsets, ends, ends[1:], strict=False):
         yield nodes[a:b] - first
-
-
-def trim_record(data: Record, outputs: Tensor, reach: Sequence[int] | None) -> Record:
-    """A record with its field ``batch`` trimmed, see :func:`trim`."""
-    batch = trim(data.batch, outputs, reach)  # type: ignore[attr-defined]
-    return replace(data, batch=batch)  # type: ignore[type-var]
-
-
-def seed_rows(subgraph: Subgraph, graph: BatchGraph) -> Tensor:
-    """Node rows of a sample's seeds, [n] int64: those that a task or an embedding asks for."""
-    first = zip(graph.node_offsets, subgraph.num_seeds, strict=False)
-    return torch.cat([torch.arange(start, start + number) for start, number in first])
 
 
 @serial_kernel

@@ -5,48 +5,30 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from GPT_GNN.batch.batch import BatchGraph
-from GPT_GNN.conv.options import refuse_options
+from GPT_GNN.conv.conv import Conv, ConvShape
+from GPT_GNN.settings import NoSettings
 
 
-class GCNConv(nn.Module):
+class GCNConv(Conv):
     """out_i = b + sum over in-edges (j -> i) of W x_j / sqrt(d_i d_j), d the in-degrees.
 
     Every edge counts, parallel ones of several relations too; all loops of a node count as one.
-
-    Args:
-        n_hid: D.
-        use_norm, train_time_table: must be false, the layer has neither.
-        num_types, num_relations, n_heads, dropout, timed: no layer of this kind reads them.
-
-    Raises:
-        ValueError: ``use_norm`` or ``train_time_table``.
 
     Source: Kipf and Welling, ICLR 2017, by PyG's ``GCNConv``; between two layers there is neither
     activation nor dropout, as in the published GPT-GNN code.
     """
 
-    reach: ClassVar[int] = 2  # the degrees of in-neighbours
+    reach: ClassVar[int | None] = 2  # the degrees of in-neighbours
 
-    def __init__(
-        self,
-        n_hid: int,
-        num_types: int,
-        num_relations: int,
-        n_heads: int,
-        dropout: float = 0.2,
-        use_norm: bool = False,
-        timed: bool = True,
-        train_time_table: bool = False,
-    ) -> None:
+    def __init__(self, shape: ConvShape, settings: NoSettings, dropout: float) -> None:
         # Here, as the library takes seconds to import and most runs are HGT's.
         from torch_geometric.nn import GCNConv as Convolution
 
         super().__init__()
-        refuse_options("gcn", use_norm, train_time_table)
-        self.conv = Convolution(n_hid, n_hid)
+        self.conv = Convolution(shape.n_hid, shape.n_hid)
 
     def forward(self, x: Tensor, graph: BatchGraph) -> Tensor:
         """Update every node from its in-edges: [N, D] -> [N, D], float32 at least."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from GPT_GNN.batch.batch import BatchGraph
-from GPT_GNN.conv.options import refuse_options
+from GPT_GNN.conv.conv import Conv, ConvShape, HeadSettings
+from GPT_GNN.settings import Checked
 
 
-class HANConv(nn.Module):
+class HANConv(Conv):
     """Attention of nodes within each relation, then of relations within each node type.
 
     With h = W_t x of the node's type t, per head, for target i and its in-edges (j -> i) of r:
@@ -32,16 +34,10 @@ class HANConv(nn.Module):
       the type like others, which receive what their targets receive. A target's attributes can
       thus reach its copy through these means, with a single layer too; ``--two_pass`` closes that.
 
-    Args:
-        n_hid: D, a multiple of ``n_heads``.
-        num_types: T.
-        num_relations: R, ``self`` included.
-        n_heads: H.
-        use_norm, train_time_table: must be false, the layer has neither.
-        dropout, timed: not read: the attention has no dropout and sees no times.
+    The attention has no dropout and sees no times.
 
     Raises:
-        ValueError: ``n_hid`` is no multiple of ``n_heads``; ``use_norm`` or ``train_time_table``.
+        ValueError: ``n_hid`` is no multiple of ``n_heads``.
 
     Source: Wang et al., WWW 2019, as PyG's ``HANConv`` computes it, which it equals on the same
     edges. PyG's own layer needs the types at a relation's ends when it is made, has no relation
@@ -51,25 +47,15 @@ class HANConv(nn.Module):
     PyG; W, b and q are shared by all types, as in PyG (the paper has one type).
     """
 
-    def __init__(
-        self,
-        n_hid: int,
-        num_types: int,
-        num_relations: int,
-        n_heads: int,
-        dropout: float = 0.2,
-        use_norm: bool = False,
-        timed: bool = True,
-        train_time_table: bool = False,
-    ) -> None:
+    Settings: ClassVar[type[Checked]] = HeadSettings
+
+    def __init__(self, shape: ConvShape, settings: HeadSettings, dropout: float) -> None:
         super().__init__()
-        refuse_options("han", use_norm, train_time_table)
-        if n_hid % n_heads:
-            raise ValueError(f"n_hid must be a multiple of n_heads, got {n_hid} and {n_heads}")
-        d = n_hid // n_heads
-        self.project = nn.ModuleList(nn.Linear(n_hid, n_hid) for _ in range(num_types))
-        self.att_src = nn.Parameter(torch.empty(num_relations, n_heads, d))
-        self.att_dst = nn.Parameter(torch.empty(num_relations, n_heads, d))
+        n_hid, n_heads = shape.n_hid, settings.n_heads
+        d = settings.head_width(n_hid)
+        self.project = nn.ModuleList(nn.Linear(n_hid, n_hid) for _ in range(shape.num_types))
+        self.att_src = nn.Parameter(torch.empty(shape.num_relations, n_heads, d))
+        self.att_dst = nn.Parameter(torch.empty(shape.num_relations, n_heads, d))
         self.semantic = nn.Linear(n_hid, n_hid)
         self.semantic_query = nn.Parameter(torch.empty(n_hid))
         sides = {

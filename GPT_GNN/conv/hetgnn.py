@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -11,10 +12,18 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from GPT_GNN.batch.batch import BatchGraph
-from GPT_GNN.conv.options import refuse_options
+from GPT_GNN.conv.conv import Conv, ConvShape
+from GPT_GNN.settings import Checked, setting
 
 
-class HetGNNConv(nn.Module):
+@dataclass(frozen=True)
+class HetGNNSettings(Checked):
+    """A heterogeneous graph neural network."""
+
+    max_neighbours: int = setting(10, "neighbours of a node that are read, per source type", low=1)
+
+
+class HetGNNConv(Conv):
     """Content of each node, aggregated by source type, the types combined by attention.
 
     For node i of type t,
@@ -36,15 +45,8 @@ class HetGNNConv(nn.Module):
       sums which are equal to rounding may change places).
     - A type without neighbours takes no part; without any, a node's result is its content.
 
-    Args:
-        n_hid: D, even: half for each direction.
-        num_types: T.
-        use_norm, train_time_table: must be false, the layer has neither.
-        num_relations, n_heads, dropout, timed: no layer of this kind reads them.
-        max_neighbours: K, for each source type.
-
     Raises:
-        ValueError: ``n_hid`` is odd; ``use_norm`` or ``train_time_table``.
+        ValueError: ``n_hid`` is odd: half of it is for each direction.
 
     Source: Zhang et al., KDD 2019, section 3; u of each type, and the slope 0.01 of LeakyReLU, as
     in its published code.
@@ -53,25 +55,15 @@ class HetGNNConv(nn.Module):
     frequent of the walks, some of them again to fill K); no loss of its own.
     """
 
-    reach: ClassVar[int] = 1
+    Settings: ClassVar[type[Checked]] = HetGNNSettings
+    reach: ClassVar[int | None] = 1
 
-    def __init__(
-        self,
-        n_hid: int,
-        num_types: int,
-        num_relations: int,
-        n_heads: int,
-        dropout: float = 0.2,
-        use_norm: bool = False,
-        timed: bool = True,
-        train_time_table: bool = False,
-        max_neighbours: int = 10,
-    ) -> None:
+    def __init__(self, shape: ConvShape, settings: HetGNNSettings, dropout: float) -> None:
         super().__init__()
-        refuse_options("hetgnn", use_norm, train_time_table)
+        self.max_neighbours = settings.max_neighbours
+        n_hid, num_types = shape.n_hid, shape.num_types
         if n_hid % 2:
             raise ValueError(f"n_hid must be even, half for each direction, got {n_hid}")
-        self.max_neighbours = max_neighbours
         self.content = nn.ModuleList(nn.Linear(n_hid, 3 * n_hid) for _ in range(num_types))
         self.same_type = nn.ModuleList(
             nn.LSTM(n_hid, n_hid // 2, batch_first=True, bidirectional=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -11,54 +12,55 @@ from torch.nn import functional as F
 
 from GPT_GNN.batch.batch import BatchGraph
 from GPT_GNN.conv.attention import relational_attention
+from GPT_GNN.conv.conv import Conv, ConvShape, HeadSettings
 from GPT_GNN.conv.dropout import Dropout
 from GPT_GNN.conv.time_encoding import RelativeTimeEncoding
+from GPT_GNN.settings import Checked, setting
 
 
-class HGTConv(nn.Module):
+@dataclass(frozen=True)
+class HGTSettings(HeadSettings):
+    """A Heterogeneous Graph Transformer layer."""
+
+    prev_norm: bool = setting(False, "LayerNorm after all layers but the last")
+    last_norm: bool = setting(False, "LayerNorm after the last layer")
+    train_time_table: bool = setting(False, "train the table of the temporal encoding")
+
+
+class HGTConv(Conv):
     """One HGT layer, with projections of nodes and not of edges.
 
     For target i of type t and source j of type s over relation r:
     K = K_s(x_j + RTE(dt)), V = V_s(x_j + RTE(dt)), Q = Q_t(x_i);
     att = softmax over all in-edges of i of (Q . (K W_att_r)) mu_r / sqrt(d);
     out = sigmoid(skip_t) A_t(gelu(sum att V W_msg_r)) + (1 - sigmoid(skip_t)) x_i, then
-    LayerNorm of the type if ``use_norm``, then dropout.
+    LayerNorm of the type if the settings say so, then dropout.
 
     K_s is linear, so K_s(x + RTE) = K_s x + W_K RTE: nodes are projected once and the time term is
     a table of few rows. W_att_r and W_msg_r act on the smaller side of a relation, see
     :mod:`GPT_GNN.conv.attention`.
 
     Args:
-        n_hid: D, a multiple of ``n_heads``.
-        num_types: T.
-        num_relations: R, ``self`` included.
-        n_heads: H.
+        shape: of a graph without times, there is no temporal encoding.
         dropout: of the output.
-        use_norm: LayerNorm per node type.
-        timed: whether the graph has times; without, there is no temporal encoding.
-        train_time_table: see :class:`RelativeTimeEncoding`.
 
-    Source: Hu et al., WWW 2020, section 3, and the published GPT-GNN code.
+    Raises:
+        ValueError: ``n_hid`` is no multiple of ``n_heads``.
+
+    Source: Hu et al., WWW 2020, section 3, and the published GPT-GNN code. Its readable twin is
+    ``tests/oracle/hgt.py``.
     """
 
-    reach: ClassVar[int] = 1
+    Settings: ClassVar[type[Checked]] = HGTSettings
+    reach: ClassVar[int | None] = 1
 
-    def __init__(
-        self,
-        n_hid: int,
-        num_types: int,
-        num_relations: int,
-        n_heads: int,
-        dropout: float = 0.2,
-        use_norm: bool = False,
-        timed: bool = True,
-        train_time_table: bool = False,
-    ) -> None:
+    def __init__(self, shape: ConvShape, settings: HGTSettings, dropout: float) -> None:
         super().__init__()
-        if n_hid % n_heads:
-            raise ValueError(f"n_hid must be a multiple of n_heads, got {n_hid} and {n_heads}")
+        n_hid, num_types = shape.n_hid, shape.num_types
+        num_relations, n_heads = shape.num_relations, settings.n_heads
+        d = settings.head_width(n_hid)
+        use_norm = settings.last_norm if shape.last else settings.prev_norm
         self.n_heads = n_heads
-        d = n_hid // n_heads
         self.q = nn.ModuleList(nn.Linear(n_hid, n_hid) for _ in range(num_types))
         self.kv = nn.ModuleList(nn.Linear(n_hid, 2 * n_hid) for _ in range(num_types))
         self.a = nn.ModuleList(nn.Linear(n_hid, n_hid) for _ in range(num_types))
@@ -71,7 +73,7 @@ class HGTConv(nn.Module):
         self.relation_msg = nn.Parameter(torch.empty(num_relations, n_heads, d, d))
         for weight in (self.relation_att, self.relation_msg):  # the published (glorot) scale
             nn.init.uniform_(weight, -math.sqrt(6 / (2 * d)), math.sqrt(6 / (2 * d)))
-        self.time = RelativeTimeEncoding(n_hid, train_time_table) if timed else None
+        self.time = RelativeTimeEncoding(n_hid, settings.train_time_table) if shape.timed else None
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, graph: BatchGraph) -> Tensor:

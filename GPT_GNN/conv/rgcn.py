@@ -5,52 +5,33 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from GPT_GNN.batch.batch import BatchGraph
-from GPT_GNN.conv.options import refuse_options
+from GPT_GNN.conv.conv import Conv, ConvShape
+from GPT_GNN.settings import NoSettings
 
 
-class RGCNConv(nn.Module):
+class RGCNConv(Conv):
     """out_i = W_0 x_i + b + sum over relations r of W_r (mean of x_j over in-edges of r).
 
     ``self`` is a relation like the others.
-
-    Args:
-        n_hid: D.
-        num_relations: R, ``self`` included.
-        use_norm, train_time_table: must be false, the layer has neither.
-        num_types, n_heads, dropout, timed: no layer of this kind reads them.
-
-    Raises:
-        ValueError: ``use_norm`` or ``train_time_table``.
 
     Source: Schlichtkrull et al., ESWC 2018, by PyG's ``RGCNConv`` without bases; between two layers
     there is neither activation nor dropout, as in the published GPT-GNN code.
     """
 
-    reach: ClassVar[int] = 1
+    reach: ClassVar[int | None] = 1
 
-    def __init__(
-        self,
-        n_hid: int,
-        num_types: int,
-        num_relations: int,
-        n_heads: int,
-        dropout: float = 0.2,
-        use_norm: bool = False,
-        timed: bool = True,
-        train_time_table: bool = False,
-    ) -> None:
+    def __init__(self, shape: ConvShape, settings: NoSettings, dropout: float) -> None:
         # Here, as the library takes seconds to import and most runs are HGT's.
         import torch_geometric
         from torch_geometric.nn import RGCNConv as Convolution
 
         super().__init__()
-        refuse_options("rgcn", use_norm, train_time_table)
         # Where pyg_lib is installed, PyG may take a path with one mean over all relations.
         torch_geometric.backend.use_segment_matmul = False
-        self.conv = Convolution(n_hid, n_hid, num_relations)
+        self.conv = Convolution(shape.n_hid, shape.n_hid, shape.num_relations)
 
     def forward(self, x: Tensor, graph: BatchGraph) -> Tensor:
         """Update every node from its in-edges: [N, D] -> [N, D], float32 at least."""

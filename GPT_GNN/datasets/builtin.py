@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from GPT_GNN.datasets.first_use import open_or_build
 from GPT_GNN.graph.store import HeteroGraph, StoreError
+from GPT_GNN.settings import Checked, setting
+
+
+@dataclass(frozen=True)
+class GraphConfig(Checked):
+    """Which graph."""
+
+    data_dir: str = setting(
+        "toy", "folder of a graph store, or 'toy' for the built-in graph", place=True
+    )
 
 
 def open_graph(

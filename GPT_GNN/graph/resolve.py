@@ -23,9 +23,35 @@ from GPT_GNN.graph.split import (
 )
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType, split_names
+from GPT_GNN.settings import LIST, Checked, setting
 
 FLAG, STORE, RELATION, DEFAULT = "flag", "store", "relation", "default"
 NONE = "none"  # a list without entries, where an empty text means the store's
+
+
+@dataclass(frozen=True)
+class TargetConfig(Checked):
+    """Facts of the graph; what is empty is the store's own."""
+
+    target_type: str = setting("", "node type that is pre-trained and predicted")
+    split: str = setting(
+        "",
+        "time:A,B,C (last times of pre-training, training, validation) or time (at quantiles); "
+        "random[:A,B,C,D] (shares of pre-training to test); column:NAME[,PRETRAIN_ON]",
+    )
+
+
+@dataclass(frozen=True)
+class FactsConfig(TargetConfig):
+    """Facts of the graph; what is empty is the store's own."""
+
+    rel_stop_list: tuple[str, ...] = setting(
+        (),
+        "relations into the target that are never masked, as relation or source:relation:target, "
+        f"{LIST}; none for none",
+    )
+    text_column: str = setting("", "column of the target that attr_type text generates")
+    attr_part: str = setting("", "feature part of the target that attr_type vec generates")
 
 
 @dataclass(frozen=True)

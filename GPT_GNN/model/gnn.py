@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,9 +12,25 @@ from torch.utils.checkpoint import checkpoint
 from GPT_GNN.batch.batch import Batch
 from GPT_GNN.batch.trim import TrimmedBatch
 from GPT_GNN.conv import CONVS
+from GPT_GNN.conv.conv import ConvShape
 from GPT_GNN.conv.dropout import Dropout
 from GPT_GNN.schema import Schema
-from GPT_GNN.settings import EncoderConfig
+from GPT_GNN.settings import Choosing, setting
+
+
+@dataclass(frozen=True)
+class EncoderConfig(Choosing):
+    """The graph neural network; a pre-trained one has its file's settings, dropout apart."""
+
+    conv_name: str = setting("hgt", "layer", registry=CONVS)
+    n_hid: int = setting(400, "hidden width", low=1)
+    n_layers: int = setting(3, "convolutions; 0 leaves an MLP on own features", low=0)
+    dropout: float = setting(0.2, "dropout of the encoder", low=0, high=0.99)
+    gradient_checkpointing: bool = setting(
+        False,
+        "keep no layer's activations, compute them again in backward: less memory, more time",
+        place=True,
+    )
 
 
 class GNN(nn.Module):
@@ -23,77 +40,38 @@ class GNN(nn.Module):
         schema: types of the graphs it will see.
         feature_dims: width of each type's features; a type without features (width 0) starts from a
             learned vector, the same for all its nodes.
-        conv_name: a key of ``CONVS``.
-        n_hid: D.
-        n_heads: attention heads of ``hgt``, ``gat`` and ``han``.
-        n_layers: number of convolutions.
-        dropout: of the input layer and of each ``hgt`` convolution.
-        prev_norm: LayerNorm after all convolutions but the last; ``hgt`` only, as are the next two.
-        last_norm: LayerNorm after the last.
-        train_time_table: whether the table of the temporal encoding is trained.
-        gradient_checkpointing: keep a convolution's input only, and run it again in backward.
+        **settings: of :class:`EncoderConfig`; ``dropout`` is of the input layer, and of each layer
+            that has one.
 
     Raises:
-        ValueError: unknown ``conv_name``, or a setting that this convolution does not have.
+        ValueError: an unknown ``conv_name``, or a setting that this layer does not have.
     """
 
-    def __init__(
-        self,
-        schema: Schema,
-        feature_dims: dict[str, int],
-        conv_name: str = "hgt",
-        n_hid: int = 400,
-        n_heads: int = 8,
-        n_layers: int = 3,
-        dropout: float = 0.2,
-        prev_norm: bool = False,
-        last_norm: bool = False,
-        train_time_table: bool = False,
-        gradient_checkpointing: bool = False,
-    ) -> None:
+    def __init__(self, schema: Schema, feature_dims: dict[str, int], **settings: Any) -> None:
         super().__init__()
-        if conv_name not in CONVS:
-            raise ValueError(f"unknown conv_name {conv_name!r}; available: {sorted(CONVS)}")
-        EncoderConfig(  # checks them
-            conv_name=conv_name,
-            n_hid=n_hid,
-            n_heads=n_heads,
-            n_layers=n_layers,
-            dropout=dropout,
-            prev_norm=prev_norm,
-            last_norm=last_norm,
-            train_time_table=train_time_table,
-            gradient_checkpointing=gradient_checkpointing,
-        )
+        config = EncoderConfig(**settings)
+        n_hid, num_types = config.n_hid, len(schema.node_types)
+        num_relations, timed = len(schema.edge_types) + 1, any(schema.timed)
         self.schema = schema
         self.n_hid = n_hid
-        self.gradient_checkpointing = gradient_checkpointing
+        self.gradient_checkpointing = config.gradient_checkpointing
         self.feature_dims = dict(feature_dims)
         self.adapt = nn.ModuleList(_input_layer(feature_dims[t], n_hid) for t in schema.node_types)
-        self.dropout = Dropout(dropout)
+        self.dropout = Dropout(config.dropout)
         self.convs = nn.ModuleList(
-            CONVS[conv_name](
-                n_hid=n_hid,
-                num_types=len(schema.node_types),
-                num_relations=len(schema.edge_types) + 1,
-                n_heads=n_heads,
-                dropout=dropout,
-                use_norm=last_norm if layer == n_layers - 1 else prev_norm,
-                timed=any(schema.timed),
-                train_time_table=train_time_table,
+            CONVS[config.conv_name](
+                ConvShape(n_hid, num_types, num_relations, timed, layer == config.n_layers - 1),
+                config.own(),
+                config.dropout,
             )
-            for layer in range(n_layers)
+            for layer in range(config.n_layers)
         )
 
     @property
     def reach(self) -> tuple[int, ...] | None:
-        """How far each convolution reads, first to last; None if one of them does not say.
-
-        A convolution that has ``reach`` = k gives a node the same result whatever becomes of nodes
-        that are more than k hops away, and of edges into nodes that are k hops away or more.
-        """
-        hops: list[Any] = [conv.reach for conv in self.convs if hasattr(conv, "reach")]
-        return tuple(hops) if len(hops) == len(self.convs) else None
+        """How far each layer reads, first to last, see :class:`Conv`; None if one does not say."""
+        hops: list[Any] = [conv.reach for conv in self.convs]
+        return None if None in hops else tuple(hops)
 
     def forward(self, batch: Batch | TrimmedBatch) -> Tensor:
         """Embed a batch: [N, D], in half precision at most inside.

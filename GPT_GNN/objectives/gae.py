@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from GPT_GNN.batch.batch import Batch, assemble, gather_features
+from GPT_GNN.batch.batch import Batch, RawBatch, assemble, gather_features
 from GPT_GNN.batch.mask import Masked, mask_links
 from GPT_GNN.batch.trim import TrimmedBatch
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import Matcher, full_precision, unit
+from GPT_GNN.objectives.objective import Objective
 from GPT_GNN.sampler.subgraph import Subgraph
-from GPT_GNN.settings import GPTConfig
+from GPT_GNN.settings import Checked, setting
 from GPT_GNN.system.compiler import serial_kernel
 
 
@@ -42,19 +44,19 @@ class LinkPairs:
 class GAEBatch:
     """A batch without its masked links, and those links, a record per relation."""
 
-    batch: Batch | TrimmedBatch
+    batch: RawBatch | Batch | TrimmedBatch
     links: list[LinkPairs]
 
 
-class GAE(nn.Module):
-    """Graph auto-encoder: p(link) = sigmoid(score of its relation), binary cross-entropy.
+@dataclass(frozen=True)
+class GAESettings(Checked):
+    """Reconstruction of masked links."""
 
-    Args:
-        encoder: what is pre-trained.
-        target: node type whose links are reconstructed.
-        rel_stop_list: relations that are neither masked nor reconstructed.
-        mask_ratio: probability that a link is masked.
-        view: the feature view to read.
+    mask_ratio: float = setting(0.5, "probability that a link is masked", low=0, high=1)
+
+
+class GAE(Objective):
+    """Graph auto-encoder: p(link) = sigmoid(score of its relation), binary cross-entropy.
 
     Source: Kipf & Welling, Variational Graph Auto-Encoders (2016), the non-probabilistic model.
     Differs: its encoder sees the links that it reconstructs, and it scores all pairs of nodes by
@@ -68,45 +70,32 @@ class GAE(nn.Module):
         ValueError: nothing is masked.
     """
 
-    options = ("mask_ratio",)
+    Settings: ClassVar[type[Checked]] = GAESettings
 
-    def __init__(
-        self,
-        encoder: GNN,
-        target: str,
-        rel_stop_list: Collection[str] = (),
-        mask_ratio: float = 0.5,
-        view: str = "pretrain",
-    ) -> None:
-        super().__init__()
-        GPTConfig(mask_ratio=mask_ratio)  # checks it
+    def __init__(self, encoder: GNN, facts: GraphFacts, **settings: Any) -> None:
+        super().__init__(encoder, facts, **settings)
         schema = encoder.schema
-        self.encoder, self.target, self.view = encoder, target, view
-        self.rel_stop_list, self.mask_ratio = tuple(rel_stop_list), mask_ratio
-        self.relations = [
-            i for i in schema.edge_types_into(target) if not schema.is_named(i, self.rel_stop_list)
-        ]
+        self.rel_stop_list, mask_ratio = facts.rel_stop_list, self.settings.mask_ratio
+        into, stop = schema.edge_types_into(facts.target), facts.rel_stop_list
+        self.relations = [i for i in into if not schema.is_named(i, stop)]
         if mask_ratio == 0 or not self.relations:
             raise ValueError(
                 f"gae reconstructs masked links: expected a mask_ratio above 0, got {mask_ratio}, "
-                f"and relations into {target!r} outside rel_stop_list, found {len(self.relations)}"
+                f"and relations into {facts.target!r} outside rel_stop_list, found "
+                f"{len(self.relations)}"
             )
         n_hid = encoder.n_hid
         self.scorers = nn.ModuleList(Matcher(n_hid, n_hid) for _ in self.relations)
-
-    @classmethod
-    def build(cls, encoder: GNN, graph: HeteroGraph, dataset: Any, mask_ratio: float) -> GAE:
-        """For a dataset's target type and relations."""
-        return cls(encoder, dataset.target, dataset.rel_stop_list, mask_ratio)
 
     def transform(
         self, graph: HeteroGraph, subgraph: Subgraph, rng: np.random.Generator
     ) -> GAEBatch:
         """Mask a subgraph's links and draw their negatives."""
-        masked = mask_links(subgraph, self.target, self.rel_stop_list, self.mask_ratio, rng)
-        x = gather_features(graph, subgraph, self.view)
+        ratio = self.settings.mask_ratio
+        masked = mask_links(subgraph, self.target, self.rel_stop_list, ratio, rng)
+        x = gather_features(graph, subgraph)
         batch = assemble(graph.schema, x, subgraph.node_times, *masked.edges(subgraph))
-        offsets = batch.graph.node_offsets
+        offsets = batch.node_offsets
         return GAEBatch(batch, link_pairs(subgraph, masked, self.relations, offsets, rng))
 
     def outputs(self, data: GAEBatch) -> Tensor:
@@ -133,9 +122,6 @@ class GAE(nn.Module):
     def measures(self, data: GAEBatch) -> list[str]:
         """The loss, of a batch with masked links, see :class:`Objective`."""
         return ["loss"] if data.links else []
-
-    def start_epoch(self, epoch: int, n_epoch: int) -> None:
-        """Nothing grows."""
 
 
 def link_pairs(

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, fields, replace
-from typing import Any, cast
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from GPT_GNN.batch.batch import Batch, assemble, gather_features
+from GPT_GNN.batch.batch import Batch, RawBatch, assemble, gather_features
 from GPT_GNN.batch.mask import mask_links
 from GPT_GNN.batch.separate import separate_targets
 from GPT_GNN.batch.trim import TrimmedBatch
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import Matcher, TextDecoder, full_precision
 from GPT_GNN.model.queue import AdaptiveQueue
 from GPT_GNN.objectives.counts import LossCounts
 from GPT_GNN.objectives.links import LinkTask, contrastive_loss, link_tasks
+from GPT_GNN.objectives.objective import Objective
 from GPT_GNN.objectives.titles import TextBatch, Titles, load_titles
 from GPT_GNN.sampler.subgraph import Subgraph
-from GPT_GNN.settings import GPTConfig
+from GPT_GNN.settings import Checked, setting
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class GPTBatch:
         text: the words to generate, or None.
     """
 
-    batch: Batch | TrimmedBatch
+    batch: RawBatch | Batch | TrimmedBatch
     edge_nodes: Tensor
     attr_nodes: Tensor
     links: list[LinkTask]
@@ -48,7 +49,43 @@ class GPTBatch:
     text: TextBatch | None
 
 
-class GPTGNN(nn.Module):
+@dataclass(frozen=True)
+class GPTConfig(Checked):
+    """Generation of attributes and links."""
+
+    attr_type: str = setting("vec", "attribute decoder", choices=("vec", "text"))
+    attr_ratio: float = setting(0.5, "weight of the attribute loss", low=0, high=1)
+    loss_sum: str = setting(
+        "ratio",
+        "ratio: (1 - attr_ratio) edge + attr_ratio attr; plain: edge + attr_ratio attr",
+        choices=("ratio", "plain"),
+    )
+    min_masked: int = setting(
+        8,
+        "relations with so many masked links in a batch, or fewer, have no edge loss; 0 trains all",
+        low=0,
+    )
+    neg_samp_num: int = setting(255, "most negatives of a target from its own batch", low=1)
+    queue_size: int = setting(256, "rows of the adaptive queue per relation; 0 for none", low=0)
+    queue_gradient: str = setting(
+        "balanced",
+        "published: queued rows push nothing back, so that embeddings may collapse; balanced: "
+        "a true source is pulled no more than the batch's negatives are pushed",
+        choices=("balanced", "published"),
+    )
+    mask_ratio: float = setting(0.5, "probability that a link is masked", low=0, high=1)
+    two_pass: bool = setting(
+        False, "encode twice, so that no attribute reaches its own generation over two hops"
+    )
+    node_separation: bool = setting(
+        True, "generate a target's attributes by a copy that lacks them, not by itself"
+    )
+    w2v_dir: str = setting(
+        "", "word vectors: a model of gensim, or word2vec text or binary; default: the store's own"
+    )
+
+
+class GPTGNN(Objective):
     """Generative pre-training of an encoder (sections 3 and 4 of the paper).
 
     Every target appears twice in a batch. The edge generation node keeps its attributes and is
@@ -58,99 +95,51 @@ class GPTGNN(nn.Module):
 
     Args:
         encoder: what is pre-trained.
-        target: node type whose attributes and links are generated.
-        rel_stop_list: relations that are never masked, see :meth:`Schema.is_named`.
+        facts: of the graph; links of ``rel_stop_list`` are never masked.
         init_emb: [F] initial value of the learned input of attribute generation nodes.
         attr_columns: the feature columns that ``vec`` generates.
-        attr_type: ``vec`` (cosine with the features) or ``text`` (LSTM over words).
-        attr_ratio: weight of the attribute loss, see ``loss_sum``.
-        loss_sum: ``ratio``: (1 - attr_ratio) edge + attr_ratio attribute (published Reddit script);
-            ``plain``: edge + attr_ratio attribute (published OAG script). A part that weighs
-            nothing is not computed.
-        min_masked: a relation with so many masked links in a batch or fewer has no edge loss there.
-        neg_samp_num: most in-batch negatives a target.
-        queue_size: rows of the adaptive queue a relation, 0 for none.
-        queue_gradient: ``balanced`` or ``published``, see :func:`contrastive_loss`.
-        mask_ratio: probability that a link is masked.
-        two_pass: encode a second time, every target's input being ``init_emb``, for the attribute
-            loss. In one pass a target's attributes come back to its copy over two hops (target ->
-            neighbour -> copy), as in the published code; this closes that way at the cost of a
-            pass.
-        node_separation: without it, the targets that keep their attributes generate them too (the
-            paper's ablation "w/o node separation").
         titles: words to generate, for ``text``.
-        view: the feature view to read.
+        **settings: of :class:`GPTConfig`. A part of the loss that weighs nothing is not computed.
 
     Raises:
         ValueError: the target type has no features to generate, or no relations; ``text`` without
             words; ``two_pass`` without attribute generation nodes.
     """
 
-    options = tuple(f.name for f in fields(GPTConfig))
+    Settings: ClassVar[type[Checked]] = GPTConfig
 
     def __init__(
         self,
         encoder: GNN,
-        target: str,
-        rel_stop_list: Collection[str],
+        facts: GraphFacts,
         init_emb: Tensor,
         attr_columns: slice,
-        attr_type: str = "vec",
-        attr_ratio: float = 0.5,
-        loss_sum: str = "ratio",
-        min_masked: int = 8,
-        neg_samp_num: int = 255,
-        queue_size: int = 256,
-        queue_gradient: str = "balanced",
-        mask_ratio: float = 0.5,
-        two_pass: bool = False,
-        node_separation: bool = True,
         titles: Titles | None = None,
-        view: str = "pretrain",
+        **settings: Any,
     ) -> None:
-        super().__init__()
-        GPTConfig(  # checks them
-            attr_type=attr_type,
-            attr_ratio=attr_ratio,
-            loss_sum=loss_sum,
-            min_masked=min_masked,
-            neg_samp_num=neg_samp_num,
-            queue_size=queue_size,
-            queue_gradient=queue_gradient,
-            mask_ratio=mask_ratio,
-            two_pass=two_pass,
-            node_separation=node_separation,
-        )
-        schema = encoder.schema
+        super().__init__(encoder, facts, **settings)
+        schema, target, config = encoder.schema, self.target, self.settings
+        attr_ratio, node_separation = config.attr_ratio, config.node_separation
         if attr_ratio > 0 and encoder.feature_dims[target] == 0:
             raise ValueError(
                 f"GPT-GNN generates the features of its target type, but {target!r} has none; "
                 f"types with features: {[t for t, n in encoder.feature_dims.items() if n]}; "
                 "attr_ratio 0 generates links alone"
             )
-        if attr_ratio > 0 and attr_type == "text" and titles is None:
+        if attr_ratio > 0 and config.attr_type == "text" and titles is None:
             raise ValueError("attr_type 'text' needs titles and word vectors, got none")
         self.separates = node_separation and attr_ratio > 0
-        if two_pass and not self.separates:
+        if config.two_pass and not self.separates:
             raise ValueError(
                 "two_pass keeps attributes from the nodes that generate them: expected "
                 f"node_separation and attr_ratio above 0, got {node_separation} and {attr_ratio}"
             )
-        self.encoder = encoder
-        self.target = target
-        self.rel_stop_list = tuple(rel_stop_list)
+        self.rel_stop_list = facts.rel_stop_list
         self.attr_columns = attr_columns
-        self.attr_ratio = attr_ratio
-        self.edge_weight = 1 - attr_ratio if loss_sum == "ratio" else 1.0
+        self.titles = titles
+        self.edge_weight = 1 - attr_ratio if config.loss_sum == "ratio" else 1.0
         weights = {"edge_loss": self.edge_weight, "attr_loss": attr_ratio}
         self.weights = {name: weight for name, weight in weights.items() if weight > 0}
-        self.min_masked = min_masked
-        self.neg_samp_num = neg_samp_num
-        self.balanced = queue_gradient == "balanced"
-        self.mask_ratio = mask_ratio
-        self.two_pass = two_pass
-        self.titles = titles
-        self.view = view
         self.relations = [
             i for i in schema.edge_types_into(target) if not schema.is_named(i, self.rel_stop_list)
         ]
@@ -161,7 +150,7 @@ class GPTGNN(nn.Module):
             )
         n_hid = encoder.n_hid
         self.scorers = nn.ModuleList(Matcher(n_hid, n_hid) for _ in self.relations)
-        self.queue = AdaptiveQueue(len(self.relations), queue_size, n_hid)
+        self.queue = AdaptiveQueue(len(self.relations), config.queue_size, n_hid)
         self.counts = LossCounts([":".join(schema.edge_types[i]) for i in self.relations])
         self.init_emb = nn.Parameter(init_emb.clone()) if self.separates else None
         self.decoder: Matcher | TextDecoder | None = None
@@ -175,31 +164,28 @@ class GPTGNN(nn.Module):
         cls,
         encoder: GNN,
         graph: HeteroGraph,
-        dataset: Any,
-        *,
+        facts: GraphFacts,
+        settings: Checked,
         attr_columns: slice | None = None,
-        w2v_dir: str = "",
-        **options: Any,
-    ) -> GPTGNN:
-        """For a dataset, the learned input at the mean of the target's features.
+    ) -> Self:
+        """For a graph, the learned input at the mean of the target's features.
 
         Args:
-            dataset: a :class:`GraphFacts`, or a class with its attributes, e.g. ``OAG``.
-            attr_columns: the feature columns that ``vec`` generates; those of ``text_part`` by
-                default.
-            w2v_dir: word vectors for ``text``, empty for the store's.
-            **options: the other fields of :class:`GPTConfig`.
+            attr_columns: the feature columns that ``vec`` generates; those of the facts'
+                ``text_part`` by default, or all.
         """
-        target = dataset.target
-        columns = attr_columns or graph.feature_parts(target).get(dataset.text_part)
+        assert isinstance(settings, GPTConfig)
+        target = facts.target
+        columns = attr_columns or graph.feature_parts(target).get(facts.text_part)
         columns = columns or slice(0, graph.feature_dim(target))
-        nodes = dataset.split.nodes(graph, target, "pretrain")
-        options["queue_size"] = _possible_queue(graph, target, options["queue_size"])
+        nodes = facts.split.nodes(graph, target, "pretrain")
+        queue_size = _possible_queue(graph, target, settings.queue_size)
         titles = None
-        if options["attr_type"] == "text" and options["attr_ratio"] > 0:
-            titles = load_titles(graph, target, dataset.text_column, w2v_dir)
+        if settings.attr_type == "text" and settings.attr_ratio > 0:
+            titles = load_titles(graph, target, facts.text_column, settings.w2v_dir)
         mean = mean_features(graph, target, nodes, "pretrain")
-        return cls(encoder, target, dataset.rel_stop_list, mean, columns, titles=titles, **options)
+        values = asdict(replace(settings, queue_size=queue_size))
+        return cls(encoder, facts, mean, columns, titles, **values)
 
     def transform(
         self, graph: HeteroGraph, subgraph: Subgraph, rng: np.random.Generator
@@ -207,8 +193,9 @@ class GPTGNN(nn.Module):
         """Mask a subgraph and split its targets in two."""
         t = graph.schema.node_type_id(self.target)
         n_targets, n_nodes = subgraph.num_seeds[t], len(subgraph.node_ids[t])
-        masked = mask_links(subgraph, self.target, self.rel_stop_list, self.mask_ratio, rng)
-        x = gather_features(graph, subgraph, self.view)
+        config = self.settings
+        masked = mask_links(subgraph, self.target, self.rel_stop_list, config.mask_ratio, rng)
+        x = gather_features(graph, subgraph)
         times = list(subgraph.node_times)
         if self.separates:
             edges = separate_targets(subgraph, self.target, masked)
@@ -216,16 +203,16 @@ class GPTGNN(nn.Module):
         else:
             edges = masked.edges(subgraph)
         batch = assemble(graph.schema, x, times, *edges)
-        offsets = batch.graph.node_offsets
+        offsets = batch.node_offsets
         links = link_tasks(
             graph,
             subgraph,
             masked,
             self.relations if self.edge_weight > 0 else (),
             offsets,
-            self.min_masked,
-            self.neg_samp_num,
-            self.queue.queue_size,
+            config.min_masked,
+            config.neg_samp_num,
+            config.queue_size,
             rng,
         )
         text = None
@@ -243,7 +230,7 @@ class GPTGNN(nn.Module):
 
     def outputs(self, data: GPTBatch) -> Tensor:
         """Node rows whose embeddings the loss reads, [n] int64, repeats included."""
-        read = [data.attr_nodes] if self.attr_ratio > 0 else []
+        read = [data.attr_nodes] if self.settings.attr_ratio > 0 else []
         for task in data.links:
             read += [task.targets, task.edge_source, task.candidates, task.entering]
         return torch.cat([*read, torch.empty(0, dtype=torch.int64)])
@@ -266,12 +253,12 @@ class GPTGNN(nn.Module):
         evaluation mode it does neither.
         """
         parts = {}
-        if self.edge_weight > 0 or not self.two_pass:
+        if self.edge_weight > 0 or not self.settings.two_pass:
             h = self.embed(data)
         if self.edge_weight > 0:
             parts["edge_loss"] = self.edge_loss(h, data.links)
-        if self.attr_ratio > 0:
-            if self.two_pass:
+        if self.settings.attr_ratio > 0:
+            if self.settings.two_pass:
                 h = self.embed(data, hide_targets=True)
             parts["attr_loss"] = self.attr_loss(h[data.attr_nodes], data)
         loss = torch.stack([self.weights[name] * part for name, part in parts.items()]).sum()
@@ -280,13 +267,14 @@ class GPTGNN(nn.Module):
     def edge_loss(self, h: Tensor, links: list[LinkTask]) -> Tensor:
         """Mean over relations of the contrastive loss; 0 when none has enough masked edges."""
         losses, trained = [], []
+        balanced = self.settings.queue_gradient == "balanced"
         for task in links:
             rows, ids = self.queue.read(task.relation)
             if not self.training:
                 rows, ids = rows[:0], ids[:0]
             scorer = cast(Matcher, self.scorers[task.relation])
             with full_precision(h):
-                losses.append(contrastive_loss(scorer, h, task, rows, ids, self.balanced))
+                losses.append(contrastive_loss(scorer, h, task, rows, ids, balanced))
             if task.has_negatives or len(rows):  # without any the loss is 0, whatever the weights
                 trained.append(task.relation)
             if self.training:
@@ -310,13 +298,13 @@ class GPTGNN(nn.Module):
         links = any(task.has_negatives for task in data.links)
         return [name for name in self.weights if name != "edge_loss" or links]
 
-    @property
     def remedy(self) -> str:
         """What gives more batches an edge loss."""
-        if self.min_masked == 0:
+        min_masked = self.settings.min_masked
+        if min_masked == 0:
             return "a larger --batch_size gives more of them"
         return (
-            f"relations with {self.min_masked} masked links in a batch or fewer are skipped: "
+            f"relations with {min_masked} masked links in a batch or fewer are skipped: "
             "--min_masked 0 or a larger --batch_size trains them"
         )
 
@@ -328,7 +316,7 @@ class GPTGNN(nn.Module):
         if self.edge_weight == 0:
             return {}, ""
         warning = self.counts.warning()
-        return self.counts.record(), warning and f"{warning}; {self.remedy}"
+        return self.counts.record(), warning and f"{warning}; {self.remedy()}"
 
     def start_epoch(self, epoch: int, n_epoch: int) -> None:
         """Grow the queue; epochs count from 1."""

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from GPT_GNN.batch.batch import Batch, make_batch
+from GPT_GNN.batch.batch import Batch, RawBatch, make_batch
 from GPT_GNN.batch.trim import TrimmedBatch
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import TEMPERATURE, full_precision, unit
+from GPT_GNN.objectives.objective import Objective
 from GPT_GNN.sampler.subgraph import Subgraph
-from GPT_GNN.settings import ObjectiveConfig
+from GPT_GNN.settings import Checked, setting
 from GPT_GNN.system.compiler import serial_kernel
 
 DISTORTION = 0.75  # negatives are drawn by degree to this power, as published
@@ -36,7 +36,7 @@ class WalkBatch:
         negative_weight: [B, C] float32, how much each counts as a target's negative.
     """
 
-    batch: Batch | TrimmedBatch
+    batch: RawBatch | Batch | TrimmedBatch
     targets: Tensor
     contexts: Tensor
     pair_target: Tensor
@@ -46,19 +46,22 @@ class WalkBatch:
     negative_weight: Tensor
 
 
-class GraphSAGE(nn.Module):
+@dataclass(frozen=True)
+class GraphSAGESettings(Checked):
+    """Random walks."""
+
+    walk_length: int = setting(5, "steps of a random walk", low=1)
+    n_walks: int = setting(50, "random walks from each target", low=1)
+    n_walk_negatives: int = setting(20, "negatives of a pair", low=1)
+
+
+class GraphSAGE(Objective):
     """-log sigmoid(s(u, v)) - Q E log sigmoid(-s(u, n)), the mean over pairs (u, v) of walks.
 
     u is a target, v a node of a walk from it, n is drawn by degree^0.75, s = cos(h, h) / 0.1. Walks
     go over the subgraph, from a node to any of its neighbours alike. Nothing is masked.
 
-    Args:
-        encoder: what is pre-trained; nothing else has parameters.
-        target: node type whose nodes walks start from.
-        walk_length: steps of a walk.
-        n_walks: walks from each target.
-        n_walk_negatives: Q.
-        view: the feature view to read.
+    Nothing but the encoder has parameters. Q is ``n_walk_negatives``.
 
     Source: Hamilton et al., Inductive Representation Learning on Large Graphs (2017), equation 1;
     50 walks of length 5, 20 negatives that a batch shares.
@@ -69,48 +72,25 @@ class GraphSAGE(nn.Module):
     The walks stay within the batch's subgraph.
     """
 
-    options = ("walk_length", "n_walks", "n_walk_negatives")
-
-    def __init__(
-        self,
-        encoder: GNN,
-        target: str,
-        walk_length: int = 5,
-        n_walks: int = 50,
-        n_walk_negatives: int = 20,
-        view: str = "pretrain",
-    ) -> None:
-        super().__init__()
-        ObjectiveConfig(  # checks them
-            walk_length=walk_length, n_walks=n_walks, n_walk_negatives=n_walk_negatives
-        )
-        self.encoder, self.target, self.view = encoder, target, view
-        self.walk_length, self.n_walks = walk_length, n_walks
-        self.n_walk_negatives = n_walk_negatives
-
-    @classmethod
-    def build(cls, encoder: GNN, graph: HeteroGraph, dataset: Any, **options: Any) -> GraphSAGE:
-        """For a dataset's target type."""
-        return cls(encoder, dataset.target, **options)
+    Settings: ClassVar[type[Checked]] = GraphSAGESettings
 
     def transform(
         self, graph: HeteroGraph, subgraph: Subgraph, rng: np.random.Generator
     ) -> WalkBatch:
         """Walk over a subgraph and draw negatives."""
         t = graph.schema.node_type_id(self.target)
-        batch = make_batch(graph, subgraph, self.view)
-        offsets = np.array(batch.graph.node_offsets)
+        settings, batch = self.settings, make_batch(graph, subgraph)
+        offsets = np.array(batch.node_offsets)
         targets = np.arange(subgraph.num_seeds[t]) + offsets[t]
         indptr, neighbours = _neighbours(batch)
-        uniform = rng.random((len(targets), self.n_walks, self.walk_length))
+        uniform = rng.random((len(targets), settings.n_walks, settings.walk_length))
         start, node = _walk(indptr, neighbours, targets, uniform)
         pair, count = np.unique(start * offsets[-1] + node, return_counts=True)
         start, node = np.divmod(pair, offsets[-1])
         contexts, context = np.unique(node, return_inverse=True)
-        negatives = draw_negatives(np.diff(indptr), offsets, contexts, self.n_walk_negatives, rng)
-        weight = negative_weights(
-            targets, offsets, start, node, count, negatives, self.n_walk_negatives
-        )
+        number = settings.n_walk_negatives
+        negatives = draw_negatives(np.diff(indptr), offsets, contexts, number, rng)
+        weight = negative_weights(targets, offsets, start, node, count, negatives, number)
         arrays = {
             "targets": targets,
             "contexts": contexts,
@@ -141,15 +121,12 @@ class GraphSAGE(nn.Module):
         """The loss, of a batch with pairs, see :class:`Objective`."""
         return ["loss"] if len(data.pair_count) else []
 
-    def start_epoch(self, epoch: int, n_epoch: int) -> None:
-        """Nothing grows."""
 
-
-def _neighbours(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+def _neighbours(batch: RawBatch) -> tuple[np.ndarray, np.ndarray]:
     """Every node's neighbours of all types but itself, as CSR: each link is there in both ways."""
-    src, dst = batch.graph.src.numpy(), batch.graph.dst.numpy()
+    src, dst = batch.edges.src, batch.edges.dst
     src, dst = src[src != dst], dst[src != dst]
-    degrees = np.bincount(dst, minlength=batch.graph.num_nodes)
+    degrees = np.bincount(dst, minlength=batch.node_offsets[-1])
     return np.concatenate([[0], np.cumsum(degrees)]), src[np.argsort(dst, kind="stable")]
 
 

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from GPT_GNN.batch.batch import Batch, make_batch
+from GPT_GNN.batch.batch import Batch, RawBatch, make_batch
 from GPT_GNN.batch.trim import TrimmedBatch
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import full_precision
+from GPT_GNN.objectives.objective import Objective
 from GPT_GNN.sampler.subgraph import Subgraph
 
 
@@ -28,12 +30,12 @@ class InfomaxBatch:
         targets: [B] int64 node rows.
     """
 
-    batch: Batch | TrimmedBatch
+    batch: RawBatch | Batch | TrimmedBatch
     order: list[Tensor]
     targets: Tensor
 
 
-class Infomax(nn.Module):
+class Infomax(Objective):
     """Mutual information between nodes and their batch.
 
     z = PReLU(h); summary = sigmoid(mean of z over targets); D(z) = z^T W summary; binary
@@ -43,11 +45,6 @@ class Infomax(nn.Module):
     PReLU ends the encoder in the paper. Without it D is linear in h, and where h is a weighted sum
     over neighbours (``gcn``, ``rgcn``), true and false targets have nearly the same mean of D:
     nothing can be learned.
-
-    Args:
-        encoder: what is pre-trained.
-        target: node type whose nodes are told apart.
-        view: the feature view to read.
 
     Source: Velickovic et al., Deep Graph Infomax (2019), equation 1 and section 4.2 on large
     graphs: the summary is of a batch; Ren et al., Heterogeneous Deep Graph Infomax (2019).
@@ -59,31 +56,23 @@ class Infomax(nn.Module):
         ValueError: no node type has features, so that there is nothing to shuffle.
     """
 
-    options = ()
-
-    def __init__(self, encoder: GNN, target: str, view: str = "pretrain") -> None:
-        super().__init__()
+    def __init__(self, encoder: GNN, facts: GraphFacts, **settings: Any) -> None:
+        super().__init__(encoder, facts, **settings)
         if not any(encoder.feature_dims.values()):
             raise ValueError(
                 f"infomax shuffles features, but no node type has any: {encoder.feature_dims}"
             )
-        self.encoder, self.target, self.view = encoder, target, view
         self.activation = nn.PReLU()
         self.discriminator = nn.Linear(encoder.n_hid, encoder.n_hid, bias=False)
-
-    @classmethod
-    def build(cls, encoder: GNN, graph: HeteroGraph, dataset: Any) -> Infomax:
-        """For a dataset's target type."""
-        return cls(encoder, dataset.target)
 
     def transform(
         self, graph: HeteroGraph, subgraph: Subgraph, rng: np.random.Generator
     ) -> InfomaxBatch:
         """Draw the corruption of a subgraph."""
         t = graph.schema.node_type_id(self.target)
-        batch = make_batch(graph, subgraph, self.view)
+        batch = make_batch(graph, subgraph)
         order = [torch.from_numpy(rng.permutation(len(ids))) for ids in subgraph.node_ids]
-        targets = torch.arange(subgraph.num_seeds[t]) + batch.graph.node_offsets[t]
+        targets = torch.arange(subgraph.num_seeds[t]) + batch.node_offsets[t]
         return InfomaxBatch(batch, order, targets)
 
     def outputs(self, data: InfomaxBatch) -> Tensor:
@@ -100,6 +89,3 @@ class Infomax(nn.Module):
             direction = self.discriminator(torch.sigmoid(true.mean(0)))  # [D]
             loss = F.softplus(-true @ direction).mean() + F.softplus(false @ direction).mean()
         return {"loss": loss / 2}
-
-    def start_epoch(self, epoch: int, n_epoch: int) -> None:
-        """Nothing grows."""

@@ -154,16 +154,17 @@ def _known_links(
 ) -> tuple[np.ndarray, np.ndarray]:
     """All in-neighbours of some targets: (position of the target, id of the source), [L] int64.
 
-    Without the links that the sample must not know, later or hidden ones: that their sources are no
-    negatives would tell of them.
+    The leak guard of the queue: links that the sample must not know, later or hidden ones, are not
+    among them. That their sources are no negatives would tell of them.
     """
     i = graph.schema.edge_type_id(edge_type)
     edges = graph.edges[graph.edges_start[i] : graph.edges_start[i + 1]]
     indptr = graph.csr(edge_type).indptr
-    target, source = _linked(indptr, edges, target_ids, subgraph.time_max)
-    if subgraph.hidden is None:
+    query = subgraph.query
+    target, source = _linked(indptr, edges, target_ids, query.time_max)
+    if query.hidden is None:
         return target, source
-    known = ~subgraph.hidden.hides(edge_type, source, target_ids[target])
+    known = ~query.hidden.hides(edge_type, source, target_ids[target])
     return target[known], source[known]
 
 

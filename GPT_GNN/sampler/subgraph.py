@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from GPT_GNN.graph.means import SeedMeans
-from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.sampler.query import Query
 from GPT_GNN.schema import EdgeType, Schema
 
 
@@ -25,9 +24,7 @@ class Subgraph:
         link: [E] int32: an edge and its inverse (the same link, read the other way) share a number.
         num_links: how many distinct numbers ``link`` holds: 0 .. num_links - 1.
         edge_offsets: [number of edge types + 1] int64, where each edge type begins.
-        time_max: edges later than this were treated as if they were not in the graph.
-        hidden: edges that were treated likewise, or None.
-        means: takes the seeds out of other nodes' features, or None.
+        query: what was asked for: what the sample must not know, and the view of its features.
 
     Self loops of the encoder (the ``self`` relation) are not edges here; the batch adds them.
     """
@@ -41,9 +38,7 @@ class Subgraph:
     link: np.ndarray
     num_links: int
     edge_offsets: np.ndarray
-    time_max: int
-    hidden: HiddenEdges | None = None
-    means: SeedMeans | None = None
+    query: Query
 
     def num_nodes(self, node_type: str) -> int:
         """Number of sampled nodes of a type."""

@@ -10,6 +10,7 @@ from itertools import product
 from pathlib import PurePosixPath
 from typing import Any
 
+from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.study.job import Job
 from GPT_GNN.study.study import Cells, Preset, Study, Value, labels_of, placeholders
 
@@ -177,12 +178,20 @@ class _Planner:
         """Flags of the encoder and the sampler."""
         changed = self.study.methods[method].encoder
         more = "" if changed else self.preset.conv_flags.get(conv, "")
-        return _words(
-            f"--conv_name {conv}", self.preset.encoder, more, self.preset.sampler, changed
-        )
+        encoder = _read_by(conv, self.preset.encoder)
+        return _words(f"--conv_name {conv}", encoder, more, self.preset.sampler, changed)
 
     def _costs(self, conv: str) -> tuple[float, float]:
         return self.preset.conv_costs.get(conv, (1.0, 1.0))
+
+
+def _read_by(conv: str, flags: str) -> str:
+    """Some flags of encoders, ``--name value`` each, less those of other layers than this one."""
+    of_each = EncoderConfig.names_of_each()
+    others = {name for names in of_each.values() for name in names} - {*of_each.get(conv, ())}
+    words = flags.split()
+    pairs = zip(words[::2], words[1::2], strict=True)
+    return " ".join(f"{flag} {value}" for flag, value in pairs if flag[2:] not in others)
 
 
 def _folder(setting: str, part: str = "") -> str:

@@ -91,7 +91,8 @@ class Preset:
 
     Attributes:
         seeds: number of seeds, from 0.
-        encoder: flags of every encoder; conv_flags: encoder -> further ones.
+        encoder: flags of every encoder, less those that its layer does not have; conv_flags:
+            encoder -> further ones.
         sampler: flags of every run.
         pretrain: flags of every pre-training; families: of the methods of a family.
         epochs: setting -> flags that say how long it pre-trains.

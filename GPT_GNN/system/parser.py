@@ -10,14 +10,20 @@ from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with exact flags only; the description is printed first and as it was written."""
+    """argparse with exact flags only; the description is printed first and as it was written.
 
-    def __init__(self, description: str | None) -> None:
+    Attributes:
+        unread: why a flag that exists elsewhere is none here.
+    """
+
+    def __init__(self, description: str | None, add_help: bool = True) -> None:
         super().__init__(
             description=description,
+            add_help=add_help,
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        self.unread: dict[str, str] = {}
         self._positionals.title, self._optionals.title = "arguments", "flags"
 
     def parse_args(  # type: ignore[override]
@@ -26,6 +32,10 @@ class Parser(argparse.ArgumentParser):
         """Read the flags. Raises SystemExit at an unknown one, after naming the nearest."""
         parsed, unknown = self.parse_known_args(args, namespace)
         flags = [word.partition("=")[0] for word in unknown if word.startswith("--")]
+        for flag in flags:
+            name = flag if flag in self.unread else flag.replace("--no-", "--", 1)
+            if name in self.unread:
+                self.error(f"argument {name}: {self.unread[name]}")
         if flags:
             meant = did_you_mean(flags[0], self._option_string_actions)
             self.error(f"unknown flag {flags[0]}{meant}")

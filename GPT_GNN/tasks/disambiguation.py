@@ -6,33 +6,23 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from GPT_GNN.batch.batch import Batch
+from GPT_GNN.batch.batch import RawBatch
 from GPT_GNN.graph.csr import row_positions
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.heads import Matcher
-from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.sampler.query import Query
 from GPT_GNN.schema import EdgeType
-from GPT_GNN.settings import TrainBatchConfig
-from GPT_GNN.tasks.query import (
-    PairBatch,
-    Query,
-    labels_in_relations,
-    last_time,
-    ranking_means,
-    subset,
-    view_of,
-)
-from GPT_GNN.tasks.ranking import first_seen, pair_loss, pair_metrics, position_in, ranked
+from GPT_GNN.tasks.ranking import PairBatch, first_seen, pair_batch, pair_loss, pair_metrics, ranked
+from GPT_GNN.tasks.task import SPLITS, Task, labels_in_relations
 
 MIN_NAMESAKES = 3
 
 
-class AuthorDisambiguation:
+class AuthorDisambiguation(Task):
     """Rank the authors who share a name by how well they match a paper.
 
     A query is a paper and an ambiguous name on it. Its candidates are the authors of that name who
@@ -53,7 +43,7 @@ class AuthorDisambiguation:
         also_hidden: timed edges that tell who wrote what, as (author type, relation, any type).
         fraction: share of the ambiguous names whose training and validation queries are used.
         seed: draws that share.
-        train_view: feature view of training batches, see :func:`GPT_GNN.tasks.query.view_of`.
+        train_view: feature view of training batches, see :meth:`Task.view`.
         hide_train_labels: hide the edges of all training papers to ambiguous authors in training
             batches, as those of validation and test papers always are.
         original_protocol: only the batch's own edges are hidden, every author of a name up to the
@@ -78,40 +68,31 @@ class AuthorDisambiguation:
         hide_train_labels: bool = False,
         original_protocol: bool = False,
     ) -> None:
-        self.graph = graph
-        self.split = split
+        self.author, _, target = relations[0]
+        super().__init__(graph, split, target, fraction, seed, train_view, original_protocol)
         self.relations = tuple(relations)
-        self.author, _, self.target = relations[0]
-        self.train_view = TrainBatchConfig(train_view=train_view).train_view  # checked
-        self.original_protocol = original_protocol
-        time = graph.node_time(self.target)
-        if time is None:
-            raise ValueError(f"{graph.path}: nodes of type {self.target!r} have no times")
-        self._time = time
-        self._end = {s: last_time(graph, split, s, self.target) for s in ("train", "valid", "test")}
+        if self._time is None:
+            raise ValueError(f"{graph.path}: nodes of type {target!r} have no times")
+        self._paper_time: np.ndarray = self._time
         self._paper, self._writer = _author_edges(graph, relations)
         self._name = _name_ids(graph, self.author)
-        self._queries = {name: self._of_split(name) for name in self._end}
-        for name in ("train", "valid"):
-            names = np.unique(self._queries[name].name)
-            self._queries[name] = self._queries[name].keep_names(
-                subset(names, fraction, derive(seed, "labels", name))
-            )
+        self._queries = {name: self._of_split(name) for name in SPLITS}
         for name, queries in self._queries.items():
             if not len(queries):
                 raise ValueError(f"{graph.path}: no ambiguous name in the {name} split")
+            self._queries[name] = queries.keep_names(self.share(name, np.unique(queries.name)))
         self._hidden = {
-            name: self._hidden_edges(name, also_hidden, hide_train_labels) for name in self._end
+            name: self._hidden_edges(name, also_hidden, hide_train_labels) for name in SPLITS
         }
 
     def _known_until(self, split: str) -> int:
         """The last time of which a split's candidates are known."""
         if self.original_protocol:
-            return self._end[split]
+            return self.end(split)
         return self.split.time_max("pretrain" if split == "train" else "train")
 
     def _of_split(self, split: str) -> _Queries:
-        known = np.unique(self._writer[self._time[self._paper] <= self._known_until(split)])
+        known = np.unique(self._writer[self._paper_time[self._paper] <= self._known_until(split)])
         blocks = _Blocks(known[np.argsort(self._name[known], kind="stable")], self._name)
         asked = np.isin(self._paper, self.split.nodes(self.graph, self.target, split))
         asked &= blocks.ambiguous[self._name[self._writer]] & np.isin(self._writer, known)
@@ -133,12 +114,10 @@ class AuthorDisambiguation:
     def _hidden_edges(
         self, split: str, also_hidden: Sequence[EdgeType], hide_train_labels: bool
     ) -> HiddenEdges:
+        """The leak guard, see the class."""
         if self.original_protocol:
             return HiddenEdges(self.graph)
-        held_out = np.zeros(len(self._time), dtype=bool)
-        also_train = ("train",) if split == "train" and hide_train_labels else ()
-        for name in (*also_train, "valid", "test"):
-            held_out[self.split.nodes(self.graph, self.target, name)] = True
+        held_out = self.held_out(split, hide_train_labels)
         ambiguous = np.zeros(len(self._name), dtype=bool)
         for queries in self._queries.values():
             ambiguous |= queries.blocks.ambiguous[self._name]
@@ -157,7 +136,7 @@ class AuthorDisambiguation:
 
     def times(self, split: str) -> np.ndarray:
         """The time of each query of a split."""
-        return self._time[self._queries[split].paper]
+        return self._paper_time[self._queries[split].paper]
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Up to ``n`` training queries of random names, whole names first come."""
@@ -179,40 +158,30 @@ class AuthorDisambiguation:
         row, candidate = queries.candidates(items)
         papers = first_seen(queries.paper[items])
         authors = first_seen(candidate)
-        end = self._end[split]
+        end = self.end(split)
         pairs = dict.fromkeys(self.relations, (candidate, queries.paper[items][row]))
         return Query(
             seeds={
-                self.target: (papers, self._time[papers]),
+                self.target: (papers, self._paper_time[papers]),
                 self.author: (authors, np.full(len(authors), end, dtype=np.int32)),
             },
             time_max=end,
             hidden=self._hidden[split].with_pairs(pairs),
-            view=view_of(split, self.train_view, self.original_protocol),
+            view=self.view(split),
         )
 
-    def collate(self, split: str, items: np.ndarray, batch: Batch) -> PairBatch:
+    def collate(self, split: str, items: np.ndarray, batch: RawBatch) -> PairBatch:
         """Pairs and labels to go with a batch that was sampled around these queries."""
         queries = self._queries[split]
         row, candidate = queries.candidates(items)
         true = queries.is_true(items, row, candidate)
-        papers, authors = first_seen(queries.paper[items]), first_seen(candidate)
-        offsets = batch.graph.node_offsets
-        schema = self.graph.schema
-        left = position_in(papers, queries.paper[items])[row]
-        right = position_in(authors, candidate)
-        arrays = {
-            "left": left + offsets[schema.node_type_id(self.target)],
-            "right": right + offsets[schema.node_type_id(self.author)],
-            "query": row,
-            "size": np.bincount(row, minlength=len(items)),
-            "true": (true / np.bincount(row, weights=true)[row]).astype(np.float32),
-        }
-        return PairBatch(batch, **{name: torch.from_numpy(a) for name, a in arrays.items()})
+        ends = (self.target, queries.paper[items]), (self.author, candidate)
+        share = true / np.bincount(row, weights=true)[row]
+        return pair_batch(self.graph.schema, batch, *ends, row, share)
 
     def most_frequent(self, split: str) -> dict[str, np.ndarray]:
         """Per query ``ndcg`` and ``mrr`` of ranking candidates by their number of known papers."""
-        known = self._time[self._paper] <= self._known_until(split)
+        known = self._paper_time[self._paper] <= self._known_until(split)
         papers = np.bincount(self._writer[known], minlength=self.graph.num_nodes(self.author))
         queries = self._queries[split]
         row, candidate = queries.candidates(self.items(split))
@@ -222,10 +191,6 @@ class AuthorDisambiguation:
     def describe(self) -> dict[str, Any]:
         """What holds the labels, for the record of a run."""
         return labels_in_relations(self, self.relations)
-
-    def metrics(self, values: dict[str, np.ndarray]) -> dict[str, float]:
-        """Means of what :meth:`scores` gives for each item."""
-        return ranking_means(values)
 
     def head(self, n_hid: int) -> Matcher:
         """A cosine match between an author and a paper."""

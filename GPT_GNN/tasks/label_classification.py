@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-from GPT_GNN.batch.batch import Batch
+from GPT_GNN.graph.resolve import ResolvedFacts, TargetConfig, resolve_facts
 from GPT_GNN.graph.split import Split
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.metrics import f1_scores
-from GPT_GNN.rng import derive
-from GPT_GNN.settings import TrainBatchConfig
+from GPT_GNN.settings import Checked, setting
 from GPT_GNN.tasks.classes import read_classes
-from GPT_GNN.tasks.query import LabelBatch, Query, last_time, subset, view_of
+from GPT_GNN.tasks.task import NodeBatch, Task, TaskFlags
 
 
-class LabelClassification:
+@dataclass(frozen=True)
+class LabelSettings(Checked):
+    """The classes that a column holds."""
+
+    label: str = setting("", "column of the classes; empty: the store's own")
+
+
+class LabelClassification(Task):
     """Predict the class or the classes that a column says.
 
     Nothing has to be hidden: no edge tells a label. Of one class a node it is trained with
@@ -33,7 +39,7 @@ class LabelClassification:
             the classes, all 0 for a node without labels.
         fraction: share of the labelled training and validation nodes to use.
         seed: draws that share.
-        train_view: feature view of training batches, see :func:`GPT_GNN.tasks.query.view_of`.
+        train_view: feature view of training batches, see :meth:`Task.view`.
         original_protocol: as published, test on ten random batches.
 
     Attributes:
@@ -47,6 +53,7 @@ class LabelClassification:
     Source: the published ``finetune_reddit.py``.
     """
 
+    Settings: ClassVar[type[Checked]] = LabelSettings
     metric_names: ClassVar[tuple[str, ...]] = ("micro_f1", "macro_f1")
 
     def __init__(
@@ -60,58 +67,49 @@ class LabelClassification:
         train_view: str = "pretrain",
         original_protocol: bool = False,
     ) -> None:
-        self.graph = graph
-        self.split = split
-        self.target = target
+        super().__init__(graph, split, target, fraction, seed, train_view, original_protocol)
         self.column = column
-        self.train_view = TrainBatchConfig(train_view=train_view).train_view  # checked
-        self.original_protocol = original_protocol
         self._classes = read_classes(graph, target, column)
         self.classes = self._classes.names
-        self._time = graph.node_time(target)
-        self._end = {s: last_time(graph, split, s, target) for s in ("train", "valid", "test")}
-        self._items = self._labelled(fraction, seed)
+        self.divide(self._classes.labelled)
 
-    def _labelled(self, fraction: float, seed: int) -> dict[str, np.ndarray]:
-        items = {}
-        for name in ("train", "valid", "test"):
-            nodes = self.split.nodes(self.graph, self.target, name)
-            nodes = nodes[self._classes.labelled[nodes]]
-            if not len(nodes):
-                raise ValueError(
-                    f"{self.graph.path}: no {self.target!r} node of the {name} split has a label"
-                )
-            kept = fraction if name != "test" else 1.0
-            items[name] = subset(nodes, kept, derive(seed, "labels", name))
-        return items
-
-    def items(self, split: str) -> np.ndarray:
-        """Labelled nodes of a split, [n] int64; of training and validation the share in use."""
-        return self._items[split]
-
-    def times(self, split: str) -> np.ndarray | None:
-        """The time of each item of a split, or None in a graph without times."""
-        return None if self._time is None else self._time[self._items[split]]
-
-    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Up to ``n`` distinct training nodes."""
-        nodes = self._items["train"]
-        return rng.choice(nodes, min(n, len(nodes)), replace=False)
-
-    def query(self, split: str, items: np.ndarray) -> Query:
-        """What to sample around some nodes."""
-        return Query(
-            seeds={self.target: (items, None if self._time is None else self._time[items])},
-            time_max=self._end[split],
-            hidden=None,
-            view=view_of(split, self.train_view, self.original_protocol),
+    @classmethod
+    def of_flags(
+        cls,
+        graph: HeteroGraph,
+        facts: TargetConfig,
+        settings: Checked,
+        flags: TaskFlags,
+        seed: int,
+    ) -> tuple[Task, ResolvedFacts]:
+        """See :meth:`Task.of_flags`."""
+        if flags.hide_train_labels:
+            raise ValueError(
+                "--hide_train_labels hides edges that hold labels; those of --task label are in a "
+                "column"
+            )
+        resolved = resolve_facts(graph, **asdict(facts), **asdict(settings))
+        target, label = resolved.facts.target, resolved.facts.label
+        if not label:
+            raise ValueError(
+                f"{graph.path} does not say which column of {target!r} holds the classes: expected "
+                f"--label, available: {sorted(graph.columns(target))}; or --task class_node or "
+                "link with a --relation"
+            )
+        task = cls(
+            graph,
+            resolved.facts.split,
+            target,
+            label,
+            fraction=flags.data_percentage,
+            seed=seed,
+            train_view=flags.train_view,
         )
+        return task, resolved
 
-    def collate(self, split: str, items: np.ndarray, batch: Batch) -> LabelBatch:
-        """Labels to go with a batch that was sampled around these items."""
-        start = batch.graph.node_offsets[self.graph.schema.node_type_id(self.target)]
-        nodes = torch.arange(len(items)) + start
-        return LabelBatch(batch, nodes, torch.from_numpy(self._classes.of(items)))
+    def targets(self, items: np.ndarray) -> np.ndarray:
+        """[B] int64, the class; or [B, C] float32 of 0 and 1."""
+        return self._classes.of(items)
 
     def most_frequent(self, split: str) -> dict[str, np.ndarray]:
         """What :meth:`scores` gives when the answer is always training's most frequent class.
@@ -140,11 +138,11 @@ class LabelClassification:
         """A linear classifier over the classes."""
         return self._classes.head(n_hid)
 
-    def loss(self, head: nn.Module, h: Tensor, data: LabelBatch) -> Tensor:
+    def loss(self, head: nn.Module, h: Tensor, data: NodeBatch) -> Tensor:
         """Cross-entropy, mean over nodes; of several classes a node also over classes."""
         return self._classes.loss(head(h[data.nodes]), data.y)
 
-    def scores(self, head: nn.Module, h: Tensor, data: LabelBatch) -> dict[str, np.ndarray]:
+    def scores(self, head: nn.Module, h: Tensor, data: NodeBatch) -> dict[str, np.ndarray]:
         """Per node ``true`` and ``predicted``: the class, [B] int64, or the classes, [B, C] bool.
 
         F1 is not a mean over nodes, hence :meth:`metrics` counts anew for any set of them.

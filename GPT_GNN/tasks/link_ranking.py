@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from GPT_GNN.batch.batch import Batch
+from GPT_GNN.batch.batch import RawBatch
+from GPT_GNN.graph.resolve import RELATION, ResolvedFacts, TargetConfig, resolve_facts
 from GPT_GNN.graph.split import NO_BOUND, Split
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.model.heads import Matcher
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.sampler.query import Query
 from GPT_GNN.schema import EdgeType
-from GPT_GNN.settings import TrainBatchConfig
+from GPT_GNN.settings import Checked, setting
 from GPT_GNN.tasks.links import TEST, TRAIN, VALID, WrongSources, divide_links, is_divided_by_time
-from GPT_GNN.tasks.query import (
-    PairBatch,
-    Query,
-    labels_in_relations,
-    ranking_means,
-    subset,
-    view_of,
-    warn_of_degrees,
-)
-from GPT_GNN.tasks.ranking import first_seen, pair_loss, pair_metrics, position_in, ranked
+from GPT_GNN.tasks.node_classification import RelationSettings
+from GPT_GNN.tasks.ranking import PairBatch, pair_batch, pair_loss, pair_metrics, pair_seeds, ranked
+from GPT_GNN.tasks.task import Task, TaskFlags, labels_in_relations, warn_of_degrees
 
 _SPLITS = {"train": TRAIN, "valid": VALID, "test": TEST}
 # Splits whose links a split's draws do not know. Were a source that is held out never drawn as a
 # wrong one, the draws of training would tell which links validation and test ask for.
 _UNKNOWN = {"train": (VALID, TEST), "valid": (TEST,), "test": ()}
 _HITS = 10
-_CANDIDATES_AT_ONCE = 2**20  # of the floor, which ranks them by one number each
+_CANDIDATES_AT_ONCE = 2**20  # of the baseline, which ranks them by one number each
 
 
-class LinkRanking:
+@dataclass(frozen=True)
+class LinkSettings(RelationSettings):
+    """The source of a link is ranked among others."""
+
+    num_candidates: int = setting(100, "sources that are ranked, the true one among them", low=2)
+
+
+class LinkRanking(Task):
     """Rank the true source of a link among sources that its target is not linked to.
 
     A query is one link, so that each has as many candidates as the others, and a target's other
@@ -63,7 +65,7 @@ class LinkRanking:
         num_candidates: of a query, the true source among them; fewer where there are not as many.
         fraction: share of the training and validation links to use.
         seed: draws that share.
-        train_view: feature view of training batches, see :func:`GPT_GNN.tasks.query.view_of`.
+        train_view: feature view of training batches, see :meth:`Task.view`.
         hide_train_labels: hide the links of all training queries in training batches.
 
     Raises:
@@ -71,8 +73,8 @@ class LinkRanking:
             split without queries.
     """
 
+    Settings: ClassVar[type[Checked]] = LinkSettings
     metric_names: ClassVar[tuple[str, ...]] = ("ndcg", "mrr", f"hits@{_HITS}")
-    original_protocol: ClassVar = False  # nothing of the kind was published
 
     def __init__(
         self,
@@ -85,29 +87,58 @@ class LinkRanking:
         train_view: str = "pretrain",
         hide_train_labels: bool = False,
     ) -> None:
-        if num_candidates < 2:
-            raise ValueError(f"num_candidates: expected at least 2, got {num_candidates}")
-        self.graph = graph
+        LinkSettings(num_candidates=num_candidates)  # checks it
+        self.source, _, target = relation
+        super().__init__(graph, split, target, fraction, seed, train_view)
         self.relation = relation
-        self.source, _, self.target = relation
         self.num_candidates = num_candidates
-        self.train_view = TrainBatchConfig(train_view=train_view).train_view  # checked
         self._links = divide_links(graph, relation, split)
         self._wrong = {
             name: WrongSources(graph, relation, self._links, unknown)
             for name, unknown in _UNKNOWN.items()
         }
         self._by_time = is_divided_by_time(graph, relation, split)
-        self._end = {name: self._last_time(split, name) for name in _SPLITS}
-        self._pool = {name: self._sources_until(self._end[name]) for name in _SPLITS}
-        self._queries = self._divided(fraction, seed)
+        self._pool = {name: self._sources_until(self.end(name)) for name in _SPLITS}
+        self._items = self._divided()
         self._hidden = {name: self._hidden_links(name, hide_train_labels) for name in _SPLITS}
         warn_of_degrees(graph, self._hidden["test"], [relation])
 
-    def _last_time(self, split: Split, name: str) -> int:
+    @classmethod
+    def of_flags(
+        cls,
+        graph: HeteroGraph,
+        facts: TargetConfig,
+        settings: Checked,
+        flags: TaskFlags,
+        seed: int,
+    ) -> tuple[Task, ResolvedFacts]:
+        """See :meth:`Task.of_flags`."""
+        assert isinstance(settings, LinkSettings)
+        relations = settings.edge_types(graph, facts)
+        if len(relations) != 1:
+            found = [":".join(edge_type) for edge_type in relations]
+            given = ",".join(settings.relation)
+            raise ValueError(f"--relation {given}: expected one relation, got {found}")
+        links = relations[0]
+        resolved = resolve_facts(graph, links[2], facts.split, links=links)
+        resolved = replace(resolved, origin=resolved.origin | {"target": RELATION})
+        task = cls(
+            graph,
+            resolved.facts.split,
+            links,
+            settings.num_candidates,
+            fraction=flags.data_percentage,
+            seed=seed,
+            train_view=flags.train_view,
+            hide_train_labels=flags.hide_train_labels,
+        )
+        return task, resolved
+
+    def end(self, split: str) -> int:
+        """See :meth:`Task.end`; no bound where chance divides the links."""
         if not self._by_time or self._links.time is None:
             return NO_BOUND
-        return min(split.time_max(name), int(self._links.time.max(initial=NO_TIME)))
+        return min(self.split.time_max(split), int(self._links.time.max(initial=NO_TIME)))
 
     def _sources_until(self, end: int) -> np.ndarray:
         """Sources that are there by a time, ascending; those without a time always are."""
@@ -116,7 +147,7 @@ class LinkRanking:
             return np.arange(self.graph.num_nodes(self.source))
         return np.flatnonzero(time <= end)
 
-    def _divided(self, fraction: float, seed: int) -> dict[str, np.ndarray]:
+    def _divided(self) -> dict[str, np.ndarray]:
         queries = {}
         for name, number in _SPLITS.items():
             asked = self._links.of_split(number)
@@ -129,11 +160,11 @@ class LinkRanking:
                     f"{self.graph.path}: the {name} split has no link {':'.join(self.relation)} "
                     f"to ask for, of {len(self._links.source)}"
                 )
-            kept = fraction if name != "test" else 1.0
-            queries[name] = subset(asked, kept, derive(seed, "labels", name))
+            queries[name] = self.share(name, asked)
         return queries
 
     def _hidden_links(self, split: str, hide_train_labels: bool) -> HiddenEdges:
+        """The leak guard, but for the links of a training batch."""
         also_train = (TRAIN,) if split == "train" and hide_train_labels else ()
         held_out = self._links.of_split(*also_train, VALID, TEST)
         pairs = {self.relation: (self._links.source[held_out], self._links.target[held_out])}
@@ -141,16 +172,16 @@ class LinkRanking:
 
     def items(self, split: str) -> np.ndarray:
         """Queries of a split, [n, 2] int64: the link and the number of its draw of candidates."""
-        queries = self._queries[split]
+        queries = self._items[split]
         return np.stack([queries, np.zeros_like(queries)], axis=1)
 
     def times(self, split: str) -> np.ndarray | None:
         """The time of each query of a split, or None for an untimed relation."""
-        return None if self._links.time is None else self._links.time[self._queries[split]]
+        return None if self._links.time is None else self._links.time[self._items[split]]
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Up to ``n`` distinct training links, each with a fresh draw of candidates, [n, 2]."""
-        queries = self._queries["train"]
+        queries = self._items["train"]
         queries = rng.choice(queries, min(n, len(queries)), replace=False)
         return np.stack([queries, rng.integers(1, 2**32, len(queries))], axis=1)
 
@@ -170,27 +201,27 @@ class LinkRanking:
         drawn = wrong.draw(target, self._pool[split], self.num_candidates - 1, rng)
         return np.sort(np.append(drawn, source))
 
-    def _seeds(self, items: np.ndarray, candidate: np.ndarray) -> dict[str, np.ndarray]:
-        """Nodes to sample around by type: targets, then candidates; each once."""
-        seeds = {self.target: first_seen(self._links.target[items[:, 0]])}
-        others = seeds.get(self.source, np.empty(0, dtype=np.int64))
-        return seeds | {self.source: first_seen(np.concatenate([others, candidate]))}
-
     def query(self, split: str, items: np.ndarray) -> Query:
         """What to sample around some queries: their targets and candidates."""
         _, candidate = self._candidates(split, items)
+        asked = (self.target, self._links.target[items[:, 0]])
+        end = self.end(split)
+        return Query(
+            seeds={
+                node_type: (ids, self._times_of(node_type, ids, end))
+                for node_type, ids in pair_seeds(asked, (self.source, candidate)).items()
+            },
+            time_max=end,
+            view=self.view(split),
+            hidden=self.hidden_of(split, items),
+        )
+
+    def hidden_of(self, split: str, items: np.ndarray) -> HiddenEdges:
+        """Links that are held out, and a training batch's own."""
         hidden = self._hidden[split]
         if split == "train":
             hidden = hidden.with_pairs({self.relation: self._ends_of(items[:, 0])})
-        return Query(
-            seeds={
-                node_type: (ids, self._times_of(node_type, ids, self._end[split]))
-                for node_type, ids in self._seeds(items, candidate).items()
-            },
-            time_max=self._end[split],
-            hidden=hidden,
-            view=view_of(split, self.train_view, self.original_protocol),
-        )
+        return hidden
 
     def _ends_of(self, links: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sources and targets to hide; between nodes of one type also turned, if that is a link."""
@@ -206,21 +237,12 @@ class LinkRanking:
             return np.minimum(time[ids], end)
         return np.full(len(ids), end, dtype=np.int32) if self._by_time else None
 
-    def collate(self, split: str, items: np.ndarray, batch: Batch) -> PairBatch:
+    def collate(self, split: str, items: np.ndarray, batch: RawBatch) -> PairBatch:
         """Pairs and labels to go with a batch that was sampled around these queries."""
         row, candidate = self._candidates(split, items)
-        seeds = self._seeds(items, candidate)
-        offsets, schema = batch.graph.node_offsets, self.graph.schema
-        left = position_in(seeds[self.target], self._links.target[items[:, 0]])[row]
-        right = position_in(seeds[self.source], candidate)
-        arrays = {
-            "left": left + offsets[schema.node_type_id(self.target)],
-            "right": right + offsets[schema.node_type_id(self.source)],
-            "query": row,
-            "size": np.bincount(row, minlength=len(items)),
-            "true": (candidate == self._links.source[items[:, 0]][row]).astype(np.float32),
-        }
-        return PairBatch(batch, **{name: torch.from_numpy(a) for name, a in arrays.items()})
+        ends = (self.target, self._links.target[items[:, 0]]), (self.source, candidate)
+        true = candidate == self._links.source[items[:, 0]][row]
+        return pair_batch(self.graph.schema, batch, *ends, row, true)
 
     def most_frequent(self, split: str) -> dict[str, np.ndarray]:
         """What :meth:`scores` gives for ranking by the number of links that are never hidden."""
@@ -241,10 +263,6 @@ class LinkRanking:
         """What holds the labels, for the record of a run."""
         described = labels_in_relations(self, [self.relation])
         return described | {"num_candidates": self.num_candidates}
-
-    def metrics(self, values: dict[str, np.ndarray]) -> dict[str, float]:
-        """Means of what :meth:`scores` gives for each item."""
-        return ranking_means(values)
 
     def head(self, n_hid: int) -> Matcher:
         """A cosine match between a source and a target."""

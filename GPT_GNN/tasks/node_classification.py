@@ -3,36 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from GPT_GNN.batch.batch import Batch
 from GPT_GNN.graph.csr import row_positions
+from GPT_GNN.graph.resolve import RELATION, ResolvedFacts, TargetConfig, resolve_facts
 from GPT_GNN.graph.split import Split
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.metrics import ranking_metrics
 from GPT_GNN.model.heads import Classifier
-from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType
-from GPT_GNN.settings import TrainBatchConfig
-from GPT_GNN.tasks.query import (
-    ClassBatch,
-    Query,
+from GPT_GNN.settings import LIST, Checked, setting
+from GPT_GNN.tasks.task import (
+    SPLITS,
+    NodeBatch,
+    Task,
+    TaskFlags,
     labels_in_relations,
-    last_time,
-    ranking_means,
-    subset,
-    view_of,
     warn_of_degrees,
 )
 
 
-class NodeClassification:
+@dataclass(frozen=True)
+class RelationSettings(Checked):
+    """The classes are the nodes of another type that a target is linked to."""
+
+    relation: tuple[str, ...] = setting(
+        (),
+        "relations that hold the labels, as relation or source:relation:target; sources are ranked "
+        f"for targets; {LIST}",
+    )
+
+    def edge_types(self, graph: HeteroGraph, facts: TargetConfig) -> list[EdgeType]:
+        """The relations between two types; a graph's only one need not be named.
+
+        Raises:
+            ValueError: none of the graph's, of several types, or not into the target type.
+        """
+        available = [":".join(edge_type) for edge_type in graph.edge_types]
+        if not self.relation and len(available) > 1:
+            raise ValueError(f"this task expects --relation; available: {available}")
+        relations = graph.schema.all_named(self.relation or available)
+        found, given = [":".join(edge_type) for edge_type in relations], ",".join(self.relation)
+        if len({edge_type[::2] for edge_type in relations}) != 1:
+            raise ValueError(
+                f"--relation {given}: expected relations between the same types, got {found}"
+            )
+        if facts.target_type not in ("", relations[0][2]):
+            raise ValueError(
+                f"--target_type {facts.target_type}: expected {relations[0][2]!r}, the target of "
+                f"--relation {found[0]}"
+            )
+        return relations
+
+
+class NodeClassification(Task):
     """Predict which class nodes a target node is linked to.
 
     The label edges are hidden, in both directions, for the targets of a batch and for every node
@@ -48,7 +78,7 @@ class NodeClassification:
         fraction: share of the labelled training and validation nodes to use.
         seed: draws that share.
         also_hidden: further relations (class type, relation, target type), hidden like the labels.
-        train_view: feature view of training batches, see :func:`GPT_GNN.tasks.query.view_of`.
+        train_view: feature view of training batches, see :meth:`Task.view`.
         hide_train_labels: hide the label edges of all training nodes in training batches. In a test
             batch no contemporary shows its label; by default a training batch's contemporaries do.
         original_protocol: the published choices: labels of other validation and test nodes stay
@@ -58,6 +88,7 @@ class NodeClassification:
         ValueError: a fraction outside (0, 1], or a split without labelled nodes.
     """
 
+    Settings: ClassVar[type[Checked]] = RelationSettings
     metric_names: ClassVar[tuple[str, ...]] = ("ndcg", "mrr")
 
     def __init__(
@@ -75,15 +106,9 @@ class NodeClassification:
     ) -> None:
         if not relations:
             raise ValueError(f"{graph.path}: no relation holds the labels of this task")
-        self.graph = graph
-        self.split = split
-        self.target = relations[0][2]
-        self.train_view = TrainBatchConfig(train_view=train_view).train_view  # checked
-        self.original_protocol = original_protocol
+        target, self.class_type = relations[0][2], relations[0][0]
+        super().__init__(graph, split, target, fraction, seed, train_view, original_protocol)
         self.relations = tuple(dict.fromkeys([*relations, *also_hidden]))
-        self.class_type = relations[0][0]
-        self._time = graph.node_time(self.target)
-        self._end = {s: last_time(graph, split, s, self.target) for s in ("train", "valid", "test")}
         self._labels = _Labels(graph, relations)
         num_classes = graph.num_nodes(self.class_type)
         self.classes = (
@@ -91,67 +116,59 @@ class NodeClassification:
         )
         self._class_of = np.full(num_classes, -1)
         self._class_of[self.classes] = np.arange(len(self.classes))
-        self._items = self._labelled(fraction, seed)
+        self.divide(np.diff(self._labels.indptr) > 0)
         train_labels = self._labels.of(self._items["train"])[1]
         self._seen_in_training = np.isin(self.classes, train_labels)
-        self._hidden = {s: self._hidden_edges(s, hide_train_labels) for s in self._end}
+        self._hidden = {name: self._hidden_edges(name, hide_train_labels) for name in SPLITS}
         warn_of_degrees(graph, self._hidden["test"], self.relations)
 
-    def _labelled(self, fraction: float, seed: int) -> dict[str, np.ndarray]:
-        has_label = np.diff(self._labels.indptr) > 0
-        items = {}
-        for name in ("train", "valid", "test"):
-            nodes = self.split.nodes(self.graph, self.target, name)
-            items[name] = nodes[has_label[nodes]]
-            if not len(items[name]):
-                raise ValueError(
-                    f"{self.graph.path}: no {self.target!r} node of the {name} split has a label"
-                )
-        for name in ("train", "valid"):
-            items[name] = subset(items[name], fraction, derive(seed, "labels", name))
-        return items
+    @classmethod
+    def of_flags(
+        cls,
+        graph: HeteroGraph,
+        facts: TargetConfig,
+        settings: Checked,
+        flags: TaskFlags,
+        seed: int,
+    ) -> tuple[Task, ResolvedFacts]:
+        """See :meth:`Task.of_flags`."""
+        assert isinstance(settings, RelationSettings)
+        relations = settings.edge_types(graph, facts)
+        resolved = resolve_facts(graph, relations[0][2], facts.split)
+        resolved = replace(resolved, origin=resolved.origin | {"target": RELATION})
+        task = cls(
+            graph,
+            resolved.facts.split,
+            relations,
+            fraction=flags.data_percentage,
+            seed=seed,
+            train_view=flags.train_view,
+            hide_train_labels=flags.hide_train_labels,
+        )
+        return task, resolved
 
     def _hidden_edges(self, split: str, hide_train_labels: bool) -> HiddenEdges:
+        """The leak guard: label edges of held-out nodes, in both directions."""
         if self.original_protocol:
             return HiddenEdges(self.graph)
-        held_out = np.zeros(self.graph.num_nodes(self.target), dtype=bool)
-        also_train = ("train",) if split == "train" and hide_train_labels else ()
-        for name in (*also_train, "valid", "test"):
-            held_out[self.split.nodes(self.graph, self.target, name)] = True
+        held_out = self.held_out(split, hide_train_labels)
         return HiddenEdges(self.graph, {edges: (None, held_out) for edges in self.relations})
 
-    def items(self, split: str) -> np.ndarray:
-        """Labelled nodes of a split, [n] int64; of training and validation the share in use."""
-        return self._items[split]
-
-    def times(self, split: str) -> np.ndarray | None:
-        """The time of each item of a split, or None for nodes without times."""
-        return None if self._time is None else self._time[self._items[split]]
-
-    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Up to ``n`` distinct training nodes."""
-        nodes = self._items["train"]
-        return rng.choice(nodes, min(n, len(nodes)), replace=False)
-
-    def query(self, split: str, items: np.ndarray) -> Query:
-        """What to sample around some nodes."""
+    def hidden_of(self, split: str, items: np.ndarray) -> HiddenEdges:
+        """Those of held-out nodes, and all of the batch's own."""
         pairs = {}
         for relation in self.relations:
             csr = self.graph.csr(relation)
             row, edge = csr.rows(items)
             pairs[relation] = (csr.indices[edge], items[row])
-        return Query(
-            seeds={self.target: (items, None if self._time is None else self._time[items])},
-            time_max=self._end[split],
-            hidden=self._hidden[split].with_pairs(pairs),
-            view=view_of(split, self.train_view, self.original_protocol),
-        )
+        return self._hidden[split].with_pairs(pairs)
 
-    def collate(self, split: str, items: np.ndarray, batch: Batch) -> ClassBatch:
-        """Labels to go with a batch that was sampled around these items."""
-        start = batch.graph.node_offsets[self.graph.schema.node_type_id(self.target)]
-        nodes = torch.arange(len(items)) + start
-        return ClassBatch(batch, nodes, torch.from_numpy(self._targets(items)))
+    def targets(self, items: np.ndarray) -> np.ndarray:
+        """[B, C] float32, each row sums to 1 over the true classes."""
+        y = np.zeros((len(items), len(self.classes)), dtype=np.float32)
+        row, label = self._labels.of(items)
+        y[row, self._class_of[label]] = 1
+        return y / y.sum(1, keepdims=True)
 
     def most_frequent(self, split: str) -> dict[str, np.ndarray]:
         """Per node ``ndcg`` and ``mrr`` of always ranking the classes by their training counts."""
@@ -160,35 +177,25 @@ class NodeClassification:
         ndcg, mrr = [], []
         for start in range(0, len(self._items[split]), 1024):
             items = self._items[split][start : start + 1024]
-            y = self._targets(items)
+            y = self.targets(items)
             scores = ranking_metrics(np.broadcast_to(counts, y.shape), y)
             ndcg.append(scores[0])
             mrr.append(scores[1])
         return {"ndcg": np.concatenate(ndcg), "mrr": np.concatenate(mrr)}
 
-    def _targets(self, items: np.ndarray) -> np.ndarray:
-        y = np.zeros((len(items), len(self.classes)), dtype=np.float32)
-        row, label = self._labels.of(items)
-        y[row, self._class_of[label]] = 1
-        return y / y.sum(1, keepdims=True)
-
     def describe(self) -> dict[str, Any]:
         """What holds the labels, for the record of a run."""
         return labels_in_relations(self, self.relations)
-
-    def metrics(self, values: dict[str, np.ndarray]) -> dict[str, float]:
-        """Means of what :meth:`scores` gives for each item."""
-        return ranking_means(values)
 
     def head(self, n_hid: int) -> Classifier:
         """A linear classifier over the classes."""
         return Classifier(n_hid, len(self.classes))
 
-    def loss(self, head: Classifier, h: Tensor, data: ClassBatch) -> Tensor:
+    def loss(self, head: Classifier, h: Tensor, data: NodeBatch) -> Tensor:
         """KL divergence of the prediction from the true classes, mean over nodes."""
         return F.kl_div(head(h[data.nodes]), data.y, reduction="batchmean")
 
-    def scores(self, head: Classifier, h: Tensor, data: ClassBatch) -> dict[str, np.ndarray]:
+    def scores(self, head: Classifier, h: Tensor, data: NodeBatch) -> dict[str, np.ndarray]:
         """Per node ``ndcg``, ``mrr`` and ``seen``: whether a true class occurs in training."""
         ndcg, mrr = ranking_metrics(head(h[data.nodes]).cpu().numpy(), data.y.cpu().numpy())
         seen = (data.y.cpu().numpy()[:, self._seen_in_training] > 0).any(1)

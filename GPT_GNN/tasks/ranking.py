@@ -2,13 +2,77 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from GPT_GNN.batch.batch import Batch, RawBatch
+from GPT_GNN.batch.trim import TrimmedBatch
 from GPT_GNN.metrics import rank_groups
 from GPT_GNN.model.heads import Matcher
-from GPT_GNN.tasks.query import PairBatch
+from GPT_GNN.schema import Schema
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """A batch of queries with candidates of their own. Q queries, K candidates in total.
+
+    Attributes:
+        batch: features and structure.
+        left: [K] int64 node rows of the query's node, right: [K] int64 node rows of the candidate.
+        query: [K] int64 in [0, Q), ascending.
+        size: [Q] int64 candidates of each query.
+        true: [K] float32, each query's sum to 1 over its true candidates.
+    """
+
+    batch: RawBatch | Batch | TrimmedBatch
+    left: Tensor
+    right: Tensor
+    query: Tensor
+    size: Tensor
+    true: Tensor
+
+
+def pair_batch(
+    schema: Schema,
+    batch: RawBatch,
+    asked: tuple[str, np.ndarray],
+    candidates: tuple[str, np.ndarray],
+    query: np.ndarray,
+    true: np.ndarray,
+) -> PairBatch:
+    """The pairs of a batch that was sampled around :func:`pair_seeds`.
+
+    Args:
+        asked: type and [Q] ids of what is asked for; candidates: type and [K] ids.
+        query: [K] int64, whose candidate each is, ascending.
+        true: [K], see :class:`PairBatch`.
+    """
+    seeds, offsets = pair_seeds(asked, candidates), batch.node_offsets
+    left, right = (
+        position_in(seeds[node_type], ids) + offsets[schema.node_type_id(node_type)]
+        for node_type, ids in (asked, candidates)
+    )
+    arrays = {
+        "left": left[query],
+        "right": right,
+        "query": query,
+        "size": np.bincount(query, minlength=len(left)),
+        "true": true.astype(np.float32),
+    }
+    return PairBatch(batch, **{name: torch.from_numpy(array) for name, array in arrays.items()})
+
+
+def pair_seeds(
+    asked: tuple[str, np.ndarray], candidates: tuple[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Seed nodes by type: what is asked for, then candidates; each once."""
+    (asked_type, first), (node_type, more) = asked, candidates
+    seeds = {asked_type: first_seen(first)}
+    before = seeds.get(node_type, np.empty(0, dtype=np.int64))
+    return seeds | {node_type: first_seen(np.concatenate([before, more]))}
 
 
 def pair_scores(head: Matcher, h: Tensor, data: PairBatch) -> Tensor:

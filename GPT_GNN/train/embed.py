@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from GPT_GNN.batch.batch import Batch, make_batch, to_device
-from GPT_GNN.batch.trim import TrimmedBatch, seed_rows, trim
+from GPT_GNN.batch.batch import Batch, RawBatch, make_batch, to_device
+from GPT_GNN.batch.loader import Loader
+from GPT_GNN.batch.pipeline import Pipeline, seed_rows
+from GPT_GNN.batch.trim import TrimmedBatch
 from GPT_GNN.graph.split import NO_BOUND
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.hidden import HiddenEdges
-from GPT_GNN.sampler.loader import Loader
-from GPT_GNN.train.fit import batches_for
+from GPT_GNN.sampler.query import Query
+from GPT_GNN.sampler.subgraph import Subgraph
+
+
+@dataclass(frozen=True)
+class SeedBatch:
+    """A batch and the node rows of its seed nodes, [B] int64."""
+
+    batch: RawBatch | Batch | TrimmedBatch
+    rows: Tensor
 
 
 @torch.no_grad()
@@ -61,7 +73,7 @@ def embed(
         ids: [n] int, row numbers of the nodes, in any order; repeated ones are computed once. Of
             the ids that their source calls them see
             :func:`GPT_GNN.datasets.tables.node_ids.rows_of_ids`.
-        sample_depth, sample_width, n_pool: see :class:`GPT_GNN.settings.SamplerConfig`.
+        sample_depth, sample_width, n_pool: see :class:`GPT_GNN.sampler.SamplerConfig`.
         batch_size: nodes that are embedded together, >= 1.
         time_max: nothing later is sampled, and the nodes are no later; None: no bound, all of the
             graph is known.
@@ -89,30 +101,31 @@ def embed(
             f"{node_type} {late[0]} is of {time[late[0]]}, {len(late)} of {len(distinct)} nodes "
             f"are later than time_max: expected times up to {bound}"
         )
-    sampler = HGSampler(graph, sample_depth, sample_width)
-
-    def make(i: int) -> tuple[Batch | TrimmedBatch, Tensor]:
-        nodes = distinct[i * batch_size : (i + 1) * batch_size]
-        seeds = {node_type: (nodes, None if time is None else time[nodes])}
-        rng = derive(seed, "embed", i)
-        subgraph = sampler.sample(seeds, bound, hidden, rng)
-        batch = make_batch(graph, subgraph, view)
-        rows = seed_rows(subgraph, batch.graph)
-        return trim(batch, rows, encoder.reach), rows
-
     device = device or next(encoder.parameters()).device
     encoder.to(device)
-    steps = range(-(-len(distinct) // batch_size))
-    batches = Loader(batches_for(device, make), steps, n_pool)
+    sampler = HGSampler(graph, sample_depth=sample_depth, sample_width=sample_width)
+    pipeline = Pipeline(graph, sampler, encoder.reach)
+
+    def transform(subgraph: Subgraph) -> SeedBatch:
+        batch = make_batch(graph, subgraph)
+        return SeedBatch(batch, seed_rows(subgraph, batch))
+
+    def make(i: int) -> SeedBatch:
+        nodes = distinct[i * batch_size : (i + 1) * batch_size]
+        seeds = {node_type: (nodes, None if time is None else time[nodes])}
+        query = Query(seeds, bound, view, hidden)
+        return pipeline.batch(query, derive(seed, "embed", i), transform)
+
+    batches = Loader(make, range(-(-len(distinct) // batch_size)), n_pool, device)
     out = np.empty((len(distinct), encoder.n_hid), dtype=np.float32)
     done = 0
     training = encoder.training
     encoder.eval()
     try:
-        for batch, rows in tqdm(batches, unit="batch", disable=not progress or None):
-            h = encoder(to_device(batch, device))[rows.to(device)]
-            out[done : done + len(rows)] = h.cpu().numpy()
-            done += len(rows)
+        for data in tqdm(batches, unit="batch", disable=not progress or None):
+            data = to_device(data, device)
+            out[done : done + len(data.rows)] = encoder(data.batch)[data.rows].cpu().numpy()
+            done += len(data.rows)
     finally:
         encoder.train(training)
     return out if np.array_equal(ids, distinct) else out[row]  # it may be large

@@ -13,29 +13,29 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from GPT_GNN.batch.batch import make_batch, to_device
-from GPT_GNN.batch.trim import seed_rows, trim_record
+from GPT_GNN.batch.loader import Loader
+from GPT_GNN.batch.pipeline import Pipeline
+from GPT_GNN.command_line import ORIGIN
 from GPT_GNN.graph.store import HeteroGraph, file_checksum
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import full_precision
+from GPT_GNN.model.trainable import Trainable
 from GPT_GNN.rng import derive
-from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.sampler.loader import Loader
-from GPT_GNN.settings import FinetuneRunConfig, OptimConfig, SamplerConfig
+from GPT_GNN.sampler import SamplerConfig
+from GPT_GNN.sampler.subgraph import Subgraph
 from GPT_GNN.system.files import atomic_file
 from GPT_GNN.system.runtime import pick_device, seeded
 from GPT_GNN.tasks import Task
-from GPT_GNN.tasks.query import ClassBatch, LabelBatch, PairBatch
 from GPT_GNN.train.fit import Plan, Run, check_finite, fit
-from GPT_GNN.train.log import RunLog
+from GPT_GNN.train.log import Logger
 from GPT_GNN.train.matching import graph_record
-from GPT_GNN.train.optim import autocast
-from GPT_GNN.train.place import SCORES, finetuning_place
+from GPT_GNN.train.optim import OptimConfig, autocast
+from GPT_GNN.train.place import SCORES, FinetuneRunConfig, finetuning_place
 
 ORIGINAL_TEST_BATCHES = 10
-TaskBatch = ClassBatch | LabelBatch | PairBatch
 
 
-class TaskModel(nn.Module):
+class TaskModel(Trainable):
     """An encoder with a task's head on it."""
 
     def __init__(self, encoder: GNN, task: Task) -> None:
@@ -52,13 +52,10 @@ class TaskModel(nn.Module):
             return {"loss": self.task.loss(self.head, h, data)}
 
     def scores(self, data: Any) -> dict[str, np.ndarray]:
-        """The task's metrics, one value an item."""
+        """What the task's metrics need, one value per item."""
         h = self.encoder(data.batch)
         with full_precision(h):
             return self.task.scores(self.head, h, data)
-
-    def start_epoch(self, epoch: int, n_epoch: int) -> None:
-        """Nothing grows in fine-tuning."""
 
 
 def _check_answers(head: nn.Module, rows: Any, answers: Tensor) -> None:
@@ -83,8 +80,8 @@ class TaskBatches:
         sampler: size of the samples and of the batches; a batch is cut to the training items there
             are, with a warning.
         seed: of the run.
-        reach: of the encoder that will embed the batches' seeds, ``GNN.reach``; None: the batches
-            are whole.
+        reach: of the encoder that will embed the batches' seed nodes, ``GNN.reach``; None: the
+            batches are whole.
     """
 
     def __init__(
@@ -96,9 +93,7 @@ class TaskBatches:
         reach: Sequence[int] | None,
     ) -> None:
         self.task = task
-        self.reach = reach
-        self.graph = graph
-        self.hgs = HGSampler(graph, sampler.sample_depth, sampler.sample_width)
+        self.pipeline = Pipeline(graph, sampler.open(graph), reach)
         self.batch_size = sampler.batch_size
         self.n_pool = sampler.n_pool
         self.seed = seed
@@ -109,7 +104,7 @@ class TaskBatches:
                 "there are"
             )
 
-    def train(self, step: int) -> TaskBatch:
+    def train(self, step: int) -> Any:
         """The batch of one training step."""
         rng = derive(self.seed, "batch", step)
         return self._sampled("train", self.task.draw(self.batch_size, rng), rng)
@@ -122,20 +117,20 @@ class TaskBatches:
             return [rng.choice(items, size, replace=False) for _ in range(ORIGINAL_TEST_BATCHES)]
         return [items[i : i + self.batch_size] for i in range(0, len(items), self.batch_size)]
 
-    def evaluate(self, split: str) -> Loader[TaskBatch]:
+    def evaluate(self, split: str) -> Loader[Any]:
         """The batches of :meth:`chunks`."""
         chunks = self.chunks(split)
 
-        def make(i: int) -> TaskBatch:
+        def make(i: int) -> Any:
             return self._sampled(split, chunks[i], derive(self.seed, split, i))
 
         return Loader(make, range(len(chunks)), self.n_pool)
 
-    def _sampled(self, split: str, items: np.ndarray, rng: np.random.Generator) -> TaskBatch:
-        query = self.task.query(split, items)
-        subgraph = self.hgs.sample(query.seeds, query.time_max, query.hidden, rng)
-        data = self.task.collate(split, items, make_batch(self.graph, subgraph, query.view))
-        return trim_record(data, seed_rows(subgraph, data.batch.graph), self.reach)
+    def _sampled(self, split: str, items: np.ndarray, rng: np.random.Generator) -> Any:
+        def transform(subgraph: Subgraph) -> Any:
+            return self.task.collate(split, items, make_batch(self.pipeline.graph, subgraph))
+
+        return self.pipeline.batch(self.task.query(split, items), rng, transform)
 
 
 def finetune(
@@ -153,11 +148,11 @@ def finetune(
     ``<model_dir>/<task_name>/`` gets config.json, metrics.jsonl (its last line is the test result),
     checkpoint.pt (the last state), best.pt and test_scores.npz: ``items`` [n] or [n, 2], as
     ``task.items`` names them, and what ``task.scores`` gave for each, by its name, [n] or [n, C].
-    The test line holds, as ``floor_*``, the result of always answering the most frequent labels;
-    ties count as their expected value.
+    The test line holds, as ``most_frequent_*``, the result of always answering the most frequent
+    labels; ties count as their expected value.
 
     Args:
-        config: all settings that the numbers depend on, group by group (``config.comparable``).
+        config: all settings that the numbers depend on, group by group, see :meth:`Flags.record`.
 
     Returns:
         The test metrics.
@@ -169,11 +164,11 @@ def finetune(
     """
     place = finetuning_place(run)
     device = pick_device(run.cuda)
-    config, reads = _described(config, task, graph, run)
+    config, recorded = _described(config, task, graph, run)
     of_run = Run(
         place=place,
         config=config,
-        reads=reads,
+        recorded=recorded,
         schema=graph.schema,
         of_graph=graph_record(graph),
         device=device,
@@ -204,7 +199,7 @@ def finetune(
 
 
 def _record_test(
-    batches: TaskBatches, values: dict[str, np.ndarray], step: int, log: RunLog, folder: Path
+    batches: TaskBatches, values: dict[str, np.ndarray], step: int, log: Logger, folder: Path
 ) -> dict[str, float]:
     """Write the scores of the test items and the test line; gives the metrics."""
     task = batches.task
@@ -218,27 +213,27 @@ def _record_test(
     with atomic_file(folder / SCORES) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **scores)
     known = task.metrics(task.most_frequent("test"))
-    floor = {f"floor_{name}": known[name] for name in task.metric_names}
-    log.record(split="test", best_step=step, **floor, **test)
-    log.say("test " + "  ".join(f"{name} {value:.4f}" for name, value in (test | floor).items()))
+    baseline = {f"most_frequent_{name}": known[name] for name in task.metric_names}
+    log.record(split="test", best_step=step, **baseline, **test)
+    log.say("test " + "  ".join(f"{name} {value:.4f}" for name, value in (test | baseline).items()))
     return test
 
 
 def _described(
     config: dict[str, Any], task: Task, graph: HeteroGraph, run: FinetuneRunConfig
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """The settings with what the run reads: by content, to compare, and by place, to tell."""
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings with what the run reads, by content; and what config.json says besides."""
     sources = {"fingerprint": graph.fingerprint}
     places = {"data_dir": str(graph.path)}
     if run.use_pretrain:
         sources["pretrained"] = file_checksum(Path(run.pretrain_model_dir))[:16]
         places["pretrain_model_dir"] = run.pretrain_model_dir
-    return {**config, "graph": sources, "labels": task.describe()}, places
+    settings = {name: group for name, group in config.items() if name != ORIGIN}
+    recorded = {"places": places, ORIGIN: config.get(ORIGIN, {})}
+    return {**settings, "graph": sources, "labels": task.describe()}, recorded
 
 
-def _scores(
-    model: TaskModel, batches: Loader[TaskBatch], device: torch.device
-) -> dict[str, np.ndarray]:
+def _scores(model: TaskModel, batches: Loader[Any], device: torch.device) -> dict[str, np.ndarray]:
     """Metrics of every item, by name."""
     parts: dict[str, list[np.ndarray]] = {}
     for data in batches:

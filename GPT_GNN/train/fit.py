@@ -13,22 +13,20 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from GPT_GNN.batch.batch import pin_memory, to_device
-from GPT_GNN.sampler.loader import Loader
+from GPT_GNN.batch.batch import to_device
+from GPT_GNN.batch.loader import Loader
+from GPT_GNN.model.trainable import Trainable
 from GPT_GNN.schema import Schema
-from GPT_GNN.settings import OptimConfig
 from GPT_GNN.system.runner import Interrupted, StopSignal
 from GPT_GNN.system.runtime import peak_memory_mb, seeded, versions
 from GPT_GNN.train.checkpoint import (
     CheckpointError,
-    check_same,
-    check_schema,
     load_checkpoint,
     save_checkpoint,
     state_on_cpu,
 )
-from GPT_GNN.train.log import RunLog
-from GPT_GNN.train.optim import Stepper, autocast
+from GPT_GNN.train.log import Console, JsonLines, Loggers
+from GPT_GNN.train.optim import OptimConfig, Stepper, autocast
 from GPT_GNN.train.place import CHECKPOINT, Place
 
 _MOST_SHOWN = 5  # tensors that an error names
@@ -41,7 +39,8 @@ class Run:
     Attributes:
         place: its files.
         config: all settings that the numbers depend on, as plain values.
-        reads: paths of what the run reads, for config.json only.
+        recorded: for config.json only: ``places``, paths of what the run reads, and ``origin`` of
+            the settings.
         schema: of the graph.
         of_graph: what a model's file keeps of the graph, see :func:`graph_record`.
         resume: continue from checkpoint.pt where there is one.
@@ -50,7 +49,7 @@ class Run:
 
     place: Place
     config: dict[str, Any]
-    reads: dict[str, str]
+    recorded: dict[str, Any]
     schema: Schema
     of_graph: dict[str, Any]
     device: torch.device
@@ -64,10 +63,11 @@ class Run:
         """The file that ``--resume`` continues from."""
         return self.place.folder / CHECKPOINT
 
-    def open_log(self, total_steps: int, resume_step: int | None) -> RunLog:
-        """Write config.json and open metrics.jsonl, see :class:`RunLog`."""
-        told = {"places": self.reads, "versions": versions(), "steps": total_steps}
-        return RunLog(self.place.folder, {**self.config, **told}, resume_step)
+    def open_log(self, total_steps: int, resume_step: int | None) -> Loggers:
+        """Write config.json and open metrics.jsonl, see :class:`JsonLines`."""
+        more = {**self.recorded, "versions": versions(), "steps": total_steps}
+        lines = JsonLines(self.place.folder, {**self.config, **more}, resume_step)
+        return Loggers([lines, Console()])
 
     def save_best(self, model: nn.Module, step: int, metrics: dict[str, float]) -> None:
         """Write the best model so far, as CPU tensors, so that it opens anywhere."""
@@ -119,18 +119,17 @@ class Plan:
 
 
 def fit(
-    model: nn.Module,
+    model: Trainable,
     make_batch: Callable[[int], Any],
     evaluate: Callable[[], dict[str, float]],
     plan: Plan,
     optim: OptimConfig,
     run: Run,
-) -> tuple[RunLog, dict[str, Any]]:
+) -> tuple[Loggers, dict[str, Any]]:
     """Train a model; every validation that beats the best so far writes ``run.place.best``.
 
     Args:
-        model: ``model(batch)`` returns scalars by name, ``loss`` among them; ``start_epoch(epoch,
-            n_epoch)`` is called before every step.
+        model: what is trained.
         make_batch: step (from 0) -> batch, run in loader threads; a function of the step alone.
         evaluate: returns metrics by name; ``score`` (higher is better) selects the best. Without a
             score the last model counts as the best.
@@ -156,13 +155,11 @@ def fit(
     with seeded(run.seed, "fit"), StopSignal() as stop:
         done, best, best_step = _restore(run, model, stepper)
         log = run.open_log(plan.total_steps, done if run.resume else None)
-        batches = Loader(
-            batches_for(run.device, make_batch), range(done, plan.total_steps), run.n_pool
-        )
+        batches = Loader(make_batch, range(done, plan.total_steps), run.n_pool, run.device)
         bar = tqdm(total=plan.total_steps, initial=done, unit="step", disable=None)
         for step, batch in zip(count(done + 1), batches):  # noqa: B905 - count() is endless
             model.train()
-            model.start_epoch(plan.epoch(step), plan.n_epoch)  # type: ignore[operator]
+            model.start_epoch(plan.epoch(step), plan.n_epoch)
             with autocast(optim.amp, run.device):
                 values = model(to_device(batch, run.device))
             numbers = {name: value.item() for name, value in values.items()}
@@ -195,11 +192,6 @@ def fit(
         bar.close()
         log.say(f"peak memory {peak_memory_mb(run.device):,.0f} MB")
     return log, run.read_best(best_step)
-
-
-def batches_for(device: torch.device, make_batch: Callable[[int], Any]) -> Callable[[int], Any]:
-    """Batches of a GPU's run go to pinned memory, still in the loader's thread."""
-    return make_batch if device.type == "cpu" else lambda step: pin_memory(make_batch(step))
 
 
 def _line(plan: Plan, step: int, train: dict[str, float], valid: dict[str, float]) -> str:
@@ -261,11 +253,6 @@ def _restore(run: Run, model: nn.Module, stepper: Stepper) -> tuple[int, float, 
         raise CheckpointError(
             f"{run.place.best}, the best model of the run that --resume continues, is gone"
         )
-    check_schema(run.checkpoint, record["schema"], run.schema)
-    saved = record["config"]
-    for group in dict.fromkeys([*run.config, *saved]):
-        what = f"run ({group} settings)"
-        check_same(run.checkpoint, what, saved.get(group, {}), run.config.get(group, {}))
     model.load_state_dict(record["model"])
     stepper.load_state_dict(record)
     torch.set_rng_state(record["rng"])

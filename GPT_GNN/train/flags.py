@@ -1,47 +1,60 @@
-"""Flags of the training scripts: the settings, and which layers and objectives there are."""
+"""Flags of the training scripts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from GPT_GNN.conv import CONVS
-from GPT_GNN.objectives import OBJECTIVES
-from GPT_GNN.settings import (
-    FINETUNE_DEFAULTS,
-    FINETUNE_GROUPS,
-    PRETRAIN_GROUPS,
-    DataConfig,
-    TaskDataConfig,
-    parse_flags,
-)
+from GPT_GNN.command_line import Flags, Group, parse_flags, peek
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives import ObjectiveConfig
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.train.architecture import trained_architecture
 from GPT_GNN.train.models import open_model
-from GPT_GNN.train.place import finetuning_place, pretraining_place
+from GPT_GNN.train.optim import OptimConfig
+from GPT_GNN.train.place import (
+    FinetuneRunConfig,
+    PretrainRunConfig,
+    finetuning_place,
+    pretraining_place,
+)
+
+# Where fine-tuning's usual settings are not those of pre-training, as published.
+FINETUNE_DEFAULTS: dict[str, Any] = {
+    "scheduler": "cosine",
+    "max_lr": 5e-4,
+    "clip": 0.25,
+    "n_epoch": 50,
+    "n_batch": 16,
+}
 
 
 def parse_pretrain_flags(
     description: str | None,
     argv: Sequence[str] | None = None,
-    data: type = DataConfig,
-    facts: type | None = None,
+    *,
+    groups: Mapping[str, Group],
     **defaults: Any,
-) -> Any:
+) -> Flags:
     """Flags of a pre-training script; see :func:`parse_flags`.
 
     Args:
-        data: flags that say which graph.
-        facts: flags that say what of it, if the script has them, as group ``facts``.
+        groups: flags of the script's own, such as which graph, before the common ones.
 
     Raises:
         ValueError: the run cannot write where it is told to, or what it starts from is not there.
     """
-    groups = {**PRETRAIN_GROUPS, "data": data} | ({"facts": facts} if facts else {})
-    choices = {"conv_name": CONVS, "objective": OBJECTIVES}
-    args = parse_flags(groups, description, argv, choices=choices, **defaults)
+    common: dict[str, Group] = {
+        "objective": ObjectiveConfig,
+        "encoder": EncoderConfig,
+        "sampler": SamplerConfig,
+        "optim": OptimConfig,
+        "run": PretrainRunConfig,
+    }
+    args = parse_flags({**groups, **common}, description, argv, **defaults)
     pretraining_place(args.run)  # an hour of reading must not end at a place that cannot be
     return args
 
@@ -49,12 +62,11 @@ def parse_pretrain_flags(
 def parse_finetune_flags(
     description: str | None,
     argv: Sequence[str] | None = None,
-    data: type = TaskDataConfig,
-    facts: type | None = None,
-    extra: type | None = None,
+    *,
+    groups: Mapping[str, Group],
     **defaults: Any,
-) -> Any:
-    """Flags of a fine-tuning script; see :func:`parse_pretrain_flags`. ``extra``: its task's.
+) -> Flags:
+    """Flags of a fine-tuning script; see :func:`parse_pretrain_flags`.
 
     With ``use_pretrain`` the encoder's settings are those of the model's file, so that the record
     of the run says what was used.
@@ -62,15 +74,23 @@ def parse_finetune_flags(
     Raises:
         CheckpointError: the file is no pre-trained model, or flags contradict it; names them all.
     """
-    groups = {**FINETUNE_GROUPS, "data": data} | ({"facts": facts} if facts else {})
+    common: dict[str, Group] = {
+        "encoder": EncoderConfig,
+        "sampler": SamplerConfig,
+        "optim": OptimConfig,
+        "run": FinetuneRunConfig,
+    }
     defaults = {**FINETUNE_DEFAULTS, **defaults}
-    choices = {"conv_name": CONVS}
-    args = parse_flags(groups, description, argv, extra, choices, **defaults)
+    start = peek(FinetuneRunConfig, ("use_pretrain", "pretrain_model_dir"), argv, defaults)
+    model = None
+    if start["use_pretrain"] and Path(start["pretrain_model_dir"]).is_file():
+        model = open_model(start["pretrain_model_dir"], "pretrain")
+        defaults["conv_name"] = model.architecture["conv_name"]
+    args = parse_flags({**groups, **common}, description, argv, **defaults)
     finetuning_place(args.run)
-    if not args.run.use_pretrain:
-        unread = sorted({"pretrain_model_dir", "other_features"} & args.given)
-        if unread:
-            tqdm.write(f"note: without --use_pretrain nothing reads --{', --'.join(unread)}")
-        return args
-    model = open_model(args.run.pretrain_model_dir, "pretrain")
-    return replace(args, encoder=trained_architecture(model, args.encoder, args.given))
+    if model is not None:
+        return args.changed(encoder=trained_architecture(model, args.encoder, args.given))
+    unread = sorted({"pretrain_model_dir", "other_features"} & args.given)
+    if unread:
+        tqdm.write(f"note: without --use_pretrain nothing reads --{', --'.join(unread)}")
+    return args

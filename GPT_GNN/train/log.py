@@ -1,18 +1,79 @@
-"""What a run leaves behind: one line for a person, one JSON line for a program."""
+"""What a run leaves behind: JSON lines for a program, lines on the console for a person."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
 from GPT_GNN.system.files import atomic_file
 
 
-class RunLog:
+class Logger(Protocol):
+    """Where a run writes its numbers; what a logger has no use for it leaves out."""
+
+    def record(self, **values: Any) -> None:
+        """The numbers of a step, of a validation or of the end of a run: JSON-ready values."""
+
+    def say(self, line: str) -> None:
+        """One line for a person."""
+
+    def flush(self) -> None:
+        """Make what was written durable; called before a checkpoint that counts on it."""
+
+    def close(self) -> None:
+        """The end of the run."""
+
+
+class Loggers:
+    """Several loggers as one, e.g. :class:`JsonLines` and :class:`Console`."""
+
+    def __init__(self, loggers: Sequence[Logger]) -> None:
+        self.loggers = loggers
+
+    def record(self, **values: Any) -> None:
+        """See :class:`Logger`."""
+        for logger in self.loggers:
+            logger.record(**values)
+
+    def say(self, line: str) -> None:
+        """See :class:`Logger`."""
+        for logger in self.loggers:
+            logger.say(line)
+
+    def flush(self) -> None:
+        """See :class:`Logger`."""
+        for logger in self.loggers:
+            logger.flush()
+
+    def close(self) -> None:
+        """See :class:`Logger`."""
+        for logger in self.loggers:
+            logger.close()
+
+
+class Console:
+    """Lines for a person, above the progress bar."""
+
+    def record(self, **values: Any) -> None:
+        """Nothing."""
+
+    def say(self, line: str) -> None:
+        """Print it."""
+        tqdm.write(line)
+
+    def flush(self) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class JsonLines:
     """``metrics.jsonl`` and ``config.json`` of a run's folder.
 
     Args:
@@ -40,8 +101,7 @@ class RunLog:
         self._file.write(json.dumps(values) + "\n")
 
     def say(self, line: str) -> None:
-        """Print one line for a person, above the progress bar."""
-        tqdm.write(line)
+        """Nothing."""
 
     def flush(self) -> None:
         """Make the lines durable; called before a checkpoint that counts on them."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from torch import Tensor
 
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.model.gnn import GNN
-from GPT_GNN.objectives.gpt_gnn import GPTGNN
-from GPT_GNN.settings import EncoderConfig, GPTConfig, SamplerConfig
+from GPT_GNN.model.gnn import GNN, EncoderConfig
+from GPT_GNN.objectives.gpt_gnn import GPTGNN, GPTConfig
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.system.runtime import seeded
 from GPT_GNN.train.checkpoint import CheckpointError, NotPlainError, checked_record, read_plain
 from GPT_GNN.train.matching import encoder_weights, moved_columns
@@ -92,7 +93,7 @@ class SavedModel:
         encoder.load_state_dict(weights)
         return encoder
 
-    def gpt_gnn(self, graph: HeteroGraph, dataset: Any) -> GPTGNN:
+    def gpt_gnn(self, graph: HeteroGraph, facts: GraphFacts) -> GPTGNN:
         """The whole pre-training model for a graph, in evaluation mode.
 
         Raises:
@@ -110,15 +111,19 @@ class SavedModel:
                 f"{self.path} was pre-trained with objective {name!r}, which generates nothing: "
                 "expected a model of 'gpt_gnn'"
             )
-        if "gpt" not in self.config:
+        # Older files have the settings of all objectives in one group, GPT-GNN's in another.
+        own = {**self.config.get("objective", {}), **self.config.get("gpt", {})}
+        known = {f.name for f in fields(GPTConfig)}
+        if not known & own.keys():
             raise CheckpointError(
                 f"{self.path} holds an encoder alone: expected scorers and a decoder too"
             )
         encoder = GNN(graph.schema, graph.feature_dims, **self.architecture)
-        gpt = GPTConfig.from_record(self.config["gpt"], self.path)
+        values = {name: value for name, value in own.items() if name in known}
+        gpt = GPTConfig.from_record(values, self.path)
         columns = slice(*self.record["attr_columns"]) if "attr_columns" in self.record else None
         with seeded(0, "objective"):
-            objective = GPTGNN.build(encoder, graph, dataset, attr_columns=columns, **asdict(gpt))
+            objective = GPTGNN.build(encoder, graph, facts, gpt, columns)
         counts = {n: x for n, x in objective.state_dict().items() if n.startswith("counts.")}
         objective.load_state_dict(counts | self.record["model"])  # older files have no counts
         return objective.eval()

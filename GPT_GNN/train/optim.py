@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn, optim
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR
+
+from GPT_GNN.settings import Checked, setting
+
+
+@dataclass(frozen=True)
+class OptimConfig(Checked):
+    """Optimiser, schedule and length of training."""
+
+    optimizer: str = setting("adamw", "optimiser", choices=("adamw", "adam", "sgd", "adagrad"))
+    scheduler: str = setting("cycle", "learning rate schedule", choices=("cycle", "cosine", "none"))
+    max_lr: float = setting(1e-3, "highest learning rate", low=0, low_open=True)
+    weight_decay: float = setting(1e-2, "weight decay", low=0)
+    clip: float = setting(0.5, "largest norm of the gradient", low=0, low_open=True)
+    amp: str = setting(
+        "off",
+        "mixed precision of encoder and text decoder: bf16, or fp16 on a GPU",
+        choices=("off", "bf16", "fp16"),
+    )
+    n_epoch: int = setting(20, "epochs", low=1)
+    n_batch: int = setting(32, "batches between two validations", low=1)
+
 
 _HALF = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from GPT_GNN.settings import FinetuneRunConfig, PretrainRunConfig
+from GPT_GNN.settings import Checked, setting
 from GPT_GNN.system.files import real_path
 from GPT_GNN.system.lock import locked
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
@@ -20,7 +20,52 @@ from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
 CONFIG, METRICS, CHECKPOINT, SCORES = (
     *("config.json", "metrics.jsonl", "checkpoint.pt", "test_scores.npz"),
 )
-_NO_SETTINGS = ("places", "versions", "steps")  # of config.json, beside the settings
+_NO_SETTINGS = ("places", "origin", "versions", "steps")  # of config.json, beside the settings
+
+
+@dataclass(frozen=True)
+class RunConfig(Checked):
+    """How a run is carried out."""
+
+    seed: int = setting(0, "seed of the run", low=0)
+    cuda: int = setting(
+        -2, "GPU number; -1 for the CPU; default: a GPU if there is one", low=-2, place=True
+    )
+    resume: bool = setting(
+        False, "continue an interrupted run from its last checkpoint", place=True
+    )
+    overwrite: bool = setting(
+        False, "replace a run of other settings that is in the way", place=True
+    )
+
+
+@dataclass(frozen=True)
+class PretrainRunConfig(RunConfig):
+    """Where a run writes, what it sees of its targets and how it is carried out."""
+
+    pretrain_model_dir: str = setting(
+        "runs/gpt_gnn.pt", "file to write the pre-trained model to", place=True
+    )
+    targets_in_means: bool = setting(
+        False, "as published, leave a batch's targets in the means that are features of others"
+    )
+
+
+@dataclass(frozen=True)
+class FinetuneRunConfig(RunConfig):
+    """Where a run reads and writes and how it is carried out."""
+
+    use_pretrain: bool = setting(False, "start from the pre-trained model")
+    pretrain_model_dir: str = setting(
+        "runs/gpt_gnn.pt", "file of the pre-trained model", place=True
+    )
+    other_features: bool = setting(
+        False, "continue although the pre-trained model read other features than the graph has"
+    )
+    model_dir: str = setting("runs", "folder for the results of tasks", place=True)
+    task_name: str = setting(
+        "task", "name of this run: results go to <model_dir>/<task_name>", place=True
+    )
 
 
 @dataclass(frozen=True)
@@ -122,7 +167,7 @@ class Earlier:
             return cls([_plain(model.get("config", {}))], told, is_kept=True, could_resume="")
         state = _checkpoint(place, place.folder / CHECKPOINT)
         settings = [{k: v for k, v in record.items() if k not in _NO_SETTINGS}]
-        settings += [_plain(model.get("config", {}))] if model is not None else []
+        settings += [_plain(file.get("config", {})) for file in (model, state) if file is not None]
         if model is not None and _is_finished(place, record, state):
             return cls(settings, f"{place.folder} holds a finished run", True, "")
         if state is None:

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 from tqdm import tqdm
 
 from GPT_GNN.batch.batch import to_device
-from GPT_GNN.batch.trim import trim_record
+from GPT_GNN.batch.pipeline import Pipeline
+from GPT_GNN.command_line import ORIGIN
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.means import FACT as MEANS
 from GPT_GNN.graph.means import SeedMeans
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives import Objective
-from GPT_GNN.objectives.none import Untrained
 from GPT_GNN.rng import derive
-from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.sampler.hidden import HiddenEdges
-from GPT_GNN.settings import OptimConfig, PretrainRunConfig, SamplerConfig
+from GPT_GNN.sampler.query import Query
+from GPT_GNN.sampler.subgraph import Subgraph
 from GPT_GNN.system.runtime import pick_device
 from GPT_GNN.train.fit import Plan, Run, fit
 from GPT_GNN.train.matching import graph_record
-from GPT_GNN.train.place import pretraining_place
+from GPT_GNN.train.optim import OptimConfig
+from GPT_GNN.train.place import PretrainRunConfig, pretraining_place
 
 HELD_OUT = 0.05  # share of the pre-training nodes that validate
 HELD_OUT_BATCHES = 4  # and at most so many batches of them
@@ -39,7 +40,7 @@ class PretrainBatches:
     Args:
         objective: makes its batches of the sampled subgraphs.
         graph: the store.
-        dataset: has ``target`` and ``split``.
+        facts: of the graph.
         sampler: size of the samples and of the batches; a batch is cut to the nodes there are, with
             a warning.
         seed: of the run.
@@ -60,7 +61,7 @@ class PretrainBatches:
         self,
         objective: Objective,
         graph: HeteroGraph,
-        dataset: Any,
+        facts: GraphFacts,
         sampler: SamplerConfig,
         seed: int,
         hidden: HiddenEdges | None = None,
@@ -68,12 +69,12 @@ class PretrainBatches:
     ) -> None:
         self.hidden = hidden
         self.objective, self.graph, self.seed = objective, graph, seed
-        self.target = dataset.target
-        self.hgs = HGSampler(graph, sampler.sample_depth, sampler.sample_width)
+        self.target = facts.target
+        self.pipeline = Pipeline(graph, sampler.open(graph), objective.encoder.reach)
         self.time = graph.node_time(self.target)
-        self.time_max = dataset.split.time_max("pretrain")
+        self.time_max = facts.split.time_max("pretrain")
         self.means = None if targets_in_means else _seed_means(graph)
-        nodes = dataset.split.nodes(graph, self.target, "pretrain")
+        nodes = facts.split.nodes(graph, self.target, "pretrain")
         if len(nodes) < 2:
             raise ValueError(
                 f"{graph.path}: expected at least 2 nodes of type {self.target!r} in the "
@@ -95,8 +96,9 @@ class PretrainBatches:
         ]
         self.valid = []
         for i, ids in enumerate(chunks):
-            data = self._sampled(ids, derive(seed, "valid", i * self.batch_size))
-            self.valid.append((len(ids), self._trimmed(data)))
+            self.valid.append(
+                (len(ids), self._batch(ids, derive(seed, "valid", i * self.batch_size)))
+            )
         # Loader threads are at most in two epochs at once.
         self._shuffled = lru_cache(maxsize=2)(
             lambda epoch: derive(seed, "epoch", epoch).permutation(self.nodes)
@@ -104,24 +106,19 @@ class PretrainBatches:
 
     def train(self, step: int) -> Any:
         """The batch of one training step, no larger than its loss needs."""
-        return self._trimmed(self.whole(step))
-
-    def whole(self, step: int) -> Any:
-        """The same with all that was sampled."""
         epoch, position = divmod(step, self.per_epoch)
         start = position * self.batch_size
         ids = self._shuffled(epoch)[start : start + self.batch_size]
-        return self._sampled(ids, derive(self.seed, "batch", step))
+        return self._batch(ids, derive(self.seed, "batch", step))
 
-    def _sampled(self, ids: np.ndarray, rng: np.random.Generator) -> Any:
+    def _batch(self, ids: np.ndarray, rng: np.random.Generator) -> Any:
         seeds = {self.target: (ids, None if self.time is None else self.time[ids])}
-        subgraph = self.hgs.sample(seeds, self.time_max, self.hidden, rng)
-        return self.objective.transform(self.graph, replace(subgraph, means=self.means), rng)
+        query = Query(seeds, self.time_max, "pretrain", self.hidden, self.means)
 
-    def _trimmed(self, data: Any) -> Any:
-        if not hasattr(self.objective, "outputs"):  # any row may be read
-            return data
-        return trim_record(data, self.objective.outputs(data), self.objective.encoder.reach)
+        def transform(subgraph: Subgraph) -> Any:
+            return self.objective.transform(self.graph, subgraph, rng)
+
+        return self.pipeline.batch(query, rng, transform, self.objective.outputs)
 
 
 class Validation:
@@ -143,9 +140,8 @@ class Validation:
         self, objective: Objective, valid: list[tuple[int, Any]], device: torch.device
     ) -> None:
         self.objective, self.valid, self.device = objective, valid, device
-        self.weights: dict[str, float] = getattr(objective, "weights", {"loss": 1.0})
-        measures = getattr(objective, "measures", lambda batch: list(self.weights))
-        self._measured = [set(measures(batch)) for _, batch in valid]
+        self.weights = objective.weights
+        self._measured = [set(objective.measures(batch)) for _, batch in valid]
         self._parts = [name for name in self.weights if name in set().union(*self._measured)]
         self.chosen_by = "the last one: validation has nothing to choose by"
         if self._parts:
@@ -153,7 +149,7 @@ class Validation:
         lacking = [name for name in self.weights if name not in self._parts]
         if lacking:
             nodes = sum(targets for targets, _ in valid)
-            remedy = getattr(objective, "remedy", "")
+            remedy = objective.remedy()
             tqdm.write(
                 f"warning: the {nodes} nodes that validate have no {' and no '.join(lacking)}: the "
                 f"best model is {self.chosen_by}{remedy and f'; {remedy}'}"
@@ -187,9 +183,9 @@ def _seed_means(graph: HeteroGraph) -> SeedMeans | None:
 
 
 def pretrain(
-    objective: Objective | Untrained,
+    objective: Objective,
     graph: HeteroGraph,
-    dataset: Any,
+    facts: GraphFacts,
     sampler: SamplerConfig,
     optim: OptimConfig,
     run: PretrainRunConfig,
@@ -203,9 +199,9 @@ def pretrain(
     metrics.jsonl and checkpoint.pt (the last state).
 
     Args:
-        objective: what is trained; of ``none`` the model is written as it is, at step 0.
-        dataset: has ``target`` and ``split``.
-        config: all settings that the numbers depend on, group by group (``config.comparable``).
+        objective: what is trained; the encoder of one that does not train is written as it is.
+        facts: of the graph.
+        config: all settings that the numbers depend on, group by group, see :meth:`Flags.record`.
         hidden: edges that pre-training must not see, e.g. those that a task will ask for.
 
     Raises:
@@ -213,18 +209,19 @@ def pretrain(
             that cannot be written to, is in use, or holds another run (see :class:`Place`).
         FloatingPointError: see :func:`fit`.
     """
-    assert isinstance(objective, nn.Module)
-    if run.targets_in_means and (isinstance(objective, Untrained) or not graph.facts.get(MEANS)):
+    if run.targets_in_means and (not objective.trains or not graph.facts.get(MEANS)):
         raise ValueError(
             f"{graph.path}: targets_in_means changes nothing: expected an objective that trains, "
             f"and a store with the fact {MEANS!r}"
         )
-    config = {**config, "graph": {"fingerprint": graph.fingerprint}}
+    origin = config.get(ORIGIN, {})
+    config = {name: group for name, group in config.items() if name != ORIGIN}
+    config["graph"] = {"fingerprint": graph.fingerprint}
     place = pretraining_place(run)
     of_run = Run(
         place=place,
         config=config,
-        reads={"data_dir": str(graph.path)},
+        recorded={"places": {"data_dir": str(graph.path)}, ORIGIN: origin},
         schema=graph.schema,
         of_graph=graph_record(graph),
         device=pick_device(run.cuda),
@@ -234,14 +231,14 @@ def pretrain(
     )
     with place.taken(config, run.resume, run.overwrite) as replaces:
         of_run = replace(of_run, replaces=replaces)
-        if isinstance(objective, Untrained):
+        if not objective.trains:
             place.clear(best=replaces)
             of_run.open_log(0, None).close()
             of_run.save_best(objective, 0, {})
             chosen = "untrained"
         else:
             means = run.targets_in_means
-            batches = PretrainBatches(objective, graph, dataset, sampler, run.seed, hidden, means)
+            batches = PretrainBatches(objective, graph, facts, sampler, run.seed, hidden, means)
             chosen = _train(objective, batches, optim, of_run)
         tqdm.write(f"best model: {place.best} ({chosen})")
 
@@ -250,17 +247,12 @@ def _train(objective: Objective, batches: PretrainBatches, optim: OptimConfig, r
     """Train, and return what the best model was chosen by."""
     objective.to(run.device)
     evaluate = Validation(objective, batches.valid, run.device)
-    assert isinstance(objective, nn.Module)
     plan = Plan(optim.n_epoch, batches.per_epoch, min(optim.n_batch, batches.per_epoch))
     log, _ = fit(objective, batches.train, evaluate, plan, optim, run)
-    end_of_run: Callable[[], tuple[dict[str, Any], str]] | None = getattr(
-        objective, "end_of_run", None
-    )
-    if end_of_run is not None:
-        record, warning = end_of_run()
-        if record:
-            log.record(split="end", **record)
-        if warning:
-            log.say(f"warning: {warning}")
+    record, warning = objective.end_of_run()
+    if record:
+        log.record(split="end", **record)
+    if warning:
+        log.say(f"warning: {warning}")
     log.close()
     return evaluate.chosen_by

@@ -11,18 +11,18 @@ from GPT_GNN.graph.resolve import FLAG, ResolvedFacts
 from GPT_GNN.graph.split import LINK_SPLIT, Split, split_from_dict, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType
-from GPT_GNN.settings import FinetuneRunConfig
 from GPT_GNN.tasks.link_ranking import LinkRanking
 from GPT_GNN.tasks.links import is_divided_by_time
 from GPT_GNN.tasks.node_classification import NodeClassification
-from GPT_GNN.tasks.select import AnyTask
+from GPT_GNN.tasks.task import Task
 from GPT_GNN.train.models import open_model
+from GPT_GNN.train.place import FinetuneRunConfig
 
 _ONLY_PRETRAINING = ("pretrain_on", "pretrain_until")  # what does not say who is held out
 
 
 def seen_in_pretraining(
-    graph: HeteroGraph, task: AnyTask, resolved: ResolvedFacts, flag: str, run: FinetuneRunConfig
+    graph: HeteroGraph, task: Task, resolved: ResolvedFacts, flag: str, run: FinetuneRunConfig
 ) -> list[str]:
     """Relations whose held-out links a pre-trained model may know, with a warning if any.
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.model.gnn import GNN
-from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.model.gnn import GNN, EncoderConfig
+from GPT_GNN.objectives import OBJECTIVES, Objective, ObjectiveConfig
 from GPT_GNN.objectives.gpt_gnn import GPTGNN
-from GPT_GNN.settings import EncoderConfig, FinetuneRunConfig, GPTConfig, ObjectiveConfig
 from GPT_GNN.system.runtime import seeded
 from GPT_GNN.train.architecture import trained_architecture
 from GPT_GNN.train.models import open_model
+from GPT_GNN.train.place import FinetuneRunConfig
 
 
 def new_encoder(graph: HeteroGraph, encoder: EncoderConfig, seed: int) -> GNN:
@@ -47,47 +47,21 @@ def initial_encoder(graph: HeteroGraph, encoder: EncoderConfig, run: FinetuneRun
 
 
 def new_objective(
-    encoder: GNN,
-    graph: HeteroGraph,
-    dataset: Any,
-    objective: ObjectiveConfig,
-    gpt: GPTConfig,
-    seed: int,
-) -> Any:
-    """The objective of a name, an :class:`Objective` or ``none``, with the settings it reads.
-
-    Args:
-        dataset: a :class:`GraphFacts`, or a class with its attributes, e.g. ``OAG``.
+    encoder: GNN, graph: HeteroGraph, facts: GraphFacts, objective: ObjectiveConfig, seed: int
+) -> Objective:
+    """A pre-training method around an encoder.
 
     Raises:
-        ValueError: an unknown name, or what the objective raises.
+        ValueError: what the method raises.
     """
-    name = objective.objective
-    if name not in OBJECTIVES:
-        raise ValueError(f"unknown objective {name!r}; available: {sorted(OBJECTIVES)}")
-    settings = asdict(objective) | asdict(gpt)
-    options = {option: settings[option] for option in OBJECTIVES[name].options}
     with seeded(seed, "objective"):
-        return OBJECTIVES[name].build(encoder, graph, dataset, **options)
+        return OBJECTIVES[objective.objective].build(encoder, graph, facts, objective.own())
 
 
-def new_gpt_gnn(
-    encoder: GNN,
-    graph: HeteroGraph,
-    dataset: Any,
-    gpt: GPTConfig,
-    seed: int,
-    attr_columns: slice | None = None,
-) -> GPTGNN:
-    """The GPT-GNN objective for a dataset, see :meth:`GPTGNN.build`."""
-    with seeded(seed, "objective"):
-        return GPTGNN.build(encoder, graph, dataset, attr_columns=attr_columns, **asdict(gpt))
-
-
-def pretrained_gpt_gnn(graph: HeteroGraph, dataset: Any, path: str | Path) -> GPTGNN:
+def pretrained_gpt_gnn(graph: HeteroGraph, facts: GraphFacts, path: str | Path) -> GPTGNN:
     """A whole pre-trained model, decoders included, e.g. to generate titles with it.
 
     Raises:
         CheckpointError: the file is no whole pre-trained model, or does not fit the graph.
     """
-    return open_model(path, "pretrain").gpt_gnn(graph, dataset)
+    return open_model(path, "pretrain").gpt_gnn(graph, facts)

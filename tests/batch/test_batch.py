@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from GPT_GNN.batch.batch import TIME_SPAN, TIME_ZERO, batch_graph, make_batch, to_device
+from GPT_GNN.batch.batch import TIME_SPAN, TIME_ZERO, batch_edges, make_batch, to_device
 from GPT_GNN.graph.store import NO_TIME
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.query import Query
+from tests.made import asked
 from tests.sampler.graphs import NODES, random_graph
 
 
@@ -95,13 +97,13 @@ def test_index_of_random_edges(counts, n_edges, timed):
     src, dst = rng.integers(0, max(n, 1), (2, n_edges))  # some nodes stay lone: no self loops here
     order = np.lexsort((src, dst, relation))
     node_time = rng.choice([1700, 1990, 2000, 2005, 2300, NO_TIME], n) if timed else None
-    graph = batch_graph(
+    graph = batch_edges(
         offsets,
         src[order],
         dst[order],
         np.searchsorted(relation[order], np.arange(num_relations + 1)),
         node_time,
-    )
+    ).index()
     edges = list(zip(relation[order].tolist(), src[order], dst[order], strict=True))
     check_index(graph, edges, num_relations, node_time)
 
@@ -114,8 +116,10 @@ def test_a_sampled_batch_is_its_subgraph_and_a_self_loop_a_node(tmp_path, timed,
     papers = rng.choice(NODES["paper"], 9, replace=False)
     papers[0] = NODES["paper"] - 1 if NODES["paper"] - 1 not in papers else papers[0]  # lone
     seeds = {"paper": (papers, np.full(9, 2010) if timed else None)}
-    subgraph = HGSampler(store, 2, 6).sample(seeds, 2010, None, rng)
-    batch = make_batch(store, subgraph, "default")
+    subgraph = HGSampler(store, sample_depth=2, sample_width=6).sample(
+        Query(seeds, 2010, "pretrain"), rng
+    )
+    batch = make_batch(store, asked(subgraph, view="default")).index()
     offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in subgraph.node_ids])])
     edges = []
     for r, (source, _, target) in enumerate(store.edge_types):
@@ -135,8 +139,10 @@ def test_a_sampled_batch_is_its_subgraph_and_a_self_loop_a_node(tmp_path, timed,
 def test_features_are_those_of_the_nodes_in_the_view_asked_for(toy):
     papers = np.array([5, 300, 2])
     seeds = {"paper": (papers, toy.node_time("paper")[papers])}
-    subgraph = HGSampler(toy, 2, 8).sample(seeds, 2020, None, derive(0))
-    found = {view: make_batch(toy, subgraph, view).x for view in toy.views}
+    subgraph = HGSampler(toy, sample_depth=2, sample_width=8).sample(
+        Query(seeds, 2020, "pretrain"), derive(0)
+    )
+    found = {view: make_batch(toy, asked(subgraph, view=view)).x for view in toy.views}
     for view, x in found.items():
         for node_type, ids, features in zip(toy.node_types, subgraph.node_ids, x, strict=True):
             for row, node in zip(features.numpy(), ids, strict=True):
@@ -148,19 +154,21 @@ def test_features_are_those_of_the_nodes_in_the_view_asked_for(toy):
 def test_time_differences_are_clipped_at_both_ends():
     times = np.array([0, 119, 120, 121, 5000, NO_TIME])
     src, dst = np.repeat(0, 6), np.arange(6)
-    graph = batch_graph([0, 6], src, dst, np.array([0, 6]), times)
+    graph = batch_edges([0, 6], src, dst, np.array([0, 6]), times).index()
     rows = graph.time_index[graph.edge_time]
     assert rows.tolist() == [120, 239, 239, 239, 239, TIME_ZERO]
-    turned = batch_graph([0, 6], np.arange(6), np.zeros(6, dtype=int), np.array([0, 6]), times)
+    turned = batch_edges(
+        [0, 6], np.arange(6), np.zeros(6, dtype=int), np.array([0, 6]), times
+    ).index()
     assert turned.time_index[turned.edge_time].tolist() == [120, 1, 0, 0, 0, TIME_ZERO]
     assert TIME_SPAN == 240
 
 
 def test_to_device_keeps_every_field(toy):
-    subgraph = HGSampler(toy, 1, 4).sample(
-        {"paper": (np.array([1]), np.array([2020]))}, 2020, None, derive(0)
+    subgraph = HGSampler(toy, sample_depth=1, sample_width=4).sample(
+        Query({"paper": (np.array([1]), np.array([2020]))}, 2020, "pretrain"), derive(0)
     )
-    batch = make_batch(toy, subgraph, "finetune")
+    batch = make_batch(toy, subgraph).index()
     moved = to_device(batch, torch.device("cpu"))
     assert type(moved) is type(batch) and moved.graph.node_offsets == batch.graph.node_offsets
     assert all(map(torch.equal, moved.x, batch.x))

@@ -13,11 +13,13 @@ from GPT_GNN.batch.separate import separate_targets
 from GPT_GNN.conv import CONVS
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import NO_TIME
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.objectives.links import link_tasks
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.settings import EncoderConfig, GPTConfig
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+from GPT_GNN.sampler.query import Query
+from GPT_GNN.train.start import new_encoder, new_objective
+from tests.made import encoder_settings, indexed, method_of
 from tests.sampler.graphs import NODES
 
 STOP = ("rev_about",)
@@ -27,7 +29,9 @@ def sampled(store, target, seed, ratio=0.5, width=20):
     rng = derive(seed, target)
     ids = rng.choice(NODES[target], 25, replace=False)
     seeds = {target: (ids, np.full(len(ids), 2011))}
-    subgraph = HGSampler(store, 2, width).sample(seeds, 2011, None, rng)
+    subgraph = HGSampler(store, sample_depth=2, sample_width=width).sample(
+        Query(seeds, 2011, "pretrain"), rng
+    )
     return subgraph, mask_links(subgraph, target, STOP, ratio, rng), rng
 
 
@@ -109,15 +113,23 @@ def pretraining(toy):
     """(n_layers, settings) -> a GPT-GNN on the built-in graph and one masked batch of it."""
 
     def make(n_layers=1, seed=0, conv_name="hgt", **settings):
-        config = EncoderConfig(conv_name, n_hid=8, n_heads=2, n_layers=n_layers)
+        config = encoder_settings(conv_name, n_hid=8, n_heads=2, n_layers=n_layers)
         gpt = GPTConfig(**settings)
-        objective = new_gpt_gnn(new_encoder(toy, config, 0), toy, OAG, gpt, 0).eval()
+        objective = new_objective(
+            new_encoder(toy, config, 0), toy, OAG.facts(toy), method_of("gpt_gnn", gpt), 0
+        ).eval()
         papers = OAG.split.nodes(toy, "paper", "pretrain")
         ids = derive(seed, "ids").choice(papers, 40, replace=False)
         seeds = {"paper": (ids, toy.node_time("paper")[ids])}
         time_max = OAG.split.time_max("pretrain")
-        subgraph = HGSampler(toy, 3, 12).sample(seeds, time_max, None, derive(seed))
-        return objective, subgraph, objective.transform(toy, subgraph, derive(seed, "mask"))
+        subgraph = HGSampler(toy, sample_depth=3, sample_width=12).sample(
+            Query(seeds, time_max, "pretrain"), derive(seed)
+        )
+        return (
+            objective,
+            subgraph,
+            indexed(objective.transform(toy, subgraph, derive(seed, "mask"))),
+        )
 
     return make
 

@@ -8,6 +8,7 @@ import pytest
 from GPT_GNN.batch.mask import mask_links
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.query import Query
 from tests.sampler.graphs import NODES, SAME
 
 STOP = ("rev_about",)
@@ -19,7 +20,9 @@ def case(request, random_store):
     target = request.param
     ids = np.arange(0, NODES[target] - 2, 2)
     seeds = {target: (ids, np.full(len(ids), 2011))}
-    return target, HGSampler(random_store, 2, 20).sample(seeds, 2011, None, derive(3))
+    return target, HGSampler(random_store, sample_depth=2, sample_width=20).sample(
+        Query(seeds, 2011, "pretrain"), derive(3)
+    )
 
 
 def links(subgraph):
@@ -79,7 +82,9 @@ def test_each_link_is_masked_half_the_time_also_between_two_targets(case):
 def test_a_symmetric_relation_has_one_draw_for_both_ends(random_store):
     ids = np.arange(0, NODES["author"] - 2, 2)
     seeds = {"author": (ids, np.full(len(ids), 2011))}
-    subgraph = HGSampler(random_store, 2, 20).sample(seeds, 2011, None, derive(3))
+    subgraph = HGSampler(random_store, sample_depth=2, sample_width=20).sample(
+        Query(seeds, 2011, "pretrain"), derive(3)
+    )
     masked = mask_links(subgraph, "author", (), 0.5, derive(2))
     part = subgraph.edges(SAME)
     ends = list(zip(subgraph.src[part].tolist(), subgraph.dst[part].tolist(), strict=True))
@@ -91,6 +96,8 @@ def test_a_symmetric_relation_has_one_draw_for_both_ends(random_store):
 
 def test_nothing_to_mask(random_store):
     lone = {"paper": (np.array([NODES["paper"] - 1]), np.array([2011]))}
-    subgraph = HGSampler(random_store, 1, 4).sample(lone, 2011, None, derive(0))
+    subgraph = HGSampler(random_store, sample_depth=1, sample_width=4).sample(
+        Query(lone, 2011, "pretrain"), derive(0)
+    )
     masked = mask_links(subgraph, "paper", (), 1.0, derive(0))
     assert len(masked.observed) == len(masked.generated) == 0

@@ -15,11 +15,16 @@ from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.means import FACT, SeedMeans, count_column
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives import ObjectiveConfig
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.rng import derive
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.settings import EncoderConfig, GPTConfig, ObjectiveConfig, SamplerConfig
+from GPT_GNN.sampler.query import Query
 from GPT_GNN.train.pretrain import PretrainBatches
 from GPT_GNN.train.start import new_encoder, new_objective
+from tests.made import asked, method_of, whole
 from tests.oracle.means import means_without
 from tests.stores import films
 
@@ -29,7 +34,9 @@ TYPES = ("author", "venue", "field", "affiliation")
 
 def sampled(graph, papers, until=BOUND):
     seeds = {"paper": (papers, graph.node_time("paper")[papers])}
-    return HGSampler(graph, 3, 24).sample(seeds, until, None, derive(0, "means"))
+    return HGSampler(graph, sample_depth=3, sample_width=24).sample(
+        Query(seeds, until, "pretrain"), derive(0, "means")
+    )
 
 
 def seeds_of(graph, n):
@@ -50,7 +57,7 @@ def test_counts_are_those_of_literal_means(toy):
 def test_seeds_are_in_no_mean(toy, n):
     papers = seeds_of(toy, n)
     subgraph = sampled(toy, papers)
-    before = gather_features(toy, subgraph, "pretrain")
+    before = gather_features(toy, subgraph)
     x = [rows.copy() for rows in before]
     SeedMeans(toy).leave_out(subgraph.node_ids, subgraph.num_seeds, x, "pretrain")
     want, counts = means_without(toy, set(papers.tolist()), BOUND)
@@ -97,12 +104,13 @@ def test_pretraining_takes_them_out(toy):
     sampler = SamplerConfig(sample_depth=3, sample_width=24, batch_size=32, n_pool=0)
     for name in ("gpt_gnn", "gae", "graphsage", "infomax"):
         chosen, gpt = ObjectiveConfig(objective=name), GPTConfig(attr_type="vec")
-        objective = new_objective(encoder, toy, OAG, chosen, gpt, 0)
+        objective = new_objective(encoder, toy, OAG.facts(toy), method_of(chosen, gpt), 0)
         ours, published = (
-            PretrainBatches(objective, toy, OAG, sampler, 0, None, kept) for kept in (False, True)
+            PretrainBatches(objective, toy, OAG.facts(toy), sampler, 0, None, kept)
+            for kept in (False, True)
         )
         authors = toy.node_types.index("author")
-        left, kept = (batches.whole(0).batch.x[authors].numpy() for batches in (ours, published))
+        left, kept = (whole(batches, 0).batch.x[authors].numpy() for batches in (ours, published))
         part = toy.feature_parts("author")["text"]
         changed = (left[:, part] != kept[:, part]).any(1)
         assert 0 < changed.sum() < len(changed)
@@ -149,9 +157,9 @@ def test_a_fact_that_lacks_something(toy):
 
 def test_another_view_is_refused(toy):
     """Its means are over other papers than the counts say."""
-    subgraph = replace(sampled(toy, seeds_of(toy, 3)), means=SeedMeans(toy))
+    subgraph = asked(sampled(toy, seeds_of(toy, 3)), view="finetune", means=SeedMeans(toy))
     with pytest.raises(ValueError, match="means of view 'pretrain' only, got 'finetune'"):
-        gather_features(toy, subgraph, "finetune")
+        gather_features(toy, subgraph)
 
 
 def test_the_bound_is_that_of_the_means_not_of_a_split(toy):
@@ -160,13 +168,13 @@ def test_the_bound_is_that_of_the_means_not_of_a_split(toy):
     for split in (TimeSplit(2011, 2016, 2017), TimeSplit(2016, 2017, 2018)):
         facts = replace(GraphFacts.of(OAG), split=split)
         gpt = GPTConfig(attr_type="vec")
-        objective = new_objective(encoder, toy, facts, ObjectiveConfig(), gpt, 0)
+        objective = new_objective(encoder, toy, facts, method_of(ObjectiveConfig(), gpt), 0)
         sampler = SamplerConfig(sample_depth=3, sample_width=24, batch_size=64, n_pool=0)
         batches = PretrainBatches(objective, toy, facts, sampler, 0)
         assert batches.means.until == BOUND
         papers = batches.nodes[:64]
         subgraph = sampled(toy, papers, split.pretrain_until)
-        x = gather_features(toy, replace(subgraph, means=batches.means), "pretrain")
+        x = gather_features(toy, asked(subgraph, means=batches.means))
         want, _ = means_without(toy, set(papers.tolist()), BOUND)
         for node_type, ids, rows in zip(toy.node_types, subgraph.node_ids, x, strict=True):
             if node_type != "paper":
@@ -180,4 +188,4 @@ def test_appending_ends_it(toy, tmp_path):
     longer = append_arrays(toy, tmp_path / "longer", {}, {})
     assert SeedMeans.stored(longer) is None and longer.facts["appended"]
     papers = seeds_of(longer, 5)
-    assert len(make_batch(longer, sampled(longer, papers), "pretrain").x) == 5
+    assert len(make_batch(longer, sampled(longer, papers)).index().x) == 5

@@ -10,10 +10,13 @@ from GPT_GNN.batch.mask import mask_links
 from GPT_GNN.builder.builder import build_graph
 from GPT_GNN.datasets.reddit.reddit import VIEWS, Reddit
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.settings import EncoderConfig, GPTConfig
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+from GPT_GNN.sampler.query import Query
+from GPT_GNN.train.start import new_encoder, new_objective
+from tests.made import indexed, method_of
 
 POSTS, LOOPS, LONE = 60, (3, 7, 11), range(50, 60)
 
@@ -43,13 +46,23 @@ def graph(tmp_path_factory):
 
 def sampled(graph, ids, seed=0):
     ids = np.asarray(ids)
-    return HGSampler(graph, 2, 30).sample({"def": (ids, None)}, 2**31 - 1, None, derive(seed))
+    return HGSampler(graph, sample_depth=2, sample_width=30).sample(
+        Query({"def": (ids, None)}, 2**31 - 1, "pretrain"), derive(seed)
+    )
 
 
 def masked_batch(graph, ids, seed=0, **gpt):
     encoder = new_encoder(graph, EncoderConfig(n_hid=8, n_heads=2, n_layers=1), 0)
-    objective = new_gpt_gnn(encoder, graph, Reddit, GPTConfig(queue_size=16, **gpt), 0)
-    return objective, objective.transform(graph, sampled(graph, ids, seed), derive(seed, "mask"))
+    objective = new_objective(
+        encoder,
+        graph,
+        Reddit.facts(graph),
+        method_of("gpt_gnn", GPTConfig(queue_size=16, **gpt)),
+        0,
+    )
+    return objective, indexed(
+        objective.transform(graph, sampled(graph, ids, seed), derive(seed, "mask"))
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -12,6 +12,7 @@ from GPT_GNN.builder.ways_around import ways_around
 from GPT_GNN.datasets.tables.build import build_from_tables
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.query import Query
 from GPT_GNN.schema import Schema
 
 
@@ -136,7 +137,9 @@ def test_a_sample_goes_that_way(tmp_path, capsys, settings, leaks):
     graph = races(tmp_path / "g", **settings)
     assert ("'result' has no time and is linked to 'race'" in capsys.readouterr().out) == leaks
     seeds = {"race": (np.array([5]), np.array([2005], dtype=np.int32))}
-    subgraph = HGSampler(graph, 4, 1000).sample(seeds, 2005, None, derive(0, "sample"))
+    subgraph = HGSampler(graph, sample_depth=4, sample_width=1000).sample(
+        Query(seeds, 2005, "pretrain"), derive(0, "sample")
+    )
     results = subgraph.node_ids[graph.schema.node_type_id("result")]
     assert len(results) and (results // 5 > 5).any() == leaks
 

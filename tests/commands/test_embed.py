@@ -10,10 +10,12 @@ import torch
 
 from GPT_GNN.builder.append import append_arrays
 from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.command_line import parse_flags
 from GPT_GNN.commands.train.embed import GROUPS
 from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.rng import derive
-from GPT_GNN.settings import EncoderConfig, SamplerConfig, parse_flags
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.train.checkpoint import save_checkpoint
 from GPT_GNN.train.embed import embed
 from GPT_GNN.train.matching import graph_record

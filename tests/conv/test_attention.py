@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from GPT_GNN.batch.batch import batch_graph
+from GPT_GNN.batch.batch import batch_edges
 from GPT_GNN.conv import attention
 from GPT_GNN.conv.attention import relational_attention
 from GPT_GNN.conv.kernels import cpu, plain
@@ -31,13 +31,13 @@ def random_graph(seed, timed=True):
     ends = [(s[np.argsort(d, kind="stable")], np.sort(d)) for s, d in ends]
     time = rng.integers(2000, 2002, 24).astype(np.int32)
     time[rng.random(24) < 0.3] = NO_TIME
-    return batch_graph(
+    return batch_edges(
         offsets,
         np.concatenate([s for s, _ in ends]),
         np.concatenate([d for _, d in ends]),
         np.cumsum([0, *(len(s) for s, _ in ends)]),
         time if timed else None,
-    )
+    ).index()
 
 
 def arguments(graph, timed=True, dtype=torch.float64, grad=True):
@@ -150,7 +150,7 @@ def test_halves_are_summed_in_float32(monkeypatch, dtype, kernel):
     monkeypatch.setattr(attention, "kernels_for", lambda x: KERNELS[kernel])
     n = 4096
     edges = np.arange(n)
-    graph = batch_graph((0, n), edges, edges * 0, np.array([0, n]), None)
+    graph = batch_edges((0, n), edges, edges * 0, np.array([0, n]), None).index()
     q, kv = torch.zeros(n, 4, dtype=dtype), torch.ones(n, 8, dtype=dtype)
     eye = torch.eye(2, dtype=dtype).expand(1, 2, 2, 2).contiguous()
     kv.requires_grad_()
@@ -171,7 +171,7 @@ def test_halves_are_rounded_once_and_not_a_relation_at_a_time(monkeypatch, dtype
     n, each, num_relations = 60, 400, 30
     ends = [(rng.integers(0, n, each), np.sort(rng.integers(0, n, each))) for _ in range(30)]
     src, dst = (np.concatenate(side) for side in zip(*ends, strict=True))
-    graph = batch_graph((0, n), src, dst, np.arange(num_relations + 1) * each, None)
+    graph = batch_edges((0, n), src, dst, np.arange(num_relations + 1) * each, None).index()
     torch.manual_seed(0)
     shapes = [(n, 8), (n, 16), (0, 16), (num_relations, 2, 4, 4), (num_relations, 2, 4, 4)]
     half = [(torch.randn(shape) / 2).to(dtype).requires_grad_() for shape in shapes]
@@ -198,7 +198,7 @@ def test_what_is_kept_does_not_grow_with_the_relations():
         relation = np.sort(rng.integers(0, num_relations, n_edges))
         order = np.lexsort((dst, relation))
         starts = np.searchsorted(relation, np.arange(num_relations + 1))
-        graph = batch_graph((0, n), src[order], dst[order], starts, None)
+        graph = batch_edges((0, n), src[order], dst[order], starts, None).index()
         sizes = []
 
         def pack(x, sizes=sizes):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from GPT_GNN.batch.batch import batch_graph
-from GPT_GNN.conv.hgt import HGTConv
+from GPT_GNN.batch.batch import batch_edges
 from GPT_GNN.graph.store import NO_TIME
+from tests.made import layer_of
 from tests.oracle.hgt import LiteralHGTConv, table_row
 from tests.oracle.legacy import ours_hgt
 from tests.oracle.masked_hgt import MaskedHGTConv
@@ -31,9 +31,9 @@ def case(seed, sizes, num_edges, timed):
     relation, src, dst = relation[order], src[order], dst[order]
     time = rng.integers(1800, 2021, n).astype(np.int32)
     time[rng.random(n) < 0.2] = NO_TIME
-    graph = batch_graph(
+    graph = batch_edges(
         offsets, src, dst, np.searchsorted(relation, np.arange(5)), time if timed else None
-    )
+    ).index()
     known = [None if t == NO_TIME else int(t) for t in time]
     rows = [table_row(known[i], known[j]) for j, i in zip(src, dst, strict=True)]
     node_type = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes))
@@ -61,7 +61,9 @@ def test_equals_the_literal_layer(sizes, num_edges, use_norm, timed, conv, dtype
     for name, parameter in literal.named_parameters():
         if not name.startswith("emb.emb"):
             torch.nn.init.normal_(parameter, std=0.5)
-    ours = HGTConv(D, len(sizes), 4, HEADS, 0.0, use_norm, timed, train_time_table=True)
+    ours = layer_of(
+        "hgt", D, len(sizes), 4, HEADS, 0.0, timed, last_norm=use_norm, train_time_table=True
+    )
     ours.load_state_dict(ours_hgt(literal.state_dict()))
     literal.eval().to(dtype), ours.eval().to(dtype)
 

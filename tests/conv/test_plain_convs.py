@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch_geometric.nn.conv import gcn_conv
 
-from GPT_GNN.conv import CONVS
+from GPT_GNN.model.gnn import EncoderConfig
 from tests.conv.test_hgt import HEADS, D, case
+from tests.made import layer_of
 from tests.oracle.plain_convs import LITERAL_CONVS
 
 NAMES = list(LITERAL_CONVS)
@@ -19,7 +20,7 @@ NAMES = list(LITERAL_CONVS)
 def twins(name, num_types):
     """Our layer and the literal one with the same weights."""
     literal = LITERAL_CONVS[name](D, num_types, 4, HEADS, 0.0, False, True)
-    ours = CONVS[name](D, num_types, 4, HEADS, 0.0)
+    ours = layer_of(name, D, num_types, 4, HEADS)
     ours.conv.load_state_dict(literal.state_dict())
     return literal, ours
 
@@ -72,24 +73,25 @@ def test_half_precision_does_not_add_up(monkeypatch, name):
     torch.testing.assert_close(got, want, rtol=0.05, atol=0.05)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_what_a_layer_does_not_have_is_refused(name):
-    with pytest.raises(ValueError, match=f"'{name}' has no LayerNorm: expected prev_norm"):
-        CONVS[name](D, 1, 4, HEADS, use_norm=True)
-    with pytest.raises(ValueError, match=f"'{name}' has no temporal encoding"):
-        CONVS[name](D, 1, 4, HEADS, train_time_table=True)
+@pytest.mark.parametrize(
+    ("name", "setting"), [("gcn", "n_heads"), ("rgcn", "prev_norm"), ("gat", "last_norm")]
+)
+def test_what_a_layer_does_not_have_is_refused(name, setting):
+    with pytest.raises(ValueError, match=rf"conv_name '{name}' has no settings \['{setting}'\]"):
+        EncoderConfig(name, **{setting: 1})
 
 
 def test_gat_s_heads_divide_its_width():
     with pytest.raises(ValueError, match="n_hid must be a multiple of n_heads, got 8 and 3"):
-        CONVS["gat"](8, 1, 4, 3)
+        layer_of("gat", 8, 1, 4, 3)
 
 
 def test_the_library_is_imported_by_who_picks_its_layers():
     code = (
-        "import sys; from GPT_GNN.train.start import new_encoder; from GPT_GNN.conv import CONVS\n"
-        "CONVS['hgt'](8, 1, 1, 2); assert 'torch_geometric' not in sys.modules\n"
-        "CONVS['gcn'](8, 1, 1, 2); assert 'torch_geometric' in sys.modules"
+        "import sys; from GPT_GNN.train.start import new_encoder\n"
+        "from tests.made import layer_of\n"
+        "layer_of('hgt', 8, 1, 1, 2); assert 'torch_geometric' not in sys.modules\n"
+        "layer_of('gcn', 8, 1, 1, 2); assert 'torch_geometric' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -98,5 +100,5 @@ def test_rgcn_s_mean_is_of_one_relation_with_any_library():
     """PyG's path through pyg_lib says that it does not weight by relation."""
     import torch_geometric
 
-    CONVS["rgcn"](D, 1, 4, HEADS)
+    layer_of("rgcn", D, 1, 4, HEADS)
     assert torch_geometric.backend.use_segment_matmul is False

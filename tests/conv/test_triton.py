@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from GPT_GNN.batch.batch import batch_graph, to_device
+from GPT_GNN.batch.batch import batch_edges, to_device
 from GPT_GNN.conv import attention
 from GPT_GNN.conv.attention import relational_attention
 from GPT_GNN.conv.kernels import cpu, kernels_for, plain
@@ -65,13 +65,13 @@ def hub_graph(timed):
         (np.arange(14), np.arange(14)),  # none of the lone nodes 14 and 15
     ]
     ends = [(s[np.argsort(d, kind="stable")], np.sort(d)) for s, d in ends]
-    return batch_graph(
+    return batch_edges(
         (0, 2, 16),
         np.concatenate([s for s, _ in ends]),
         np.concatenate([d for _, d in ends]),
         np.cumsum([0, *(len(s) for s, _ in ends)]),
         rng.choice(times, 16) if timed else None,
-    )
+    ).index()
 
 
 def kernel_results(kernels, case, device, exact=False):

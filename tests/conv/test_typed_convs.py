@@ -7,20 +7,20 @@ import pytest
 import torch
 from torch_geometric.nn import HANConv as PyGHANConv
 
-from GPT_GNN.batch.batch import batch_graph
-from GPT_GNN.conv import CONVS
+from GPT_GNN.batch.batch import batch_edges
 from GPT_GNN.conv.hetgnn import neighbours
 from tests.conv.test_hgt import HEADS, D, case
+from tests.made import layer_of
 from tests.oracle.typed_convs import LiteralHANConv, LiteralHetGNNConv
 
 LITERAL = {"han": LiteralHANConv, "hetgnn": LiteralHetGNNConv}
 NAMES = list(LITERAL)
 
 
-def layer(name, num_types, num_relations=4, max_neighbours=10):
+def evaluated(name, num_types, num_relations=4, max_neighbours=10):
     """In evaluation."""
     more = {"max_neighbours": max_neighbours} if name == "hetgnn" else {}
-    return CONVS[name](D, num_types, num_relations, HEADS, 0.0, **more).eval()
+    return layer_of(name, D, num_types, num_relations, HEADS, **more).eval()
 
 
 def ours_state(state):
@@ -44,7 +44,7 @@ def twins(name, num_types, dtype=torch.float32, max_neighbours=10):
             if parameter_name.startswith("content.") and "bias_hh" in parameter_name:
                 parameter.zero_()  # ours has one bias for both
     literal.max_neighbours = max_neighbours
-    ours = layer(name, num_types, max_neighbours=max_neighbours)
+    ours = evaluated(name, num_types, max_neighbours=max_neighbours)
     ours.load_state_dict(ours_state(literal.state_dict()))
     return literal.to(dtype), ours.to(dtype)
 
@@ -102,16 +102,16 @@ def typed_graph(seed=0, sizes=(9, 12, 4), counts=(30, 30, 20, 0, 3)):
         dst.append(np.sort(rng.integers(first[t], first[t + 1], count)))
     loops = [np.arange(first[-1])]
     offsets = np.cumsum([0, *counts, first[-1]])
-    return batch_graph(
+    return batch_edges(
         first, np.concatenate(src + loops), np.concatenate(dst + loops), offsets, None
-    )
+    ).index()
 
 
 def test_han_equals_pyg_s_layer():
     """Values and gradients, with a relation name of ``self`` for every type."""
     torch.manual_seed(0)
     graph = typed_graph()
-    ours = layer("han", 3, len(ENDS) + 1).double()
+    ours = evaluated("han", 3, len(ENDS) + 1).double()
     types, first = ["t0", "t1", "t2"], graph.node_offsets
     relation, edges, names = graph.relation_of_edge, {}, {}
     for r, (s, t) in enumerate([*ENDS, (0, 0), (1, 1), (2, 2)]):
@@ -158,8 +158,8 @@ def test_renumbering_the_nodes_renumbers_the_result(name):
     relation = graph.relation_of_edge.numpy()
     order = np.lexsort((rng.random(len(src)), dst, relation))
     starts = np.searchsorted(relation, np.arange(len(ENDS) + 2))
-    moved = batch_graph(graph.node_offsets, src[order], dst[order], starts, None)
-    model = layer(name, 3, len(ENDS) + 1).double()
+    moved = batch_edges(graph.node_offsets, src[order], dst[order], starts, None).index()
+    model = evaluated(name, 3, len(ENDS) + 1).double()
     x = torch.randn(graph.num_nodes, D, dtype=torch.float64)
     moved_x = torch.empty_like(x)
     moved_x[place] = x
@@ -173,7 +173,7 @@ def with_a_lone_node(graph, x):
     starts[-1] += 1
     src, dst = (np.append(end.numpy(), n) for end in (graph.src, graph.dst))
     offsets = (*graph.node_offsets[:-1], n + 1)
-    return batch_graph(offsets, src, dst, starts, None), torch.cat([x, torch.randn(1, D)])
+    return batch_edges(offsets, src, dst, starts, None).index(), torch.cat([x, torch.randn(1, D)])
 
 
 def test_how_far_a_result_depends_on_the_rest_of_the_batch():
@@ -183,7 +183,7 @@ def test_how_far_a_result_depends_on_the_rest_of_the_batch():
     graph, x = typed_graph(sizes=sizes), torch.randn(n, D)
     more, more_x = with_a_lone_node(typed_graph(0, sizes), x)
     for name in NAMES:
-        model = layer(name, 3, len(ENDS) + 1)
+        model = evaluated(name, 3, len(ENDS) + 1)
         change = (model(more_x, more)[:n] - model(x, graph)).abs().amax(1)
         assert change[:21].max() < 1e-6
         assert (change[21:] > 1e-4).any() if name == "han" else change[21:].max() < 1e-6
@@ -192,11 +192,13 @@ def test_how_far_a_result_depends_on_the_rest_of_the_batch():
 def test_nodes_without_in_edges():
     """HAN has nothing to give them; HetGNN their content."""
     torch.manual_seed(0)
-    some = batch_graph((0, 3, 5), np.array([0, 3]), np.array([1, 1]), np.array([0, 1, 2, 2]), None)
-    none = batch_graph((0, 3, 5), np.arange(0), np.arange(0), np.array([0, 0, 0, 0]), None)
+    some = batch_edges(
+        (0, 3, 5), np.array([0, 3]), np.array([1, 1]), np.array([0, 1, 2, 2]), None
+    ).index()
+    none = batch_edges((0, 3, 5), np.arange(0), np.arange(0), np.array([0, 0, 0, 0]), None).index()
     x, lone = torch.randn(5, D), [0, 2, 3, 4]
     for name in NAMES:
-        model = layer(name, 2, 3)
+        model = evaluated(name, 2, 3)
         got, without = model(x, some), model(x, none)
         torch.testing.assert_close(got[lone], without[lone])
         assert not torch.allclose(got[1], without[1])
@@ -205,8 +207,8 @@ def test_nodes_without_in_edges():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_graph_without_edges_has_finite_gradients(name):
-    graph = batch_graph((0, 3, 5), np.arange(0), np.arange(0), np.array([0, 0, 0, 0]), None)
-    model = layer(name, 2, 3).train()
+    graph = batch_edges((0, 3, 5), np.arange(0), np.arange(0), np.array([0, 0, 0, 0]), None).index()
+    model = evaluated(name, 2, 3).train()
     _, grad, grads = results(model, torch.randn(5, D), torch.ones(5, D), graph)
     assert all(value.isfinite().all() for value in (grad, *grads.values()))
 
@@ -214,7 +216,7 @@ def test_a_graph_without_edges_has_finite_gradients(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_that_a_batch_can_use_gets_a_gradient(name):
     torch.manual_seed(0)
-    model = layer(name, 3, len(ENDS) + 1).train()
+    model = evaluated(name, 3, len(ENDS) + 1).train()
     x = torch.randn(25, D)
     *_, grads = results(model, x, torch.randn(25, D), typed_graph())
     if name == "han":  # relation 3 has no edges, and one loop is all that a node has to attend to
@@ -230,7 +232,7 @@ def of_one_target(n):
     """A target with n sources of another type, in an order that is not that of their keys."""
     src, dst = np.concatenate([np.arange(n), np.arange(n + 1)]), np.full(2 * n + 1, n)
     dst[n:] = np.arange(n + 1)
-    graph = batch_graph((0, n, n + 1), src, dst, np.array([0, n, 2 * n + 1]), None)
+    graph = batch_edges((0, n, n + 1), src, dst, np.array([0, n, 2 * n + 1]), None).index()
     return graph, torch.from_numpy(np.random.default_rng(n).permutation(n + 1)).float()
 
 
@@ -252,7 +254,7 @@ def test_hetgnn_draws_each_neighbour_equally_often_in_the_order_of_their_keys(n)
 
 def test_hetgnn_draws_in_training_only_and_by_torch_s_generator():
     graph, _ = of_one_target(40)
-    model, x = layer("hetgnn", 2, 2, max_neighbours=3), torch.randn(41, D)
+    model, x = evaluated("hetgnn", 2, 2, max_neighbours=3), torch.randn(41, D)
     state = torch.get_rng_state()
     first = model(x, graph)
     assert torch.equal(model(x, graph), first)
@@ -270,7 +272,7 @@ def test_hetgnn_draws_in_training_only_and_by_torch_s_generator():
 def test_half_precision_does_not_add_up(monkeypatch, name):
     """A GPU adds bfloat16 in bfloat16, where 256 + 1 is 256."""
     torch.manual_seed(0)
-    graph, model, x = typed_graph(), layer(name, 3, len(ENDS) + 1), torch.randn(25, D)
+    graph, model, x = typed_graph(), evaluated(name, 3, len(ENDS) + 1), torch.randn(25, D)
     want = model(x, graph)
     added, inside, index_add = [], [], torch.Tensor.index_add
     monkeypatch.setattr(
@@ -288,16 +290,8 @@ def test_half_precision_does_not_add_up(monkeypatch, name):
     torch.testing.assert_close(got, want, rtol=0.05, atol=0.05)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_what_a_layer_does_not_have_is_refused(name):
-    with pytest.raises(ValueError, match=f"'{name}' has no LayerNorm: expected prev_norm"):
-        CONVS[name](D, 1, 4, HEADS, use_norm=True)
-    with pytest.raises(ValueError, match=f"'{name}' has no temporal encoding"):
-        CONVS[name](D, 1, 4, HEADS, train_time_table=True)
-
-
 def test_widths_that_do_not_divide_are_refused():
     with pytest.raises(ValueError, match="n_hid must be a multiple of n_heads, got 8 and 3"):
-        CONVS["han"](8, 1, 4, 3)
+        layer_of("han", 8, 1, 4, 3)
     with pytest.raises(ValueError, match="n_hid must be even, half for each direction, got 9"):
-        CONVS["hetgnn"](9, 1, 4, 3)
+        layer_of("hetgnn", 9, 1, 4, 3)

@@ -12,6 +12,7 @@ from GPT_GNN.graph.resolve import resolve_facts
 from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit, split_to_dict
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.query import Query
 from tests import stores
 
 TASK = GraphFacts("film", ("made",), ColumnSplit("fold", "train"), "plot", "name", "genre")
@@ -192,7 +193,9 @@ def test_a_relation_that_is_never_masked_takes_its_inverse_along(tmp_path):
     written = resolve_facts(graph, rel_stop_list="cites,rev_cites").facts.rel_stop_list
     assert written == ("cites", "rev_cites")
     seeds = {"paper": (np.arange(5), None)}
-    subgraph = HGSampler(graph, 2, 9).sample(seeds, 0, None, derive(0))
+    subgraph = HGSampler(graph, sample_depth=2, sample_width=9).sample(
+        Query(seeds, 0, "pretrain"), derive(0)
+    )
     assert len(subgraph.src) == 6
     assert mask_links(subgraph, "paper", both, 1.0, derive(0)).observed.all()
     assert not mask_links(subgraph, "paper", ["cites"], 1.0, derive(0)).observed.all()

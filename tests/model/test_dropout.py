@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from GPT_GNN.batch.batch import Batch, batch_graph
-from GPT_GNN.conv.hgt import HGTConv
+from GPT_GNN.batch.batch import Batch, batch_edges
 from GPT_GNN.conv.time_encoding import RelativeTimeEncoding
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import Matcher, TextDecoder
 from GPT_GNN.schema import Schema
+from tests.made import layer_of
 
 SCHEMA = Schema(("a",), (), (), ())
 N, D = 300, 40
@@ -43,7 +43,7 @@ def assert_dropped(got, want, p):
 def lone_nodes(n=N, width=3):
     """Nodes with a loop each and nothing else."""
     loops = np.arange(n)
-    graph = batch_graph((0, n), loops, loops, np.array([0, n]), None)
+    graph = batch_edges((0, n), loops, loops, np.array([0, n]), None).index()
     return Batch((torch.randn(n, width),), graph)
 
 
@@ -60,7 +60,7 @@ def test_the_input_layer_after_tanh(p):
 @pytest.mark.parametrize("use_norm", [False, True])
 def test_an_hgt_layer_at_its_end(use_norm, p):
     """After the mix with what a node was, and after the norm."""
-    conv, batch = HGTConv(D, 1, 1, 2, p, use_norm, timed=False), lone_nodes(width=D)
+    conv, batch = layer_of("hgt", D, 1, 1, 2, p, False, last_norm=use_norm), lone_nodes(width=D)
     x = batch.x[0]
     want = conv.eval()(x, batch.graph)
     assert (want != 0).all()
@@ -91,8 +91,8 @@ def test_edges_of_one_time_difference_share_what_is_dropped():
     """Drawn for table rows, not for edges: nodes 0-9 send to 10-19, half of them 3 years later."""
     years = np.array([2000] * 10 + [2003] * 5 + [2004] * 5, dtype=np.int32)
     src, dst = np.arange(10), np.arange(10, 20)
-    graph = batch_graph((0, 20), src, dst, np.array([0, 10, 10]), years)
-    conv = HGTConv(D, 1, 2, 2, dropout=0.0)
+    graph = batch_edges((0, 20), src, dst, np.array([0, 10, 10]), years).index()
+    conv = layer_of("hgt", D, 1, 2, 2)
     out = conv.train()(torch.ones(20, D), graph)[10:]
     torch.testing.assert_close(out[:5], out[:1].expand(5, D))
     torch.testing.assert_close(out[5:], out[5:6].expand(5, D))

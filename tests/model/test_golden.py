@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
 
-from GPT_GNN.batch.batch import Batch, batch_graph
+from GPT_GNN.batch.batch import Batch, batch_edges
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import Matcher, TextDecoder
 from GPT_GNN.schema import Schema
+from tests.made import encoder_settings
 from tests.oracle import legacy
 
 TOLERANCE = {"rtol": 0, "atol": 1e-5}
@@ -45,13 +47,13 @@ def published_batch(schema, batch):
     relation = batch["edge_type"].numpy()
     src, dst = batch["edge_index"].numpy()
     order = np.lexsort((dst, relation))
-    graph = batch_graph(
+    graph = batch_edges(
         offsets,
         src[order],
         dst[order],
         np.searchsorted(relation[order], np.arange(len(schema.edge_types) + 2)),
         node_time(batch),
-    )
+    ).index()
     return Batch(torch.split(batch["node_feature"], counts.tolist()), graph)
 
 
@@ -82,9 +84,11 @@ def test_encoder_and_attribute_loss(oag, name):
     state = legacy.published_state(oag / f"pretrained_{name}.pt")
     batch = legacy.golden(oag / f"golden_{name}.npz")
     schema = published_schema(oag, batch)
-    norm, conv_name = name == "hgt_norm", name.removesuffix("_norm")
+    conv_name = name.removesuffix("_norm")
+    norms = {"prev_norm": True, "last_norm": True} if name == "hgt_norm" else {}
     widths = {t: a["weight"].shape[1] for t, a in zip(schema.node_types, state.adapt, strict=True)}
-    encoder = GNN(schema, widths, conv_name, 64, 4, 3, prev_norm=norm, last_norm=norm)
+    settings = encoder_settings(conv_name, 4, n_hid=64, n_layers=3, **norms)
+    encoder = GNN(schema, widths, **asdict(settings))
     encoder.load_state_dict(legacy.ours_encoder(state, conv_name))
     h = encoder.eval()(published_batch(schema, batch))
     torch.testing.assert_close(h, batch["embedding"], **TOLERANCE)

@@ -10,13 +10,16 @@ from torch import nn
 
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.query import Query
 
 
 def sample(graph, target, ids, seed=0, depth=2, width=20, time=2011):
     """A subgraph around some nodes of a type."""
     when = np.full(len(ids), time, dtype=np.int32) if any(graph.schema.timed) else None
     seeds = {target: (np.asarray(ids), when)}
-    return HGSampler(graph, depth, width).sample(seeds, time, None, derive(seed, "sample"))
+    return HGSampler(graph, sample_depth=depth, sample_width=width).sample(
+        Query(seeds, time, graph.views[0]), derive(seed, "sample")
+    )
 
 
 class Given(nn.Module):

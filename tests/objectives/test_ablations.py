@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.objectives import gpt_gnn
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.rng import derive
-from GPT_GNN.settings import EncoderConfig, GPTConfig
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+from GPT_GNN.train.start import new_encoder, new_objective
+from tests.made import indexed, method_of
 from tests.objectives.batches import edges_of, sample
 from tests.oracle.edge_scorer import LiteralMatcher
 from tests.stores import films
@@ -28,13 +30,13 @@ def graph(tmp_path_factory):
 def objective_of(graph, facts=FILM, n_layers=1, **settings):
     encoder = new_encoder(graph, EncoderConfig(n_hid=8, n_heads=2, n_layers=n_layers), 0)
     gpt = GPTConfig(queue_size=4, **settings)
-    return new_gpt_gnn(encoder, graph, facts, gpt, 0).eval()
+    return new_objective(encoder, graph, facts, method_of("gpt_gnn", gpt), 0).eval()
 
 
 def batch_of(graph, objective, seed=0):
     ids = np.arange(25 if objective.target == "actor" else 50)
     subgraph = sample(graph, objective.target, ids, seed)
-    return objective.transform(graph, subgraph, derive(seed, "mask"))
+    return indexed(objective.transform(graph, subgraph, derive(seed, "mask")))
 
 
 def refuse(*args, **kwargs):
@@ -148,11 +150,11 @@ def test_two_passes_need_attribute_generation_nodes(graph, settings):
 
 
 def test_without_a_queue(graph):
-    objective = new_gpt_gnn(
+    objective = new_objective(
         new_encoder(graph, EncoderConfig(n_hid=8, n_heads=2, n_layers=1), 0),
         graph,
         FILM,
-        GPTConfig(queue_size=0),
+        method_of("gpt_gnn", GPTConfig(queue_size=0)),
         0,
     ).train()
     objective.start_epoch(1, 1)

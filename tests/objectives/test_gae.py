@@ -11,9 +11,11 @@ import torch
 
 from GPT_GNN.batch.mask import mask_links
 from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.objectives.gae import GAE, link_pairs
 from GPT_GNN.rng import derive
+from tests.made import indexed
 from tests.objectives.batches import Given, edges_of, sample
 from tests.oracle.baselines import gae_loss
 from tests.oracle.edge_scorer import LiteralMatcher
@@ -30,7 +32,7 @@ def graph(tmp_path_factory):
 
 def gae_of(graph, target="paper", stop=STOP, ratio=0.5, n_layers=1):
     encoder = GNN(graph.schema, graph.feature_dims, n_hid=6, n_heads=2, n_layers=n_layers)
-    return GAE(encoder, target, stop, ratio, view=graph.views[0]).eval()
+    return GAE(encoder, GraphFacts(target, stop), mask_ratio=ratio).eval()
 
 
 def edges_by_loops(subgraph, relation, offsets):
@@ -83,7 +85,7 @@ def test_a_page_is_no_negative_of_itself(tmp_path):
     checked = 0
     for seed in range(30):
         subgraph = sample(graph, "page", derive(seed, "ids").choice(80, 60, replace=False), depth=1)
-        data = objective.transform(graph, subgraph, derive(seed, "transform"))
+        data = indexed(objective.transform(graph, subgraph, derive(seed, "transform")))
         joined = {(t, s) for t, s, _ in edges_by_loops(subgraph, relation, [0])}
         for record in data.links:
             pairs = set(zip(record.target.tolist(), record.negative.tolist(), strict=True))
@@ -114,7 +116,7 @@ def test_loss_and_gradients(graph, seed):
     torch.manual_seed(seed)
     objective = gae_of(graph).double()
     subgraph = sample(graph, "paper", derive(seed, "ids").choice(60, 30, replace=False), seed)
-    data = objective.transform(graph, subgraph, derive(seed, "transform"))
+    data = indexed(objective.transform(graph, subgraph, derive(seed, "transform")))
     objective.encoder = Given(data.batch.graph.num_nodes)
     got = objective(data)["loss"]
     theirs = objective.encoder.h.detach().clone().requires_grad_()
@@ -141,7 +143,7 @@ def test_loss_and_gradients(graph, seed):
 def test_reconstructed_links_are_hidden_in_both_directions(graph):
     objective = gae_of(graph)
     subgraph = sample(graph, "paper", np.arange(40))
-    data = objective.transform(graph, subgraph, derive(0, "transform"))
+    data = indexed(objective.transform(graph, subgraph, derive(0, "transform")))
     checked = 0
     for record in data.links:
         relation = objective.relations[record.relation]
@@ -159,7 +161,7 @@ def test_what_is_at_the_other_end_does_not_move_the_target(tmp_path):
     graph = films(tmp_path / "films")
     objective = gae_of(graph, "actor", (), ratio=1.0, n_layers=2)
     subgraph = sample(graph, "actor", np.arange(25), width=60)
-    data = objective.transform(graph, subgraph, derive(0, "transform"))
+    data = indexed(objective.transform(graph, subgraph, derive(0, "transform")))
     x = [torch.randn_like(features) for features in data.batch.x]
     rows = data.links[0].target.unique()
     assert len(rows) == 25
@@ -167,7 +169,7 @@ def test_what_is_at_the_other_end_does_not_move_the_target(tmp_path):
     h = objective.encoder(data.batch)
     assert torch.equal(h[rows], moved[rows]) and not torch.equal(h, moved)
     seen = gae_of(graph, "actor", (), ratio=0.5, n_layers=2)
-    data = seen.transform(graph, subgraph, derive(0, "transform"))
+    data = indexed(seen.transform(graph, subgraph, derive(0, "transform")))
     moved = seen.encoder(replace(data.batch, x=tuple(x)))
     assert not torch.equal(seen.encoder(data.batch)[rows], moved[rows])
 
@@ -175,7 +177,7 @@ def test_what_is_at_the_other_end_does_not_move_the_target(tmp_path):
 @pytest.mark.parametrize("ids", [[59], [58, 59]])
 def test_targets_without_links(graph, ids):
     objective = gae_of(graph)
-    data = objective.transform(graph, sample(graph, "paper", ids), derive(0))
+    data = indexed(objective.transform(graph, sample(graph, "paper", ids), derive(0)))
     loss = objective(data)["loss"]
     assert data.links == [] and loss == 0
     loss.backward()  # a batch that teaches nothing does not stop a run
@@ -196,7 +198,9 @@ def test_a_relation_with_one_source_teaches_nothing(tmp_path):
     }
     graph = write_graph(tmp_path / "store", nodes, edges)
     objective = gae_of(graph, "film", ())
-    data = objective.transform(graph, sample(graph, "film", film[:20], width=50), derive(0))
+    data = indexed(
+        objective.transform(graph, sample(graph, "film", film[:20], width=50), derive(0))
+    )
     relations = [graph.edge_types[objective.relations[record.relation]] for record in data.links]
     assert relations == [("actor", "in", "film")]
     assert torch.isfinite(objective(data)["loss"])

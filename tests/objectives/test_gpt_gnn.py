@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from GPT_GNN.graph.facts import GraphFacts
+from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.objectives.counts import LossCounts
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.rng import derive
-from GPT_GNN.settings import EncoderConfig, GPTConfig
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+from GPT_GNN.train.start import new_encoder, new_objective
+from tests.made import indexed, method_of
 from tests.objectives.batches import sample
 from tests.oracle.edge_scorer import LiteralMatcher
 from tests.oracle.link_loss import LiteralLinks, relation_loss
@@ -29,11 +31,15 @@ def made(graph):
     """An objective with a queue of its full size, and a batch with links of two relations."""
     encoder = new_encoder(graph, EncoderConfig(n_hid=8, n_heads=2, n_layers=1, dropout=0.0), 0)
     gpt = GPTConfig(queue_size=16, min_masked=0)
-    objective = new_gpt_gnn(encoder, graph, GraphFacts("film", text_part="plot"), gpt, 0)
+    objective = new_objective(
+        encoder, graph, GraphFacts("film", text_part="plot"), method_of("gpt_gnn", gpt), 0
+    )
     for scorer in objective.scorers:
         scorer.eval()  # their dropout would hide what is compared
     objective.start_epoch(1, 1)
-    data = objective.transform(graph, sample(graph, "film", np.arange(50)), derive(0, "mask"))
+    data = indexed(
+        objective.transform(graph, sample(graph, "film", np.arange(50)), derive(0, "mask"))
+    )
     assert len(data.links) >= 2
     return objective, data
 
@@ -142,9 +148,9 @@ def test_what_a_batch_measures_and_what_to_do(made, graph):
     assert objective.weights == {"edge_loss": 0.5, "attr_loss": 0.5}
     data.links[:] = []
     assert objective.measures(data) == ["attr_loss"]
-    assert "min_masked" not in objective.remedy
+    assert "min_masked" not in objective.remedy()
     encoder = new_encoder(graph, EncoderConfig(n_hid=8, n_heads=2, n_layers=1), 0)
     facts = GraphFacts("film", text_part="plot")
-    usual = new_gpt_gnn(encoder, graph, facts, GPTConfig(), 0)
-    assert usual.min_masked == 8 and "8 masked links" in usual.remedy
-    assert "--min_masked 0" in usual.remedy and "--batch_size" in usual.remedy
+    usual = new_objective(encoder, graph, facts, method_of("gpt_gnn", GPTConfig()), 0)
+    assert usual.settings.min_masked == 8 and "8 masked links" in usual.remedy()
+    assert "--min_masked 0" in usual.remedy() and "--batch_size" in usual.remedy()

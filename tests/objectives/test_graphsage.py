@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from GPT_GNN.batch.batch import make_batch
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.objectives.graphsage import GraphSAGE, draw_negatives
 from GPT_GNN.rng import derive
+from tests.made import indexed
 from tests.objectives.batches import Given, edges_of, sample
 from tests.oracle.baselines import graphsage_loss, random_walks
 from tests.sampler.graphs import random_graph
@@ -24,12 +26,18 @@ def graph(tmp_path_factory):
 
 def sage_of(graph, target="paper", length=3, walks=4, negatives=5):
     encoder = GNN(graph.schema, graph.feature_dims, n_hid=6, n_heads=2, n_layers=1)
-    return GraphSAGE(encoder, target, length, walks, negatives, graph.views[0]).eval()
+    return GraphSAGE(
+        encoder,
+        GraphFacts(target),
+        walk_length=length,
+        n_walks=walks,
+        n_walk_negatives=negatives,
+    ).eval()
 
 
 def literal_pairs(graph, subgraph, target, draws):
     """The pairs of the same draws, walked over a dict of neighbours."""
-    batch = make_batch(graph, subgraph, graph.views[0])
+    batch = make_batch(graph, subgraph).index()
     neighbours: dict[int, list[int]] = {}
     for s, t in zip(batch.graph.src.tolist(), batch.graph.dst.tolist(), strict=True):
         if s != t:
@@ -51,7 +59,7 @@ def test_pairs_loss_and_gradients(graph, seed, target):
     objective = sage_of(graph, target)
     ids = derive(seed, "ids").choice(graph.num_nodes(target), 12, replace=False)
     subgraph = sample(graph, target, ids, seed, width=6)
-    data = objective.transform(graph, subgraph, derive(seed, "transform"))
+    data = indexed(objective.transform(graph, subgraph, derive(seed, "transform")))
     pairs = literal_pairs(graph, subgraph, target, derive(seed, "transform").random((12, 4, 3)))
     targets, contexts = data.targets.tolist(), data.contexts.tolist()
     found = Counter()
@@ -75,7 +83,9 @@ def test_pairs_loss_and_gradients(graph, seed, target):
 def test_the_weights_of_a_target_add_up_to_its_pairs(graph):
     """Each pair has Q negatives of its type, unless walks reached all that were drawn."""
     objective = sage_of(graph)
-    data = objective.transform(graph, sample(graph, "paper", np.arange(30)), derive(0, "x"))
+    data = indexed(
+        objective.transform(graph, sample(graph, "paper", np.arange(30)), derive(0, "x"))
+    )
     kind = kinds_of(data.batch)
     drawn, contexts = kind[data.negatives], kind[data.contexts]
     assert {k: int((drawn == k).sum()) for k in set(drawn)} == dict.fromkeys(set(contexts), 5)
@@ -109,7 +119,7 @@ def test_negatives_by_degree_to_the_power_of_three_quarters():
 
 def test_nothing_is_masked(graph):
     subgraph = sample(graph, "paper", np.arange(30))
-    data = sage_of(graph).transform(graph, subgraph, derive(0))
+    data = indexed(sage_of(graph).transform(graph, subgraph, derive(0)))
     for relation in range(len(graph.edge_types)):
         count = subgraph.edge_offsets[relation + 1] - subgraph.edge_offsets[relation]
         assert len(edges_of(data.batch, relation)) == count
@@ -118,7 +128,7 @@ def test_nothing_is_masked(graph):
 @pytest.mark.parametrize("ids", [[59], [58, 59]])
 def test_targets_without_neighbours(graph, ids):
     objective = sage_of(graph)
-    data = objective.transform(graph, sample(graph, "paper", ids), derive(0))
+    data = indexed(objective.transform(graph, sample(graph, "paper", ids), derive(0)))
     loss = objective(data)["loss"]
     assert loss == 0
     loss.backward()
@@ -128,7 +138,7 @@ def test_targets_without_neighbours(graph, ids):
 def test_one_target_and_lone_ones_beside_it(graph):
     objective = sage_of(graph)
     for ids in ([0], [0, 58, 59]):
-        data = objective.transform(graph, sample(graph, "paper", ids), derive(0))
+        data = indexed(objective.transform(graph, sample(graph, "paper", ids), derive(0)))
         assert set(data.pair_target.tolist()) == {0}
         assert torch.isfinite(objective(data)["loss"]) and objective(data)["loss"] > 0
         assert not data.negative_weight[1:].any()
@@ -137,7 +147,9 @@ def test_one_target_and_lone_ones_beside_it(graph):
 def test_training_on_pairs_makes_them_alike(graph):
     """The loss falls when embeddings are free to move."""
     objective = sage_of(graph)
-    data = objective.transform(graph, sample(graph, "paper", np.arange(10), width=6), derive(0))
+    data = indexed(
+        objective.transform(graph, sample(graph, "paper", np.arange(10), width=6), derive(0))
+    )
     torch.manual_seed(0)
     objective.encoder = Given(data.batch.graph.num_nodes)
     optimizer = torch.optim.Adam(objective.parameters(), 0.05)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +11,11 @@ from torch import nn
 
 from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.conv import CONVS
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.objectives.infomax import Infomax
 from GPT_GNN.rng import derive
+from tests.made import encoder_settings, indexed
 from tests.objectives.batches import sample
 from tests.oracle.baselines import infomax_loss
 from tests.sampler.graphs import random_graph
@@ -25,7 +29,7 @@ def graph(tmp_path_factory):
 
 def infomax_of(graph, target="film"):
     encoder = GNN(graph.schema, graph.feature_dims, n_hid=6, n_heads=2, n_layers=1)
-    return Infomax(encoder, target).eval()
+    return Infomax(encoder, GraphFacts(target)).eval()
 
 
 class Own(nn.Module):
@@ -45,7 +49,7 @@ def test_loss_and_gradients(graph, seed):
     torch.manual_seed(seed)
     objective = infomax_of(graph).double()
     subgraph = sample(graph, "film", derive(seed).choice(60, 20, replace=False), seed)
-    data = objective.transform(graph, subgraph, derive(seed, "transform"))
+    data = indexed(objective.transform(graph, subgraph, derive(seed, "transform")))
     objective.encoder = Own(graph.feature_dims.values())
     got = objective(data)["loss"]
     got.backward()
@@ -79,13 +83,17 @@ def test_it_can_be_learned_with_every_layer(tmp_path, conv_name):
     """That a discriminator is linear must not meet layers that are."""
     graph = communities(tmp_path / "pages")
     torch.manual_seed(0)
-    encoder = GNN(graph.schema, graph.feature_dims, conv_name, 16, 2, 1, dropout=0.0)
-    objective = Infomax(encoder, "page")
+    encoder = GNN(
+        graph.schema,
+        graph.feature_dims,
+        **asdict(encoder_settings(conv_name, 2, n_hid=16, n_layers=1, dropout=0.0)),
+    )
+    objective = Infomax(encoder, GraphFacts("page"))
     optimizer = torch.optim.Adam(objective.parameters(), 0.01)
     losses = []
     for step in range(100):
         ids = derive(step, "ids").choice(200, 100, replace=False)
-        data = objective.transform(graph, sample(graph, "page", ids, step), derive(step))
+        data = indexed(objective.transform(graph, sample(graph, "page", ids, step), derive(step)))
         optimizer.zero_grad()
         loss = objective(data)["loss"]
         loss.backward()
@@ -97,7 +105,7 @@ def test_it_can_be_learned_with_every_layer(tmp_path, conv_name):
 def test_features_are_shuffled_within_types_and_links_stay(graph):
     objective = infomax_of(graph)
     subgraph = sample(graph, "film", np.arange(30))
-    data = objective.transform(graph, subgraph, derive(0, "transform"))
+    data = indexed(objective.transform(graph, subgraph, derive(0, "transform")))
     seen = []
     hook = objective.encoder.register_forward_hook(lambda m, args, out: seen.append(args[0]))
     objective(data)
@@ -113,7 +121,7 @@ def test_features_are_shuffled_within_types_and_links_stay(graph):
 
 def test_a_target_type_without_features_has_neighbours_that_are_shuffled(graph):
     objective = infomax_of(graph, "actor")
-    data = objective.transform(graph, sample(graph, "actor", np.arange(20)), derive(0))
+    data = indexed(objective.transform(graph, sample(graph, "actor", np.arange(20)), derive(0)))
     true = objective.encoder(data.batch)[data.targets]
     assert torch.isfinite(objective(data)["loss"])
     assert len(true.unique(dim=0)) > 1
@@ -121,7 +129,7 @@ def test_a_target_type_without_features_has_neighbours_that_are_shuffled(graph):
 
 def test_one_target(graph):
     objective = infomax_of(graph)
-    data = objective.transform(graph, sample(graph, "film", [3]), derive(0))
+    data = indexed(objective.transform(graph, sample(graph, "film", [3]), derive(0)))
     loss = objective(data)["loss"]
     loss.backward()
     assert torch.isfinite(loss) and objective.discriminator.weight.grad.any()

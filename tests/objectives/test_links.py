@@ -15,6 +15,7 @@ from GPT_GNN.objectives.links import contrastive_loss, link_tasks
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.sampler.query import Query
 from tests.oracle.edge_scorer import LiteralMatcher
 from tests.oracle.link_loss import LiteralLinks, link_loss
 from tests.sampler.graphs import random_graph
@@ -32,7 +33,9 @@ def sampled(graph, seed, n_targets=30):
     rng = derive(seed, "test")
     ids = rng.choice(60, n_targets, replace=False)
     seeds = {"paper": (ids, np.full(n_targets, 2011, dtype=np.int32))}
-    subgraph = HGSampler(graph, 2, 20).sample(seeds, 2011, None, rng)
+    subgraph = HGSampler(graph, sample_depth=2, sample_width=20).sample(
+        Query(seeds, 2011, "pretrain"), rng
+    )
     offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in subgraph.node_ids])])
     masked = mask_links(subgraph, "paper", ["rev_about"], 0.5, rng)
     return subgraph, offsets, masked, rng
@@ -179,7 +182,9 @@ def test_a_hidden_link_is_a_negative_like_any_other(graph):
     hidden = HiddenEdges(graph, pairs={edge_type: (csr.indices[gone], csr.targets()[gone])})
     rng = derive(0, "test")
     seeds = {"paper": (np.arange(30), np.full(30, 2011, dtype=np.int32))}
-    subgraph = HGSampler(graph, 2, 20).sample(seeds, 2011, hidden, rng)
+    subgraph = HGSampler(graph, sample_depth=2, sample_width=20).sample(
+        Query(seeds, 2011, "pretrain", hidden), rng
+    )
     offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in subgraph.node_ids])])
     masked = mask_links(subgraph, "paper", (), 0.5, rng)
     (task,) = link_tasks(graph, subgraph, masked, [relation], offsets, 8, 255, 8, rng)

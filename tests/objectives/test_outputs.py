@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from GPT_GNN.batch import trim as trim_module
-from GPT_GNN.batch.trim import TrimmedBatch, trim_record
+from GPT_GNN.batch.trim import TrimmedBatch, trim
 from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives import OBJECTIVES, ObjectiveConfig
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.rng import derive
-from GPT_GNN.settings import EncoderConfig, GPTConfig, ObjectiveConfig
 from GPT_GNN.train.start import new_encoder, new_objective
+from tests.made import indexed, method_of
 from tests.objectives.batches import in_double, sample
 from tests.stores import films
 
@@ -62,21 +64,20 @@ def test_the_loss_of_a_trimmed_batch_is_that_of_the_whole(
 ):
     monkeypatch.setattr(trim_module, "MAX_EDGE_SHARE", 1.0)
     config = EncoderConfig(n_hid=8, n_heads=2, n_layers=1, dropout=0.0)
-    own = {f.name for f in fields(ObjectiveConfig)} & settings.keys()
-    chosen = ObjectiveConfig(objective=name, **{key: settings[key] for key in own})
-    rest = {key: value for key, value in settings.items() if key not in own}
-    gpt = GPTConfig(**{"attr_type": "vec", "queue_size": 4, **rest})
+    own = {"attr_type": "vec", "queue_size": 4} if name == "gpt_gnn" else {}
+    chosen = ObjectiveConfig(name, **own | settings)
 
     def fresh():
         encoder = new_encoder(graph, config, 0)
-        objective = new_objective(encoder, graph, FILM, chosen, gpt, 0)
+        objective = new_objective(encoder, graph, FILM, chosen, 0)
         objective.start_epoch(1, 1)
         return objective.double()
 
     objective = fresh()
     subgraph = sample(graph, "film", np.arange(12), depth=3, width=12)
-    data = in_double(objective.transform(graph, subgraph, derive(0, "mask")))
-    smaller = trim_record(data, objective.outputs(data), objective.encoder.reach)
+    raw = in_double(objective.transform(graph, subgraph, derive(0, "mask")))
+    data = indexed(raw)
+    smaller = replace(raw, batch=trim(raw.batch, objective.outputs(raw), objective.encoder.reach))
     assert isinstance(smaller.batch, TrimmedBatch)
     want, got = losses(objective, data, training), losses(fresh(), smaller, training)
     assert want["loss"].isfinite() and want["loss"] != 0
@@ -89,9 +90,9 @@ def test_what_enters_the_queue_is_among_the_outputs(graph):
     """Else NaN would enter it, where a source is neither true nor a candidate."""
     gpt = GPTConfig(attr_ratio=0.0, neg_samp_num=1, queue_size=40, mask_ratio=0.3)
     encoder = new_encoder(graph, EncoderConfig(n_hid=8, n_heads=2, n_layers=1), 0)
-    objective = new_objective(encoder, graph, FILM, ObjectiveConfig(), gpt, 0)
+    objective = new_objective(encoder, graph, FILM, method_of(ObjectiveConfig(), gpt), 0)
     subgraph = sample(graph, "film", np.arange(40), depth=3, width=30)
-    data = objective.transform(graph, subgraph, derive(0, "mask"))
+    data = indexed(objective.transform(graph, subgraph, derive(0, "mask")))
     outputs = set(objective.outputs(data).tolist())
     (task,) = (task for task in data.links if len(task.entering) > 10)
     entering = set(task.entering.tolist())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.objectives.gae import GAE
 from GPT_GNN.objectives.gpt_gnn import GPTGNN
@@ -31,9 +32,9 @@ def encoder(**settings):
     ],
 )
 def test_of_an_objective(make, settings, message):
-    own = {"rel_stop_list": (), "init_emb": torch.zeros(3), "attr_columns": slice(0, 3)}
+    own = {"init_emb": torch.zeros(3), "attr_columns": slice(0, 3)}
     with pytest.raises(ValueError, match=message):
-        make(encoder(), "a", **own if make is GPTGNN else {}, **settings)
+        make(encoder(), GraphFacts("a"), **own if make is GPTGNN else {}, **settings)
 
 
 @pytest.mark.parametrize(

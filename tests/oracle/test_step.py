@@ -15,6 +15,7 @@ from GPT_GNN.batch.separate import separate_targets
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.query import Query
 from tests.oracle import hgsampling, legacy
 from tests.oracle.edge_scorer import LiteralMatcher
 from tests.oracle.encoder import LiteralGNN, literal_edges
@@ -37,7 +38,13 @@ def sampled(graph, seed):
     rng = derive(seed, "test")
     ids = rng.choice(60, TARGETS, replace=False)
     seeds = {"paper": (ids, np.full(TARGETS, 2011, dtype=np.int32))}
-    return HGSampler(graph, 2, 20).sample(seeds, 2011, None, rng), ids.tolist(), rng
+    return (
+        HGSampler(graph, sample_depth=2, sample_width=20).sample(
+            Query(seeds, 2011, "pretrain"), rng
+        ),
+        ids.tolist(),
+        rng,
+    )
 
 
 def edge_set(graph, subgraph, chosen):
@@ -66,7 +73,7 @@ def both_batches(graph, seed):
     x = list(features)
     x[t] = torch.cat([x[t], torch.randn(TARGETS, WIDTH)])
     edges = separate_targets(subgraph, "paper", masked)
-    ours = assemble(graph.schema, [a.numpy() for a in x], times, *edges)
+    ours = assemble(graph.schema, [a.numpy() for a in x], times, *edges).index()
     return replace(slow, features=features), ours
 
 
@@ -92,7 +99,7 @@ def test_the_encoder_is_ours(graph):
     num_relations = len(graph.edge_types) + 1
     slow = LiteralGNN([WIDTH] * len(graph.node_types), D, num_relations, 2, 2).eval()
     widths = dict.fromkeys(graph.node_types, WIDTH)
-    ours = GNN(graph.schema, widths, "hgt", D, 2, 2, train_time_table=True).eval()
+    ours = GNN(graph.schema, widths, n_hid=D, n_heads=2, n_layers=2, train_time_table=True).eval()
     state = slow.state_dict()
     adapt = legacy.numbered(state, "adapt_ws.")
     layers = [legacy.under(layer, "base_conv.") for layer in legacy.numbered(state, "gcs.")]

@@ -17,6 +17,7 @@ from GPT_GNN.rng import derive
 from GPT_GNN.sampler import kernels
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.kernels.compiler import SOURCES
+from GPT_GNN.sampler.query import Query
 from tests.sampler.graphs import CITE, MEETS, SAME, random_graph, same_subgraph
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,9 @@ SEEDS = {
 
 def draw(graph, i, depth=3, seeds=SEEDS):
     """Sample number i; number 0 takes in all that it reaches."""
-    return HGSampler(graph, depth, 5 if i else 100).sample(seeds, TIME_MAX, None, derive(7, i))
+    return HGSampler(graph, sample_depth=depth, sample_width=5 if i else 100).sample(
+        Query(seeds, TIME_MAX, "pretrain"), derive(7, i)
+    )
 
 
 def stored_edges(graph):
@@ -161,14 +164,14 @@ def test_an_edge_without_time_hands_on_its_targets(tmp_path):
 
 
 def test_same_generator_same_sample_from_threads_too(timed_graph):
-    sampler = HGSampler(timed_graph, 3, 4)
-    expected = [sampler.sample(SEEDS, TIME_MAX, None, derive(3, i)) for i in range(40)]
+    sampler = HGSampler(timed_graph, sample_depth=3, sample_width=4)
+    expected = [sampler.sample(Query(SEEDS, TIME_MAX, "pretrain"), derive(3, i)) for i in range(40)]
     assert not same_subgraph(expected[0], expected[1])
     found: dict[int, bool] = {}
 
     def work(part):
         for i in range(part, 40, 4):
-            again = sampler.sample(SEEDS, TIME_MAX, None, derive(3, i))
+            again = sampler.sample(Query(SEEDS, TIME_MAX, "pretrain"), derive(3, i))
             found[i] = same_subgraph(again, expected[i])
 
     threads = [threading.Thread(target=work, args=(part,)) for part in range(4)]
@@ -197,8 +200,8 @@ def test_bad_seeds(timed_graph, seeds, message):
 
 def test_bad_settings(timed_graph):
     for depth, width in ((-1, 4), (2, 0)):
-        with pytest.raises(ValueError, match="depth >= 0 and width >= 1"):
-            HGSampler(timed_graph, depth, width)
+        with pytest.raises(ValueError, match="expected a value in"):
+            HGSampler(timed_graph, sample_depth=depth, sample_width=width)
 
 
 PEAK = """
@@ -206,11 +209,12 @@ import sys, tracemalloc
 import numpy as np
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.query import Query
 
 for path in sys.argv[1:]:
-    sampler = HGSampler(HeteroGraph.open(path), 3, 8)
+    sampler = HGSampler(HeteroGraph.open(path), sample_depth=3, sample_width=8)
     tracemalloc.start()
-    sampler.sample({"a": (np.array([5, 11]), None)}, 0, None, np.random.default_rng(0))
+    sampler.sample(Query({"a": (np.array([5, 11]), None)}, 0, ""), np.random.default_rng(0))
     print(tracemalloc.get_traced_memory()[1])
     tracemalloc.stop()
 """
@@ -239,6 +243,7 @@ import numpy as np
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.sampler.query import Query
 
 class Counted:
     looks = 0
@@ -253,12 +258,12 @@ class Counted:
 graph = HeteroGraph.open(sys.argv[1])
 other = HiddenEdges(graph, pairs={("paper", "PV", "venue"): (np.array([0]), np.array([1]))})
 for hidden in (None, other):
-    sampler = HGSampler(graph, 2, 16)
+    sampler = HGSampler(graph, sample_depth=2, sample_width=16)
     arrays = sampler._arrays
     sampler._arrays = arrays._replace(edges=Counted(arrays.edges))
     papers = (np.arange(99), np.full(99, 2001))
     seeds = {"venue": (np.array([0]), np.array([2013])), "paper": papers}
-    s = sampler.sample(seeds, 2013, hidden, np.random.default_rng(0))
+    s = sampler.sample(Query(seeds, 2013, "", hidden), np.random.default_rng(0))
     assert len(s.src) == 2 * 115, len(s.src)
 print(Counted.looks)
 """
@@ -290,7 +295,7 @@ def test_kernel_is_compiled_once(timed_graph, untimed_graph, tmp_path):
 def test_an_edited_kernel_is_compiled_anew():
     """Numba's cache goes by the name; without the checksum in it, it would run stale code."""
     folder = Path(kernels.__file__).parent
-    assert {*folder.glob("*.py"), folder.parents[1] / "prefetch.py"} == set(SOURCES)
+    assert {*folder.glob("*.py"), folder.parents[1] / "system" / "prefetch.py"} == set(SOURCES)
     checksum = zlib.crc32(b"".join(source.read_bytes() for source in SOURCES))
     assert kernels.sample.py_func.__qualname__ == f"sample_{checksum:08x}"
 
@@ -306,8 +311,10 @@ def test_edges_later_than_the_bound_leave_no_trace(tmp_path: Path) -> None:
             papers = np.arange(200 + later)
             time = np.where(papers < 200, 2010, 2019)
             builder.add_edges(("paper", "PV", "venue"), papers, np.zeros_like(papers), time)
-        sampler = HGSampler(HeteroGraph.open(tmp_path / str(later)), depth=2, width=16)
+        sampler = HGSampler(
+            HeteroGraph.open(tmp_path / str(later)), sample_depth=2, sample_width=16
+        )
         seeds = {"venue": (np.array([0]), np.array([2013]))}
-        samples.append(sampler.sample(seeds, 2013, None, np.random.default_rng(0)))
+        samples.append(sampler.sample(Query(seeds, 2013, "pretrain"), np.random.default_rng(0)))
     assert len(samples[0].node_ids[0]) == 16
     np.testing.assert_array_equal(samples[0].node_ids[0], samples[1].node_ids[0])

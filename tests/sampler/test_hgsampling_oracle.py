@@ -10,6 +10,7 @@ from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.sampler.query import Query
 from tests.oracle import hgsampling as oracle
 from tests.sampler.graphs import FIELD, NODES, VENUE, WRITES, random_graph
 
@@ -46,9 +47,15 @@ def test_inclusion_frequencies(tmp_path, timed, depth, width, hide):
     as_arrays = {
         t: tuple(np.array(column) for column in zip(*s, strict=True)) for t, s in seeds.items()
     }
-    sampler, rng, n = HGSampler(graph, depth, width), derive(1, "oracle"), 2500
+    sampler, rng, n = (
+        HGSampler(graph, sample_depth=depth, sample_width=width),
+        derive(1, "oracle"),
+        2500,
+    )
     ours = frequencies(
-        oracle.as_sample(graph, sampler.sample(as_arrays, TIME_MAX, hidden, derive(2, i)))
+        oracle.as_sample(
+            graph, sampler.sample(Query(as_arrays, TIME_MAX, "pretrain", hidden), derive(2, i))
+        )
         for i in range(n)
     )
     theirs = frequencies(
@@ -79,8 +86,8 @@ def test_exact_when_nothing_is_drawn(tmp_path, timed, hide, seed):
     }
     for depth in range(4):
         expected = oracle.sample(graph, lists, depth, 1000, seeds, TIME_MAX, derive(0))
-        subgraph = HGSampler(graph, depth, 1000).sample(
-            as_arrays, TIME_MAX, HiddenEdges(graph, masks, pairs), derive(0)
+        subgraph = HGSampler(graph, sample_depth=depth, sample_width=1000).sample(
+            Query(as_arrays, TIME_MAX, "pretrain", HiddenEdges(graph, masks, pairs)), derive(0)
         )
         found = oracle.as_sample(graph, subgraph)
         for node_type in graph.node_types:  # ids, their order and their times
@@ -98,8 +105,11 @@ def test_draw_follows_squared_budgets(tmp_path):
             builder.add_edges(("b", name, "a"), np.array(sources), np.zeros(len(sources), int))
     graph = HeteroGraph.open(tmp_path / "store")
     # Width 1: each relation draws one edge, so every drawn one weighs 1.
-    sampler, n = HGSampler(graph, 1, 1), 20000
-    first = [sampler.sample({"a": (np.array([0]), None)}, 0, None, derive(i)) for i in range(n)]
+    sampler, n = HGSampler(graph, sample_depth=1, sample_width=1), 20000
+    first = [
+        sampler.sample(Query({"a": (np.array([0]), None)}, 0, "pretrain"), derive(i))
+        for i in range(n)
+    ]
     share = np.bincount([int(s.node_ids[1][0]) for s in first], minlength=4) / n
     expected = np.zeros(4)
     for w in range(4):
@@ -115,8 +125,10 @@ def test_edges_are_the_induced_ones(timed_graph):
     masks, pairs = hiding()
     lists = oracle.edge_lists(timed_graph, oracle.hidden_set(timed_graph, masks, pairs))
     hidden = HiddenEdges(timed_graph, masks, pairs)
-    sampler = HGSampler(timed_graph, 3, 6)
+    sampler = HGSampler(timed_graph, sample_depth=3, sample_width=6)
     for i in range(60):
         seeds = {VENUE[2]: (np.array([i % 3]), np.array([2001]))}
-        found = oracle.as_sample(timed_graph, sampler.sample(seeds, TIME_MAX, hidden, derive(i)))
+        found = oracle.as_sample(
+            timed_graph, sampler.sample(Query(seeds, TIME_MAX, "pretrain", hidden), derive(i))
+        )
         assert found.edges == oracle.induced(timed_graph, lists, found.nodes, TIME_MAX)

@@ -9,6 +9,7 @@ from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.hidden import HiddenEdges
+from GPT_GNN.sampler.query import Query
 from tests.oracle import hgsampling as oracle
 from tests.sampler.graphs import (
     CITE,
@@ -68,8 +69,8 @@ def without(edges):
 
 
 def samples(graph, hidden, n=25, width=4):
-    sampler = HGSampler(graph, 3, width)
-    return [sampler.sample(SEEDS, 2008, hidden, derive(4, i)) for i in range(n)]
+    sampler = HGSampler(graph, sample_depth=3, sample_width=width)
+    return [sampler.sample(Query(SEEDS, 2008, "pretrain", hidden), derive(4, i)) for i in range(n)]
 
 
 @pytest.mark.parametrize("timed", [True, False])

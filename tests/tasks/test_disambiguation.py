@@ -14,6 +14,7 @@ from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks import AuthorDisambiguation
 from GPT_GNN.tasks.disambiguation import MIN_NAMESAKES
+from tests.made import indexed
 from tests.oracle.metrics import row_metrics
 from tests.tasks.stores import FIRST, OTHER, WRITES, YEARS, coo, hand_made
 
@@ -46,8 +47,8 @@ def literal_queries(graph, relations, split, original=False):
 
 def collated(task, graph, split, items):
     query = task.query(split, items)
-    subgraph = HGSampler(graph, 2, 8).sample(query.seeds, query.time_max, query.hidden, derive(0))
-    return subgraph, task.collate(split, items, make_batch(graph, subgraph, query.view))
+    subgraph = HGSampler(graph, sample_depth=2, sample_width=8).sample(query, derive(0))
+    return subgraph, indexed(task.collate(split, items, make_batch(graph, subgraph)))
 
 
 def read_back(task, graph, split, items):
@@ -205,7 +206,7 @@ def test_the_share_of_names(toy):
 
 @pytest.mark.parametrize("fraction", [0, 1.5])
 def test_share_out_of_range(toy, fraction):
-    with pytest.raises(ValueError, match=r"data_percentage must be in \(0, 1\]"):
+    with pytest.raises(ValueError, match=r"data_percentage: expected a value in"):
         disambiguation(toy, fraction=fraction)
 
 

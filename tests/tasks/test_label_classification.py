@@ -1,4 +1,4 @@
-"""Classes of a column: labels, shares, floor, loss and scores by literal loops; no leak."""
+"""Classes of a column: labels, shares, baseline, loss and scores by literal loops; no leak."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from GPT_GNN.builder.builder import build_graph
 from GPT_GNN.datasets.reddit.reddit import Reddit, toy_store
 from GPT_GNN.graph.split import ColumnSplit, TimeSplit
 from GPT_GNN.graph.store import VIEWS, HeteroGraph
+from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.settings import EncoderConfig
 from GPT_GNN.tasks import LabelClassification
 from GPT_GNN.train.start import new_encoder
+from tests.made import indexed
 from tests.oracle.metrics import f1
 
 SPLIT_NAMES = ("train", "valid", "test")
@@ -56,11 +57,9 @@ def of_posts(graph, **settings):
 
 def collated(task, graph, split, items, seed=0):
     query = task.query(split, items)
-    subgraph = HGSampler(graph, 2, 8).sample(
-        query.seeds, query.time_max, query.hidden, derive(seed)
-    )
+    subgraph = HGSampler(graph, sample_depth=2, sample_width=8).sample(query, derive(seed))
     assert subgraph.node_ids[0][: len(items)].tolist() == items.tolist()
-    return task.collate(split, items, make_batch(graph, subgraph, query.view))
+    return indexed(task.collate(split, items, make_batch(graph, subgraph)))
 
 
 def test_labels_counted_on_paper(ten):
@@ -74,23 +73,25 @@ def test_labels_counted_on_paper(ten):
     assert task.describe() == {"task": "LabelClassification", "column": "def.y"}
 
 
-def test_the_floor_is_trainings_most_frequent_class(ten):
+def test_the_baseline_is_trainings_most_frequent_class(ten):
     task = of_posts(ten)
-    floor = task.most_frequent("test")
-    assert floor["predicted"].tolist() == [[1, 1]]  # class 5: two of three training posts
-    assert task.metrics(floor) == {"micro_f1": 0.5, "macro_f1": pytest.approx(1 / 3), "items": 2}
+    baseline = task.most_frequent("test")
+    assert baseline["predicted"].tolist() == [[1, 1]]  # class 5: two of three training posts
+    assert task.metrics(baseline) == {"micro_f1": 0.5, "macro_f1": pytest.approx(1 / 3), "items": 2}
 
 
 @pytest.mark.parametrize("renumbered", [False, True])
-def test_the_floor_of_equally_frequent_classes_is_the_mean_of_their_answers(tmp_path, renumbered):
+def test_the_baseline_of_equally_frequent_classes_is_the_mean_of_their_answers(
+    tmp_path, renumbered
+):
     """Classes 2 and 5 have a training post each; which has the smaller number is of no matter."""
     label = [-1, 5, -1, 2, 9, 2, 5, -3, 9, 2]
     if renumbered:
         label = [{5: 2, 2: 5}.get(c, c) for c in label]
     task = of_posts(posts(tmp_path / "store", label=label))
     # Of the test posts, one of 5 and one of 9, "always 5" gets one right, "always 2" none.
-    floor = task.metrics(task.most_frequent("test"))
-    assert floor == {"micro_f1": 1 / 4, "macro_f1": pytest.approx((2 / 3 / 2) / 2), "items": 2}
+    baseline = task.metrics(task.most_frequent("test"))
+    assert baseline == {"micro_f1": 1 / 4, "macro_f1": pytest.approx((2 / 3 / 2) / 2), "items": 2}
 
 
 def test_loss_and_scores_by_literal_loops(toy):
@@ -122,7 +123,7 @@ def test_the_share_of_labels(toy):
         assert np.array_equal(part.items(split), again.items(split))
         assert not np.array_equal(part.items(split), other.items(split))
     assert np.array_equal(part.items("test"), whole.items("test"))
-    with pytest.raises(ValueError, match=r"data_percentage must be in \(0, 1\]"):
+    with pytest.raises(ValueError, match=r"data_percentage: expected a value in"):
         of_posts(toy, fraction=0)
 
 
@@ -180,28 +181,28 @@ def test_several_classes_a_post_counted_on_paper(tmp_path, dtype):
     assert [task.items(split).tolist() for split in SPLIT_NAMES] == [[1, 2, 3], [4, 5], [6, 8]]
     data = collated(task, task.graph, "test", np.array([8, 6]))
     assert data.y.tolist() == GENRES[[8, 6]].tolist() and data.y.dtype == torch.float32
-    floor = task.most_frequent("test")
+    baseline = task.most_frequent("test")
     # Genre 2, always.
-    assert floor["predicted"].tolist() == [[[False, False, True, False]] * 2]
+    assert baseline["predicted"].tolist() == [[[False, False, True, False]] * 2]
     # Post 6 has genres 2 and 3, post 8 genre 0: one right, one wrong, two missed.
-    assert task.metrics(floor) == {
+    assert task.metrics(baseline) == {
         "micro_f1": pytest.approx(2 / 5),
         "macro_f1": pytest.approx((0 + 0 + 2 / 3 + 0) / 4),
         "items": 2,
     }
 
 
-def test_the_floor_of_equally_frequent_genres_is_the_mean_of_their_answers(tmp_path):
+def test_the_baseline_of_equally_frequent_genres_is_the_mean_of_their_answers(tmp_path):
     genres = GENRES.copy()
     genres[3] = [1, 0, 0, 0]  # now training has genres 0 and 2 twice
     task = of_posts(posts(tmp_path / "store", label=genres))
-    floor = task.most_frequent("test")
-    assert floor["predicted"][:, 0].tolist() == [
+    baseline = task.most_frequent("test")
+    assert baseline["predicted"][:, 0].tolist() == [
         [True, False, False, False],
         [False, False, True, False],
     ]
     # Post 6 has genres 2 and 3, post 8 genre 0: each answer has one right, one wrong, two missed.
-    assert task.metrics(floor) == {
+    assert task.metrics(baseline) == {
         "micro_f1": pytest.approx(2 / 5),
         "macro_f1": pytest.approx(2 / 3 / 4),
         "items": 2,

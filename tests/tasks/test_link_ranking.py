@@ -1,4 +1,4 @@
-"""Link ranking: division, candidates, floor and scores by literal loops."""
+"""Link ranking: division, candidates, baseline and scores by literal loops."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from GPT_GNN.graph.split import SPLITS, ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks import LinkRanking, NodeClassification, link_ranking
+from GPT_GNN.tasks.held_out import held_out_edges
 from GPT_GNN.tasks.links import WrongSources, divide_links
-from GPT_GNN.tasks.select import held_out_edges
+from tests.made import indexed
 from tests.oracle.metrics import row_hits, row_metrics
 
 SPLIT_NAMES = ("train", "valid", "test")
@@ -115,9 +116,9 @@ def pairs_of(graph, relation):
 
 def collated(task, split, items, depth=2, width=8):
     query = task.query(split, items)
-    sampler = HGSampler(task.graph, depth, width)
-    subgraph = sampler.sample(query.seeds, query.time_max, query.hidden, derive(0))
-    return subgraph, task.collate(split, items, make_batch(task.graph, subgraph, query.view))
+    sampler = HGSampler(task.graph, sample_depth=depth, sample_width=width)
+    subgraph = sampler.sample(query, derive(0))
+    return subgraph, indexed(task.collate(split, items, make_batch(task.graph, subgraph)))
 
 
 def asked(task, split, items=None):
@@ -386,22 +387,22 @@ def test_scores_and_loss_by_literal_loops(case):
     assert means["hits@10"] == got["hits@10"].mean() and means["items"] == len(data.size)
 
 
-def test_the_floor_counts_the_links_that_are_never_hidden(case):
+def test_the_baseline_counts_the_links_that_are_never_hidden(case):
     graph, relation, split = case
     task = LinkRanking(graph, split, relation, 9)
     links = divide_links(graph, relation, split)
     degree = dict.fromkeys(range(graph.num_nodes(relation[0])), 0)
     for s, number in zip(links.source.tolist(), links.split.tolist(), strict=True):
         degree[s] += number not in (2, 3)
-    floor = task.most_frequent("test")
+    baseline = task.most_frequent("test")
     for q, (_, true, candidates) in enumerate(asked(task, "test")):
         relevance = np.array([float(c == true) for c in candidates])
         scores = np.array([degree[c] for c in candidates])
         want = (*row_metrics(scores, relevance), row_hits(scores, relevance, 10))
-        assert [floor[name][q] for name in task.metric_names] == pytest.approx(want)
+        assert [baseline[name][q] for name in task.metric_names] == pytest.approx(want)
 
 
-def test_the_floor_holds_some_candidates_at_a_time(people, monkeypatch):
+def test_the_baseline_holds_some_candidates_at_a_time(people, monkeypatch):
     task = LinkRanking(people, ColumnSplit(), FRIEND, 9)
     whole, candidates, held = task.most_frequent("test"), task._candidates, []
 
@@ -488,7 +489,7 @@ def test_degrees_that_count_what_pretraining_or_a_class_task_hides(tmp_path, cap
 def test_mistakes(tmp_path, films, years):
     with pytest.raises(ValueError, match="unknown edge type .*'likes'.*available"):
         LinkRanking(films, RandomSplit(), ("user", "likes", "film"))
-    with pytest.raises(ValueError, match="num_candidates: expected at least 2, got 1"):
+    with pytest.raises(ValueError, match="num_candidates: expected a value in"):
         LinkRanking(films, RandomSplit(), RATES, num_candidates=1)
     with pytest.raises(ValueError, match="the test split has no link user:rates:film to ask for"):
         LinkRanking(years, TimeSplit(2013, 2016, 2030), RATES)

@@ -7,11 +7,12 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from GPT_GNN.settings import EncoderConfig, comparable
+from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.train.architecture import trained_architecture
 from GPT_GNN.train.checkpoint import CheckpointError, save_checkpoint
 from GPT_GNN.train.flags import parse_finetune_flags
 from GPT_GNN.train.models import open_model
+from tests.made import encoder_settings
 from tests.published.models import published_models as published
 
 TRAINED = EncoderConfig(n_hid=16, n_heads=2, n_layers=2, dropout=0.4, last_norm=True)
@@ -24,7 +25,7 @@ def saved(path, encoder=TRAINED):
 
 def parsed(path, *flags, **defaults):
     argv = ["--use_pretrain", "--pretrain_model_dir", str(path), *flags]
-    return parse_finetune_flags("doc", argv, **defaults)
+    return parse_finetune_flags("doc", argv, groups={}, **defaults)
 
 
 def test_what_no_flag_says_is_the_files(tmp_path):
@@ -33,20 +34,20 @@ def test_what_no_flag_says_is_the_files(tmp_path):
     want = asdict(TRAINED) | {"dropout": 0.2, "train_time_table": True}
     args = parsed(path, "--train_time_table", "--n_heads", "2", n_hid=32)
     assert asdict(args.encoder) == want
-    recorded = comparable(args)["encoder"]  # which --resume compares
+    recorded = args.record()["encoder"]  # which --resume compares
     assert recorded.items() <= want.items() and recorded["n_hid"] == 16
-    assert asdict(parse_finetune_flags("doc", []).encoder) == asdict(EncoderConfig())
+    assert asdict(parse_finetune_flags("doc", [], groups={}).encoder) == asdict(EncoderConfig())
 
 
 def test_all_contradictions_are_one_error(tmp_path):
     path = saved(tmp_path / "gpt.pt")
-    flags = "--n_hid 400 --n_layers 2 --conv_name gat --no-last_norm --dropout 0.9".split()
+    flags = "--n_hid 400 --n_layers 2 --conv_name gat --n_heads 4 --dropout 0.9".split()
     with pytest.raises(CheckpointError) as error:
         parsed(path, *flags)
     assert str(error.value) == (
         f"{path} is of another architecture: conv_name is 'hgt' in the file and 'gat' here; n_hid "
-        "is 16 in the file and 400 here; last_norm is True in the file and False here. Leave these "
-        "out to take the file's"
+        "is 16 in the file and 400 here; n_heads is 2 in the file and 4 here. Leave these out to "
+        "take the file's"
     )
 
 
@@ -55,10 +56,16 @@ def test_a_default_that_is_typed_counts(tmp_path):
         parsed(saved(tmp_path / "gpt.pt"), "--n_heads", "8")
 
 
-def test_heads_of_a_layer_that_has_none(tmp_path):
-    path = saved(tmp_path / "gpt.pt", EncoderConfig("gcn", n_hid=16, n_heads=2))
-    encoder = parsed(path, "--n_heads", "5").encoder
-    assert (encoder.conv_name, encoder.n_hid, encoder.n_heads) == ("gcn", 16, 5)
+def test_heads_of_a_layer_that_has_none(tmp_path, capsys):
+    """The flags are those of the layer in the file; older files have heads for any layer."""
+    path = tmp_path / "gpt.pt"
+    settings = asdict(encoder_settings("gcn", n_hid=16)) | {"n_heads": 2}
+    save_checkpoint(path, "pretrain", config={"encoder": settings})
+    encoder = parsed(path).encoder
+    assert (encoder.conv_name, encoder.n_hid) == ("gcn", 16)
+    with pytest.raises(SystemExit):
+        parsed(path, "--n_heads", "5")
+    assert "--n_heads: --conv_name gcn does not read it" in capsys.readouterr().err
 
 
 def test_a_published_file(tmp_path):

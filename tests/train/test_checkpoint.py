@@ -6,15 +6,16 @@ import os
 import pickle
 import resource
 import zipfile
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import pytest
 import torch
 
 from GPT_GNN.conv import CONVS
 from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.schema import Schema
-from GPT_GNN.settings import EncoderConfig, GPTConfig
 from GPT_GNN.train.checkpoint import (
     CheckpointError,
     check_same,
@@ -25,10 +26,11 @@ from GPT_GNN.train.checkpoint import (
 )
 from GPT_GNN.train.start import (
     new_encoder,
-    new_gpt_gnn,
+    new_objective,
     pretrained_encoder,
     pretrained_gpt_gnn,
 )
+from tests.made import encoder_settings, method_of
 
 CONTENT = {
     "model": {"weight": torch.arange(6.0).reshape(2, 3)},
@@ -182,7 +184,13 @@ TINY = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)
 
 def saved(toy, encoder, path):
     """A file as pre-training writes it, and what is in it."""
-    objective = new_gpt_gnn(new_encoder(toy, encoder, 3), toy, OAG, GPTConfig(queue_size=4), 3)
+    objective = new_objective(
+        new_encoder(toy, encoder, 3),
+        toy,
+        OAG.facts(toy),
+        method_of("gpt_gnn", GPTConfig(queue_size=4)),
+        3,
+    )
     save_checkpoint(
         path,
         "pretrain",
@@ -206,10 +214,10 @@ def same_state(a, b):
 
 @pytest.mark.parametrize("conv_name", CONVS)
 def test_what_is_taken_from_a_pretrained_model(toy, tmp_path, conv_name):
-    encoder = replace(TINY, conv_name=conv_name)
+    encoder = encoder_settings(conv_name, 2, n_hid=TINY.n_hid, n_layers=TINY.n_layers)
     path, objective = saved(toy, encoder, tmp_path / "gpt.pt")
     assert same_state(pretrained_encoder(toy, encoder, path), objective.encoder)
-    assert same_state(pretrained_gpt_gnn(toy, OAG, path), objective)
+    assert same_state(pretrained_gpt_gnn(toy, OAG.facts(toy), path), objective)
     assert not same_state(new_encoder(toy, encoder, 0), objective.encoder)
 
 
@@ -219,7 +227,7 @@ def test_what_is_taken_from_a_pretrained_model(toy, tmp_path, conv_name):
         ({"n_hid": 16}, "n_hid is 8 in the file and 16 here"),
         (
             {"n_layers": 3, "n_heads": 4},
-            "n_heads is 2 in the file and 4 here; n_layers is 1 in the file and 3 here",
+            "n_layers is 1 in the file and 3 here; n_heads is 2 in the file and 4 here",
         ),
         ({"conv_name": "gat"}, "conv_name is 'hgt' in the file and 'gat' here"),
         ({"last_norm": True}, "last_norm is False in the file and True here"),
@@ -227,7 +235,9 @@ def test_what_is_taken_from_a_pretrained_model(toy, tmp_path, conv_name):
 )
 def test_another_architecture(toy, pretrained, change, message):
     with pytest.raises(CheckpointError, match=f"gpt.pt is of another architecture: {message}"):
-        pretrained_encoder(toy, EncoderConfig(**{**asdict(TINY), **change}), pretrained[0])
+        pretrained_encoder(
+            toy, encoder_settings(**{"n_heads": 2, **asdict(TINY), **change}), pretrained[0]
+        )
 
 
 def test_fine_tuning_may_change_what_no_weight_depends_on(toy, pretrained):

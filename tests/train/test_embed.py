@@ -14,24 +14,22 @@ from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import NO_TIME
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.rng import derive
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.hidden import HiddenEdges
-from GPT_GNN.settings import (
-    EncoderConfig,
-    FinetuneRunConfig,
-    GPTConfig,
-    OptimConfig,
-    PretrainRunConfig,
-    SamplerConfig,
-)
 from GPT_GNN.tasks import NodeClassification
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from GPT_GNN.train.embed import embed
 from GPT_GNN.train.finetune import finetune
 from GPT_GNN.train.models import open_encoder, read_trained
+from GPT_GNN.train.optim import OptimConfig
+from GPT_GNN.train.place import FinetuneRunConfig, PretrainRunConfig
 from GPT_GNN.train.pretrain import pretrain
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+from GPT_GNN.train.start import new_encoder, new_objective
+from tests.made import encoder_settings, method_of
 from tests.published.models import published_models as published
 
 ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=2)
@@ -68,7 +66,9 @@ def untimed(tmp_path_factory):
 
 
 def encoder_of(graph, conv_name="hgt", seed=1):
-    return new_encoder(graph, replace(ENCODER, conv_name=conv_name), seed).eval()
+    return new_encoder(
+        graph, encoder_settings(conv_name, 2, n_hid=ENCODER.n_hid, n_layers=ENCODER.n_layers), seed
+    ).eval()
 
 
 @torch.no_grad()
@@ -84,7 +84,7 @@ def whole_graph(encoder, graph, node_type):
         np.concatenate([c.indices for c in csr]).astype(np.int64),
         np.concatenate([c.targets() for c in csr]).astype(np.int64),
         graph.edges_start,
-    )
+    ).index()
     return batch.graph.by_type(encoder(batch))[list(N).index(node_type)].numpy()
 
 
@@ -134,9 +134,9 @@ def test_rows_are_in_the_order_of_the_ids_and_computed_once(graph, monkeypatch):
     encoder, sampled = encoder_of(graph), []
     sample = HGSampler.sample
 
-    def spy(self, seeds, *rest):
-        sampled.extend(seeds["paper"][0].tolist())
-        return sample(self, seeds, *rest)
+    def spy(self, query, rng):
+        sampled.extend(query.seeds["paper"][0].tolist())
+        return sample(self, query, rng)
 
     monkeypatch.setattr(HGSampler, "sample", spy)
     sizes = {"sample_depth": 2, "sample_width": 4, "batch_size": 5}
@@ -212,7 +212,7 @@ def test_hidden_edges_are_not_seen(untimed, tmp_path):
         (np.array([[1]]), {}, r"got \(1, 1\) of int64"),
         (np.array([True]), {}, "of bool"),
         (np.array([0]), {"batch_size": 0}, "expected batch_size >= 1, got 0"),
-        (np.array([0]), {"sample_width": 0}, "width >= 1"),
+        (np.array([0]), {"sample_width": 0}, "sample_width: expected a value in"),
     ],
 )
 def test_mistakes(untimed, ids, settings, message):
@@ -247,9 +247,11 @@ def in_neighbours(graph, node_type, ids, hops):
 def test_a_model_embeds_nodes_that_are_appended_after_its_training(tmp_path):
     graph = random_store(tmp_path / "g", False, n={"paper": 120, "author": 60}, edges=70)
     gpt = GPTConfig(queue_size=4)
-    objective = new_gpt_gnn(new_encoder(graph, ENCODER, 0), graph, GraphFacts("paper"), gpt, 0)
+    objective = new_objective(
+        new_encoder(graph, ENCODER, 0), graph, GraphFacts("paper"), method_of("gpt_gnn", gpt), 0
+    )
     sampler = SamplerConfig(sample_depth=2, sample_width=8, batch_size=16, n_pool=0)
-    run = PretrainRunConfig(str(tmp_path / "gpt.pt"), cuda=-1)
+    run = PretrainRunConfig(pretrain_model_dir=str(tmp_path / "gpt.pt"), cuda=-1)
     config = {"encoder": asdict(ENCODER), "sampler": asdict(sampler)}
     pretrain(objective, graph, GraphFacts("paper"), sampler, OptimConfig(n_epoch=2), run, config)
     old = embed(open_encoder(tmp_path / "gpt.pt", graph), graph, "paper", np.arange(120), **WHOLE)

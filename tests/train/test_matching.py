@@ -12,18 +12,21 @@ import torch
 from GPT_GNN.datasets.tables.append import append_tables
 from GPT_GNN.datasets.tables.build import build_from_tables
 from GPT_GNN.graph.facts import GraphFacts
-from GPT_GNN.settings import EncoderConfig, FinetuneRunConfig, GPTConfig
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, state_on_cpu
 from GPT_GNN.train.embed import embed
 from GPT_GNN.train.matching import graph_record
 from GPT_GNN.train.models import open_encoder
+from GPT_GNN.train.place import FinetuneRunConfig
 from GPT_GNN.train.start import (
     initial_encoder,
     new_encoder,
-    new_gpt_gnn,
+    new_objective,
     pretrained_encoder,
     pretrained_gpt_gnn,
 )
+from tests.made import method_of
 
 ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)
 GPT = GPTConfig(queue_size=4)
@@ -69,7 +72,9 @@ def graph(tmp_path_factory):
 def model(graph):
     """A whole pre-training model's file."""
     path = graph.path.parent / "gpt.pt"
-    objective = new_gpt_gnn(new_encoder(graph, ENCODER, 0), graph, GraphFacts("film"), GPT, 0)
+    objective = new_objective(
+        new_encoder(graph, ENCODER, 0), graph, GraphFacts("film"), method_of("gpt_gnn", GPT), 0
+    )
     save_checkpoint(
         path,
         "pretrain",
@@ -196,7 +201,7 @@ def test_other_features_of_the_same_width_are_an_error_that_lists_them(
             opened()
     capsys.readouterr()
     encoder = open_encoder(model, other, other_features=True)
-    run = FinetuneRunConfig(True, str(model), other_features=True)
+    run = FinetuneRunConfig(use_pretrain=True, pretrain_model_dir=str(model), other_features=True)
     initial_encoder(other, ENCODER, run)
     said = "".join(capsys.readouterr())
     assert said.count("warning: ") == 2 and said.count("; --other_features goes on") == 2

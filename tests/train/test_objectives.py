@@ -12,19 +12,17 @@ import torch
 from GPT_GNN.conv import CONVS
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives import OBJECTIVES, ObjectiveConfig
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
+from GPT_GNN.objectives.graphsage import GraphSAGE
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.settings import (
-    EncoderConfig,
-    GPTConfig,
-    ObjectiveConfig,
-    OptimConfig,
-    PretrainRunConfig,
-    SamplerConfig,
-)
 from GPT_GNN.system.runner import Interrupted
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
 from GPT_GNN.train.models import open_encoder
+from GPT_GNN.train.optim import OptimConfig
+from GPT_GNN.train.place import PretrainRunConfig
 from GPT_GNN.train.pretrain import pretrain
 from GPT_GNN.train.start import (
     new_encoder,
@@ -32,6 +30,7 @@ from GPT_GNN.train.start import (
     pretrained_encoder,
     pretrained_gpt_gnn,
 )
+from tests.made import encoder_settings, method_of
 
 SAMPLER = SamplerConfig(sample_depth=2, sample_width=8, batch_size=64, n_pool=0)
 TRAINED = [name for name in OBJECTIVES if name != "none"]
@@ -39,13 +38,17 @@ TRAINED = [name for name in OBJECTIVES if name != "none"]
 
 def run(toy, file, objective, conv_name="hgt", n_epoch=1, resume=False, seed=0, **place):
     """Pre-train for some steps; the lines of its log."""
-    encoder = EncoderConfig(conv_name=conv_name, n_hid=8, n_heads=2, n_layers=1)
+    encoder = encoder_settings(conv_name, n_hid=8, n_heads=2, n_layers=1)
     method, gpt = ObjectiveConfig(objective), GPTConfig(queue_size=8)
-    model = new_objective(new_encoder(toy, encoder, seed), toy, OAG, method, gpt, seed)
+    model = new_objective(
+        new_encoder(toy, encoder, seed), toy, OAG.facts(toy), method_of(method, gpt), seed
+    )
     config = {"encoder": vars(encoder), "objective": vars(method), "gpt": vars(gpt)}
-    place = PretrainRunConfig(str(file), seed=seed, cuda=-1, resume=resume, **place)
+    place = PretrainRunConfig(
+        pretrain_model_dir=str(file), seed=seed, cuda=-1, resume=resume, **place
+    )
     optim = OptimConfig(n_epoch=n_epoch, n_batch=2)
-    pretrain(model, toy, OAG, SAMPLER, optim, place, config)
+    pretrain(model, toy, OAG.facts(toy), SAMPLER, optim, place, config)
     lines = file.with_name(file.name + ".run") / "metrics.jsonl"
     return [json.loads(line) for line in lines.read_text().splitlines()]
 
@@ -59,7 +62,7 @@ def same_state(a, b):
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_objective_with_every_layer(toy, tmp_path, objective, conv_name):
     lines = run(toy, tmp_path / "model.pt", objective, conv_name)
-    config = EncoderConfig(conv_name=conv_name, n_hid=8, n_heads=2, n_layers=1)
+    config = encoder_settings(conv_name, n_hid=8, n_heads=2, n_layers=1)
     encoder = pretrained_encoder(toy, config, tmp_path / "model.pt")
     assert same_state(encoder, new_encoder(toy, config, 0)) == (objective == "none")
     steps = [line for line in lines if line["split"] == "train"]
@@ -134,7 +137,7 @@ def test_an_older_store_keeps_them_with_a_warning(toy, tmp_path, capsys):
 
 
 def test_an_unknown_objective(toy):
-    with pytest.raises(ValueError, match=r"unknown objective 'gan'; available: \['gae', 'gpt_gnn"):
+    with pytest.raises(ValueError, match="objective: expected one of gpt_gnn, gae, .*, got 'gan'"):
         run(toy, None, "gan")
 
 
@@ -148,7 +151,7 @@ def test_the_file_says_the_objective(toy, tmp_path, objective):
     assert told["objective"]["objective"] == objective and told["graph"]
     assert open_encoder(path, toy).n_hid == 8
     with pytest.raises(CheckpointError, match=f"pre-trained with objective '{objective}'"):
-        pretrained_gpt_gnn(toy, OAG, path)
+        pretrained_gpt_gnn(toy, OAG.facts(toy), path)
 
 
 def test_none_is_fine_tuning_from_scratch(toy, tmp_path):
@@ -162,9 +165,9 @@ def test_none_is_fine_tuning_from_scratch(toy, tmp_path):
 def test_only_what_an_objective_reads_reaches_it(toy):
     encoder = new_encoder(toy, EncoderConfig(n_hid=8, n_heads=2, n_layers=1), 0)
     method = ObjectiveConfig("graphsage", walk_length=2, n_walks=3, n_walk_negatives=4)
-    sage = new_objective(encoder, toy, OAG, method, GPTConfig("text"), 0)
-    assert (sage.walk_length, sage.n_walks, sage.n_walk_negatives) == (2, 3, 4)
+    sage = new_objective(encoder, toy, OAG.facts(toy), method_of(method, GPTConfig("text")), 0)
+    assert sage.settings == GraphSAGE.Settings(2, 3, 4)
     gpt = GPTConfig(mask_ratio=0.3)
-    gae = new_objective(encoder, toy, OAG, ObjectiveConfig("gae"), gpt, 0)
-    assert gae.mask_ratio == 0.3 and gae.rel_stop_list == tuple(OAG.rel_stop_list)
+    gae = new_objective(encoder, toy, OAG.facts(toy), method_of(ObjectiveConfig("gae"), gpt), 0)
+    assert gae.settings.mask_ratio == 0.3 and gae.rel_stop_list == tuple(OAG.rel_stop_list)
     assert len(gae.relations) < len(toy.schema.edge_types_into("paper"))

@@ -13,26 +13,28 @@ import pytest
 import torch
 
 from GPT_GNN.graph.resolve import resolve_facts
+from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.model.heads import Classifier
-from GPT_GNN.settings import (
-    EncoderConfig,
-    FinetuneRunConfig,
-    GPTConfig,
-    ObjectiveConfig,
-    OptimConfig,
-    PretrainRunConfig,
-    SamplerConfig,
-)
+from GPT_GNN.objectives import ObjectiveConfig
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.system.lock import locked
 from GPT_GNN.system.runner import Interrupted
 from GPT_GNN.tasks import LabelClassification
 from GPT_GNN.train import fit
 from GPT_GNN.train.checkpoint import load_checkpoint, save_checkpoint
 from GPT_GNN.train.finetune import finetune
-from GPT_GNN.train.place import finetuning_place, pretraining_place
+from GPT_GNN.train.optim import OptimConfig
+from GPT_GNN.train.place import (
+    FinetuneRunConfig,
+    PretrainRunConfig,
+    finetuning_place,
+    pretraining_place,
+)
 from GPT_GNN.train.pretrain import PretrainBatches, pretrain
 from GPT_GNN.train.start import new_encoder, new_objective
 from tests import stores
+from tests.made import method_of
 
 ROOT = Path(__file__).resolve().parents[2]
 ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)
@@ -60,9 +62,9 @@ def go(request, films, tmp_path, monkeypatch):
         if request.param == "pretrain":
             settings = ObjectiveConfig(name)
             objective = new_objective(
-                encoder, films, facts, settings, GPTConfig(queue_size=8), seed
+                encoder, films, facts, method_of(settings, GPTConfig(queue_size=8)), seed
             )
-            of_run = PretrainRunConfig("gpt.pt", seed=seed, cuda=-1, **flags)
+            of_run = PretrainRunConfig(pretrain_model_dir="gpt.pt", seed=seed, cuda=-1, **flags)
             config["objective"] = asdict(settings)
             pretrain(objective, films, facts, SAMPLER, optim, of_run, config)
         else:
@@ -223,9 +225,13 @@ def test_a_file_in_the_place_of_the_model_that_pretraining_did_not_write(
     before = file.read_bytes()
     facts = resolve_facts(films, "film").facts
     objective = new_objective(
-        new_encoder(films, ENCODER, 0), films, facts, ObjectiveConfig("none"), GPTConfig(), 0
+        new_encoder(films, ENCODER, 0),
+        films,
+        facts,
+        method_of(ObjectiveConfig("none"), GPTConfig()),
+        0,
     )
-    run = PretrainRunConfig(str(file), cuda=-1, overwrite=True)
+    run = PretrainRunConfig(pretrain_model_dir=str(file), cuda=-1, overwrite=True)
     with pytest.raises(ValueError, match="It is in the way: move it, or give another --pretrain_m"):
         pretrain(objective, films, facts, SAMPLER, OPTIM, run, {})
     assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
@@ -364,12 +370,16 @@ def test_places_that_cannot_be(here, fields, message):
 
 def test_a_link_and_its_file_are_one_place(here):
     (here / "link.pt").symlink_to("real.pt")
-    link, real = (pretraining_place(PretrainRunConfig(f"{n}.pt")) for n in ("link", "real"))
+    link, real = (
+        pretraining_place(PretrainRunConfig(pretrain_model_dir=f"{n}.pt")) for n in ("link", "real")
+    )
     assert link.folder.resolve() == real.folder.resolve()
 
 
 def test_places_that_can_be(here):
-    assert pretraining_place(PretrainRunConfig("a/b.pt")).folder == Path("a/b.pt.run")
+    assert pretraining_place(PretrainRunConfig(pretrain_model_dir="a/b.pt")).folder == Path(
+        "a/b.pt.run"
+    )
     place = finetuning_place(FinetuneRunConfig(model_dir="folder", task_name="a/b"))
     assert place.best == Path("folder/a/b/best.pt")
 
@@ -379,7 +389,7 @@ def test_a_place_that_may_not_be_written_to(here, monkeypatch):
     with pytest.raises(ValueError, match="--model_dir: folder may not be written to"):
         finetuning_place(FinetuneRunConfig(model_dir="folder"))
     with pytest.raises(ValueError, match="--pretrain_model_dir: folder may not be written to"):
-        pretraining_place(PretrainRunConfig("folder/new/gpt.pt"))
+        pretraining_place(PretrainRunConfig(pretrain_model_dir="folder/new/gpt.pt"))
 
 
 @pytest.mark.slow

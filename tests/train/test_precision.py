@@ -9,29 +9,41 @@ import pytest
 import torch
 
 from GPT_GNN.batch.batch import assemble, pin_memory, to_device
+from GPT_GNN.batch.loader import Loader
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.model.gnn import GNN
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.query import Query
 from GPT_GNN.schema import Schema
-from GPT_GNN.settings import EncoderConfig, GPTConfig
 from GPT_GNN.system.runtime import seeded
 from GPT_GNN.train import optim
-from GPT_GNN.train.fit import batches_for
 from GPT_GNN.train.optim import Stepper, autocast
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn
+from GPT_GNN.train.start import new_encoder, new_objective
+from tests.made import encoder_settings, indexed, method_of
 
 CPU = torch.device("cpu")
 
 
 def objective_and_batch(toy, attr_type="vec", **encoder):
-    settings = EncoderConfig(n_hid=16, n_heads=2, n_layers=2, **encoder)
-    objective = new_gpt_gnn(new_encoder(toy, settings, 0), toy, OAG, GPTConfig(attr_type), 0)
+    settings = encoder_settings(
+        **{"conv_name": "hgt", "n_hid": 16, "n_heads": 2, "n_layers": 2} | encoder
+    )
+    objective = new_objective(
+        new_encoder(toy, settings, 0),
+        toy,
+        OAG.facts(toy),
+        method_of("gpt_gnn", GPTConfig(attr_type)),
+        0,
+    )
     rng = derive(0, "precision")
     ids = rng.choice(OAG.split.nodes(toy, "paper", "pretrain"), 48, replace=False)
     seeds = {"paper": (ids, toy.node_time("paper")[ids])}
-    subgraph = HGSampler(toy, 3, 16).sample(seeds, 2013, None, rng)
-    return objective, objective.transform(toy, subgraph, rng)
+    subgraph = HGSampler(toy, sample_depth=3, sample_width=16).sample(
+        Query(seeds, 2013, "pretrain"), rng
+    )
+    return objective, indexed(objective.transform(toy, subgraph, rng))
 
 
 def step(objective, data, amp="off"):
@@ -91,11 +103,19 @@ def test_bf16_with_types_without_features_and_norms_that_stay_whole(monkeypatch,
         forward = torch.nn.LayerNorm.forward
         monkeypatch.setattr(torch.nn.LayerNorm, "forward", lambda *x: forward(*x).float())
     schema = Schema(("a", "f"), (("f", "r", "a"), ("a", "rev_r", "f")), (1, 0), (False, False))
-    encoder = GNN(schema, {"a": 6, "f": 0}, "hgt", 8, 2, 3, 0.0, prev_norm=True, last_norm=True)
+    encoder = GNN(
+        schema,
+        {"a": 6, "f": 0},
+        n_hid=8,
+        n_heads=2,
+        dropout=0.0,
+        prev_norm=True,
+        last_norm=True,
+    )
     src, dst = np.array([0, 1, 0, 1]), np.array([0, 1, 0, 1])
     x = [np.ones((2, 6), np.float32), np.ones((2, 0), np.float32)]
     times = [np.zeros(2, np.int32)] * 2
-    batch = assemble(schema, x, times, src, dst, np.array([0, 2, 4]))
+    batch = assemble(schema, x, times, src, dst, np.array([0, 2, 4])).index()
     want = encoder(batch)
     with autocast("bf16", CPU):
         got = encoder(batch)
@@ -188,9 +208,9 @@ def test_a_gpu_s_batches_are_pinned_whole_and_the_cpu_s_are_not(toy, monkeypatch
     _, data = objective_and_batch(toy, "text")
     pinned = []
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda x: pinned.append(x) or x)
-    assert batches_for(CPU, lambda step: data)(0) is data
+    assert next(iter(Loader(lambda step: data, range(1), 0, CPU))) is data
     assert not pinned
-    batches_for(torch.device("cuda"), lambda step: data)(0)
+    next(iter(Loader(lambda step: data, range(1), 0, torch.device("cuda"))))
     moved = []
     monkeypatch.setattr(torch.Tensor, "to", lambda x, *_, **__: moved.append(x) or x)
     to_device(data, CPU)

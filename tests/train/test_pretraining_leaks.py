@@ -12,25 +12,25 @@ import numpy as np
 import pytest
 import torch
 
+from GPT_GNN.batch.batch import make_batch
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import RandomSplit, TimeSplit
-from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives import OBJECTIVES, Objective, ObjectiveConfig
 from GPT_GNN.objectives.gae import LinkPairs
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.rng import derive
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.sampler.hidden import HiddenEdges
-from GPT_GNN.settings import (
-    EncoderConfig,
-    GPTConfig,
-    ObjectiveConfig,
-    OptimConfig,
-    PretrainRunConfig,
-    SamplerConfig,
-)
+from GPT_GNN.tasks.held_out import held_out_edges
 from GPT_GNN.tasks.links import divide_links
-from GPT_GNN.tasks.select import held_out_edges
+from GPT_GNN.tasks.task import NodeBatch
 from GPT_GNN.train.embed import embed
+from GPT_GNN.train.optim import OptimConfig
+from GPT_GNN.train.place import PretrainRunConfig
 from GPT_GNN.train.pretrain import PretrainBatches, pretrain
 from GPT_GNN.train.start import new_encoder, new_objective
+from tests.made import method_of, whole
 from tests.world import FIRST, LEVELS, OTHER, VISITS, YEARS, links_of, moved, world
 
 BY_TIME = GraphFacts("paper", split=TimeSplit(2013, 2016, 2017), text_column="title")
@@ -53,7 +53,7 @@ def objective_of(graph, name, facts=BY_TIME, n_layers=1):
     chosen, settings = OBJECTIVE[name]
     encoder = new_encoder(graph, EncoderConfig(n_hid=4, n_heads=2, n_layers=n_layers), 0)
     method, gpt = ObjectiveConfig(chosen), GPTConfig(**SMALL | settings)
-    return new_objective(encoder, graph, facts, method, gpt, 0).eval()
+    return new_objective(encoder, graph, facts, method_of(method, gpt), 0).eval()
 
 
 def batches(objective, graph, facts=BY_TIME, hidden=None, batch_size=20):
@@ -166,11 +166,11 @@ def test_what_is_generated_is_not_read(graph, tmp_path, name):
     """
     two = "two" in name
     objective, changed = objective_of(graph, name, n_layers=3 if two else 1), world()
-    before = batches(objective, graph).whole(0)
+    before = whole(batches(objective, graph), 0)
     targets = before.batch.x[0][: len(before.edge_nodes), 0].long().numpy()
     some = targets if two else targets[:1]
     changed.x["paper", "pretrain"][some, 1:] += 1
-    after = batches(objective, changed.write(tmp_path / "store")).whole(0)
+    after = whole(batches(objective, changed.write(tmp_path / "store")), 0)
     assert moved(before, after) == {"batch", "attributes"}
     copies = before.attr_nodes[: len(some)]
     h, other = (objective.embed(data, hide_targets=two)[copies] for data in (before, after))
@@ -216,7 +216,7 @@ def test_a_run_uses_these_batches_and_no_others(graph, tmp_path, name):
     objective, seen = objective_of(graph, name), []
     objective.register_forward_pre_hook(lambda m, args: seen.append((m.training, args[0])))
     sampler = SamplerConfig(sample_depth=3, sample_width=200, batch_size=20, n_pool=0)
-    run = PretrainRunConfig(str(tmp_path / "model.pt"), cuda=-1)
+    run = PretrainRunConfig(pretrain_model_dir=str(tmp_path / "model.pt"), cuda=-1)
     optim = OptimConfig(n_epoch=2, n_batch=50)
     pretrain(objective, graph, BY_TIME, sampler, optim, run, {}, hidden)
     made = batches(objective, graph, hidden=hidden)
@@ -229,33 +229,36 @@ def test_a_run_uses_these_batches_and_no_others(graph, tmp_path, name):
     for (_, a), (_, b) in zip(seen, want, strict=True):
         assert moved(a, b) == set()
     if name == "gae":
-        assert not links_of(graph, made.whole(0).batch, FIRST)
+        assert not links_of(graph, whole(made, 0).batch, FIRST)
 
 
 def test_every_step_of_every_epoch_is_another_batch(graph):
     made = batches(objective_of(graph, "infomax"), graph, batch_size=5)
     drawn = []
     for step in range(3 * made.per_epoch):
-        data = made.whole(step)
+        data = whole(made, step)
         drawn.append(tuple(data.batch.x[0][:5, 0].long().tolist()))
-        assert moved(data, made.whole(step)) == set()
+        assert moved(data, whole(made, step)) == set()
     assert len(set(map(frozenset, drawn))) == len(drawn)
 
 
-class Draws:
-    """In an objective's place: what it draws for a batch."""
+class Draws(Objective):
+    """What an objective draws for a batch."""
 
     def transform(self, graph, subgraph, rng):
-        return rng.random(4).tolist()
+        return NodeBatch(
+            make_batch(graph, subgraph), torch.arange(0), torch.from_numpy(rng.random(4))
+        )
 
 
 def test_every_batch_draws_for_itself(graph):
     """Masks and negatives of a step are not those of another one, nor of validation."""
-    made = batches(Draws(), graph, batch_size=1)
-    drawn = [made.train(step) for step in range(2 * made.per_epoch)]
-    drawn += [numbers for _, numbers in made.valid]
+    encoder = new_encoder(graph, EncoderConfig(n_hid=4, n_heads=2, n_layers=1), 0)
+    made = batches(Draws(encoder, BY_TIME), graph, batch_size=1)
+    drawn = [made.train(step).y.tolist() for step in range(2 * made.per_epoch)]
+    drawn += [data.y.tolist() for _, data in made.valid]
     assert len(set(map(tuple, drawn))) == len(drawn)
-    assert made.train(3) == drawn[3]
+    assert made.train(3).y.tolist() == drawn[3]
 
 
 # Embedding ---------------------------------------------------------------------------------------

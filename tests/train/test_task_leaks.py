@@ -16,7 +16,8 @@ import pytest
 
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.split import RandomSplit, TimeSplit
-from GPT_GNN.settings import EncoderConfig, FinetuneRunConfig, OptimConfig, SamplerConfig
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.tasks import (
     AuthorDisambiguation,
     LabelClassification,
@@ -25,6 +26,8 @@ from GPT_GNN.tasks import (
 )
 from GPT_GNN.tasks.links import divide_links
 from GPT_GNN.train.finetune import TaskBatches, finetune
+from GPT_GNN.train.optim import OptimConfig
+from GPT_GNN.train.place import FinetuneRunConfig
 from GPT_GNN.train.start import new_encoder
 from tests.world import (
     CITE,
@@ -316,7 +319,10 @@ def asked_in(graph, data, relation):
 @pytest.mark.parametrize("name", ["one class", "fields", "links by time", "authors"])
 def test_a_run_uses_these_batches_and_no_others(graph, tmp_path, monkeypatch, name):
     """Each step its own, the validation's in validation, the test's in the test."""
-    make, sampler = TASKS[name], SamplerConfig(3, 16, 8, 0)
+    make, sampler = (
+        TASKS[name],
+        SamplerConfig(sample_depth=3, sample_width=16, batch_size=8, n_pool=0),
+    )
     encoder = new_encoder(graph, EncoderConfig(n_hid=4, n_heads=2, n_layers=2), 0)
     task, seen = make(graph), []
     encoder.register_forward_pre_hook(lambda m, args: seen.append((m.training, args[0])))
@@ -334,7 +340,16 @@ def test_a_run_uses_these_batches_and_no_others(graph, tmp_path, monkeypatch, na
 def test_every_step_draws_its_own_batch(graph, name):
     """In time every training item; none twice in a batch."""
     task, drawn = TASKS[name](graph), []
-    made, query = TaskBatches(task, graph, SamplerConfig(1, 1, 4, 0), 0, None), task.query
+    made, query = (
+        TaskBatches(
+            task,
+            graph,
+            SamplerConfig(sample_depth=1, sample_width=1, batch_size=4, n_pool=0),
+            0,
+            None,
+        ),
+        task.query,
+    )
     task.query = lambda split, items: drawn.append(items) or query(split, items)
     for step in range(150):
         made.train(step)

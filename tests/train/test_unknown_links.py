@@ -11,19 +11,17 @@ import torch
 from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import RandomSplit, TimeSplit
-from GPT_GNN.objectives import OBJECTIVES
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives import OBJECTIVES, ObjectiveConfig
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.sampler.hidden import HiddenEdges
-from GPT_GNN.settings import (
-    EncoderConfig,
-    GPTConfig,
-    ObjectiveConfig,
-    OptimConfig,
-    PretrainRunConfig,
-    SamplerConfig,
-)
 from GPT_GNN.train.checkpoint import load_checkpoint
+from GPT_GNN.train.optim import OptimConfig
+from GPT_GNN.train.place import PretrainRunConfig
 from GPT_GNN.train.pretrain import pretrain
 from GPT_GNN.train.start import new_encoder, new_objective
+from tests.made import method_of
 
 RATES = ("user", "rates", "film")
 SHOWN = ("film", "shown_in", "place")
@@ -67,9 +65,12 @@ def trained(graph, file, objective, split, hidden=None):
     """The log of a pre-training and the state that it ends in."""
     encoder, method = EncoderConfig(n_hid=8, n_heads=2, n_layers=2), ObjectiveConfig(objective)
     facts, gpt = GraphFacts(target="film", split=split), GPTConfig(queue_size=64)
-    model = new_objective(new_encoder(graph, encoder, 0), graph, facts, method, gpt, 0)
+    model = new_objective(new_encoder(graph, encoder, 0), graph, facts, method_of(method, gpt), 0)
     sampler = SamplerConfig(sample_depth=2, sample_width=9, batch_size=32, n_pool=0)
-    optim, run = OptimConfig(n_epoch=2, n_batch=3), PretrainRunConfig(str(file), cuda=-1)
+    optim, run = (
+        OptimConfig(n_epoch=2, n_batch=3),
+        PretrainRunConfig(pretrain_model_dir=str(file), cuda=-1),
+    )
     pretrain(model, graph, facts, sampler, optim, run, {}, hidden)
     folder = file.with_name(file.name + ".run")
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]

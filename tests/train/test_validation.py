@@ -12,26 +12,30 @@ from torch import nn
 from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import RandomSplit
-from GPT_GNN.settings import (
-    EncoderConfig,
-    GPTConfig,
-    ObjectiveConfig,
-    OptimConfig,
-    PretrainRunConfig,
-    SamplerConfig,
-)
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives import Objective, ObjectiveConfig
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.train.checkpoint import load_checkpoint
+from GPT_GNN.train.optim import OptimConfig
+from GPT_GNN.train.place import PretrainRunConfig
 from GPT_GNN.train.pretrain import Validation, pretrain
 from GPT_GNN.train.start import new_encoder, new_objective, pretrained_gpt_gnn
+from tests.made import method_of
 
 CPU = torch.device("cpu")
 
 
-class Parts(nn.Module):
+class Parts(Objective):
     """Gives what a batch says: [edges, attributes], with NaN where there is nothing to measure."""
 
     weights = {"edge_loss": 0.3, "attr_loss": 0.7}  # noqa: RUF012
-    remedy = "take more"
+
+    def __init__(self):
+        nn.Module.__init__(self)
+
+    def remedy(self):
+        return "take more"
 
     def measures(self, batch):
         return [n for n, x in zip(self.weights, batch.tolist(), strict=True) if x == x]
@@ -73,7 +77,10 @@ def test_nothing_to_choose_by(capsys):
 
 
 def test_an_objective_without_parts():
-    class Plain(nn.Module):
+    class Plain(Objective):
+        def __init__(self):
+            nn.Module.__init__(self)
+
         def forward(self, batch):
             return {"loss": batch[0], "accuracy": batch[1]}
 
@@ -98,9 +105,12 @@ def run(graph, file, batch_size=32, objective="gpt_gnn", n_epoch=1, **gpt):
     encoder = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)
     facts = GraphFacts("post", split=RandomSplit((0.97, 0.01, 0.01, 0.01)))
     gpt, method = GPTConfig(queue_size=8, **gpt), ObjectiveConfig(objective)
-    model = new_objective(new_encoder(graph, encoder, 0), graph, facts, method, gpt, 0)
+    model = new_objective(new_encoder(graph, encoder, 0), graph, facts, method_of(method, gpt), 0)
     sampler = SamplerConfig(sample_depth=1, sample_width=16, batch_size=batch_size, n_pool=0)
-    place, optim = PretrainRunConfig(str(file), cuda=-1), OptimConfig(n_epoch=n_epoch, n_batch=8)
+    place, optim = (
+        PretrainRunConfig(pretrain_model_dir=str(file), cuda=-1),
+        OptimConfig(n_epoch=n_epoch, n_batch=8),
+    )
     config = {"encoder": vars(encoder), "objective": vars(method), "gpt": vars(gpt)}
     pretrain(model, graph, facts, sampler, optim, place, config)
     lines = file.with_name(file.name + ".run") / "metrics.jsonl"

@@ -9,25 +9,27 @@ import numpy as np
 import pytest
 import torch
 
+from GPT_GNN.batch.batch import make_batch
 from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.conv import CONVS
 from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.split import ColumnSplit, TimeSplit
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.objectives import Objective
+from GPT_GNN.objectives.gpt_gnn import GPTConfig
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.sampler.hgsampling import HGSampler
-from GPT_GNN.settings import (
-    EncoderConfig,
-    FinetuneRunConfig,
-    GPTConfig,
-    OptimConfig,
-    PretrainRunConfig,
-    SamplerConfig,
-)
 from GPT_GNN.tasks import AuthorDisambiguation, LabelClassification, NodeClassification
+from GPT_GNN.tasks.task import NodeBatch
 from GPT_GNN.train.checkpoint import load_checkpoint
 from GPT_GNN.train.finetune import _by_time, finetune
-from GPT_GNN.train.log import RunLog
+from GPT_GNN.train.log import JsonLines
+from GPT_GNN.train.optim import OptimConfig
+from GPT_GNN.train.place import FinetuneRunConfig, PretrainRunConfig
 from GPT_GNN.train.pretrain import pretrain
-from GPT_GNN.train.start import new_encoder, new_gpt_gnn, pretrained_encoder
+from GPT_GNN.train.start import new_encoder, new_objective, pretrained_encoder
+from tests.made import encoder_settings, method_of
 
 ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)
 SAMPLER = SamplerConfig(sample_depth=2, sample_width=8, batch_size=32, n_pool=0)
@@ -39,19 +41,21 @@ def drawn(monkeypatch):
     """Every call of the sampler: (ids of the papers, time_max)."""
     calls, sample = [], HGSampler.sample
 
-    def spy(self, seeds, time_max, hidden, rng):
-        calls.append((seeds["paper"][0].tolist(), time_max))
-        return sample(self, seeds, time_max, hidden, rng)
+    def spy(self, query, rng):
+        calls.append((query.seeds["paper"][0].tolist(), query.time_max))
+        return sample(self, query, rng)
 
     monkeypatch.setattr(HGSampler, "sample", spy)
     return calls
 
 
-def pretrained(toy, folder, dataset=OAG, seed=0, **run):
+def pretrained(toy, folder, facts=None, seed=0, **run):
     gpt = GPTConfig(queue_size=8)
-    objective = new_gpt_gnn(new_encoder(toy, ENCODER, seed), toy, OAG, gpt, seed)
-    run = PretrainRunConfig(str(folder / "gpt.pt"), seed=seed, cuda=-1, **run)
-    pretrain(objective, toy, dataset, SAMPLER, OPTIM, run, {})
+    objective = new_objective(
+        new_encoder(toy, ENCODER, seed), toy, OAG.facts(toy), method_of("gpt_gnn", gpt), seed
+    )
+    run = PretrainRunConfig(pretrain_model_dir=str(folder / "gpt.pt"), seed=seed, cuda=-1, **run)
+    pretrain(objective, toy, facts or OAG.facts(toy), SAMPLER, OPTIM, run, {})
     return [json.loads(x) for x in (folder / "gpt.pt.run/metrics.jsonl").read_text().splitlines()]
 
 
@@ -87,26 +91,24 @@ def test_the_pretrained_model_is_the_best_of_the_validations(toy, tmp_path):
 def test_the_validation_loss_is_the_mean_over_nodes_whatever_the_batches(toy, tmp_path):
     """The last of the held-out batches is smaller: it must not count like the others."""
 
-    class ByNode(torch.nn.Module):
+    class ByNode(Objective):
         def __init__(self, encoder):
-            super().__init__()
-            self.encoder, self.weight = encoder, torch.nn.Parameter(torch.zeros(()))
+            super().__init__(encoder, OAG.facts(toy))
+            self.weight = torch.nn.Parameter(torch.zeros(()))
 
         def transform(self, graph, subgraph, rng):
             ids = subgraph.node_ids[graph.schema.node_type_id("paper")]
-            return (torch.from_numpy(ids[: subgraph.num_seeds[0]].astype(np.float32)),)
+            asked = torch.from_numpy(ids[: subgraph.num_seeds[0]].astype(np.float32))
+            return NodeBatch(make_batch(graph, subgraph), asked, asked)
 
         def forward(self, data):
-            seen.append((self.training, data[0]))
-            return {"loss": data[0].mean() + 0 * self.weight}
-
-        def start_epoch(self, epoch, n_epoch):
-            pass
+            seen.append((self.training, data.y))
+            return {"loss": data.y.mean() + 0 * self.weight}
 
     seen = []
-    run = PretrainRunConfig(str(tmp_path / "gpt.pt"), cuda=-1)
+    run = PretrainRunConfig(pretrain_model_dir=str(tmp_path / "gpt.pt"), cuda=-1)
     small = replace(SAMPLER, batch_size=8)
-    pretrain(ByNode(new_encoder(toy, ENCODER, 0)), toy, OAG, small, OPTIM, run, {})
+    pretrain(ByNode(new_encoder(toy, ENCODER, 0)), toy, OAG.facts(toy), small, OPTIM, run, {})
     lines = (tmp_path / "gpt.pt.run/metrics.jsonl").read_text().splitlines()
     valid = [json.loads(line) for line in lines if json.loads(line)["split"] == "valid"]
     batches = [ids for training, ids in seen if not training]
@@ -118,13 +120,15 @@ def test_the_validation_loss_is_the_mean_over_nodes_whatever_the_batches(toy, tm
 @pytest.mark.parametrize("conv_name", CONVS)
 def test_every_convolution_is_pretrained_and_finetuned(toy, tmp_path, conv_name):
     """Both verbs move its weights, and fine-tuning starts from those of pre-training."""
-    settings = EncoderConfig(conv_name, n_hid=8, n_heads=2, n_layers=2)
+    settings = encoder_settings(conv_name, n_hid=8, n_heads=2, n_layers=2)
     config = {"encoder": asdict(settings)}
     fresh, optim = new_encoder(toy, settings, 0), OptimConfig(n_epoch=1, n_batch=3)
     state = {name: value.clone() for name, value in fresh.state_dict().items()}
-    objective = new_gpt_gnn(fresh, toy, OAG, GPTConfig(queue_size=8), 0)
-    run = PretrainRunConfig(str(tmp_path / "gpt.pt"), cuda=-1)
-    pretrain(objective, toy, OAG, SAMPLER, optim, run, config)
+    objective = new_objective(
+        fresh, toy, OAG.facts(toy), method_of("gpt_gnn", GPTConfig(queue_size=8)), 0
+    )
+    run = PretrainRunConfig(pretrain_model_dir=str(tmp_path / "gpt.pt"), cuda=-1)
+    pretrain(objective, toy, OAG.facts(toy), SAMPLER, optim, run, config)
     encoder = pretrained_encoder(toy, settings, tmp_path / "gpt.pt")
     saved = {name: value.clone() for name, value in encoder.state_dict().items()}
     run = FinetuneRunConfig(model_dir=str(tmp_path), cuda=-1)
@@ -137,11 +141,9 @@ def test_every_convolution_is_pretrained_and_finetuned(toy, tmp_path, conv_name)
 
 
 def test_nothing_to_pretrain_on(toy, tmp_path):
-    class Early:
-        target, split = "paper", TimeSplit(1900, 2016, 2017)
-
+    early = GraphFacts("paper", split=TimeSplit(1900, 2016, 2017))
     with pytest.raises(ValueError, match="expected at least 2 nodes of type 'paper' in the pre-tr"):
-        pretrained(toy, tmp_path, dataset=Early)
+        pretrained(toy, tmp_path, facts=early)
 
 
 def make_task(toy, name, **settings):
@@ -187,20 +189,20 @@ def test_validation_and_test_cover_their_splits_once(toy, tmp_path, monkeypatch,
     floor = task.most_frequent("test")
     for metric in ("ndcg", "mrr"):
         assert lines[-1][metric] == result[metric]
-        assert lines[-1][f"floor_{metric}"] == pytest.approx(floor[metric].mean())
+        assert lines[-1][f"most_frequent_{metric}"] == pytest.approx(floor[metric].mean())
 
 
 @pytest.mark.parametrize("original", [False, True])
 @pytest.mark.parametrize("name", ["PF", "AD"])
 def test_the_scores_of_the_test_items_are_kept(toy, tmp_path, monkeypatch, name, original):
     """They are there before the test line, and the test line is their metrics."""
-    record = RunLog.record
+    record = JsonLines.record
 
     def spy(self, split, **values):
         assert split != "test" or (tmp_path / "task" / "test_scores.npz").is_file()
         record(self, split=split, **values)
 
-    monkeypatch.setattr(RunLog, "record", spy)
+    monkeypatch.setattr(JsonLines, "record", spy)
     task, result, lines = finetuned(toy, tmp_path, name, original_protocol=original)
     assert lines[-1]["split"] == "test"
     with np.load(tmp_path / "task" / "test_scores.npz") as file:

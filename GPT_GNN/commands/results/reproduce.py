@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from GPT_GNN.command_line import parse_flags
 from GPT_GNN.report.layouts import check_layout
 from GPT_GNN.report.report import shown_tables, write_report
 from GPT_GNN.schema import split_names
-from GPT_GNN.settings import LIST, Checked, parse_flags, setting
+from GPT_GNN.settings import LIST, Checked, setting
 from GPT_GNN.study.flags import check_some_stay, given, remember, remembered
 from GPT_GNN.study.grid import run_jobs
 from GPT_GNN.study.job import Job

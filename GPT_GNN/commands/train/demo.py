@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from GPT_GNN.batch.batch import to_device
+from GPT_GNN.batch.pipeline import Pipeline
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.summary import summary
 from GPT_GNN.model.heads import TextDecoder
@@ -25,6 +25,7 @@ from GPT_GNN.report.plots import Curve, plot_curves
 from GPT_GNN.report.text import markdown_table, mean_std
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.query import Query
 from GPT_GNN.study.run import read_metrics, test_result
 from GPT_GNN.system.children import run_chains
 from GPT_GNN.system.files import atomic_file
@@ -112,23 +113,23 @@ def _figure(out: Path) -> None:
 def _titles(out: Path, count: int = 6) -> str:
     """Titles of unseen papers, generated from their neighbourhoods."""
     graph = OAG.open("toy")
-    objective = pretrained_gpt_gnn(graph, OAG, out / f"pretrained_{SEEDS[0]}.pt")
+    facts = OAG.facts(graph)
+    objective = pretrained_gpt_gnn(graph, facts, out / f"pretrained_{SEEDS[0]}.pt")
     titles, decoder = objective.titles, objective.decoder
     assert titles is not None and isinstance(decoder, TextDecoder)
     rng = derive(0, "demo titles")
-    ids = rng.choice(OAG.split.nodes(graph, OAG.target, "train"), count, replace=False)
-    time = graph.node_time(OAG.target)
+    ids = rng.choice(facts.split.nodes(graph, facts.target, "train"), count, replace=False)
+    time = graph.node_time(facts.target)
     assert time is not None
-    subgraph = HGSampler(graph, 3, 64).sample(
-        {OAG.target: (ids, time[ids])}, OAG.split.time_max("train"), None, rng
-    )
-    data = to_device(objective.transform(graph, subgraph, rng), torch.device("cpu"))
+    query = Query({facts.target: (ids, time[ids])}, facts.split.time_max("train"), "pretrain")
+    pipeline = Pipeline(graph, HGSampler(graph, sample_depth=3, sample_width=64), None)
+    data = pipeline.batch(query, rng, lambda sample: objective.transform(graph, sample, rng))
     with torch.no_grad():
         generated = decoder.generate(
             objective.embed(data, hide_targets=True)[data.attr_nodes], titles.bos, titles.eos
         )
     words = np.array(graph.words())
-    text = graph.ragged(OAG.target, "title")
+    text = graph.ragged(facts.target, "title")
     lines = ["Titles generated from the neighbourhood of papers the model has not seen:"]
     for i, row in zip(ids, generated, strict=True):
         lines.append(f"- true: {text.text(int(i))}\n  ours: {' '.join(words[row])}")

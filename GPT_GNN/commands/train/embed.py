@@ -16,13 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
-from GPT_GNN.datasets.builtin import open_graph
+from GPT_GNN.command_line import parse_flags
+from GPT_GNN.datasets.builtin import GraphConfig, open_graph
 from GPT_GNN.datasets.reddit.reddit import toy_store
 from GPT_GNN.datasets.tables.node_ids import rows_in_range, rows_of_ids
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.graph.times import time_range
-from GPT_GNN.settings import Checked, GraphConfig, SamplerConfig, parse_flags, setting
+from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.settings import Checked, setting
 from GPT_GNN.system.files import atomic_file
 from GPT_GNN.system.runtime import pick_device
 from GPT_GNN.train.embed import embed
@@ -86,7 +88,7 @@ def main() -> None:
     model = read_trained(args.run.model, graph, args.run.other_features)
 
     def size(name: str) -> int:
-        trained_with = model.sampler.get(name, getattr(SamplerConfig, name))
+        trained_with = model.sampler.get(name, getattr(HGSampler.Settings, name))
         return int(getattr(args.sampler, name) or trained_with)
 
     depth, sample_width = size("sample_depth"), size("sample_width")

@@ -15,10 +15,12 @@ On your own store, with another name for each run of other settings:
 
 from tqdm import tqdm
 
-from GPT_GNN.datasets.builtin import open_graph
+from GPT_GNN.command_line import Some
+from GPT_GNN.datasets.builtin import GraphConfig, open_graph
 from GPT_GNN.datasets.reddit.reddit import toy_store
-from GPT_GNN.settings import AnyTaskConfig, AnyTaskDataConfig, TargetConfig, comparable
-from GPT_GNN.tasks.select import select_task
+from GPT_GNN.graph.resolve import TargetConfig
+from GPT_GNN.tasks import TASKS, TaskConfig
+from GPT_GNN.tasks.task import TaskFlags
 from GPT_GNN.train.finetune import finetune
 from GPT_GNN.train.flags import parse_finetune_flags
 from GPT_GNN.train.seen import seen_in_pretraining
@@ -29,18 +31,23 @@ def main() -> None:
     """Read the flags and fine-tune."""
     args = parse_finetune_flags(
         __doc__,
-        data=AnyTaskDataConfig,
-        facts=TargetConfig,
-        extra=AnyTaskConfig,
+        groups={
+            "data": GraphConfig,
+            "facts": TargetConfig,
+            "task": TaskConfig,
+            "labels": Some(TaskFlags, ("data_percentage", "train_view", "hide_train_labels")),
+        },
         data_percentage=1.0,
         pretrain_model_dir="runs/gpt_graph.pt",
         task_name="graph",
     )
     graph = open_graph(args.data.data_dir, toy_store)
-    task, resolved = select_task(graph, args.facts, args.task, args.data, args.run.seed)
+    task, resolved = TASKS[args.task.task].of_flags(
+        graph, args.facts, args.task.own(), args.labels, args.run.seed
+    )
     tqdm.write(resolved.line())
     seen = seen_in_pretraining(graph, task, resolved, args.facts.split, args.run)
     encoder = initial_encoder(graph, args.encoder, args.run)
     facts = resolved.facts.to_dict() | {"seen_in_pretraining": seen}
-    config = comparable(args, facts=facts, task=task.describe())
+    config = args.record(facts=facts, task=task.describe())
     finetune(encoder, task, graph, args.sampler, args.optim, args.run, config)

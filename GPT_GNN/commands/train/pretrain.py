@@ -19,12 +19,11 @@ from dataclasses import asdict
 
 from tqdm import tqdm
 
-from GPT_GNN.datasets.builtin import open_graph
+from GPT_GNN.datasets.builtin import GraphConfig, open_graph
 from GPT_GNN.datasets.reddit.reddit import toy_store
-from GPT_GNN.graph.resolve import resolve_facts
+from GPT_GNN.graph.resolve import FactsConfig, resolve_facts
 from GPT_GNN.graph.split import split_to_dict
-from GPT_GNN.settings import FactsConfig, GraphConfig, comparable
-from GPT_GNN.tasks.select import held_out_edges, link_splits
+from GPT_GNN.tasks.held_out import HiddenConfig, held_out_edges, link_splits
 from GPT_GNN.train.flags import parse_pretrain_flags
 from GPT_GNN.train.pretrain import pretrain
 from GPT_GNN.train.start import new_encoder, new_objective
@@ -33,18 +32,18 @@ from GPT_GNN.train.start import new_encoder, new_objective
 def main() -> None:
     """Read the flags and pre-train."""
     args = parse_pretrain_flags(
-        __doc__, data=GraphConfig, facts=FactsConfig, pretrain_model_dir="runs/gpt_graph.pt"
+        __doc__,
+        groups={"data": GraphConfig, "facts": FactsConfig, "hidden": HiddenConfig},
+        pretrain_model_dir="runs/gpt_graph.pt",
     )
     graph = open_graph(args.data.data_dir, toy_store)
-    settings = asdict(args.facts)
-    hide = {name: [*settings.pop(name)] for name in ("hide_links", "hide_classes")}
-    resolved = resolve_facts(graph, **settings)
+    resolved = resolve_facts(graph, **asdict(args.facts))
     tqdm.write(resolved.line())
-    facts = resolved.facts
+    facts, hide = resolved.facts, {name: [*names] for name, names in asdict(args.hidden).items()}
     encoder = new_encoder(graph, args.encoder, args.run.seed)
-    objective = new_objective(encoder, graph, facts, args.objective, args.gpt, args.run.seed)
-    divided = link_splits(graph, args.facts.split, hide["hide_links"])
+    objective = new_objective(encoder, graph, facts, args.objective, args.run.seed)
+    divided = link_splits(graph, args.facts.split, args.hidden.hide_links)
     by_name = {":".join(edge_type): split_to_dict(split) for edge_type, split in divided.items()}
-    config = comparable(args, facts=facts.to_dict() | hide | {"link_splits": by_name})
+    config = args.record(facts=facts.to_dict() | hide | {"link_splits": by_name})
     hidden = held_out_edges(graph, facts, args.facts.split, **hide)
     pretrain(objective, graph, facts, args.sampler, args.optim, args.run, config, hidden)

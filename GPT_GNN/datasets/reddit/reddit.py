@@ -80,6 +80,11 @@ class Reddit:
     label = "y"
 
     @staticmethod
+    def facts(graph: HeteroGraph) -> GraphFacts:
+        """What pre-training and the tasks go by: the store's own facts, or else Reddit's."""
+        return GraphFacts.stored(graph) or GraphFacts.of(Reddit)
+
+    @staticmethod
     def open(data_dir: str | os.PathLike[str] | None) -> HeteroGraph:
         """Open a store; nothing, or ``toy``, means the built-in graph, built at first use.
 

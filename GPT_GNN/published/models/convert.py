@@ -9,9 +9,9 @@ from typing import Any
 
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.published.models.door import PublishedModel
 from GPT_GNN.published.models.objective import Scorers
-from GPT_GNN.settings import EncoderConfig
 from GPT_GNN.train.checkpoint import CheckpointError, save_checkpoint, state_on_cpu
 from GPT_GNN.train.matching import graph_record
 from GPT_GNN.train.models import open_model
@@ -52,9 +52,9 @@ def convert_model(
         left_out = [*heads, *(f"1.{name}" for name in model.weights.task_head)]
         lines.append(f"left out: {', '.join(left_out) or 'nothing'}")
     else:
-        objective, gpt, fresh = model.whole(graph, OAG, scorers, w2v_dir)
+        objective, gpt, fresh = model.whole(graph, OAG.facts(graph), scorers, w2v_dir)
         state = state_on_cpu(objective)
-        config["gpt"] = asdict(gpt)
+        config["objective"] = {"objective": "gpt_gnn", **asdict(gpt)}
         content["attr_columns"] = [objective.attr_columns.start, objective.attr_columns.stop]
         lines.append(f"decoder: {gpt.attr_type}")
         lines.append(f"edge scorers: {len(objective.relations) - len(fresh)} of the file")

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
-from GPT_GNN.model.gnn import GNN
+from GPT_GNN.model.gnn import GNN, EncoderConfig
 from GPT_GNN.model.heads import TextDecoder
-from GPT_GNN.objectives.gpt_gnn import GPTGNN
+from GPT_GNN.objectives.gpt_gnn import GPTGNN, GPTConfig
 from GPT_GNN.published.models.encoder import (
     Architecture,
     check_graph,
@@ -29,7 +30,6 @@ from GPT_GNN.published.models.objective import (
 from GPT_GNN.published.models.weights import Weights, by_part
 from GPT_GNN.published.models.whole_model import read_module
 from GPT_GNN.schema import EdgeType
-from GPT_GNN.settings import EncoderConfig, GPTConfig
 from GPT_GNN.system.runtime import seeded
 from GPT_GNN.train.checkpoint import CheckpointError, State
 
@@ -88,12 +88,16 @@ class PublishedModel:
         encoder.load_state_dict(encoder_state(self.weights, self.read, graph))
         return encoder
 
-    def gpt_gnn(self, graph: HeteroGraph, dataset: Any) -> GPTGNN:
+    def gpt_gnn(self, graph: HeteroGraph, facts: GraphFacts) -> GPTGNN:
         """The whole model, see :meth:`whole`."""
-        return self.whole(graph, dataset)[0]
+        return self.whole(graph, facts)[0]
 
     def whole(
-        self, graph: HeteroGraph, dataset: Any, scorers: Scorers | None = None, w2v_dir: str = ""
+        self,
+        graph: HeteroGraph,
+        facts: GraphFacts,
+        scorers: Scorers | None = None,
+        w2v_dir: str = "",
     ) -> tuple[GPTGNN, GPTConfig, list[EdgeType]]:
         """The whole model for a graph, in evaluation mode.
 
@@ -101,7 +105,6 @@ class PublishedModel:
         no masked edge in the published run's first batch.
 
         Args:
-            dataset: as for :meth:`GPTGNN.build`.
             scorers: (source type, relation) of each edge scorer, where the file does not say it.
             w2v_dir: the word vectors that a text decoder was made with, empty for the store's.
 
@@ -116,14 +119,12 @@ class PublishedModel:
         """
         settings = EncoderConfig(**self.architecture)
         encoder = self.encoder(graph, settings)
-        width = graph.feature_dim(dataset.target)
+        width = graph.feature_dim(facts.target)
         check_heads(self.weights, settings.n_hid, width)
         gpt = GPTConfig(attr_type=attr_type(self.weights), w2v_dir=w2v_dir)
         with seeded(0, "objective"):
-            objective = GPTGNN.build(
-                encoder, graph, dataset, attr_columns=slice(0, width), **asdict(gpt)
-            )
-        possible = candidates(graph.schema, dataset.target, dataset.rel_stop_list)
+            objective = GPTGNN.build(encoder, graph, facts, gpt, slice(0, width))
+        possible = candidates(graph.schema, facts.target, facts.rel_stop_list)
         of_file = scorer_relations(self.weights, possible, scorers or self.weights.scorers)
         relations = [graph.edge_types[i] for i in objective.relations]
         state = objective_state(self.weights, of_file, relations)

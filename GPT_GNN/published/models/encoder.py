@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from GPT_GNN.batch.batch import TIME_ZERO
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.published.models.keys import Shapes, check_keys, check_twins, count, linear, renamed
 from GPT_GNN.published.models.layouts import Layout, Sizes, layout_of, time_name
 from GPT_GNN.published.models.weights import Weights
@@ -24,7 +25,7 @@ class Architecture:
     """What the shapes of a published encoder say.
 
     Attributes:
-        settings: of :class:`GPT_GNN.settings.EncoderConfig`, by name, as far as the shapes
+        settings: of :class:`GPT_GNN.model.gnn.EncoderConfig`, by name, as far as the shapes
             say them.
         layout: of its layers.
         sizes: of its first layer.
@@ -71,8 +72,9 @@ def read_architecture(model: Weights) -> Architecture:
     settings: dict[str, Any] = {"conv_name": layout.conv_name, "n_hid": n_hid}
     settings |= {"n_heads": read["n_heads"]} if "n_heads" in read else {}
     settings["n_layers"] = len(layers)
-    settings |= {"prev_norm": first} if len(layers) > 1 else {}
-    settings["last_norm"] = last
+    own = EncoderConfig.names_of_each()[layout.conv_name]
+    found = {"prev_norm": first, "last_norm": last} if len(layers) > 1 else {"last_norm": last}
+    settings |= {name: norm for name, norm in found.items() if name in own}
     return Architecture(settings, layout, sizes, in_dim)
 
 

@@ -443,7 +443,7 @@ def tables_of(capsys):
 
 
 def test_every_flag_of_the_declared_grid_is_one_of_its_script(study, monkeypatch):
-    from GPT_GNN import settings as config_module
+    from GPT_GNN import command_line
     from GPT_GNN.train import flags as flags_module
 
     parse = flags_module.parse_flags
@@ -464,7 +464,7 @@ def test_every_flag_of_the_declared_grid_is_one_of_its_script(study, monkeypatch
                 raise KeyboardInterrupt
 
             monkeypatch.setattr(flags_module, "parse_flags", once)
-            monkeypatch.setattr(config_module, "parse_flags", once)
+            monkeypatch.setattr(command_line, "parse_flags", once)
             with pytest.raises((SystemExit, KeyboardInterrupt)):
                 runpy.run_path(str(ROOT / folder / script), run_name="__main__")
             assert len(parsed) == 1, command

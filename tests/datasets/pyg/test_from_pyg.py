@@ -15,6 +15,7 @@ from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.graph.store import NO_TIME
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.query import Query
 
 WRITES, REV = ("author", "writes", "paper"), ("paper", "rev_writes", "author")
 CITES = ("paper", "cites", "paper")
@@ -249,8 +250,10 @@ def test_no_masked_edge_shows_in_its_twin(tmp_path):
     graph = from_pyg(data, tmp_path / "g", target="paper")
     assert graph.schema.inverse_of(WRITES) == both
     papers = np.arange(40)
-    sampler = HGSampler(graph, 2, 100)
-    subgraph = sampler.sample({"paper": (papers, None)}, 2**31 - 1, None, derive(0, "sample"))
+    sampler = HGSampler(graph, sample_depth=2, sample_width=100)
+    subgraph = sampler.sample(
+        Query({"paper": (papers, None)}, 2**31 - 1, "pretrain"), derive(0, "sample")
+    )
     masked = mask_links(subgraph, "paper", (), 0.5, derive(0, "mask"))
     offsets = subgraph.edge_offsets
     seen = {}

@@ -11,9 +11,10 @@ import torch
 from GPT_GNN.builder.builder import build_graph
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.published.graphs.convert import convert
 from GPT_GNN.rng import derive
-from GPT_GNN.settings import EncoderConfig
+from tests.made import encoder_settings
 from tests.oracle import legacy
 from tests.oracle.encoder import LiteralGNN, literal_edges
 from tests.oracle.text_decoder import LiteralTextDecoder
@@ -75,7 +76,7 @@ def dataset(rel_stop_list=()):
 
 def config(conv_name, **changes) -> EncoderConfig:
     settings = {"n_hid": D, "n_heads": HEADS, "n_layers": LAYERS, **changes}
-    return EncoderConfig(conv_name=conv_name, **settings)
+    return encoder_settings(conv_name, **settings)
 
 
 def literal(graph, conv_name, seed=0, timed=True, **norms) -> LiteralGNN:

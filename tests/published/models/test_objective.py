@@ -13,9 +13,11 @@ from GPT_GNN.model.heads import TextDecoder
 from GPT_GNN.published.models.objective import candidates
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler.query import Query
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
 from GPT_GNN.train.start import pretrained_encoder, pretrained_gpt_gnn
 from tests.call import call
+from tests.made import indexed
 from tests.oracle import legacy
 from tests.published.models import published_models as published
 from tests.published.models.published_models import dataset
@@ -91,8 +93,10 @@ def test_it_trains_on(graph, old):
     objective.start_epoch(1, 1)
     rng = derive(0, "published step")
     seeds = {"paper": (rng.choice(40, 20, replace=False), None)}
-    subgraph = HGSampler(graph, 3, 16).sample(seeds, 2019, None, rng)
-    losses = objective(objective.transform(graph, subgraph, rng))
+    subgraph = HGSampler(graph, sample_depth=3, sample_width=16).sample(
+        Query(seeds, 2019, "pretrain"), rng
+    )
+    losses = objective(indexed(objective.transform(graph, subgraph, rng)))
     losses["loss"].backward()
     assert losses["edge_loss"] > 0 and losses["loss"].isfinite()
     assert objective.encoder.convs[0].conv.weight.grad.abs().sum() > 0
@@ -179,7 +183,10 @@ def test_the_converter_writes_what_the_doors_read(graph, old, capsys, conv_name)
     said = capsys.readouterr().out
     assert status == 0 and f"encoder: --conv_name {conv_name} --n_hid 8" in said
     assert "not in the file: the queue, the optimiser" in said
-    assert same_state(pretrained_gpt_gnn(graph, OAG, new), pretrained_gpt_gnn(graph, OAG, path))
+    assert same_state(
+        pretrained_gpt_gnn(graph, OAG.facts(graph), new),
+        pretrained_gpt_gnn(graph, OAG.facts(graph), path),
+    )
     config = published.config(conv_name)
     assert same_state(
         pretrained_encoder(graph, config, new), pretrained_encoder(graph, config, path)
@@ -193,7 +200,7 @@ def test_named_scorers(graph, old, capsys):
     assert status == 0
     said = capsys.readouterr().out
     assert "edge scorers: 2 of the file; without one there: " in said and "paper:cite" in said
-    objective = pretrained_gpt_gnn(graph, OAG, new)
+    objective = pretrained_gpt_gnn(graph, OAG.facts(graph), new)
     for i, (source, relation) in enumerate(pair.split(":") for pair in names.split(",")):
         ours = scorer(objective, graph, source, relation)
         assert torch.equal(ours.weight, state[f"params.{i}.linear.weight"])
@@ -226,7 +233,7 @@ def test_an_encoder_alone(graph, old, capsys):
         pretrained_encoder(graph, config, new), pretrained_encoder(graph, config, path)
     )
     with pytest.raises(CheckpointError, match="holds an encoder alone"):
-        pretrained_gpt_gnn(graph, OAG, new)
+        pretrained_gpt_gnn(graph, OAG.facts(graph), new)
 
 
 def test_what_is_not_converted(graph, old, capsys):
@@ -269,7 +276,7 @@ def test_golden_files(oag, golden_graph, name):
     path = oag / f"pretrained_{name}.pt"
     state = legacy.load(path)
     batch = legacy.golden(oag / f"golden_{name}.npz")
-    objective = pretrained_gpt_gnn(golden_graph, OAG, path)
+    objective = pretrained_gpt_gnn(golden_graph, OAG.facts(golden_graph), path)
     order = first_batch_order(golden_graph, "paper", OAG.rel_stop_list)
     assert len(order) == len(objective.relations) == 11
     for i, (source, relation, _) in enumerate(order):

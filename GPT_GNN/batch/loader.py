@@ -7,6 +7,10 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+import torch
+
+from GPT_GNN.batch.batch import pin_memory
+
 T = TypeVar("T")
 
 
@@ -22,6 +26,7 @@ class Loader(Generic[T]):
         make: called with a step, from any of the threads.
         steps: which steps.
         n_pool: threads; 0 makes each batch when it is asked for.
+        device: where they go; those for a GPU are pinned, still in the loader's thread.
         prefetch: at most so many steps are ahead of the consumer; 2 * n_pool by default.
 
     Raises:
@@ -29,13 +34,19 @@ class Loader(Generic[T]):
     """
 
     def __init__(
-        self, make: Callable[[int], T], steps: range, n_pool: int, prefetch: int | None = None
+        self,
+        make: Callable[[int], T],
+        steps: range,
+        n_pool: int,
+        device: torch.device | None = None,
+        prefetch: int | None = None,
     ) -> None:
         if n_pool < 0:
             raise ValueError(f"expected n_pool >= 0, got {n_pool}")
         if prefetch is not None and prefetch < 1:
             raise ValueError(f"expected prefetch >= 1, got {prefetch}")
-        self.make = make
+        on_gpu = device is not None and device.type == "cuda"
+        self.make = (lambda step: pin_memory(make(step))) if on_gpu else make
         self.steps = steps
         self.n_pool = n_pool
         self.prefetch = prefetch or 2 * n_pool

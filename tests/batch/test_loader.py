@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from GPT_GNN.sampler.loader import Loader
+from GPT_GNN.batch.loader import Loader
 
 
 def loader_threads():
@@ -19,7 +19,7 @@ def test_order_and_repetition(n_pool, prefetch):
         time.sleep(0.002 * (step % 3))
         return step * step
 
-    loader = Loader(make, range(5, 25), n_pool, prefetch)
+    loader = Loader(make, range(5, 25), n_pool, prefetch=prefetch)
     assert len(loader) == 20
     for _ in range(2):
         assert list(loader) == [step * step for step in range(5, 25)]
@@ -35,7 +35,7 @@ def test_threads_work_at_the_same_time():
 @pytest.mark.parametrize("n_pool, prefetch, most", [(0, None, 1), (1, 3, 4), (2, None, 5)])
 def test_bounded_prefetch(n_pool, prefetch, most):
     started = []
-    loader = Loader(lambda step: started.append(step), range(100), n_pool, prefetch)
+    loader = Loader(lambda step: started.append(step), range(100), n_pool, prefetch=prefetch)
     for used, _ in enumerate(loader, start=1):
         assert len(started) <= used - 1 + most
     assert sorted(started) == list(range(100))
@@ -85,4 +85,4 @@ def test_bad_settings():
     with pytest.raises(ValueError, match="n_pool >= 0, got -1"):
         Loader(int, range(3), -1)
     with pytest.raises(ValueError, match="prefetch >= 1, got 0"):
-        Loader(int, range(3), 1, 0)
+        Loader(int, range(3), 1, prefetch=0)

@@ -1,0 +1,238 @@
+"""The flags of a command, from its settings (:mod:`GPT_GNN.settings`)."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
+from dataclasses import Field, dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+from GPT_GNN.settings import Checked, Choosing, checked_value, numbers_of
+from GPT_GNN.system.parser import Parser
+
+ORIGIN = "origin"  # the group of a record that says where each value comes from
+
+
+@dataclass(frozen=True)
+class Some:
+    """A group of flags that are some of a dataclass's fields; the others are at their defaults."""
+
+    settings: type[Checked]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What the flags of a command say: ``flags.<group>`` is the record of a group.
+
+    Attributes:
+        groups: name -> settings.
+        origin: where the value of a setting comes from, if it is not the dataclass's default:
+            ``flag``, or ``script`` for a default of the command's own.
+    """
+
+    groups: dict[str, Checked]
+    origin: dict[str, str]
+
+    def __getattr__(self, group: str) -> Any:
+        if group in self.__dict__.get("groups", ()):
+            return self.groups[group]
+        raise AttributeError(group)
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Names of the flags that stood on the command line."""
+        return frozenset(name for name, source in self.origin.items() if source == "flag")
+
+    def changed(self, **groups: Checked) -> Flags:
+        """The same with other records of some groups."""
+        return replace(self, groups=self.groups | groups)
+
+    def record(self, **resolved: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """The settings that a run's numbers depend on, group by group, as plain values; and where
+        each value comes from, as the group ``origin``.
+
+        Args:
+            **resolved: groups whose flags leave something to the graph, with what they come to.
+        """
+        groups = {name: numbers_of(settings) for name, settings in self.groups.items()}
+        return groups | resolved | {ORIGIN: self.origin}
+
+
+Group = type[Checked] | Some
+
+
+def parse_flags(
+    groups: Mapping[str, Group],
+    description: str | None,
+    argv: Sequence[str] | None = None,
+    choices: Mapping[str, Collection[str]] | None = None,
+    **defaults: Any,
+) -> Flags:
+    """Read the flags of a command into a record per group.
+
+    Of settings that choose (:class:`Choosing`) the flags are those of the choice on the command
+    line; ``--help`` names those of the other choices.
+
+    Args:
+        groups: name of the group -> dataclass.
+        description: the command's docstring, the beginning of its help.
+        argv: the flags, by default the command line's.
+        choices: the allowed values of flags, where the command alone knows them.
+        **defaults: this command's own defaults, by field name; of a choice's own settings they
+            count where it is chosen.
+
+    Raises:
+        SystemExit: an unknown flag or a value out of range, with the allowed ones in the message.
+        TypeError: a default names no flag.
+    """
+    parser = Parser(description)
+    owner: dict[str, str] = {}
+    classes: dict[str, type[Checked]] = {}
+    possible: set[str] = set()
+    # Help begins with the groups that matter first; the others keep their order.
+    for name, group in sorted(groups.items(), key=lambda entry: _rank(entry[0])):
+        cls = group.settings if isinstance(group, Some) else group
+        note = (cls.__doc__ or "").strip()
+        if issubclass(cls, Choosing):
+            possible |= {option for names in cls.names_of_each().values() for option in names}
+            cls, note = _chosen(cls, argv, defaults, parser, note)
+        classes[name] = cls
+        section = parser.add_argument_group(name, note)
+        for f in fields(cls):
+            if isinstance(group, Some) and f.name not in group.names:
+                continue
+            if f.name in owner:
+                raise TypeError(f"--{f.name} is a flag of {owner[f.name]} and of {name}")
+            owner[f.name] = name
+            allowed = (choices or {}).get(f.name)
+            f = f if allowed is None else _with_choices(f, allowed)
+            _add_flag(section, f, defaults.get(f.name, f.default))
+    unknown = set(defaults) - set(owner) - possible
+    if unknown:
+        raise TypeError(f"defaults that are no flags: {sorted(unknown)}")
+    # argparse leaves alone what a namespace has: what is still unset was not given.
+    parsed = vars(parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(owner, _UNSET))))
+    origin = dict.fromkeys(owner.keys() & defaults, "script")
+    origin |= {name: "flag" for name in owner if parsed[name] is not _UNSET}
+    records = {}
+    for name, cls in classes.items():
+        values = {f.name: parsed[f.name] for f in fields(cls) if f.name in origin}
+        values |= {n: defaults[n] for n, value in values.items() if value is _UNSET}
+        records[name] = cls(**values)
+    return Flags(records, origin)
+
+
+def peek(
+    cls: type[Checked],
+    names: Sequence[str],
+    argv: Sequence[str] | None,
+    defaults: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The values of some flags, before it is known which flags there are."""
+    parser = Parser(None, add_help=False)
+    for f in fields(cls):
+        if f.name in names:
+            _add_flag(parser, f, defaults.get(f.name, f.default))
+    return vars(parser.parse_known_args(argv)[0])
+
+
+_FIRST = ("grid", "data", "facts", "task", "run")
+_UNSET: Any = object()
+
+
+def _rank(group: str) -> int:
+    return _FIRST.index(group) if group in _FIRST else len(_FIRST)
+
+
+def _chosen(
+    cls: type[Choosing],
+    argv: Sequence[str] | None,
+    defaults: Mapping[str, Any],
+    parser: Parser,
+    note: str,
+) -> tuple[type[Choosing], str]:
+    """The class of the choice that the flags make, and the note of its group in the help.
+
+    The parser learns to say of a flag of another choice that this one does not read it.
+    """
+    flag = cls.choice()
+    name = peek(cls, (flag.name,), argv, defaults)[flag.name]
+    of_each = cls.names_of_each()
+    own = of_each.pop(name)
+    reads = ", ".join(f"--{option}" for option in own) or "no setting of its own"
+    unread = f"--{flag.name} {name} does not read it; it reads {reads}"
+    for names in of_each.values():
+        parser.unread |= {f"--{option}": unread for option in names if option not in own}
+    others = [
+        f"{other}: {' '.join(f'--{option}' for option in names)}"
+        for other, names in of_each.items()
+        if names
+    ]
+    if others:
+        note += (
+            f" Other choices have flags of their own; `--{flag.name} NAME --help` explains them:"
+        )
+    return cls.joined(name), "\n  ".join([note, *others])
+
+
+def _with_choices(f: Field[Any], choices: Collection[str]) -> Field[Any]:
+    """A field whose value is one of some."""
+    limited = copy(f)
+    limited.metadata = MappingProxyType({**f.metadata, "choices": choices})
+    return limited
+
+
+def _add_flag(section: Any, f: Field[Any], default: Any) -> None:
+    kind, choices = type(f.default), f.metadata["choices"]
+    shown = " ".join(default) if kind is tuple else default
+    help_text = f"{f.metadata['help']} (default: {shown!r})".replace("%", "%%")
+    if kind is bool:
+        section.add_argument(
+            f"--{f.name}", action=argparse.BooleanOptionalAction, default=default, help=help_text
+        )
+        return
+    section.add_argument(
+        f"--{f.name}",
+        action=_Append if kind is tuple else "store",
+        type=str if kind is tuple else _converter(f, kind),
+        default=default,
+        metavar=f"{{{','.join(choices)}}}" if choices else _METAVARS[kind],
+        help=help_text,
+    )
+
+
+_METAVARS = {int: "INT", float: "FLOAT", str: "STR", tuple: "NAMES"}
+
+
+class _Append(argparse.Action):
+    """A list of names: each use of the flag adds a value to those before; none to the default."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        before = getattr(namespace, self.dest)
+        before = () if before is _UNSET or before is self.default else before
+        setattr(namespace, self.dest, (*before, values))
+
+
+def _converter(f: Field[Any], kind: type) -> Callable[[str], Any]:
+    """From a flag's text to its value, with the message of :class:`Checked`."""
+
+    def convert(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected {kind.__name__}, got {text!r}") from None
+        try:
+            return checked_value(f, value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
