@@ -37,15 +37,15 @@ def main() -> None:
     args = parser.parse_args()
     graph = open_graph(args.data_dir)
     split = OAG.facts(graph).split
-    known = split.nodes(graph, OAG.target, VIEW)
+    known = split.nodes(graph, OAG.FACTS.target, VIEW)
     means = SeedMeans(graph)
     papers = derive(0, "papers").choice(known, min(args.papers, len(known)), replace=False)
-    every = unit(text(graph, OAG.target, known)).mean(0)
-    own = unit(text(graph, OAG.target, papers))
+    every = unit(text(graph, OAG.FACTS.target, known)).mean(0)
+    own = unit(text(graph, OAG.FACTS.target, papers))
     print(f"mean of all papers: {(own @ unit(every[None])[0]).mean():.3f}")
     print(f"{'relation':<32}{'papers with':>12}{'as stored':>12}{'without it':>12}")
     for edge_type in graph.edge_types:
-        if edge_type[2] == OAG.target and means.over.get(edge_type[0]) == OAG.target:
+        if edge_type[2] == OAG.FACTS.target and means.over.get(edge_type[0]) == OAG.FACTS.target:
             found = cosines(graph, means, edge_type, papers, own)
             if len(found):
                 stored, without = found.mean(0)
@@ -69,13 +69,13 @@ def cosines(
             continue
         ids = [np.empty(0, dtype=np.int64)] * len(graph.node_types)
         ids[t] = near
-        ids[graph.schema.node_type_id(OAG.target)] = np.array([paper])
+        ids[graph.schema.node_type_id(OAG.FACTS.target)] = np.array([paper])
         x = [
             graph.gather_features(node_type, each, VIEW)
             for node_type, each in zip(graph.node_types, ids, strict=True)
         ]
-        seeds = [int(node_type == OAG.target) for node_type in graph.node_types]
-        columns = graph.feature_parts(edge_type[0])[OAG.text_part]
+        seeds = [int(node_type == OAG.FACTS.target) for node_type in graph.node_types]
+        columns = graph.feature_parts(edge_type[0])[OAG.FACTS.text_part]
         stored = x[t][:, columns].copy()
         means.leave_out(ids, seeds, x, VIEW)
         each = (unit(unit(part).sum(0)[None])[0] @ row for part in (stored, x[t][:, columns]))
@@ -85,7 +85,7 @@ def cosines(
 
 def text(graph: HeteroGraph, node_type: str, ids: np.ndarray) -> np.ndarray:
     """The part that holds encoded text, [n, W]."""
-    columns = graph.feature_parts(node_type)[OAG.text_part]
+    columns = graph.feature_parts(node_type)[OAG.FACTS.text_part]
     return graph.gather_features(node_type, ids, VIEW)[:, columns]
 
 

@@ -51,10 +51,10 @@ def tasks(graph: HeteroGraph) -> dict[str, Callable[[float, int], Task]]:
     What a script hides besides the labels does not matter here: the baseline reads labels alone.
     """
     stored = GraphFacts.stored(graph)
-    if stored is not None and stored.target == Reddit.target:
+    if stored is not None and stored.target == Reddit.FACTS.target:
         return {
             "communities": lambda share, seed: LabelClassification(
-                graph, Reddit.split, Reddit.target, fraction=share, seed=seed
+                graph, Reddit.FACTS.split, Reddit.FACTS.target, fraction=share, seed=seed
             )
         }
     split = OAG.facts(graph).split

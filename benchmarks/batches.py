@@ -26,11 +26,11 @@ class Drawer:
 
     def __init__(self, graph: HeteroGraph) -> None:
         self.sampler = HGSampler(graph, sample_depth=DEPTH, sample_width=WIDTH)
-        self.nodes = OAG.split.nodes(graph, OAG.target, "pretrain")
-        time = graph.node_time(OAG.target)
+        self.nodes = OAG.FACTS.split.nodes(graph, OAG.FACTS.target, "pretrain")
+        time = graph.node_time(OAG.FACTS.target)
         assert time is not None
         self.time = time
-        self.time_max = OAG.split.time_max("pretrain")
+        self.time_max = OAG.FACTS.split.time_max("pretrain")
 
     def seeds(self, step: int) -> tuple[np.ndarray, np.random.Generator]:
         """Ids of a batch's targets, and the generator to go on with."""
@@ -41,7 +41,7 @@ class Drawer:
     def sample(self, step: int) -> tuple[Any, np.random.Generator]:
         """Our subgraph."""
         ids, rng = self.seeds(step)
-        seeds = {OAG.target: (ids, self.time[ids])}
+        seeds = {OAG.FACTS.target: (ids, self.time[ids])}
         return self.sampler.sample(Query(seeds, self.time_max, "pretrain"), rng), rng
 
     def reached(self) -> int:

@@ -102,7 +102,7 @@ def encoder_and_batch(graph: HeteroGraph) -> tuple[GNN, Batch]:
     objective = new_objective(graph, "vec")
     data = whole(PretrainBatches(objective, graph, OAG.facts(graph), SAMPLER, seed=0), 0)
     x = list(data.batch.x)
-    target = graph.node_types.index(OAG.target)
+    target = graph.node_types.index(OAG.FACTS.target)
     copies = objective.init_emb.detach().expand(len(data.attr_nodes), -1)
     x[target] = torch.cat([x[target], copies])
     return objective.encoder, Batch(tuple(x), data.batch.graph)

@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 
 from benchmarks.measure import PeakMemory, line, show
-from GPT_GNN.datasets.reddit.reddit import DATA_FILE, GRAPH_FILE, Reddit
+from GPT_GNN.datasets.reddit.preprocess import DATA_FILE, GRAPH_FILE, build_reddit
+from GPT_GNN.datasets.reddit.reddit import Reddit
 from GPT_GNN.datasets.reddit.toy import write_files
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import EncoderConfig
@@ -60,7 +61,7 @@ def main() -> None:
         step_s = train(graph, args.steps)
         evaluate_s = evaluate(graph, args.batches)
     extra = {
-        "nodes": graph.num_nodes(Reddit.target),
+        "nodes": graph.num_nodes(Reddit.FACTS.target),
         "stored_edges": graph.num_edges(Reddit.relation),
         "file_mb": round(sum((raw / f).stat().st_size for f in (DATA_FILE, GRAPH_FILE)) / 1e6),
         "preprocess_s": round(seconds, 1),
@@ -81,7 +82,7 @@ def preprocess(raw: Path, store: Path) -> tuple[float, float]:
     """Seconds and peak anonymous memory of this process, in MB."""
     start = time.perf_counter()
     with PeakMemory() as peak:
-        Reddit.build(raw, store)
+        build_reddit(raw, store)
     return time.perf_counter() - start, peak.mb
 
 
@@ -105,7 +106,7 @@ def train(graph: HeteroGraph, steps: int) -> float:
 
 def evaluate(graph: HeteroGraph, count: int) -> float:
     """Seconds of a batch of the validation set, its sample included."""
-    task = LabelClassification(graph, Reddit.split, Reddit.target)
+    task = LabelClassification(graph, Reddit.FACTS.split, Reddit.FACTS.target)
     model = TaskModel(new_encoder(graph, EncoderConfig(), seed=0), task).eval()
     batches = iter(TaskBatches(task, graph, SAMPLER, 0, model.encoder.reach).evaluate("valid"))
     with torch.no_grad():

@@ -57,7 +57,7 @@ def against_literal(graph: HeteroGraph, draw: Drawer, runs: int) -> None:
 
     def reference(step: int) -> object:
         ids, rng = draw.seeds(step)
-        seeds = {OAG.target: list(zip(ids.tolist(), draw.time[ids].tolist(), strict=True))}
+        seeds = {OAG.FACTS.target: list(zip(ids.tolist(), draw.time[ids].tolist(), strict=True))}
         return literal.sample(graph, lists, DEPTH, WIDTH, seeds, draw.time_max, rng)
 
     functions = {"literal": stepping(reference), "ours": stepping(lambda i: draw.sample(i))}
@@ -96,7 +96,7 @@ def against_hgtloader(graph: HeteroGraph, draw: Drawer, runs: int) -> None:
     loader = HGTLoader(
         data,
         num_samples=[WIDTH] * DEPTH,
-        input_nodes=(OAG.target, torch.from_numpy(draw.nodes)),
+        input_nodes=(OAG.FACTS.target, torch.from_numpy(draw.nodes)),
         batch_size=BATCH,
         shuffle=True,
     )

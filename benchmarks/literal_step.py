@@ -92,7 +92,7 @@ def literal_model(graph: HeteroGraph, masks: bool) -> LiteralGPTGNN:
     return LiteralGPTGNN(
         encoder,
         ENCODER.n_hid,
-        graph.node_types.index(OAG.target),
+        graph.node_types.index(OAG.FACTS.target),
         ours.relations,
         ours.attr_columns,
         ours.init_emb,
@@ -105,15 +105,15 @@ def sampled(
     graph: HeteroGraph, lists: list, model: LiteralGPTGNN, rng: np.random.Generator
 ) -> LiteralBatch:
     """A masked batch of 256 targets from the nested dicts."""
-    nodes = OAG.split.nodes(graph, OAG.target, "pretrain")
+    nodes = OAG.FACTS.split.nodes(graph, OAG.FACTS.target, "pretrain")
     ids = rng.choice(nodes, min(SAMPLER.batch_size, len(nodes)), replace=False)
-    time_of = graph.node_time(OAG.target)
+    time_of = graph.node_time(OAG.FACTS.target)
     assert time_of is not None
-    seeds = {OAG.target: list(zip(ids.tolist(), time_of[ids].tolist(), strict=True))}
+    seeds = {OAG.FACTS.target: list(zip(ids.tolist(), time_of[ids].tolist(), strict=True))}
     size = (SAMPLER.sample_depth, SAMPLER.sample_width)
-    time_max = OAG.split.time_max("pretrain")
+    time_max = OAG.FACTS.split.time_max("pretrain")
     sample = hgsampling.sample(graph, lists, *size, seeds, time_max, rng)
     targets = dict.fromkeys(ids.tolist())  # ordered, and quick to ask
-    stop = OAG.rel_stop_list
-    hidden, generated = masked_edges(graph, sample, OAG.target, targets, stop, 0.5, rng)
-    return literal_batch(graph, sample, OAG.target, targets, hidden, generated, "pretrain")
+    stop = OAG.FACTS.rel_stop_list
+    hidden, generated = masked_edges(graph, sample, OAG.FACTS.target, targets, stop, 0.5, rng)
+    return literal_batch(graph, sample, OAG.FACTS.target, targets, hidden, generated, "pretrain")

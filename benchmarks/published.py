@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from GPT_GNN.datasets.oag.oag import OAG, toy_store
+from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.datasets.oag.preprocess import toy_store
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.objectives import Objective, ObjectiveConfig

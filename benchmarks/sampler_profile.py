@@ -104,7 +104,7 @@ def _one_batch(graph: HeteroGraph, draw: Drawer, objective: Objective, step: int
     """Make a batch; its seconds and counts go into ``_sums``."""
     ids, rng = draw.seeds(step)
     start = time.perf_counter()
-    seeds = {OAG.target: (ids, draw.time[ids])}
+    seeds = {OAG.FACTS.target: (ids, draw.time[ids])}
     subgraph = draw.sampler.sample(Query(seeds, draw.time_max, "pretrain"), rng)
     sampled = time.perf_counter()
     indexed(objective.transform(graph, subgraph, rng))

@@ -46,18 +46,18 @@ def main() -> None:
 
 def coverage(graph: HeteroGraph) -> None:
     """Tables of the store alone."""
-    year = graph.node_time(OAG.target)
+    year = graph.node_time(OAG.FACTS.target)
     assert year is not None
     has_field = graph.csr(OAG.paper_field("L2")).degrees() > 0
     cited, citing = (graph.csr(edge_type).degrees() for edge_type in OAG.citations(graph))
     print(f"{'year':<6}{'papers':>8}{'L2 field':>10}{'PP_cite':>9}{'rev_PP_cite':>13}")
-    for y in np.unique(year[year >= OAG.split.time_max("pretrain")]):
+    for y in np.unique(year[year >= OAG.FACTS.split.time_max("pretrain")]):
         own = year == y
         means = f"{cited[own].mean():9.1f}{citing[own].mean():13.1f}"
         print(f"{y:<6}{own.sum():8,}{has_field[own].mean():10.0%}{means}")
     venue = venue_of(graph)
     own = np.zeros(len(year), dtype=bool)
-    own[OAG.split.nodes(graph, OAG.target, "train")] = True
+    own[OAG.FACTS.split.nodes(graph, OAG.FACTS.target, "train")] = True
     own &= venue >= 0
     print(f"\ntraining's years: {has_field[own].mean():.0%} of the papers have a level-2 field")
     print(f"{'papers':>8}{'of them with':>14}{'of all with':>13}  venue")
@@ -70,7 +70,7 @@ def coverage(graph: HeteroGraph) -> None:
 def ranked_first(graph: HeteroGraph, run: Path) -> None:
     """How often a model ranks each venue first on validation."""
     record = load_checkpoint(run / "best.pt", "finetune")
-    task = NodeClassification(graph, OAG.split, OAG.paper_venue(graph), "all")
+    task = NodeClassification(graph, OAG.FACTS.split, OAG.paper_venue(graph), "all")
     encoder = GNN(graph.schema, graph.feature_dims, **record["config"]["encoder"])
     model = TaskModel(encoder, task)
     weights = encoder_weights(run / "best.pt", record, graph)
@@ -88,7 +88,7 @@ def ranked_first(graph: HeteroGraph, run: Path) -> None:
 
 def venue_of(graph: HeteroGraph) -> np.ndarray:
     """The (last) venue of every paper, -1 for none."""
-    venue = np.full(graph.num_nodes(OAG.target), -1)
+    venue = np.full(graph.num_nodes(OAG.FACTS.target), -1)
     for edge_type in OAG.paper_venue(graph):
         csr = graph.csr(edge_type)
         venue[csr.targets()] = csr.indices

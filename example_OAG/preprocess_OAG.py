@@ -10,20 +10,20 @@ Examples:
 
 import os
 import sys
-from dataclasses import asdict
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 from GPT_GNN.command_line import parse_flags
-from GPT_GNN.datasets.academic.build import Settings
-from GPT_GNN.datasets.oag.flags import DumpConfig
-from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.datasets.academic.settings import Settings
+from GPT_GNN.datasets.oag.preprocess import DumpConfig, preprocess
+from GPT_GNN.datasets.oag.reader import ReaderSettings
 from GPT_GNN.system.runner import run_command
 
 
 def main() -> None:
-    args = parse_flags({"dump": DumpConfig, "preprocessing": Settings}, __doc__)
-    OAG.preprocess(**asdict(args.dump), **asdict(args.preprocessing))
+    parts = {"dump": DumpConfig, "reading": ReaderSettings, "preprocessing": Settings}
+    args = parse_flags(parts, __doc__)
+    preprocess(args.dump, args.reading, args.preprocessing)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,9 @@ from dataclasses import replace
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 from GPT_GNN.commands.results.reproduce import reproduce
-from GPT_GNN.datasets.academic.build import Settings
-from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.datasets.academic.settings import Settings
+from GPT_GNN.datasets.oag.preprocess import raw_files
+from GPT_GNN.datasets.oag.reader import ReaderSettings
 from GPT_GNN.report import paper
 from GPT_GNN.study.gpt_gnn import FAMILY, one_pass, two_pass, under_each
 from GPT_GNN.study.study import Cells, Method, Preset, Setting, Study, Task, data_flags
@@ -219,8 +220,8 @@ def main() -> None:
     study = Study(
         name="OAG",
         scripts=os.path.dirname(os.path.abspath(__file__)),
-        data=data_flags(Settings, *FLAGS),
-        raw_files=OAG.raw_files,
+        data=data_flags(FLAGS, ReaderSettings, Settings),
+        raw_files=raw_files,
         built_in={"finetune_fields": ("oceanography",)},
         preprocess="preprocess_OAG.py --domain {domain} [--language {language}] "
         "[--citation_bar {citation_bar}]",

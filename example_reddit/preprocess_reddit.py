@@ -9,18 +9,18 @@ Examples:
 
 import os
 import sys
-from dataclasses import asdict
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 from GPT_GNN.command_line import parse_flags
-from GPT_GNN.datasets.reddit.reddit import FilesConfig, Reddit, Settings
+from GPT_GNN.datasets.reddit.build import Settings
+from GPT_GNN.datasets.reddit.preprocess import FilesConfig, preprocess
 from GPT_GNN.system.runner import run_command
 
 
 def main() -> None:
     args = parse_flags({"files": FilesConfig, "preprocessing": Settings}, __doc__)
-    Reddit.preprocess(**asdict(args.files), **asdict(args.preprocessing))
+    preprocess(args.files, args.preprocessing)
 
 
 if __name__ == "__main__":

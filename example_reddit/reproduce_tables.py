@@ -15,7 +15,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 from GPT_GNN.commands.results.reproduce import reproduce
-from GPT_GNN.datasets.reddit.reddit import Reddit
+from GPT_GNN.datasets.reddit.preprocess import raw_files
 from GPT_GNN.study.gpt_gnn import FAMILY, one_pass, two_pass
 from GPT_GNN.study.study import Cells, Method, Preset, Setting, Study, Task
 from GPT_GNN.system.runner import run_command
@@ -101,7 +101,7 @@ def main() -> None:
     study = Study(
         name="Reddit",
         scripts=os.path.dirname(os.path.abspath(__file__)),
-        raw_files=Reddit.raw_files,
+        raw_files=raw_files,
         preprocess="preprocess_reddit.py",
         pretrain="pretrain_reddit.py",
         settings={"random": Setting("--split random")},

@@ -17,9 +17,9 @@ from benchmarks.measure import interleaved, line, show
 from benchmarks.sampler_profile import COUNTS, LINES, show_profile
 from GPT_GNN.batch.batch import Batch, batch_edges
 from GPT_GNN.conv import CONVS
-from GPT_GNN.datasets.oag.oag import toy_store
+from GPT_GNN.datasets.oag.preprocess import toy_store
+from GPT_GNN.datasets.reddit.preprocess import toy_store as toy_posts
 from GPT_GNN.datasets.reddit.reddit import Reddit
-from GPT_GNN.datasets.reddit.reddit import toy_store as toy_posts
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import EncoderConfig
 
@@ -103,7 +103,7 @@ def test_reddit_has_the_links_that_were_asked_for(tmp_path):
     assert seconds > 0 and peak_mb > 0
     graph = HeteroGraph.open(tmp_path / "store")
     assert graph.num_edges(Reddit.relation) == 3000
-    assert graph.feature_dim(Reddit.target) == 5
+    assert graph.feature_dim(Reddit.FACTS.target) == 5
 
 
 def test_baselines_are_those_of_the_scripts_tasks(tmp_path, capsys, monkeypatch):

@@ -40,10 +40,6 @@ FLOORS = [
 ]
 FLOOR = {f"GPT_GNN.{name}": number for number, names in enumerate(FLOORS) for name in names}
 FILES = sorted((ROOT / "GPT_GNN").rglob("*.py"))
-UNFINISHED = {  # another part of the refactoring
-    f"GPT_GNN.datasets.academic.{name}": "the academic build reads OAG's records"
-    for name in ("build", "features", "graph", "links", "transfer")
-}
 
 
 def floor(name: str) -> int | None:
@@ -78,14 +74,7 @@ def test_the_package_is_found():
     assert len(FILES) > 5
 
 
-def marks(path: Path) -> list[pytest.MarkDecorator]:
-    reason = UNFINISHED.get(module_of(path))
-    return [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
-
-
-@pytest.mark.parametrize(
-    "path", [pytest.param(path, marks=marks(path), id=module_of(path)) for path in FILES]
-)
+@pytest.mark.parametrize("path", FILES, ids=module_of)
 def test_imports_only_lower_floors(path):
     assert violations(path) == []
 

@@ -36,16 +36,7 @@ def open_graph(
     """
     if data_dir is None or is_built_in(data_dir):
         return toy()
-    return open_store(data_dir)
-
-
-def open_store(path: str | os.PathLike[str]) -> HeteroGraph:
-    """Open a store, or the one that a graph of the published code is converted to.
-
-    Raises:
-        StoreError, PickleError: see :func:`open_graph`.
-    """
-    path = Path(path)
+    path = Path(data_dir)
     if path.is_file() or (any(path.glob("graph*.pk")) and not (path / "meta.json").exists()):
         # Here, so that a run on a store loads nothing of the published code's files.
         from GPT_GNN.published.graphs.door import open_published
@@ -71,14 +62,19 @@ def data_folder() -> Path:
     return (checkout if (checkout / "example_OAG").is_dir() else Path.cwd()) / "data"
 
 
-def built_in(path: Path, versions: list[int], build: Callable[[], HeteroGraph]) -> HeteroGraph:
+def toy_path(name: str, size: int, seed: int, folder: Path | None = None) -> Path:
+    """Where a built-in graph is kept; by default in the data folder."""
+    return (folder or data_folder()) / f"{name}_{size}_{seed}"
+
+
+def built_in(path: Path, versions: list[int], build: Callable[[], object]) -> HeteroGraph:
     """The store at ``path``, built when it is not there or by another version of the package.
 
     Where another process builds it just now, this one waits for it.
 
     Args:
         versions: what the store's fact of this name must say.
-        build: writes the store at ``path`` and opens it.
+        build: writes the store at ``path``.
     """
 
     def find() -> HeteroGraph | None:
@@ -88,4 +84,8 @@ def built_in(path: Path, versions: list[int], build: Callable[[], HeteroGraph]) 
             return None
         return graph if graph.facts.get("versions") == versions else None
 
-    return open_or_build(path, find, build)
+    def built() -> HeteroGraph:
+        build()
+        return HeteroGraph.open(path)
+
+    return open_or_build(path, find, built)

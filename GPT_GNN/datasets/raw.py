@@ -1,78 +1,27 @@
-"""Raw tab-separated dumps: find a file, read it in checked chunks, say what was left out.
-
-A :class:`RawTable` reads a file once, in order, a chunk of rows in memory at a time, and keeps the
-book: rows read, rows left out and why, rows that are wrong. A wrong row stops the reading with the
-file, the line, what was expected and what was found; with ``skip_bad_rows`` it is counted instead.
-Columns are found by the names in the header, whatever their order.
-"""
+"""What the readers of raw data share: their error, the count of what was read, ids to positions."""
 
 from __future__ import annotations
 
-import gzip
-import io
-import itertools
-import re
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any
 
 import numpy as np
 
 NONE = -1  # an optional id or a year that is empty
-CHUNK_ROWS = 65_536
 
 
 class RawDataError(ValueError):
     """A raw dump that is incomplete, damaged or contradicts itself."""
 
 
-class Kind(NamedTuple):
-    """How the cells of a column become values; ``parse`` raises ValueError or KeyError."""
-
-    expected: str
-    parse: Callable[[list[str]], np.ndarray]
-
-
-def _integers(low: int, high: int, empty_allowed: bool) -> Callable[[list[str]], np.ndarray]:
-    def parse(cells: list[str]) -> np.ndarray:
-        if empty_allowed:
-            cells = [cell or str(NONE) for cell in cells]
-        values = np.array([int(cell) for cell in cells], dtype=np.int64)
-        wrong = (values < low) | (values > high)
-        if (wrong & ~(empty_allowed & (values == NONE))).any():
-            raise ValueError("out of range")
-        return values
-
-    return parse
-
-
-def _levels(cells: list[str]) -> np.ndarray:
-    return np.array([LEVELS[cell] for cell in cells], dtype=np.int64)
-
-
-def _texts(cells: list[str]) -> np.ndarray:
-    values = np.empty(len(cells), dtype=object)
-    values[:] = cells
-    return values
-
-
-LEVELS = {f"L{level}": level for level in range(6)}
-ID = Kind("an integer id", _integers(0, 2**62, False))
-OPTIONAL_ID = Kind("an integer id or nothing", _integers(0, 2**62, True))
-YEAR = Kind("an integer year up to 9999", _integers(0, 9999, True))
-POSITION = Kind("an integer from 1", _integers(1, 2**31 - 1, False))
-LEVEL = Kind(f"a level, one of {', '.join(LEVELS)}", _levels)
-TEXT = Kind("text", _texts)
-
-
 @dataclass
 class FileCounts:
-    """The book of one file: every row read is kept, left out for a reason, or bad.
+    """Counts of one file: every row read is kept, left out for a reason, or bad.
 
     Attributes:
         file: name without its folder.
+        key: its name in the facts of a store; empty: that of the kind of its records.
         read: rows read, the header not counted.
         left_out: for each reason the rows that a rule of the preprocessing leaves out.
         bad: rows that are wrong, skipped because the user asked for it.
@@ -81,6 +30,7 @@ class FileCounts:
     """
 
     file: str
+    key: str = ""
     read: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     bad: int = 0
@@ -123,214 +73,21 @@ def counts_table(files: Iterable[FileCounts]) -> str:
     return "\n".join(lines)
 
 
-class Chunk:
-    """Some rows of a file as columns: int64 arrays, or object arrays of str for text.
-
-    Attributes:
-        lines: [n] int64, line number of each row in its file, from 1.
-        columns: name -> [n] values.
-    """
-
-    def __init__(self, table: RawTable, lines: np.ndarray, columns: dict[str, np.ndarray]) -> None:
-        self.table, self.lines, self.columns = table, lines, columns
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.columns[name]
-
-    def reject(
-        self, bad: np.ndarray, column: str, expected: str, show: Callable[[Any], str] = str
-    ) -> None:
-        """Drop the rows of a mask as wrong. Raises RawDataError unless bad rows are skipped.
-
-        Args:
-            show: how a value of the column stands in the file.
-        """
-        for row in np.flatnonzero(bad):
-            self.table.bad_row(
-                int(self.lines[row]), expected, _short(show(self.columns[column][row]))
-            )
-        self._keep(~bad)
-
-    def leave_out(self, mask: np.ndarray, reason: str) -> None:
-        """Drop the rows of a mask that a rule leaves out."""
-        self.table.counts.leave_out(reason, int(mask.sum()))
-        self._keep(~mask)
-
-    def _keep(self, mask: np.ndarray) -> None:
-        if not mask.all():
-            self.lines = self.lines[mask]
-            self.columns = {name: values[mask] for name, values in self.columns.items()}
-
-
-class RawTable:
-    """A tab-separated UTF-8 file, plain or gzip, of known columns.
-
-    Args:
-        path: the file.
-        columns: name and kind of each column.
-        skip_bad_rows: count wrong rows instead of stopping at the first.
-        header: whether line 1 names the columns, in any case and order, and others that are not
-            read; without it they are exactly ``columns``, in this order.
-    """
-
-    def __init__(
-        self, path: Path, columns: dict[str, Kind], skip_bad_rows: bool, header: bool = True
-    ) -> None:
-        self.path, self.kinds = path, columns
-        self.skip_bad_rows, self.header = skip_bad_rows, header
-        self.counts = FileCounts(path.name)
-        self._names = list(columns)  # of the file's columns, in its order
-        self._place = {name: i for i, name in enumerate(columns)}  # of each that is read
-
-    def bad_row(self, line: int, expected: str, found: str) -> None:
-        """Count a wrong row, or stop. Raises RawDataError unless bad rows are skipped."""
-        message = f"{self.path}, line {line}: expected {expected}, found {found}"
-        if not self.skip_bad_rows:
-            raise RawDataError(f"{message} (--skip_bad_rows leaves such rows out and counts them)")
-        self.counts.bad += 1
-        if len(self.counts.bad_examples) < 3:
-            self.counts.bad_examples.append(message)
-
-    def chunks(self) -> Iterator[Chunk]:
-        """All rows, CHUNK_ROWS at a time, with a progress bar on a terminal.
-
-        Raises:
-            RawDataError: an empty file, a file without rows, without a header or with one that
-                lacks a column, a truncated or damaged gzip stream; a wrong row, unless bad rows are
-                skipped, or nothing but wrong rows.
-        """
-        from tqdm import tqdm
-
-        total = self.path.stat().st_size
-        if total == 0:
-            raise RawDataError(f"{self.path}: expected a header and rows, found an empty file")
-        label = f"{self.path.name:<32}"
-        with (
-            open(self.path, "rb") as raw,
-            tqdm(total=total, desc=label, unit="B", unit_scale=True, disable=None) as bar,
-        ):
-            stream: BinaryIO = raw
-            if self.path.suffix == ".gz":
-                stream = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=raw)), 1 << 20)
-            line = 1
-            if self.header:
-                self._read_header(self._lines(stream, 1, line))
-                line += 1
-            while lines := self._lines(stream, CHUNK_ROWS, line):
-                self.counts.read += len(lines)
-                yield self._parse(lines, line)
-                line += len(lines)
-                bar.update(raw.tell() - bar.n)
-        if self.counts.read == 0:
-            raise RawDataError(f"{self.path}: expected at least one row, found none")
-        # Here, behind the last chunk, those are counted that were rejected after it was parsed.
-        if self.counts.bad == self.counts.read:
-            raise RawDataError(
-                f"{self.path}: all {self.counts.read:,} rows are bad, and --skip_bad_rows leaves "
-                f"none; the first: {self.counts.bad_examples[0]}"
-            )
-
-    def _lines(self, stream: BinaryIO, count: int, line: int) -> list[bytes]:
-        lines: list[bytes] = []
-        try:
-            lines.extend(itertools.islice(stream, count))
-            return lines
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise RawDataError(
-                f"{self.path}, after line {line - 1 + len(lines)}: expected a whole gzip file, "
-                f"found one that is damaged or cut short ({error})"
-            ) from error
-
-    def _read_header(self, lines: list[bytes]) -> None:
-        """Find each column by its name."""
-        text = b"".join(lines).decode("utf-8-sig", "replace").rstrip("\r\n")
-        self._names = [cell.strip() for cell in text.split("\t")]
-        places: dict[str, list[int]] = {}
-        for i, name in enumerate(self._names):
-            places.setdefault(name.casefold(), []).append(i)
-        found = {name: places.pop(name.casefold(), []) for name in self.kinds}
-        expected = f"{self.path}, line 1: expected a header with the columns "
-        expected += ", ".join(self.kinds)
-        if not any(found.values()):
-            raise RawDataError(f"{expected}; found a line that names none of them: {_short(text)}")
-        missing = [name for name, at in found.items() if not at]
-        if missing:
-            raise RawDataError(
-                f"{expected}; {', '.join(missing)} missing, found {', '.join(self._names)}"
-            )
-        twice = [name for name, at in found.items() if len(at) > 1]
-        if twice:
-            raise RawDataError(f"{expected}, each once; found {', '.join(twice)} several times")
-        self._place = {name: at for name, (at,) in found.items()}
-        self.counts.not_read = [self._names[i] for others in places.values() for i in others]
-
-    def _parse(self, lines: list[bytes], first_line: int) -> Chunk:
-        numbers = np.arange(first_line, first_line + len(lines), dtype=np.int64)
-        try:
-            cells = [line.decode("utf-8").rstrip("\r\n").split("\t") for line in lines]
-            return Chunk(self, numbers, self._columns(cells))
-        except (ValueError, KeyError):  # a wrong row somewhere: look at each
-            good = [i for i, line in enumerate(lines) if self._check_row(line, first_line + i)]
-            cells = [lines[i].decode("utf-8").rstrip("\r\n").split("\t") for i in good]
-            return Chunk(self, numbers[good], self._columns(cells))
-
-    def _columns(self, rows: list[list[str]]) -> dict[str, np.ndarray]:
-        if any(len(row) != len(self._names) for row in rows):
-            raise ValueError("wrong number of columns")
-        columns = list(zip(*rows, strict=True)) if rows else [()] * len(self._names)
-        return {
-            name: kind.parse(list(columns[self._place[name]])) for name, kind in self.kinds.items()
-        }
-
-    def _check_row(self, line: bytes, number: int) -> bool:
-        try:
-            cells = line.decode("utf-8").rstrip("\r\n").split("\t")
-        except UnicodeDecodeError:
-            self.bad_row(number, "UTF-8 text", repr(line[:80]))
-            return False
-        if len(cells) != len(self._names):
-            expected = f"{len(self._names)} columns ({', '.join(self._names)})"
-            self.bad_row(number, expected, f"{len(cells)}: {_short(chr(9).join(cells))}")
-            return False
-        for name, kind in self.kinds.items():
-            cell = cells[self._place[name]]
-            try:
-                kind.parse([cell])
-            except (ValueError, KeyError):
-                self.bad_row(number, f"{kind.expected} as {name}", _short(cell))
-                return False
-        return True
-
-
-def find_raw_file(folder: Path, stem: str, domain: str = "") -> Path:
-    """The file ``<stem><domain>_<8-digit stamp>.tsv`` or ``.tsv.gz`` of a dump.
-
-    Raises:
-        RawDataError: no such folder, no such file, or several.
-    """
-    if not folder.is_dir():
-        raise RawDataError(f"{folder}: expected a folder with a raw dump, found none")
-    pattern = re.compile(rf"{re.escape(stem + domain)}_\d{{8}}\.tsv(\.gz)?")
-    found = sorted(path for path in folder.iterdir() if pattern.fullmatch(path.name))
-    if len(found) == 1:
-        return found[0]
-    expected = f"{folder}: expected one file {stem}{domain}_<8 digits>.tsv or .tsv.gz, found "
-    if found:
-        raise RawDataError(expected + f"{len(found)}: {', '.join(path.name for path in found)}")
-    others = sorted(path.name for path in folder.iterdir() if path.name.startswith(stem))
-    raise RawDataError(expected + ("none; there are: " + ", ".join(others) if others else "none"))
-
-
 def lookup(sorted_ids: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Position of each id in an ascending array, NONE where it is not there, [n] int64."""
+    """Position of each id in an ascending array, or NONE; int64 of the shape of the ids."""
     if len(sorted_ids) == 0:
-        return np.full(len(ids), NONE, dtype=np.int64)
+        return np.full(ids.shape, NONE, dtype=np.int64)
     at = np.minimum(np.searchsorted(sorted_ids, ids), len(sorted_ids) - 1)
     return np.where(sorted_ids[at] == ids, at, NONE)
 
 
-def _short(text: str, width: int = 80) -> str:
-    return repr(text if len(text) <= width else text[: width - 3] + "...")
+def distinct(rows: np.ndarray, keys: int | None = None) -> np.ndarray:
+    """Columns of an integer array [C, E], each once, sorted.
+
+    Args:
+        keys: of columns that are equal in so many first entries, keep the first one only.
+    """
+    rows = rows[:, np.lexsort(rows[::-1])]
+    first = np.ones(rows.shape[1], dtype=bool)
+    first[1:] = (rows[:keys, 1:] != rows[:keys, :-1]).any(axis=0)
+    return rows if first.all() else rows[:, first]

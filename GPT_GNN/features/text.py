@@ -15,6 +15,12 @@ from GPT_GNN.features.words import tokenise
 TFIDF = "tfidf"
 FIT_TITLES = 200_000  # most texts that TF-IDF and SVD are fitted on
 CHUNK_TEXTS = 8_192
+Words = Sequence[list[str]]  # the words of each text, where it is tokenised already
+
+
+def _words(text: str | list[str]) -> list[str]:
+    """The words of a text, or of one that is tokenised already."""
+    return tokenise(text) if isinstance(text, str) else text
 
 
 class TfidfSvd:
@@ -36,22 +42,22 @@ class TfidfSvd:
         self._tfidf: Any = None
         self._directions = np.empty((0, 0), dtype=np.float32)  # [words, k]
 
-    def fit(self, texts: Sequence[str]) -> None:
+    def fit(self, texts: Sequence[str], words: Words | None = None) -> None:
         """Learn weights and directions. Raises ValueError when the texts hold no word."""
         from sklearn.utils.extmath import randomized_svd
 
-        if not any(map(tokenise, texts)):
+        if not any(map(_words, words or texts)):
             example = f", such as {next(filter(None, texts), '')!r}" if len(texts) else ""
             raise ValueError(f"expected words, found none in {len(texts):,} texts{example}")
         self._tfidf = self._weights(max_features=50_000)
-        matrix = self._tfidf.fit_transform(texts)  # [n, words] sparse, rows of length 1
+        matrix = self._tfidf.fit_transform(words or texts)  # [n, words] sparse, rows of length 1
         k = min(self.dim, *matrix.shape)
         _, _, directions = randomized_svd(matrix, k, n_iter=5, random_state=self.seed)
         self._directions = np.ascontiguousarray(directions.T, dtype=np.float32)
 
-    def transform(self, texts: Sequence[str]) -> np.ndarray:
+    def transform(self, texts: Sequence[str], words: Words | None = None) -> np.ndarray:
         """[n, dim] float32, each row a function of its own text alone."""
-        vectors = self._tfidf.transform(texts) @ self._directions
+        vectors = self._tfidf.transform(words or texts) @ self._directions
         length = np.sqrt((vectors * vectors).sum(axis=1, keepdims=True))
         out = np.zeros((len(texts), self.dim), dtype=np.float32)
         scale = np.float32(np.sqrt(self.dim)) / np.where(length > 1e-6, length, np.inf)
@@ -81,7 +87,7 @@ class TfidfSvd:
     def _weights(**options: Any) -> Any:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        return TfidfVectorizer(analyzer=tokenise, sublinear_tf=True, dtype=np.float32, **options)
+        return TfidfVectorizer(analyzer=_words, sublinear_tf=True, dtype=np.float32, **options)
 
 
 class SentenceTransformerModel:
@@ -102,10 +108,10 @@ class SentenceTransformerModel:
         self._model = SentenceTransformer(name)
         self.dim = int(self._model.get_sentence_embedding_dimension())
 
-    def fit(self, texts: Sequence[str]) -> None:
+    def fit(self, texts: Sequence[str], words: Words | None = None) -> None:
         """Nothing: the model is fixed."""
 
-    def transform(self, texts: Sequence[str]) -> np.ndarray:
+    def transform(self, texts: Sequence[str], words: Words | None = None) -> np.ndarray:
         """[n, dim] float32."""
         vectors = self._model.encode(list(texts), show_progress_bar=False)
         return np.asarray(vectors, dtype=np.float32)

@@ -44,10 +44,13 @@ class Corpus:
         self.words = 0
 
     def add(self, texts: Iterable[str], marked: bool) -> None:
-        """Append texts, ``marked`` ones between ``bos`` and ``eos``; wordless ones are skipped."""
+        """Append texts, see :meth:`add_words`."""
+        self.add_words(map(tokenise, texts), marked)
+
+    def add_words(self, sentences: Iterable[list[str]], marked: bool) -> None:
+        """Append sentences, ``marked`` ones between ``bos`` and ``eos``; empty ones are skipped."""
         with open(self.path, "a", encoding="utf-8") as file:
-            for text in texts:
-                words = tokenise(text)
+            for words in sentences:
                 if words:
                     ends = ([BOS], [EOS]) if marked else ([], [])
                     file.write(" ".join([*ends[0], *words, *ends[1]]) + "\n")

@@ -30,11 +30,6 @@ class GraphFacts:
     text_column: str = ""
     label: str = ""
 
-    @classmethod
-    def of(cls, dataset: Any) -> GraphFacts:
-        """The facts of a dataset class, e.g. ``OAG``."""
-        return cls(**{f.name: getattr(dataset, f.name) for f in fields(cls)})
-
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: the fact ``task`` of a store."""
         plain = {"rel_stop_list": list(self.rel_stop_list), "split": split_to_dict(self.split)}

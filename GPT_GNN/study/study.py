@@ -130,13 +130,13 @@ class DataFlags(Checked):
     input_dir: str = setting("", "folder of the raw data; empty: the built-in graph's")
 
 
-def data_flags(settings: type[Checked], *names: str) -> type[Checked]:
+def data_flags(names: Sequence[str], *settings: type[Checked]) -> type[Checked]:
     """``--input_dir`` with some flags of preprocessing.
 
     Args:
-        settings: the dataclass that declares them.
+        settings: the dataclasses that declare them.
     """
-    known = {f.name: f for f in fields(settings)}
+    known = {f.name: f for declared in settings for f in fields(declared)}
     chosen = [
         (name, known[name].type, field(default=known[name].default, metadata=known[name].metadata))
         for name in names

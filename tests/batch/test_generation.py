@@ -118,10 +118,10 @@ def pretraining(toy):
         objective = new_objective(
             new_encoder(toy, config, 0), toy, OAG.facts(toy), method_of("gpt_gnn", gpt), 0
         ).eval()
-        papers = OAG.split.nodes(toy, "paper", "pretrain")
+        papers = OAG.FACTS.split.nodes(toy, "paper", "pretrain")
         ids = derive(seed, "ids").choice(papers, 40, replace=False)
         seeds = {"paper": (ids, toy.node_time("paper")[ids])}
-        time_max = OAG.split.time_max("pretrain")
+        time_max = OAG.FACTS.split.time_max("pretrain")
         subgraph = HGSampler(toy, sample_depth=3, sample_width=12).sample(
             Query(seeds, time_max, "pretrain"), derive(seed)
         )

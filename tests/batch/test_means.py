@@ -11,7 +11,6 @@ from GPT_GNN.batch.batch import gather_features, make_batch
 from GPT_GNN.builder.append import append_arrays
 from GPT_GNN.builder.builder import build_graph
 from GPT_GNN.datasets.oag.oag import OAG
-from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.means import FACT, SeedMeans, count_column
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import HeteroGraph
@@ -40,7 +39,7 @@ def sampled(graph, papers, until=BOUND):
 
 
 def seeds_of(graph, n):
-    nodes = OAG.split.nodes(graph, "paper", "pretrain")
+    nodes = OAG.FACTS.split.nodes(graph, "paper", "pretrain")
     return derive(n, "papers").choice(nodes, n, replace=False)
 
 
@@ -166,7 +165,7 @@ def test_the_bound_is_that_of_the_means_not_of_a_split(toy):
     """A run may divide the papers by other years than preprocessing did."""
     encoder = new_encoder(toy, EncoderConfig(n_hid=8, n_heads=2, n_layers=1), 0)
     for split in (TimeSplit(2011, 2016, 2017), TimeSplit(2016, 2017, 2018)):
-        facts = replace(GraphFacts.of(OAG), split=split)
+        facts = replace(OAG.FACTS, split=split)
         gpt = GPTConfig(attr_type="vec")
         objective = new_objective(encoder, toy, facts, method_of(ObjectiveConfig(), gpt), 0)
         sampler = SamplerConfig(sample_depth=3, sample_width=24, batch_size=64, n_pool=0)

@@ -14,8 +14,8 @@ import pytest
 
 from GPT_GNN.builder import builder as build
 from GPT_GNN.datasets import first_use
-from GPT_GNN.datasets.oag.oag import toy_store as oag_toy
-from GPT_GNN.datasets.reddit.reddit import toy_store as reddit_toy
+from GPT_GNN.datasets.oag.preprocess import toy_store as oag_toy
+from GPT_GNN.datasets.reddit.preprocess import toy_store as reddit_toy
 from GPT_GNN.published.graphs.convert import source_of
 from GPT_GNN.published.graphs.door import open_published
 

@@ -12,17 +12,17 @@ import torch
 from torch_geometric.data import Data
 
 from GPT_GNN import from_pyg
-from GPT_GNN.datasets.oag.oag import toy_store
-from GPT_GNN.datasets.reddit.reddit import toy_store as reddit_toy_store
+from GPT_GNN.datasets.oag.preprocess import toy_store
+from GPT_GNN.datasets.reddit.preprocess import toy_store as reddit_toy_store
 from GPT_GNN.datasets.tables.build import build_from_tables
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.published.graphs.door import open_published
 from tests.call import call
 from tests.datasets.dumps import SMALL, write_tiny
 from tests.datasets.pyg.test_catalog import ogb_mag
+from tests.datasets.reddit.test_reddit import write as write_reddit
 from tests.datasets.tables.films import write
 from tests.datasets.tables.test_append import NEW_FILES
-from tests.datasets.test_reddit import write as write_reddit
 
 ROOT = Path(__file__).resolve().parents[2]
 MINE = {"notes.txt": "my notes", "runs/deep/m.pt": "weights", "features/mine.npy": "numbers"}

@@ -22,8 +22,8 @@ def test_round_trip_through_json(split):
 
 @pytest.mark.parametrize("dataset", [OAG, Reddit])
 def test_of_a_dataset(dataset):
-    facts = GraphFacts.of(dataset)
-    assert (facts.target, facts.split) == (dataset.target, dataset.split)
+    facts = dataset.FACTS
+    assert isinstance(facts, GraphFacts)
     assert GraphFacts.from_dict(json.loads(json.dumps(facts.to_dict()))) == facts
 
 

@@ -11,7 +11,8 @@ from torch_geometric.data import HeteroData
 from GPT_GNN import from_pyg
 from GPT_GNN.builder.append import append_arrays
 from GPT_GNN.builder.arrays import NodeArrays
-from GPT_GNN.datasets.oag.oag import OAG, toy_store
+from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.datasets.oag.preprocess import toy_store
 from GPT_GNN.features.featurizer import State
 from GPT_GNN.graph.inputs import FeatureInputs, Part
 

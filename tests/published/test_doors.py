@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from GPT_GNN.datasets.oag.oag import toy_store
+from GPT_GNN.datasets.oag.preprocess import toy_store
 
 ROOT = Path(__file__).resolve().parents[2]
 DOORS = {

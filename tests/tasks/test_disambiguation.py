@@ -22,7 +22,7 @@ SPAN = {"train": (2014, 2016), "valid": (2017, 2017), "test": (2018, 9999)}
 
 
 def disambiguation(graph, **settings):
-    return AuthorDisambiguation(graph, OAG.split, OAG.paper_author(graph), **settings)
+    return AuthorDisambiguation(graph, OAG.FACTS.split, OAG.paper_author(graph), **settings)
 
 
 def literal_queries(graph, relations, split, original=False):
@@ -98,7 +98,7 @@ def test_queries_of_the_built_in_graph(toy, split):
 
 
 def test_queries_counted_on_paper(tiny):
-    task = AuthorDisambiguation(tiny, OAG.split, [FIRST, OTHER])
+    task = AuthorDisambiguation(tiny, OAG.FACTS.split, [FIRST, OTHER])
     wang, old = {0, 1, 2, 3}, {0, 1, 3}
     # Paper 2 is not asked: its "y wang", author 2, had not published before.
     assert read_back(task, tiny, "train", task.items("train")) == {
@@ -113,7 +113,7 @@ def test_queries_counted_on_paper(tiny):
         ("y wang", 10): (wang, {0, 2}),  # two true namesakes on one paper
         ("y wang", 11): (wang, {3}),
     }
-    published = AuthorDisambiguation(tiny, OAG.split, [FIRST, OTHER], original_protocol=True)
+    published = AuthorDisambiguation(tiny, OAG.FACTS.split, [FIRST, OTHER], original_protocol=True)
     found = read_back(published, tiny, "test", published.items("test"))
     assert found["a lee", 9] == ({4, 5, 6}, {5, 6})
     for split in SPAN:
@@ -141,7 +141,7 @@ def literal_loss(h, head, data):
 def test_loss_and_scores_by_literal_loops(which, request):
     graph = request.getfixturevalue(which)
     task = AuthorDisambiguation(
-        graph, OAG.split, OAG.paper_author(graph) if which == "toy" else [FIRST, OTHER]
+        graph, OAG.FACTS.split, OAG.paper_author(graph) if which == "toy" else [FIRST, OTHER]
     )
     split = "test"  # in the small store with two true namesakes
     _, data = collated(task, graph, split, task.items(split)[:25])
@@ -219,4 +219,4 @@ def test_a_split_without_queries_is_named(tmp_path, split):
     }
     graph = hand_made(tmp_path / "store", writes=writes)
     with pytest.raises(ValueError, match=f"no ambiguous name in the {split} split"):
-        AuthorDisambiguation(graph, OAG.split, [FIRST, OTHER])
+        AuthorDisambiguation(graph, OAG.FACTS.split, [FIRST, OTHER])

@@ -8,7 +8,8 @@ import torch
 
 from GPT_GNN.batch.batch import make_batch
 from GPT_GNN.builder.builder import build_graph
-from GPT_GNN.datasets.reddit.reddit import Reddit, toy_store
+from GPT_GNN.datasets.reddit.preprocess import toy_store
+from GPT_GNN.datasets.reddit.reddit import Reddit
 from GPT_GNN.graph.split import ColumnSplit, TimeSplit
 from GPT_GNN.graph.store import VIEWS, HeteroGraph
 from GPT_GNN.model.gnn import EncoderConfig
@@ -52,7 +53,7 @@ def toy(tmp_path_factory):
 
 
 def of_posts(graph, **settings):
-    return LabelClassification(graph, Reddit.split, Reddit.target, **settings)
+    return LabelClassification(graph, Reddit.FACTS.split, Reddit.FACTS.target, **settings)
 
 
 def collated(task, graph, split, items, seed=0):

@@ -21,11 +21,13 @@ SPAN = {"train": (2014, 2016), "valid": (2017, 2017), "test": (2018, 9999)}
 
 
 def paper_field(graph, **settings):
-    return NodeClassification(graph, OAG.split, [OAG.paper_field("L2")], **settings)
+    return NodeClassification(graph, OAG.FACTS.split, [OAG.paper_field("L2")], **settings)
 
 
 def paper_venue(graph, **settings):
-    return NodeClassification(graph, OAG.split, OAG.paper_venue(graph), classes="all", **settings)
+    return NodeClassification(
+        graph, OAG.FACTS.split, OAG.paper_venue(graph), classes="all", **settings
+    )
 
 
 def literal_labels(graph, relations):
@@ -76,7 +78,7 @@ def check_labels(task, graph, relations, classes):
 
 
 def test_labels_counted_on_paper(tiny):
-    task = NodeClassification(tiny, OAG.split, [LABEL])
+    task = NodeClassification(tiny, OAG.FACTS.split, [LABEL])
     assert task.classes.tolist() == [0, 1, 2, 3, 4]
     assert task.items("train").tolist() == [2, 3, 4, 5]
     assert task.items("valid").tolist() == [7, 8]
@@ -85,7 +87,7 @@ def test_labels_counted_on_paper(tiny):
 
 
 def test_two_label_relations_may_share_a_link(tiny):
-    task = NodeClassification(tiny, OAG.split, [LABEL, ALSO])
+    task = NodeClassification(tiny, OAG.FACTS.split, [LABEL, ALSO])
     check_labels(task, tiny, [LABEL, ALSO], range(5))
     _, _, data = collated(task, tiny, "train", np.array([5]))
     assert data.y.tolist() == [[0, 0, 1, 0, 0]]  # one label, though two edges
@@ -100,7 +102,7 @@ def test_labels_of_the_built_in_graph(toy):
 
 
 def both_relations(graph):
-    return NodeClassification(graph, OAG.split, [LABEL, ALSO])
+    return NodeClassification(graph, OAG.FACTS.split, [LABEL, ALSO])
 
 
 @pytest.mark.parametrize(
@@ -165,16 +167,16 @@ def test_a_split_without_labels_is_named(tmp_path, split):
     about = [(p, f) for p, f in ABOUT if not low <= YEARS[p] <= high]
     graph = hand_made(tmp_path / "store", about=about)
     with pytest.raises(ValueError, match=f"no 'paper' node of the {split} split has a label"):
-        NodeClassification(graph, OAG.split, [LABEL])
+        NodeClassification(graph, OAG.FACTS.split, [LABEL])
 
 
 def test_no_label_relation(toy):
     with pytest.raises(ValueError, match="no relation holds the labels"):
-        NodeClassification(toy, OAG.split, [])
+        NodeClassification(toy, OAG.FACTS.split, [])
 
 
 def test_batches_are_distinct_training_nodes_and_never_more_than_there_are(tiny):
-    task = NodeClassification(tiny, OAG.split, [LABEL])
+    task = NodeClassification(tiny, OAG.FACTS.split, [LABEL])
     for n in (1, 3, 4, 100):
         drawn = task.draw(n, derive(n))
         assert len(set(drawn.tolist())) == len(drawn) == min(n, 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from GPT_GNN.datasets.oag.oag import toy_store
+from GPT_GNN.datasets.oag.preprocess import toy_store
 from tests.sampler.graphs import random_graph
 
 

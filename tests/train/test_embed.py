@@ -301,7 +301,7 @@ def test_a_fine_tuned_model_says_its_own_architecture(toy, tmp_path):
     settings = replace(ENCODER, n_hid=12, n_heads=3, last_norm=True)
     encoder = new_encoder(toy, settings, 0)
     sampler = SamplerConfig(sample_depth=1, sample_width=8, batch_size=32, n_pool=0)
-    task = NodeClassification(toy, OAG.split, [OAG.paper_field("L2")])
+    task = NodeClassification(toy, OAG.FACTS.split, [OAG.paper_field("L2")])
     run = FinetuneRunConfig(model_dir=str(tmp_path), cuda=-1)
     config = {"encoder": asdict(settings), "sampler": asdict(sampler)}
     finetune(encoder, task, toy, sampler, OptimConfig(n_epoch=1, n_batch=2), run, config)

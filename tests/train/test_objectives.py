@@ -169,5 +169,5 @@ def test_only_what_an_objective_reads_reaches_it(toy):
     assert sage.settings == GraphSAGE.Settings(2, 3, 4)
     gpt = GPTConfig(mask_ratio=0.3)
     gae = new_objective(encoder, toy, OAG.facts(toy), method_of(ObjectiveConfig("gae"), gpt), 0)
-    assert gae.settings.mask_ratio == 0.3 and gae.rel_stop_list == tuple(OAG.rel_stop_list)
+    assert gae.settings.mask_ratio == 0.3 and gae.rel_stop_list == tuple(OAG.FACTS.rel_stop_list)
     assert len(gae.relations) < len(toy.schema.edge_types_into("paper"))

@@ -38,7 +38,7 @@ def objective_and_batch(toy, attr_type="vec", **encoder):
         0,
     )
     rng = derive(0, "precision")
-    ids = rng.choice(OAG.split.nodes(toy, "paper", "pretrain"), 48, replace=False)
+    ids = rng.choice(OAG.FACTS.split.nodes(toy, "paper", "pretrain"), 48, replace=False)
     seeds = {"paper": (ids, toy.node_time("paper")[ids])}
     subgraph = HGSampler(toy, sample_depth=3, sample_width=16).sample(
         Query(seeds, 2013, "pretrain"), rng

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from GPT_GNN.datasets.oag.oag import OAG, toy_store
+from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.datasets.oag.preprocess import toy_store
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.model.gnn import GNN, EncoderConfig
 from GPT_GNN.objectives.gpt_gnn import GPTGNN, GPTConfig
@@ -35,7 +36,7 @@ def test_init_emb_is_the_mean_of_the_pretraining_nodes(graph):
     objective = new_objective(
         new_encoder(graph, SMALL, 0), graph, OAG.facts(graph), method_of("gpt_gnn", GPTConfig()), 0
     )
-    nodes = OAG.split.nodes(graph, "paper", "pretrain")
+    nodes = OAG.FACTS.split.nodes(graph, "paper", "pretrain")
     mean = graph.gather_features("paper", nodes, "pretrain").mean(0)
     assert objective.init_emb.detach().numpy() == pytest.approx(mean, abs=1e-5)
 

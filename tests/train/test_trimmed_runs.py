@@ -26,9 +26,9 @@ ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=2)
 SAMPLER = SamplerConfig(sample_depth=4, sample_width=24, batch_size=6, n_pool=0)
 FIRST = ("author", "AP_write_first", "paper")
 TASKS = {
-    "fields": lambda graph: NodeClassification(graph, OAG.split, [OAG.paper_field("L2")]),
-    "authors": lambda graph: AuthorDisambiguation(graph, OAG.split, OAG.paper_author(graph)),
-    "links": lambda graph: LinkRanking(graph, OAG.split, FIRST, 4),
+    "fields": lambda graph: NodeClassification(graph, OAG.FACTS.split, [OAG.paper_field("L2")]),
+    "authors": lambda graph: AuthorDisambiguation(graph, OAG.FACTS.split, OAG.paper_author(graph)),
+    "links": lambda graph: LinkRanking(graph, OAG.FACTS.split, FIRST, 4),
 }
 
 

@@ -61,7 +61,7 @@ def pretrained(toy, folder, facts=None, seed=0, **run):
 
 def test_an_epoch_of_pretraining_is_one_pass_without_the_validation_nodes(toy, tmp_path, drawn):
     lines = pretrained(toy, tmp_path)
-    nodes = set(OAG.split.nodes(toy, "paper", "pretrain").tolist())
+    nodes = set(OAG.FACTS.split.nodes(toy, "paper", "pretrain").tolist())
     assert {time_max for _, time_max in drawn} == {2013}
     steps = [line["step"] for line in lines if line["split"] == "train"]
     # The validation batches come first and are kept, so that every validation is the same.
@@ -148,8 +148,8 @@ def test_nothing_to_pretrain_on(toy, tmp_path):
 
 def make_task(toy, name, **settings):
     if name == "AD":
-        return AuthorDisambiguation(toy, OAG.split, OAG.paper_author(toy), **settings)
-    return NodeClassification(toy, OAG.split, [OAG.paper_field("L2")], **settings)
+        return AuthorDisambiguation(toy, OAG.FACTS.split, OAG.paper_author(toy), **settings)
+    return NodeClassification(toy, OAG.FACTS.split, [OAG.paper_field("L2")], **settings)
 
 
 def finetuned(toy, folder, name="PF", resume=False, **settings):

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from GPT_GNN.command_line import parse_flags
-from GPT_GNN.datasets.builtin import GraphConfig, open_graph
-from GPT_GNN.datasets.reddit.reddit import toy_store
+from GPT_GNN.datasets.builtin import GraphConfig
+from GPT_GNN.datasets.reddit.reddit import Reddit
 from GPT_GNN.datasets.tables.node_ids import rows_in_range, rows_of_ids
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
@@ -80,7 +80,7 @@ def main() -> None:
     args = parse_flags(GROUPS, __doc__)
     _check_places(args.run)
     device = pick_device(args.run.cuda)
-    graph = open_graph(args.data.data_dir, toy_store)
+    graph = Reddit.open(args.data.data_dir)  # the built-in graph is of posts
     node_type = _node_type(graph, args.run)
     ids = _nodes(graph, node_type, args.run)
     if args.run.time_max != EmbedConfig.time_max:

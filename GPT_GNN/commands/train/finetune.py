@@ -16,8 +16,8 @@ On your own store, with another name for each run of other settings:
 from tqdm import tqdm
 
 from GPT_GNN.command_line import Some
-from GPT_GNN.datasets.builtin import GraphConfig, open_graph
-from GPT_GNN.datasets.reddit.reddit import toy_store
+from GPT_GNN.datasets.builtin import GraphConfig
+from GPT_GNN.datasets.reddit.reddit import Reddit
 from GPT_GNN.graph.resolve import TargetConfig
 from GPT_GNN.tasks import TASKS, TaskConfig
 from GPT_GNN.tasks.task import TaskFlags
@@ -41,7 +41,7 @@ def main() -> None:
         pretrain_model_dir="runs/gpt_graph.pt",
         task_name="graph",
     )
-    graph = open_graph(args.data.data_dir, toy_store)
+    graph = Reddit.open(args.data.data_dir)  # the built-in graph is of posts
     task, resolved = TASKS[args.task.task].of_flags(
         graph, args.facts, args.task.own(), args.labels, args.run.seed
     )

@@ -19,8 +19,8 @@ from dataclasses import asdict
 
 from tqdm import tqdm
 
-from GPT_GNN.datasets.builtin import GraphConfig, open_graph
-from GPT_GNN.datasets.reddit.reddit import toy_store
+from GPT_GNN.datasets.builtin import GraphConfig
+from GPT_GNN.datasets.reddit.reddit import Reddit
 from GPT_GNN.graph.resolve import FactsConfig, resolve_facts
 from GPT_GNN.graph.split import split_to_dict
 from GPT_GNN.tasks.held_out import HiddenConfig, held_out_edges, link_splits
@@ -36,7 +36,7 @@ def main() -> None:
         groups={"data": GraphConfig, "facts": FactsConfig, "hidden": HiddenConfig},
         pretrain_model_dir="runs/gpt_graph.pt",
     )
-    graph = open_graph(args.data.data_dir, toy_store)
+    graph = Reddit.open(args.data.data_dir)  # the built-in graph is of posts
     resolved = resolve_facts(graph, **asdict(args.facts))
     tqdm.write(resolved.line())
     facts, hide = resolved.facts, {name: [*names] for name, names in asdict(args.hidden).items()}

@@ -1,4 +1,4 @@
-"""Features of the OAG node types, for each view only from what was known by its bound."""
+"""Features of the academic node types, for each view only from what was known by its bound."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from GPT_GNN.builder.builder import GraphBuilder
-from GPT_GNN.datasets.oag.raw import Papers
+from GPT_GNN.datasets.academic.selection import FOREVER
+from GPT_GNN.datasets.academic.texts import Titles
 from GPT_GNN.features.text import CHUNK_TEXTS, TextModel
 from GPT_GNN.graph.means import count_column
 
 # What the part ``text`` of each type is the mean over.
 MEANS = {"author": "paper", "venue": "paper", "field": "paper", "affiliation": "author"}
-FOREVER = int(np.iinfo(np.int32).max)
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,10 @@ class Links:
 
 def add_text_features(
     builder: GraphBuilder,
-    papers: Papers,
+    titles: Titles,
+    rows: np.ndarray,
     links: Links,
-    encoder: TextModel,
+    model: TextModel,
     views: Sequence[View],
 ) -> None:
     """The part ``text``: papers' encoded titles, and means of them over papers for the others.
@@ -69,17 +70,19 @@ def add_text_features(
     many nodes these are over is a column.
 
     Args:
-        encoder: fitted.
+        rows: of the store's papers in ``titles``.
+        model: fitted.
         views: the first is what pre-training reads.
     """
-    text = builder.create_feature("paper", "text", encoder.dim)
+    text = builder.create_feature("paper", "text", model.dim)
     for start in range(0, len(text), CHUNK_TEXTS):
-        nodes = range(start, min(start + CHUNK_TEXTS, len(text)))
-        text[start : nodes.stop] = encoder.transform([papers.title(node) for node in nodes])
+        chunk = slice(start, start + CHUNK_TEXTS)
+        here = rows[chunk]
+        text[chunk] = model.transform(list(titles.texts(here)), list(titles.words(here)))
     for view in views:
         counts: dict[str, np.ndarray] = {}
         parts = {
-            node_type: builder.create_feature(node_type, "text", encoder.dim, view.name)
+            node_type: builder.create_feature(node_type, "text", model.dim, view.name)
             for node_type in MEANS
         }
         for node_type, (node, paper) in links.papers_of.items():

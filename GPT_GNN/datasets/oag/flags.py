@@ -6,19 +6,6 @@ from dataclasses import dataclass
 
 from GPT_GNN.datasets.builtin import GraphConfig
 from GPT_GNN.settings import Checked, setting
-from GPT_GNN.system.files import KEEP_OTHER_FILES
-
-
-@dataclass(frozen=True)
-class DumpConfig(Checked):
-    """What is preprocessed, and where to."""
-
-    input_dir: str = setting("", "folder of the raw dump; empty: the built-in graph's")
-    output_dir: str = setting(
-        "", "store to write; empty: data/oag<domain> or data/toy_*, with the name of a transfer"
-    )
-    keep_other_files: bool = setting(False, KEEP_OTHER_FILES)
-    toy_papers: int = setting(4000, "papers of the built-in graph", low=100)
 
 
 @dataclass(frozen=True)

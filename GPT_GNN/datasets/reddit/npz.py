@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import IO, Any
@@ -74,20 +75,16 @@ class Npz:
     def _opened(self, name: str) -> IO[bytes]:
         if name not in self.names:
             raise RawDataError(f"{self.path}: expected an array {name!r}, found {self.names}")
-        try:
+        with self._whole(name):
             return self._zip.open(f"{name}.npy")
-        except _DAMAGE as error:
-            raise RawDataError(f"{self.path}, array {name!r}: damaged: {error}") from error
 
     def _header(self, name: str, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        try:
+        with self._whole(name):
             version = np.lib.format.read_magic(file)
             read = np.lib.format.read_array_header_1_0
             if version != (1, 0):
                 read = np.lib.format.read_array_header_2_0
             shape, by_column, dtype = read(file)
-        except _DAMAGE as error:
-            raise RawDataError(f"{self.path}, array {name!r}: damaged: {error}") from error
         if dtype.hasobject or (by_column and len(shape) > 1):
             found = "Python objects" if dtype.hasobject else "columns one after the other"
             raise RawDataError(
@@ -97,12 +94,17 @@ class Npz:
         return shape, dtype
 
     def _bytes(self, name: str, file: IO[bytes], wanted: int) -> bytes:
-        try:
+        with self._whole(name):
             data = file.read(wanted)
-        except _DAMAGE as error:
-            raise RawDataError(f"{self.path}, array {name!r}: damaged: {error}") from error
         if len(data) != wanted:
             raise RawDataError(
                 f"{self.path}, array {name!r}: expected {wanted} more bytes, found {len(data)}"
             )
         return data
+
+    @contextmanager
+    def _whole(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except _DAMAGE as error:
+            raise RawDataError(f"{self.path}, array {name!r}: damaged: {error}") from error

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from GPT_GNN.datasets.oag.raw import COLUMNS
+from GPT_GNN.datasets.oag.files import COLUMNS
 from GPT_GNN.datasets.toy.nodes import (
     FIRST_YEAR,
     LAST_YEAR,

@@ -68,7 +68,7 @@ def dataset(rel_stop_list=()):
     return SimpleNamespace(
         target="paper",
         rel_stop_list=rel_stop_list,
-        split=OAG.split,
+        split=OAG.FACTS.split,
         text_part="text",
         text_column="title",
     )

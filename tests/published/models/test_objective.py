@@ -178,7 +178,7 @@ def same_state(a, b):
 
 @pytest.mark.parametrize("conv_name", legacy.LITERAL_CONVS)
 def test_the_converter_writes_what_the_doors_read(graph, old, capsys, conv_name):
-    _, path = old(len(first_batch_order(graph, "paper", OAG.rel_stop_list)), conv_name)
+    _, path = old(len(first_batch_order(graph, "paper", OAG.FACTS.rel_stop_list)), conv_name)
     status, new = convert(graph, path)
     said = capsys.readouterr().out
     assert status == 0 and f"encoder: --conv_name {conv_name} --n_hid 8" in said
@@ -277,7 +277,7 @@ def test_golden_files(oag, golden_graph, name):
     state = legacy.load(path)
     batch = legacy.golden(oag / f"golden_{name}.npz")
     objective = pretrained_gpt_gnn(golden_graph, OAG.facts(golden_graph), path)
-    order = first_batch_order(golden_graph, "paper", OAG.rel_stop_list)
+    order = first_batch_order(golden_graph, "paper", OAG.FACTS.rel_stop_list)
     assert len(order) == len(objective.relations) == 11
     for i, (source, relation, _) in enumerate(order):
         ours = scorer(objective, golden_graph, source, relation)

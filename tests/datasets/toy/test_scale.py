@@ -72,7 +72,7 @@ def test_years(graph):
     years = graph.node_time("paper")
     assert years.min() == scale.FIRST_YEAR and years.max() == scale.LAST_YEAR
     for split in ("pretrain", "train", "valid", "test"):
-        assert len(OAG.split.nodes(graph, "paper", split)) > 50
+        assert len(OAG.FACTS.split.nodes(graph, "paper", split)) > 50
     csr = graph.csr(scale.CITE)  # citing -> cited
     assert (years[csr.indices] >= years[csr.targets()]).all()
     assert np.array_equal(csr.time, years[csr.indices])

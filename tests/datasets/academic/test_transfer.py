@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets.academic.build import Settings
+from GPT_GNN.datasets.academic.settings import Settings
 from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.datasets.oag.preprocess import build_oag
 from GPT_GNN.graph.inputs import FeatureInputs
 from GPT_GNN.graph.store import HeteroGraph, StoreError
 from GPT_GNN.system.files import OtherFilesError
@@ -21,7 +22,7 @@ FIELDS = {"field": 9999, "time+field": 2013}  # transfer -> last year of pre-tra
 
 
 def build(raw: Path, path: Path, **settings: object) -> tuple[HeteroGraph, HeteroGraph]:
-    OAG.build(raw, path, **{**SMALL, "finetune_fields": HELD_OUT, **settings})
+    build_oag(raw, path, **{**SMALL, "finetune_fields": HELD_OUT, **settings})
     return HeteroGraph.open(path / "pretrain"), HeteroGraph.open(path / "finetune")
 
 
@@ -198,7 +199,7 @@ def test_which_papers_pretrain_and_fine_tune(stores: tuple[HeteroGraph, HeteroGr
     of_pretrain, of_finetune = OAG.facts(pretrain).split, OAG.facts(finetune).split
     nodes = of_pretrain.nodes(pretrain, "paper", "pretrain")
     assert len(nodes) == pretrain.num_nodes("paper")
-    assert of_finetune == OAG.split
+    assert of_finetune == OAG.FACTS.split
     with pytest.raises(ValueError, match="no array column 'split'"):
         of_pretrain.nodes(pretrain, "paper", "train")
 

@@ -8,10 +8,12 @@ import math
 import numpy as np
 import pytest
 
+from GPT_GNN.datasets import builtin
 from GPT_GNN.datasets.raw import RawDataError
-from GPT_GNN.datasets.reddit import reddit
+from GPT_GNN.datasets.reddit import build
 from GPT_GNN.datasets.reddit import toy as reddit_toy
-from GPT_GNN.datasets.reddit.reddit import DATA_FILE, GRAPH_FILE, Reddit, fetch, toy_store
+from GPT_GNN.datasets.reddit.preprocess import DATA_FILE, GRAPH_FILE, build_reddit, fetch, toy_store
+from GPT_GNN.datasets.reddit.reddit import Reddit
 from GPT_GNN.graph.split import SPLITS
 from GPT_GNN.graph.store import StoreError
 
@@ -45,7 +47,7 @@ def write(folder, data=None, graph=None):
 
 def refused(folder, tmp_path, **settings):
     with pytest.raises(RawDataError) as error:
-        Reddit.build(folder, tmp_path / "store", **settings)
+        build_reddit(folder, tmp_path / "store", **settings)
     assert not (tmp_path / "store").exists()  # all or nothing
     return str(error.value)
 
@@ -53,11 +55,11 @@ def refused(folder, tmp_path, **settings):
 @pytest.mark.parametrize("sub", [".", "raw"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
 def test_a_graph_by_hand(tmp_path, monkeypatch, sub, dtype):
-    monkeypatch.setattr(reddit, "_EDGES", 2)  # several pieces
-    monkeypatch.setattr(reddit, "_FEATURES", 6)
+    monkeypatch.setattr(build, "_EDGES", 2)  # several pieces
+    monkeypatch.setattr(build, "_FEATURES", 6)
     x = np.random.default_rng(1).normal(size=(POSTS, 3)).astype(dtype)
     write(tmp_path / sub, {"feature": x})
-    graph = Reddit.build(tmp_path, tmp_path / "store")
+    graph = build_reddit(tmp_path, tmp_path / "store")
     csr = graph.csr(Reddit.relation)
     found = set(zip(csr.indices.tolist(), csr.targets().tolist(), strict=True))
     assert found == LINKS | {(b, a) for a, b in LINKS}
@@ -79,8 +81,8 @@ def test_the_random_split(tmp_path):
     folder = tmp_path / "raw"
     folder.mkdir()
     reddit_toy.write_files(folder, 1000)
-    graphs = [Reddit.build(folder, tmp_path / str(i), seed=s) for i, s in enumerate((0, 0, 1))]
-    parts = [Reddit.split.nodes(graphs[0], "def", name) for name in SPLITS]
+    graphs = [build_reddit(folder, tmp_path / str(i), seed=s) for i, s in enumerate((0, 0, 1))]
+    parts = [Reddit.FACTS.split.nodes(graphs[0], "def", name) for name in SPLITS]
     assert [len(part) for part in parts] == [700, 100, 100, 100]
     assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(1000))
     first, again, other = (g.column("def", "split") for g in graphs)
@@ -88,18 +90,18 @@ def test_the_random_split(tmp_path):
 
 
 def test_the_files_split_pretrains_on_training_nodes(tmp_path):
-    graph = Reddit.build(write(tmp_path / "raw"), tmp_path / "store", split="file")
-    parts = {name: Reddit.split.nodes(graph, "def", name).tolist() for name in SPLITS}
+    graph = build_reddit(write(tmp_path / "raw"), tmp_path / "store", split="file")
+    parts = {name: Reddit.FACTS.split.nodes(graph, "def", name).tolist() for name in SPLITS}
     assert parts["train"] == parts["pretrain"] == [0, 1, 2, 3, 4, 5]
     assert (parts["valid"], parts["test"]) == ([6, 7], [8, 9, 10])  # and 11 is in none
 
 
 def test_node_types_are_needed_by_the_files_split_only(tmp_path):
     folder = write(tmp_path / "raw", {"node_types": None})
-    Reddit.build(folder, tmp_path / "random")
+    build_reddit(folder, tmp_path / "random")
     assert "expected an array 'node_types'" in refused(folder, tmp_path, split="file")
     with pytest.raises(ValueError, match="split: expected one of random, file"):
-        Reddit.build(folder, tmp_path / "store", split="time")
+        build_reddit(folder, tmp_path / "store", split="time")
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def test_a_split_of_the_file_without_posts(tmp_path, kind, name):
 
 
 def test_links_that_are_there_again_are_counted(tmp_path, capsys):
-    Reddit.build(write(tmp_path / "raw"), tmp_path / "store")
+    build_reddit(write(tmp_path / "raw"), tmp_path / "store")
     read, kept, bad, left_out = capsys.readouterr().out.splitlines()[1].split(maxsplit=4)[1:]
     assert (read, kept, bad, left_out) == ("9", "6", "0", "3 the same link again")
 
@@ -165,7 +167,7 @@ def test_files_that_are_missing_or_cut_short(tmp_path, name):
 def test_a_graph_without_links(tmp_path):
     none = np.empty(0, dtype=np.int32)
     folder = write(tmp_path / "raw", {}, {"row": none, "col": none})
-    graph = Reddit.build(folder, tmp_path / "store")
+    graph = build_reddit(folder, tmp_path / "store")
     assert graph.num_edges(Reddit.relation) == 0
     assert not graph.gather_features("def", np.arange(POSTS), "pretrain")[:, 3].any()
 
@@ -186,7 +188,7 @@ def test_the_built_in_graph(tmp_path, monkeypatch):
     assert (toy_store(300, 0, tmp_path / "a").path / "meta.json").stat().st_mtime_ns == stamp
     monkeypatch.setattr(reddit_toy, "VERSION", -1)
     assert toy_store(300, 0, tmp_path / "a").facts["versions"][0] == -1
-    monkeypatch.setattr(reddit, "data_folder", lambda: tmp_path)
+    monkeypatch.setattr(builtin, "data_folder", lambda: tmp_path)
     assert Reddit.open(None).path == Reddit.open("toy").path == tmp_path / "toy_reddit_3000_0"
 
 
@@ -233,18 +235,18 @@ def test_a_published_graph_opens_the_same_way(shared_data, tmp_path):
     want = json.loads((source / "expected_reddit.json").read_text())
     assert graph.num_edges(Reddit.relation) == want["stored_edges"]
     assert graph.schema.inverse == (0,) and graph.schema.timed == (False,)
-    assert graph.feature_dim(Reddit.target) == want["features"]
-    sizes = [len(Reddit.split.nodes(graph, Reddit.target, name)) for name in SPLITS]
+    assert graph.feature_dim(Reddit.FACTS.target) == want["features"]
+    sizes = [len(Reddit.FACTS.split.nodes(graph, Reddit.FACTS.target, name)) for name in SPLITS]
     assert sizes == want["split_sizes"]
-    assert graph.column(Reddit.target, Reddit.label)[:10].tolist() == want["y_first10"]
+    assert graph.column(Reddit.FACTS.target, Reddit.FACTS.label)[:10].tolist() == want["y_first10"]
 
 
 def test_the_real_graph(shared_data, tmp_path):
-    graph = Reddit.build(shared_data / "reddit_college", tmp_path / "store", split="file")
+    graph = build_reddit(shared_data / "reddit_college", tmp_path / "store", split="file")
     assert graph.num_nodes("def") == 36_862
     assert graph.num_edges(Reddit.relation) == 2_813_978
     assert (graph.csr(Reddit.relation).degrees() == 0).sum() == 8_674
-    sizes = [len(Reddit.split.nodes(graph, "def", name)) for name in SPLITS]
+    sizes = [len(Reddit.FACTS.split.nodes(graph, "def", name)) for name in SPLITS]
     assert sizes == [24_328, 24_328, 3_687, 8_847]
 
 

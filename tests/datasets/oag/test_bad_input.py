@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from GPT_GNN.datasets.academic import build as oag_build
-from GPT_GNN.datasets.oag.oag import OAG
-from GPT_GNN.datasets.oag.raw import COLUMNS
+from GPT_GNN.datasets.oag.files import COLUMNS
+from GPT_GNN.datasets.oag.preprocess import build_oag
 from GPT_GNN.datasets.raw import RawDataError
 from GPT_GNN.graph.store import HeteroGraph
 from tests.datasets.dumps import (
@@ -28,11 +28,11 @@ from tests.datasets.dumps import (
     write_rows,
 )
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def build(raw: Path, **settings: object) -> HeteroGraph:
-    return OAG.build(raw, raw.parent / "store", **{**SMALL, **settings})
+    return build_oag(raw, raw.parent / "store", **{**SMALL, **settings})
 
 
 def assert_refused(raw: Path, *parts: str, **settings: object) -> None:
@@ -99,6 +99,12 @@ def test_not_utf8(tiny: Path) -> None:
     assert build(tiny, skip_bad_rows=True).facts["files"]["PAb"]["bad"] == 1
 
 
+def test_an_id_of_too_many_digits(tiny: Path) -> None:
+    edit(tiny, "PR", 2, 1, "9" * 20)
+    assert_refused(tiny, f"line 2: expected an integer id as ReferenceId, found '{'9' * 20}'")
+    assert build(tiny, skip_bad_rows=True).facts["files"]["PR"]["bad"] == 1
+
+
 def test_skipped_rows_are_reported(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     edit(tiny, "Papers", 3, 1, "20o5")
     graph = build(tiny, skip_bad_rows=True)
@@ -135,7 +141,7 @@ def test_empty_file(tiny: Path, stem: str) -> None:
 
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(RawDataError, match="expected a folder with a raw dump, found none"):
-        OAG.build(tmp_path / "nowhere", tmp_path / "store")
+        build_oag(tmp_path / "nowhere", tmp_path / "store")
 
 
 def test_other_domain(tiny: Path) -> None:
@@ -236,9 +242,9 @@ class Wordless:
 
     dim = 2
 
-    def fit(self, texts: list[str]) -> None: ...
+    def fit(self, texts: list[str], words: list[list[str]]) -> None: ...
 
-    def transform(self, texts: list[str]) -> np.ndarray:
+    def transform(self, texts: list[str], words: list[list[str]]) -> np.ndarray:
         return np.zeros((len(texts), 2), dtype=np.float32)
 
 
@@ -309,10 +315,10 @@ def test_full_disk(toy_dump: Path, tmp_path: Path, limit: int) -> None:
     """A limit on the size of files stands for the full disk."""
     code = (
         "import resource, sys\n"
-        "from GPT_GNN.datasets.oag.oag import OAG\n"
+        "from GPT_GNN.datasets.oag.preprocess import build_oag\n"
         "from GPT_GNN.system.runner import run_command\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
-        "sys.exit(run_command(lambda: OAG.preprocess(sys.argv[1], sys.argv[2])))\n"
+        "sys.exit(run_command(lambda: build_oag(sys.argv[1], sys.argv[2])))\n"
     )
     store = tmp_path / "store"
     done = subprocess.run(

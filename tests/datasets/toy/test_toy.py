@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets.oag.oag import OAG, toy_store
+from GPT_GNN.datasets.oag.oag import OAG
+from GPT_GNN.datasets.oag.preprocess import build_oag, toy_store
 from GPT_GNN.datasets.toy import toy
 from GPT_GNN.datasets.toy.words import topics
 from GPT_GNN.graph.store import VERSION, HeteroGraph, StoreError, meta_checksum
 from tests.datasets.dumps import read_rows
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def dump_bytes(folder: Path, papers: int, seed: int) -> dict[str, bytes]:
@@ -73,8 +74,9 @@ def test_an_empty_path_is_no_graph() -> None:
 def test_open_without_data(
     data_dir: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("GPT_GNN.datasets.oag.oag.data_folder", lambda: tmp_path)
-    monkeypatch.setattr("GPT_GNN.datasets.oag.oag.toy_store", lambda: toy_store(150, 0, tmp_path))
+    monkeypatch.setattr("GPT_GNN.datasets.builtin.data_folder", lambda: tmp_path)
+    small = toy_store(150, 0, tmp_path)
+    monkeypatch.setattr("GPT_GNN.datasets.oag.preprocess.toy_store", lambda: small)
     graph = OAG.open(data_dir)
     assert graph.path.parent == tmp_path
     assert OAG.open(graph.path).num_nodes("paper") == graph.num_nodes("paper")
@@ -92,14 +94,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, HeteroGraph]:
     """Raw dump and store at the size of the demo."""
     folder = tmp_path_factory.mktemp("demo")
     toy.write_toy_dump(folder / "raw", 4000, 0)
-    graph = OAG.build(folder / "raw", folder / "store")
+    graph = build_oag(folder / "raw", folder / "store")
     return folder / "raw", graph
 
 
 def test_every_split_has_papers(demo: tuple[Path, HeteroGraph]) -> None:
     _, graph = demo
     sizes = [
-        len(OAG.split.nodes(graph, "paper", s)) for s in ("pretrain", "train", "valid", "test")
+        len(OAG.FACTS.split.nodes(graph, "paper", s))
+        for s in ("pretrain", "train", "valid", "test")
     ]
     assert min(sizes) > 150 and sizes[0] > 2000
     years = graph.column("paper", "time")
@@ -112,7 +115,7 @@ def test_every_relation_is_there(demo: tuple[Path, HeteroGraph]) -> None:
     expected = {"PP_cite", "FF_in", "in", "AP_write_first", "AP_write_last", "AP_write_other"}
     expected |= {f"PV_{kind}" for kind in ("Conference", "Journal", "Repository", "Patent")}
     assert forward == expected | {f"PF_in_L{level}" for level in range(6)}
-    assert {f"rev_{r}" for r in forward} >= set(OAG.rel_stop_list)
+    assert {f"rev_{r}" for r in forward} >= set(OAG.FACTS.rel_stop_list)
 
 
 def test_names_are_ambiguous(demo: tuple[Path, HeteroGraph]) -> None:
