@@ -20,7 +20,6 @@ def test_no_circle_among_files():
     assert circles(import_graph()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="long files are divided in other parts of the refactoring")
 def test_no_long_file():
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
     assert {module_of(path): n for path, n in lines.items() if n >= 350} == {}

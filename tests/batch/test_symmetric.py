@@ -8,8 +8,8 @@ import torch
 
 from GPT_GNN.batch.mask import mask_links
 from GPT_GNN.builder.builder import build_graph
-from GPT_GNN.datasets.reddit.reddit import VIEWS, Reddit
-from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.datasets.reddit.reddit import Reddit
+from GPT_GNN.graph.store import VIEWS, HeteroGraph
 from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.rng import derive
