@@ -163,6 +163,7 @@ def training(
                 values = objective(to_device(batch, device))
             stepper.backward(values["loss"])
             stepper.step()
+            objective.after_step()
             values["loss"].item()  # on a GPU, the step ends here
             if device.type == "cuda":
                 torch.cuda.synchronize()

@@ -14,5 +14,8 @@ class Trainable(nn.Module):
         """``loss`` of a batch on the model's device, and whatever else is logged: scalars."""
         raise NotImplementedError
 
+    def after_step(self) -> None:
+        """Called after the optimiser's step: what is kept of its batches enters here, in order."""
+
     def start_epoch(self, epoch: int, n_epoch: int) -> None:
         """Called before each step with its epoch, counted from 1: what grows in training grows."""

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from GPT_GNN.batch.batch import to_device
 from GPT_GNN.batch.loader import Loader
 from GPT_GNN.model.trainable import Trainable
+from GPT_GNN.rng import derive
 from GPT_GNN.schema import Schema
 from GPT_GNN.system.runner import Interrupted, StopSignal
 from GPT_GNN.system.runtime import peak_memory_mb, seeded, versions
@@ -158,6 +159,7 @@ def fit(
         batches = Loader(make_batch, range(done, plan.total_steps), run.n_pool, run.device)
         bar = tqdm(total=plan.total_steps, initial=done, unit="step", disable=None)
         for step, batch in zip(count(done + 1), batches):  # noqa: B905 - count() is endless
+            seed_dropout(run.seed, step - 1)
             model.train()
             model.start_epoch(plan.epoch(step), plan.n_epoch)
             with autocast(optim.amp, run.device):
@@ -169,6 +171,7 @@ def fit(
                 check_finite(f"the gradient at step {step}", {"norm": norm.item()})
             lr = stepper.lr
             stepper.step()
+            model.after_step()
             log.record(step=step, split="train", lr=lr, **numbers)
             bar.update()
             bar.set_postfix(loss=f"{numbers['loss']:.3f}", refresh=False)
@@ -192,6 +195,14 @@ def fit(
         bar.close()
         log.say(f"peak memory {peak_memory_mb(run.device):,.0f} MB")
     return log, run.read_best(best_step)
+
+
+def seed_dropout(seed: int, number: int) -> None:
+    """Seed torch's generators for a batch: its dropout is a function of the seed and its number.
+
+    So it does not matter which batches came before, or which process computes this one.
+    """
+    torch.manual_seed(int(derive(seed, "fit", number).integers(2**63)))
 
 
 def _line(plan: Plan, step: int, train: dict[str, float], valid: dict[str, float]) -> str:
@@ -232,8 +243,6 @@ def _save(
         schema=run.schema.to_dict(),
         model=model.state_dict(),
         **stepper.state_dict(),
-        rng=torch.get_rng_state(),
-        cuda_rng=torch.cuda.get_rng_state(run.device) if run.device.type == "cuda" else None,
         step=step,
         best=best,
         best_step=best_step,
@@ -255,9 +264,6 @@ def _restore(run: Run, model: nn.Module, stepper: Stepper) -> tuple[int, float, 
         )
     model.load_state_dict(record["model"])
     stepper.load_state_dict(record)
-    torch.set_rng_state(record["rng"])
-    if record["cuda_rng"] is not None and run.device.type == "cuda":
-        torch.cuda.set_rng_state(record["cuda_rng"], run.device)
     if "best_step" not in record and record["best"] > -math.inf:  # of an older version
         best_step = load_checkpoint(run.place.best, run.place.kind)["step"]
     return record["step"], record["best"], best_step

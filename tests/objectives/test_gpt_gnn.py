@@ -83,7 +83,28 @@ def test_validation_neither_reads_the_queue_nor_fills_it(made):
     for scorer in objective.scorers:
         scorer.eval()
     assert objective(data)["edge_loss"] > empty  # training does read it
+    objective.after_step()
     assert not torch.equal(after["rows"], before["rows"])
+
+
+def test_the_queue_is_read_as_it_was_and_filled_after_the_step_in_order(made):
+    """So that it does not matter which process computes which of a step's batches."""
+    objective, data = made
+    objective.train()
+    pushed, push = [], objective.queue.push
+    objective.queue.push = lambda relation, rows, ids: (
+        pushed.append((relation, ids)),
+        push(relation, rows, ids),
+    )
+    for _ in range(2):  # two batches of one step
+        objective(data)
+        assert not pushed and objective.queue.count.sum() == 0
+    objective.after_step()
+    own = [(task.relation, task.entering_id) for task in data.links]
+    assert [relation for relation, _ in pushed] == [relation for relation, _ in own * 2]
+    assert all(torch.equal(a[1], b[1]) for a, b in zip(pushed, own * 2, strict=True))
+    objective.after_step()
+    assert len(pushed) == 2 * len(own)  # once each
 
 
 def test_a_relation_without_negatives_is_not_trained(made):
@@ -98,6 +119,7 @@ def test_a_relation_without_negatives_is_not_trained(made):
     objective.train()
     assert objective(data)["edge_loss"] == 0
     assert objective.end_of_run()[0]["without_edge_loss"] == 1
+    objective.after_step()
     objective(data)  # the queue's rows are negatives by now, of those that it is not linked to
     assert objective.end_of_run()[0]["without_edge_loss"] == 0.5
 
