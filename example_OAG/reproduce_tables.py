@@ -7,7 +7,7 @@ Examples:
     python reproduce_tables.py --out runs/acl --report_only  # what is finished so far
     python reproduce_tables.py --input_dir oag --finetune_fields biology --preset paper
 
-Finished runs are kept: the same command goes on where it was stopped. The tables, in Markdown and
+Finished runs are kept: the same command continues where it stopped. The tables, in Markdown and
 LaTeX, and the figures are in <out>/report/, one line per run in <out>/results.jsonl.
 """
 

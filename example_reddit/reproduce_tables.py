@@ -5,7 +5,7 @@ Examples:
     python reproduce_tables.py --input_dir ../data/reddit_raw --out runs/reddit --jobs 2
     python reproduce_tables.py --out runs/reddit --report_only
 
-Finished runs are kept: the same command goes on where it was stopped. The tables, in Markdown and
+Finished runs are kept: the same command continues where it stopped. The tables, in Markdown and
 LaTeX, and the figures are in <out>/report/, one line per run in <out>/results.jsonl.
 """
 
