@@ -49,9 +49,9 @@ def append_arrays(
     """Write a store with more nodes and edges, all or nothing, and open it.
 
     The schema stays as it is, so that a model of the old store reads the new one: the order of the
-    types, the inverses, which relations have times. Tables (word vectors among them) and facts stay
-    too; the fact ``appended`` gets another entry, and ``means`` is left out, since features are no
-    longer means over what is in the graph.
+    types, the inverses, which relations have times. Tables and facts stay, too; the fact
+    ``appended`` gets another entry, and ``means`` is left out, since features no longer are means
+    over all nodes.
 
     Old nodes keep their ids; new node k of a type gets the id ``num_nodes(type) + k``. New nodes
     need
@@ -64,8 +64,8 @@ def append_arrays(
 
     New edges may join old and new nodes by any relation, inverses included; their inverses are
     written too. Without times of their own they take the later of their ends' times where the
-    relation has times. A link that is there already keeps its earliest time, unless the relation is
-    a multigraph: it has parallel edges, or is declared one for the new edges.
+    relation has times. A link that is there already keeps its earliest time, except in a multigraph
+    (one that has parallel edges, or is declared so for the new edges).
 
     The store's split: a :class:`TimeSplit` takes new nodes by their time. A :class:`ColumnSplit`
     takes those whose column is given and leaves the others out, unless all nodes pre-train. A
@@ -83,8 +83,7 @@ def append_arrays(
             :func:`check_scale`.
 
     Raises:
-        ValueError: types that the store does not have, arrays that do not fit it or each other, ids
-            out of range, another inverse than the store's, times on another scale.
+        ValueError: what does not fit the store or other arrays: types, ids, the inverse, the scale.
     """
     check_output(path, keep_other_files)
     for node_type in nodes:

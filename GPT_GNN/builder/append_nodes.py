@@ -24,11 +24,7 @@ def append_nodes(
 
     Args:
         builder: of the new store, where the type is declared with old and new nodes.
-        graph: the old store.
         new: the new nodes, with times exactly when the type has times.
-
-    Raises:
-        ValueError: parts or columns that are missing, unknown or of another shape or kind.
     """
     _append_features(builder, graph, node_type, new)
     columns = graph.meta["columns"].get(node_type, {})
@@ -122,14 +118,12 @@ def _encoded(
 ) -> list[np.ndarray]:
     """New rows as the store holds them: UTF-8 bytes of texts, or int32 numbers."""
     is_text = old.values.dtype == np.uint8 if len(old) else any(isinstance(r, str) for r in rows)
-    if is_text:
-        return [encoded_row(str(row)) for row in rows]
-    wrong = [row for row in rows if isinstance(row, str)]
+    wrong = [] if is_text else [row for row in rows if isinstance(row, str)]
     if wrong:
         raise ValueError(
             f"column {name!r} of new {node_type!r}: expected rows of integers, got {wrong[0]!r}"
         )
-    return [encoded_row(row) for row in rows]
+    return [encoded_row(str(row) if is_text else row) for row in rows]
 
 
 def _check_names(what: str, node_type: str, given: list[str], available: list[str]) -> None:

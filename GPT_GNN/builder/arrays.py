@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -69,7 +69,7 @@ def write_graph(
     times_declared: bool = False,
     degrees: Collection[str] = (),
     seed: int = 0,
-    extend: Callable[[GraphBuilder], None] | None = None,
+    tables: Mapping[str, np.ndarray] | None = None,
     keep_other_files: bool = False,
 ) -> HeteroGraph:
     """Write a store, all or nothing, and open it.
@@ -86,12 +86,12 @@ def write_graph(
         degrees: node types that get the feature part ``degree``, see :func:`degree_features`; under
             a split by time it counts edges up to pre-training's bound.
         seed: of the word vectors.
-        extend: adds to the builder what is no argument here.
+        tables: further graph-level arrays by name.
         keep_other_files: see :func:`GPT_GNN.builder.builder.build_graph`.
 
     Raises:
-        ValueError: arrays that do not fit each other, ids out of range, features that are not
-            finite, relations that may or may not be inverses, times without a unit.
+        ValueError: arrays that do not fit each other, features that are not finite, relations that
+            may or may not be inverses, times without a unit.
     """
     check_output(path, keep_other_files)
     # Everything that can be wrong with the arrays is found before anything is written.
@@ -130,8 +130,8 @@ def write_graph(
             texts = [str(text) for text in nodes[task.target].columns[task.text_column]]
             known = known_nodes(nodes[task.target], task.split)
             add_words(builder, task.target, task.text_column, texts, known, seed=seed)
-        if extend:
-            extend(builder)
+        for name, table in (tables or {}).items():
+            builder.add_table(name, table)
     return HeteroGraph.open(path)
 
 

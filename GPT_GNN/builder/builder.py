@@ -15,8 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from GPT_GNN.builder.edges import Relation, schema_of, write_edges
-from GPT_GNN.builder.files import file_name, zeros
-from GPT_GNN.builder.output import META, store_files
+from GPT_GNN.builder.output import META, file_name, store_files, zeros
 from GPT_GNN.builder.remarks import remarks
 from GPT_GNN.builder.values import cast, encoded_row
 from GPT_GNN.graph.store import (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from GPT_GNN.builder.files import zeros
+from GPT_GNN.builder.output import zeros
 from GPT_GNN.builder.sort import sort_rows
 from GPT_GNN.builder.values import cast
 from GPT_GNN.graph.csr import indptr_layout

@@ -82,9 +82,8 @@ def _outlier(name: str, times: np.ndarray, last_low: int, advice: Advice) -> Val
     known = times != NO_TIME
     low, high = known & (times <= last_low), known & (times > last_low)
     low_are_years, high_are_years = _are_years(times[low]), _are_years(times[high])
-    if low_are_years == high_are_years:
-        odd = low if low.sum() <= high.sum() else high
-    else:
+    odd = low if low.sum() <= high.sum() else high
+    if low_are_years != high_are_years:
         odd = high if low_are_years else low
     row, others = int(np.argmax(odd)), times[known & ~odd]
     return ValueError(

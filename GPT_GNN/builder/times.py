@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.features.cells import CellError, as_cells, missing, numbers
+from GPT_GNN.features.cells import CellError, as_cells, check, missing, numbers
 from GPT_GNN.graph.store import NO_TIME
 
 FIRST_YEAR, LAST_YEAR = 1000, 2200  # of times with a unit; ``bins`` may be any number
@@ -35,7 +35,7 @@ class YearError(CellError):
 
 @dataclass(frozen=True)
 class TimeBins:
-    """The rule by which times become whole numbers, whose differences the temporal encoding reads.
+    """A rule that makes whole numbers of times; the temporal encoding reads their differences.
 
     Attributes:
         unit: of the source: ``seconds``, ``milliseconds`` or ``days`` since 1970-01-01 (UTC),
@@ -135,9 +135,7 @@ def _numbers(values: Any) -> tuple[np.ndarray, np.ndarray]:
     found = numbers(cells)
     empty = np.isnan(found) | (found == NO_TIME)
     large = ~empty & (np.abs(found) > _LARGEST)
-    if large.any():
-        row = int(np.argmax(large))
-        raise CellError(row, f"expected a number up to {_LARGEST:.0e}, got {cells[row]}")
+    check(large, lambda row: f"expected a number up to {_LARGEST:.0e}, got {cells[row]}")
     return np.where(empty, 0, found), empty
 
 
@@ -146,10 +144,7 @@ def _whole(values: Any) -> np.ndarray:
     if array.dtype.kind in "iu":  # float64 would round large ones
         return _int32(array, array == NO_TIME)
     found, empty = _numbers(array)
-    fractions = found != np.floor(found)
-    if fractions.any():
-        row = int(np.argmax(fractions))
-        raise CellError(row, f"expected whole numbers, got {found[row]}")
+    check(found != np.floor(found), lambda row: f"expected whole numbers, got {found[row]}")
     return _int32(found, empty)
 
 
@@ -178,7 +173,5 @@ def _dates(values: Any) -> np.ndarray:
 def _int32(bins: np.ndarray, empty: np.ndarray) -> np.ndarray:
     """[n] int32, NO_TIME where missing."""
     too_large = ~empty & ((bins <= NO_TIME) | (bins >= 2**31))
-    if too_large.any():
-        row = int(np.argmax(too_large))
-        raise CellError(row, f"expected a number of 32 bits, got {bins[row]}")
+    check(too_large, lambda row: f"expected a number of 32 bits, got {bins[row]}")
     return np.where(empty, NO_TIME, bins).astype(np.int32)

@@ -7,7 +7,7 @@ the same columns in another order, other categories, other text encoders.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -51,7 +51,10 @@ class FeatureInputs:
     @classmethod
     def of(cls, graph: HeteroGraph) -> FeatureInputs:
         """Read them from a store."""
-        fitted = _fitted(graph)
+        fitted = {t: dict(of_parts) for t, of_parts in graph.facts.get(FITTED, {}).items()}
+        for node_type, column, encoder, state in stored_encoders(graph):
+            summary = {"encoder": encoder} | state.summary()
+            fitted.setdefault(node_type, {})[column] = summary
         parts = {
             t: tuple(
                 Part(name, s.stop - s.start, fitted.get(t, {}).get(name, {}))
@@ -100,14 +103,16 @@ class FeatureInputs:
         return np.array([i for part in theirs for i in columns[part.name]], dtype=np.int64)
 
 
-def _fitted(graph: HeteroGraph) -> dict[str, dict[str, Any]]:
-    """Node type -> part -> what was fitted: from the store's fact, or from the tables' encoders."""
-    found: dict[str, dict[str, Any]] = {t: dict(p) for t, p in graph.facts.get(FITTED, {}).items()}
+def stored_encoders(graph: HeteroGraph) -> Iterator[tuple[str, str, str, State]]:
+    """What was fitted to tables: node type, column, name and state of its featurizer."""
     for i, entry in enumerate(graph.facts.get("encoders", [])):
         arrays = {name: graph.table(f"encoder{i}_{name}") for name in entry["arrays"]}
-        summary = State({"encoder": entry["encoder"], **entry["facts"]}, arrays).summary()
-        found.setdefault(entry["node_type"], {})[entry["column"]] = summary
-    return found
+        yield (
+            entry["node_type"],
+            entry["column"],
+            entry["encoder"],
+            State(entry["facts"], arrays),
+        )
 
 
 def _part_differences(ours: Part, theirs: Part) -> list[str]:

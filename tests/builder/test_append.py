@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from GPT_GNN.builder import append_nodes
+from GPT_GNN.builder import append_nodes, arrays
 from GPT_GNN.builder.append import append_arrays
 from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays, write_graph
 from GPT_GNN.builder.builder import build_graph
 from GPT_GNN.features.words import title_ids
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import resolve_facts
-from GPT_GNN.graph.split import ColumnSplit, RandomSplit
+from GPT_GNN.graph.split import ColumnSplit, RandomSplit, TimeSplit
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.rng import derive
 
@@ -69,13 +69,16 @@ def taken(edges, which):
 
 
 def written(path, nodes, edges):
-    def words(builder):
+    def words(builder, *arguments, **settings):
         builder.add_words(WORDS)
         builder.add_table("word_vectors", np.eye(3, dtype=np.float32))
         titles = nodes["paper"].columns["title"]
         builder.add_ragged("paper", "title_tokens", title_ids(titles, WORDS))
 
-    return write_graph(path, nodes, edges, extend=words)
+    task = GraphFacts("paper", split=TimeSplit(2019, 2020, 2021), text_column="title")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "add_words", words)
+        return write_graph(path, nodes, edges, task)
 
 
 def content(graph):

@@ -79,9 +79,7 @@ def _checked_posts(data: Npz, edges: Npz) -> int:
     """Number of posts; every array must be of that many."""
     shape = data.shape("feature")
     if len(shape) != 2 or not shape[0]:
-        raise RawDataError(
-            f"{data.path}, array 'feature': expected [posts, columns], found {shape}"
-        )
+        raise data.error("feature", "[posts, columns]", shape)
     form = edges.read("format").item()
     if form not in (b"coo", "coo"):
         raise RawDataError(f"{edges.path}: expected a matrix in format 'coo', found {form!r}")
@@ -102,10 +100,8 @@ def _checked_posts(data: Npz, edges: Npz) -> int:
 def _integers(data: Npz, name: str, posts: int) -> np.ndarray:
     values = data.read(name)
     if values.shape != (posts,) or values.dtype.kind not in "iu":
-        raise RawDataError(
-            f"{data.path}, array {name!r}: expected {posts} integers, found {values.dtype} of "
-            f"shape {values.shape}"
-        )
+        found = f"{values.dtype} of shape {values.shape}"
+        raise data.error(name, f"{posts} integers", found)
     return values.astype(np.int64)
 
 
@@ -117,10 +113,8 @@ def _links(edges: Npz, posts: int) -> np.ndarray:
     for row, col in pairs:
         for name, ids in (("row", row), ("col", col)):
             if ids.dtype.kind not in "iu" or ids.min() < 0 or ids.max() >= posts:
-                raise RawDataError(
-                    f"{edges.path}, array {name!r}: expected integers in [0, {posts}), found "
-                    f"{ids.dtype} from {ids.min()} to {ids.max()}"
-                )
+                found = f"{ids.dtype} from {ids.min()} to {ids.max()}"
+                raise edges.error(name, f"integers in [0, {posts})", found)
         part = keys[start : start + len(row)]
         np.minimum(row, col, out=part, casting="unsafe")
         part *= posts
@@ -152,10 +146,8 @@ def _write_features(builder: GraphBuilder, data: Npz, degree: np.ndarray) -> Non
         part[here, :width] = rows
         finite = np.isfinite(part[here, :width]).all(1)
         if not finite.all():
-            post = start + int(np.flatnonzero(~finite)[0])
-            raise RawDataError(
-                f"{data.path}, array 'feature': expected finite numbers, found others in row {post}"
-            )
+            post = start + int(np.argmin(finite))
+            raise data.error("feature", "finite numbers", f"others in row {post}")
         start += len(rows)
     part[:, width] = np.log(np.maximum(degree, 1))
 
@@ -167,15 +159,10 @@ def _split(data: Npz, posts: int, settings: Settings) -> np.ndarray:
     kinds = _integers(data, "node_types", posts)
     other = np.setdiff1d(kinds, [0, *_KINDS])
     if len(other):
-        raise RawDataError(
-            f"{data.path}, array 'node_types': expected 1 (train), 2 (valid), 3 (test) or 0, found "
-            f"{other[0]}"
-        )
+        raise data.error("node_types", "1 (train), 2 (valid), 3 (test) or 0", other[0])
     for kind, name in _KINDS.items():
         if not (kinds == kind).any():
-            raise RawDataError(
-                f"{data.path}, array 'node_types': expected {kind} ({name}) for some posts, found "
-                f"it for none of {posts:,}; --split random divides them anew"
-            )
+            found = f"it for none of {posts:,}; --split random divides them anew"
+            raise data.error("node_types", f"{kind} ({name}) for some posts", found)
     number = [-1, *(SPLITS.index(name) for name in _KINDS.values())]
     return np.array(number, dtype=np.int8)[kinds]

@@ -69,8 +69,15 @@ class Npz:
             for start in range(0, count, rows):
                 n = min(rows, count - start)
                 wanted = n * prod(row_shape) * dtype.itemsize
-                data = self._bytes(name, file, wanted)
+                with self._whole(name):
+                    data = file.read(wanted)
+                if len(data) != wanted:
+                    raise self.error(name, f"{wanted} more bytes", len(data))
                 yield np.frombuffer(data, dtype).reshape(n, *row_shape)
+
+    def error(self, name: str, expected: str, found: object) -> RawDataError:
+        """The error about an array that is not as expected."""
+        return RawDataError(f"{self.path}, array {name!r}: expected {expected}, found {found}")
 
     def _opened(self, name: str) -> IO[bytes]:
         if name not in self.names:
@@ -87,20 +94,8 @@ class Npz:
             shape, by_column, dtype = read(file)
         if dtype.hasobject or (by_column and len(shape) > 1):
             found = "Python objects" if dtype.hasobject else "columns one after the other"
-            raise RawDataError(
-                f"{self.path}, array {name!r}: expected numbers, rows one after the other, "
-                f"found {found}"
-            )
+            raise self.error(name, "numbers, rows one after the other", found)
         return shape, dtype
-
-    def _bytes(self, name: str, file: IO[bytes], wanted: int) -> bytes:
-        with self._whole(name):
-            data = file.read(wanted)
-        if len(data) != wanted:
-            raise RawDataError(
-                f"{self.path}, array {name!r}: expected {wanted} more bytes, found {len(data)}"
-            )
-        return data
 
     @contextmanager
     def _whole(self, name: str) -> Iterator[None]:

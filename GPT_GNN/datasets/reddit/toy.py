@@ -30,7 +30,7 @@ def write_files(
         posts: number of nodes, >= 100.
         communities: number of classes.
         width: columns of the features.
-        mean_degree: over all posts; the number of links is exactly half of it a post.
+        mean_degree: over all posts; there are exactly half as many links per post.
 
     Raises:
         ValueError: too few posts, or more links than pairs to draw from.

@@ -11,7 +11,7 @@ import numpy as np
 from GPT_GNN.builder.append import append_arrays
 from GPT_GNN.builder.arrays import EdgeArrays, NodeArrays
 from GPT_GNN.builder.output import check_output
-from GPT_GNN.datasets.tables.description import SPLIT_COLUMN, Description, NodeTable
+from GPT_GNN.datasets.tables.description import SPLIT_COLUMN, NodeTable
 from GPT_GNN.datasets.tables.description_reader import Source, read_description
 from GPT_GNN.datasets.tables.edges import edge_arrays
 from GPT_GNN.datasets.tables.ids import Ids
@@ -38,36 +38,41 @@ def append_tables(
         store: written by :func:`build_from_tables`.
         description: that of the store; only the tables' names may differ.
         path: the folder to create or replace; it may be the store's own.
-        tables: see :func:`build_from_tables`; with new nodes only, and edges between old or new
-            nodes.
+        tables: as there; with new nodes only, and edges between old or new nodes.
         keep_other_files: see :func:`GPT_GNN.builder.builder.build_graph`.
 
     Raises:
-        ValueError: as :func:`build_from_tables`; also an id that the store has already, a class
+        ValueError: as :func:`build_from_tables`; also for an id that the store has already, a class
             that it lacks, or another description.
     """
     check_output(path, keep_other_files)
     graph = store if isinstance(store, HeteroGraph) else HeteroGraph.open(store)
     nodes, edges = arrays_to_append(graph, description, tables)
-    # Their scale is checked where their rows are known.
+    # Their scale is checked with their rows at hand, for the errors.
     return append_arrays(graph, path, nodes, edges, keep_other_files, times_declared=True)
 
 
 def arrays_to_append(
     graph: HeteroGraph, description: Source, tables: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, NodeArrays], dict[EdgeType, EdgeArrays]]:
-    """The new nodes and edges of :func:`append_tables`, with features as those of the store.
+    """The new nodes and edges of :func:`append_tables`, with features like the store's.
 
-    A table that is not there has no new rows, and its types are not in the result.
-
-    Returns:
-        The new nodes; the new edges, old nodes numbered as in the store and new ones after them.
+    A table that is not there has no new rows. Old nodes are numbered as in the store, new ones
+    after them.
     """
     description = read_description(description)
-    _check_same(graph, description)
+    stored = graph.facts.get("description")
+    if stored is None:
+        raise ValueError(f"{graph.path}: expected a store built from tables, it has no description")
+    differing = read_description(stored).differences(description)
+    if differing:
+        raise ValueError(
+            f"{description.name}: expected what {graph.path} was built from, another is "
+            f"{', '.join(differing)}"
+        )
     reader = TableReader(description, tables)
     nodes: dict[str, NodeArrays] = {}
-    ids = {t: Ids.stored(graph, t) for t in description.nodes}
+    ids, target = {t: Ids.stored(graph, t) for t in description.nodes}, description.target
     for node_type, spec in description.nodes.items():
         table = reader.read(spec.table)
         if table is None:
@@ -77,11 +82,11 @@ def arrays_to_append(
         nodes[node_type] = stored_columns(graph, node_type).columns(spec, table)
         nodes[node_type].time = reader.times(spec, table)
         nodes[node_type].columns["id"] = new.values
-        if node_type == description.target and graph.has_column(node_type, SPLIT_COLUMN):
-            first = graph.num_nodes(node_type)
-            _, numbers = target_split(description, table, None, first)
+        if node_type == target and graph.has_column(target, SPLIT_COLUMN):
+            old = graph.num_nodes(target)
+            _, numbers = target_split(description, table, None, old)
             assert numbers is not None  # the description is the store's
-            nodes[node_type].columns[SPLIT_COLUMN] = numbers
+            nodes[target].columns[SPLIT_COLUMN] = numbers
     edges = {}
     for edge in description.edges:
         table = reader.read(edge.table)
@@ -91,18 +96,6 @@ def arrays_to_append(
     if not nodes and not edges:
         raise ValueError(f"{description.name}: none of its tables is in {description.folder}")
     return nodes, edges
-
-
-def _check_same(graph: HeteroGraph, description: Description) -> None:
-    if "description" not in graph.facts:
-        raise ValueError(f"{graph.path}: expected a store built from tables, it has no description")
-    stored = read_description(graph.facts["description"])
-    differing = stored.differences(description)
-    if differing:
-        raise ValueError(
-            f"{description.name}: expected what {graph.path} was built from, another is "
-            f"{', '.join(differing)}"
-        )
 
 
 def _new_ids(graph: HeteroGraph, table: Table, spec: NodeTable, old: Ids) -> Ids:

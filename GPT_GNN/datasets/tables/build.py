@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from GPT_GNN.builder.arrays import NodeArrays, known_nodes, write_graph
@@ -13,7 +12,7 @@ from GPT_GNN.datasets.tables.description import SPLIT_COLUMN
 from GPT_GNN.datasets.tables.description_reader import Source, read_description
 from GPT_GNN.datasets.tables.edges import edge_arrays
 from GPT_GNN.datasets.tables.ids import Ids
-from GPT_GNN.datasets.tables.nodes import FittedColumns, add_fitted, fitted_facts
+from GPT_GNN.datasets.tables.nodes import FittedColumns, fitted_facts
 from GPT_GNN.datasets.tables.reader import TableReader
 from GPT_GNN.datasets.tables.split import target_split
 from GPT_GNN.graph.facts import GraphFacts
@@ -43,6 +42,7 @@ def build_from_tables(
     """
     check_output(path, keep_other_files)
     description = read_description(description)
+    # Times and the split first: they say which nodes features may be fitted on.
     reader = TableReader(description, tables)
     ids, nodes, fitted = {}, {}, {}
     node_tables = {t: reader.filled(spec.table) for t, spec in description.nodes.items()}
@@ -65,6 +65,7 @@ def build_from_tables(
         )
     if split_numbers is not None:
         nodes[target].columns[SPLIT_COLUMN] = split_numbers
+    # Edges, when the ids of both ends are known.
     edges = {}
     for edge in description.edges:
         table = reader.filled(edge.table)
@@ -78,7 +79,8 @@ def build_from_tables(
         text_column=description.nodes[target].text,
         label=description.label,
     )
-    facts = {"dataset": "tables", "description": dict(description.record), **fitted_facts(fitted)}
+    fitted_entries, encoders = fitted_facts(fitted)
+    facts = {"dataset": "tables", "description": dict(description.record), **fitted_entries}
     if description.split.by == "random":  # its nodes have a column; links are divided alike
         drawn = RandomSplit(description.split.fractions, description.split.seed)
         facts[LINK_SPLIT] = split_to_dict(drawn)
@@ -89,6 +91,6 @@ def build_from_tables(
         task,
         facts,
         times_declared=True,  # or checked above, where their rows are known
-        extend=partial(add_fitted, fitted=fitted),
+        tables=encoders,
         keep_other_files=keep_other_files,
     )

@@ -41,12 +41,10 @@ def typed_column(values: Any) -> np.ndarray:
         series.hasnans
     ):
         series = series.astype(object)  # as floats large ids would be rounded
-    cells = series.to_numpy()
-    if cells.dtype.kind in "biuM":
-        return cells  # type: ignore[no-any-return]
-    if cells.dtype.kind in "mc":
+    cells: np.ndarray = series.to_numpy()
+    if cells.dtype.kind not in "biuMO":
         raise ValueError(f"expected numbers, dates or texts, got {cells.dtype}")
-    return _objects(cells)
+    return _objects(cells) if cells.dtype.kind == "O" else cells
 
 
 def emptied(cells: np.ndarray, empty: np.ndarray) -> np.ndarray:

@@ -26,8 +26,7 @@ class NodeTable:
     Attributes:
         table: a file beside the description, or a key of ``tables``.
         id: column of the ids, whole numbers or texts.
-        time: column of the times; empty: none.
-        time_unit: unit of these times, if not the description's.
+        time: column of the times; empty: none. ``time_unit``: theirs, if not the description's.
         features: column -> its featurizer, not fitted.
         labels: column -> separator between the labels of a cell; empty: one label per cell.
         text: column of texts that the store keeps; of the target type, the texts to generate.
@@ -109,7 +108,7 @@ class Description:
         edges: one table per relation.
         target: the target type.
         split: of its nodes.
-        time: how times become whole numbers; None: they are whole numbers, e.g. years.
+        time: how times become whole numbers; None: they are whole numbers already.
         label: the label to predict, of the target type; empty: none.
         text_part: the feature that ``vec`` generates, of the target type; empty: all.
         rel_stop_list: relations that are never masked.
@@ -141,12 +140,11 @@ class Description:
         return sorted(key for key in own | others if own.get(key) != others.get(key))
 
     def _plain(self) -> dict[str, Any]:
-        tables: dict[str, Any] = {
-            f"nodes.{name}": replace(table, table="", missing=())
-            for name, table in self.nodes.items()
+        tables: dict[str, Any] = {f"nodes.{name}": t for name, t in self.nodes.items()}
+        tables |= {
+            f"edges of {':'.join(edge.type)}": replace(edge, skip_unknown_ids=False)
+            for edge in self.edges
         }
-        for edge in self.edges:
-            plain = replace(edge, table="", missing=(), skip_unknown_ids=False)
-            tables[f"edges of {':'.join(edge.type)}"] = plain
+        plain = {key: replace(table, table="", missing=()) for key, table in tables.items()}
         keys = ("time", "target", "label", "text_part", "rel_stop_list", "split")
-        return tables | {key: getattr(self, key) for key in keys}
+        return plain | {key: getattr(self, key) for key in keys}

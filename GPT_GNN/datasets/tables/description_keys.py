@@ -44,12 +44,10 @@ def read_yaml(path: Path) -> Any:
 class Keys:
     """One level of a description. A key without a value counts as not given.
 
-    Where a method takes a default, ``MISSING`` means that the key is required.
-
     Args:
         file: name of the description.
         path: the key whose value this is, e.g. ``nodes.movie``; empty at the top.
-        values: should be a mapping from texts.
+        values: a mapping from texts, or an error is raised.
     """
 
     def __init__(self, file: str, path: str, values: Any) -> None:
@@ -89,11 +87,8 @@ class Keys:
         """Values for the fields of a dataclass that are texts, whole numbers or booleans.
 
         Args:
-            *others: keys of this level that are no fields.
+            *others: further keys that this level may have.
             **defaults: in place of the dataclass's own.
-
-        Raises:
-            ValueError: a value of another type, or a key that is neither a field nor in ``others``.
         """
         settings, kinds = [f for f in fields(cls) if f.init], get_type_hints(cls)
         self.only(*others, *(f.name for f in settings))
@@ -104,7 +99,7 @@ class Keys:
         }
 
     def value(self, key: str, kind: type, default: Any = MISSING) -> Any:
-        """A text (not empty if required), whole number from 0, boolean or list."""
+        """A text, whole number from 0, boolean or list; MISSING: required, and no empty text."""
         value: Any = self._values.get(key)
         if value is None:
             value = default
@@ -141,7 +136,7 @@ class Keys:
         return isinstance(self._values.get(key), Mapping)
 
     def inner(self, key: str, shorthand: str = "", list_allowed: bool = False) -> Keys:
-        """The level below a key, empty if the key is not given.
+        """The level below a key; empty if the key is not given.
 
         Args:
             shorthand: a text stands for a level with this key only.
@@ -153,11 +148,6 @@ class Keys:
         if list_allowed and isinstance(value, list) and all(isinstance(v, str) for v in value):
             value = dict.fromkeys(value)
         return Keys(self.file, self._at(key), value)
-
-    def list_of_keys(self, key: str) -> list[Keys]:
-        """A list of levels."""
-        entries = self.value(key, list)
-        return [Keys(self.file, f"{key}[{i}]", entry) for i, entry in enumerate(entries)]
 
     def record(self) -> dict[str, Any]:
         """A copy of everything, ready for JSON."""

@@ -1,8 +1,4 @@
-"""Read a description from a YAML file or dict, strictly (docs/DATA_FORMAT.md).
-
-Errors name the file and the key: an unknown or missing key, a value of another type, an end of a
-relation that is no node type.
-"""
+"""Read a description from a YAML file or dict, strictly (docs/DATA_FORMAT.md)."""
 
 from __future__ import annotations
 
@@ -51,12 +47,20 @@ def read_description(source: Source) -> Description:
 def _description(keys: Keys, folder: Path) -> Description:
     keys.only(*_KEYS, "text_dim", "seed")
     common = {"seed": keys.value("seed", int, 0), "text_dim": keys.value("text_dim", int, 128)}
-    time = _time(keys.inner("time", shorthand="unit")) if "time" in keys else None
+    time = None
+    if "time" in keys:
+        entry = keys.inner("time", shorthand="unit")
+        with entry.named_errors():
+            time = TimeBins(**entry.fields(TimeBins, unit=MISSING))
     tables = keys.inner("nodes")
     nodes = {name: _nodes(tables.inner(name), time, common) for name in tables}
     if not nodes:
         raise keys.error("nodes", "at least one node type", "none")
-    edges = tuple(_edges(entry, nodes, time) for entry in keys.list_of_keys("edges"))
+    entries = keys.value("edges", list)
+    edges = tuple(
+        _edges(Keys(keys.file, f"edges[{i}]", entry), nodes, time)
+        for i, entry in enumerate(entries)
+    )
     types = [edge.type for edge in edges]
     for i, edge_type in enumerate(types):
         if edge_type in types[:i]:
@@ -123,8 +127,7 @@ def _features(keys: Keys, common: Mapping[str, int]) -> dict[str, Featurizer]:
 
 def _separator(keys: Keys) -> str:
     keys.only("separator")
-    separator: str = keys.value("separator", str, "")
-    return separator
+    return str(keys.value("separator", str, ""))
 
 
 def _edges(keys: Keys, nodes: Mapping[str, NodeTable], time: TimeBins | None) -> EdgeTable:
@@ -155,12 +158,6 @@ def _stop_list(keys: Keys, edges: tuple[EdgeTable, ...]) -> tuple[str, ...]:
         if name not in known:
             raise keys.error("rel_stop_list", f"names among {sorted(known)}", repr(name))
     return names
-
-
-def _time(keys: Keys) -> TimeBins:
-    settings = keys.fields(TimeBins, unit=MISSING)
-    with keys.named_errors():
-        return TimeBins(**settings)
 
 
 def _check_time_unit(keys: Keys, table: NodeTable | EdgeTable, common: TimeBins | None) -> None:

@@ -10,13 +10,13 @@ import numpy as np
 from tqdm import tqdm
 
 from GPT_GNN.builder.arrays import NodeArrays
-from GPT_GNN.builder.builder import GraphBuilder
 from GPT_GNN.datasets.tables.description import NodeTable
 from GPT_GNN.datasets.tables.source import Table, missing_advice
 from GPT_GNN.features import FEATURIZERS
 from GPT_GNN.features.cells import CellError, canonical, in_order, is_whole, missing, texts
-from GPT_GNN.features.featurizer import Featurizer, State
+from GPT_GNN.features.featurizer import Featurizer
 from GPT_GNN.features.lists import name_lists
+from GPT_GNN.graph.inputs import stored_encoders
 from GPT_GNN.graph.store import HeteroGraph
 
 _NO_CLASSES = ("nan", "NaN", "NAN", "-nan", "inf", "-inf")  # what failed computations give
@@ -53,7 +53,7 @@ class FittedColumns:
             if len(known) and (not features[column].dim or missing(cells).all()):
                 tqdm.write(
                     f"warning: {table.where(column)}: all {len(known):,} cells that pre-training "
-                    "may know are empty: the feature tells nothing"
+                    "may know are empty: the feature distinguishes nothing"
                 )
         classes = {}
         for column in spec.labels:
@@ -93,12 +93,21 @@ class FittedColumns:
         return arrays
 
 
-def fitted_facts(fitted: Mapping[str, FittedColumns]) -> dict[str, Any]:
-    """The facts of a store: ``classes``, type -> label -> names; ``encoders``, the featurizers."""
-    entries = []
+def fitted_facts(
+    fitted: Mapping[str, FittedColumns],
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What a store keeps of the fit: facts and tables.
+
+    Returns:
+        ``classes``, type -> label -> names, and ``encoders``, the featurizers; their arrays under
+        ``encoder<position>_<name>``.
+    """
+    entries: list[dict[str, Any]] = []
+    tables: dict[str, np.ndarray] = {}
     for node_type, columns in fitted.items():
         for column, featurizer in columns.features.items():
             state = featurizer.state()
+            tables |= {f"encoder{len(entries)}_{n}": array for n, array in state.arrays.items()}
             entries.append(
                 {
                     "node_type": node_type,
@@ -109,25 +118,16 @@ def fitted_facts(fitted: Mapping[str, FittedColumns]) -> dict[str, Any]:
                 }
             )
     classes = {t: dict(columns.classes) for t, columns in fitted.items() if columns.classes}
-    return {"encoders": entries, "classes": classes}
-
-
-def add_fitted(builder: GraphBuilder, fitted: Mapping[str, FittedColumns]) -> None:
-    """Add the featurizers' arrays as tables ``encoder<position>_<name>``."""
-    found = [featurizer for columns in fitted.values() for featurizer in columns.features.values()]
-    for i, featurizer in enumerate(found):
-        for name, values in featurizer.state().arrays.items():
-            builder.add_table(f"encoder{i}_{name}", values)
+    return {"encoders": entries, "classes": classes}, tables
 
 
 def stored_columns(graph: HeteroGraph, node_type: str) -> FittedColumns:
-    """Read what :func:`fitted_facts` and :func:`add_fitted` wrote about a node type."""
-    features = {}
-    for i, entry in enumerate(graph.facts["encoders"]):
-        if entry["node_type"] == node_type:
-            arrays = {name: graph.table(f"encoder{i}_{name}") for name in entry["arrays"]}
-            kind = FEATURIZERS[entry["encoder"]]
-            features[entry["column"]] = kind.from_state(State(entry["facts"], arrays))
+    """Read what :func:`fitted_facts` gave about a node type."""
+    features = {
+        column: FEATURIZERS[encoder].from_state(state)
+        for of_type, column, encoder, state in stored_encoders(graph)
+        if of_type == node_type
+    }
     return FittedColumns(features, graph.facts["classes"].get(node_type, {}))
 
 
