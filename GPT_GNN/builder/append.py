@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -98,7 +97,13 @@ def append_arrays(
     times = [n.time for n in merged.values()] + [e.time for e in added.values()]
     warn_of_span(t for t in times if t is not None)
     with build_graph(path, graph.views, keep_other_files) as builder:
-        builder.facts = _facts(graph, nodes, edges)
+        entry = {
+            "store": graph.fingerprint,
+            "nodes": {node_type: int(arrays.num_nodes) for node_type, arrays in nodes.items()},
+            "edges": {":".join(edge_type): len(e.src) for edge_type, e in edges.items()},
+        }
+        kept = {name: fact for name, fact in graph.facts.items() if name != MEANS}
+        builder.facts = kept | {"appended": [*kept.get("appended", []), entry]}
         for node_type, arrays in merged.items():
             builder.add_node_type(node_type, arrays.num_nodes)
         for node_type, arrays in new.items():
@@ -194,16 +199,3 @@ def _keep_random_split(
     split = ColumnSplit(column, pretrain_on="pretrain")
     builder.facts["task"] = replace(facts, split=split).to_dict()
     builder.facts[LINK_SPLIT] = split_to_dict(facts.split)
-
-
-def _facts(
-    graph: HeteroGraph, nodes: Mapping[str, NodeArrays], edges: Mapping[EdgeType, EdgeArrays]
-) -> dict[str, Any]:
-    """The old store's facts, with what is appended now."""
-    entry = {
-        "store": graph.fingerprint,
-        "nodes": {node_type: int(arrays.num_nodes) for node_type, arrays in nodes.items()},
-        "edges": {":".join(edge_type): len(e.src) for edge_type, e in edges.items()},
-    }
-    kept = {name: fact for name, fact in graph.facts.items() if name != MEANS}
-    return kept | {"appended": [*graph.facts.get("appended", []), entry]}

@@ -107,13 +107,13 @@ def write_graph(
     times = times_of(nodes, edges)
     if not times_declared:
         check_scale(times)
-    # What has no times takes those of its ends; what an inverse knows better is left to it.
+    # Edges without times take those of their ends, unless their inverse has times of its own.
     timed = {edge_type: with_times(nodes, edge_type, e) for edge_type, e in edges.items()}
-    twins = {e: (e[2], inverse[e], e[0]) for e in edges}
+    inverses = {e: (e[2], inverse[e], e[0]) for e in edges}
     for edge_type, e in edges.items():
-        twin = edges.get(twins[edge_type])
-        if e.time is None and twin is not None and twin.time is not None:
-            timed[edge_type] = _without_those_of(timed[edge_type], twin)
+        other = edges.get(inverses[edge_type])
+        if e.time is None and other is not None and other.time is not None:
+            timed[edge_type] = _not_in_inverse(timed[edge_type], other)
     until = task.split.pretrain_until if task and isinstance(task.split, TimeSplit) else None
     parts = {t: {DEGREE: degree_features(t, nodes[t].num_nodes, timed, until)} for t in degrees}
     warn_of_span(times.values())
@@ -121,8 +121,8 @@ def write_graph(
         builder.facts = dict(facts or {}) | ({"task": task.to_dict()} if task else {})
         for node_type, arrays in nodes.items():
             _write_nodes(builder, node_type, arrays, parts.get(node_type, {}))
-        for edge_type, twin_type in twins.items():
-            multigraph = is_multigraph(edges, edge_type, twin_type)
+        for edge_type, turned in inverses.items():
+            multigraph = is_multigraph(edges, edge_type, turned)
             builder.add_relation(edge_type, inverse[edge_type], multigraph)
         for edge_type, e in timed.items():
             builder.add_edges(edge_type, e.src, e.dst, e.time)
@@ -199,11 +199,7 @@ def degree_features(
 ) -> np.ndarray:
     """log(1 + number of edges), a column for each side of a relation that the type is on.
 
-    Args:
-        until: edges with a later time are not counted; None counts all.
-
-    Returns:
-        [num_nodes, sides] float32.
+    Edges later than ``until``, if any, are not counted. [num_nodes, sides] float32.
     """
     counts = []
     for edge_type, e in edges.items():
@@ -214,9 +210,9 @@ def degree_features(
     return np.log1p(np.array(counts, dtype=np.float32).reshape(len(counts), num_nodes).T)
 
 
-def _without_those_of(edges: EdgeArrays, twin: EdgeArrays) -> EdgeArrays:
+def _not_in_inverse(edges: EdgeArrays, other: EdgeArrays) -> EdgeArrays:
     """The edges that the inverse, which has times of its own, does not hold as well."""
-    kept = ~np.isin(link_keys(edges.src, edges.dst), link_keys(twin.dst, twin.src))
+    kept = ~np.isin(link_keys(edges.src, edges.dst), link_keys(other.dst, other.src))
     time = None if edges.time is None else edges.time[kept]
     if time is None and not kept.any():
         time = np.empty(0, dtype=np.int32)

@@ -45,11 +45,8 @@ def build_graph(
     Args:
         path: the folder to create or replace.
         views: names of the feature views.
-        keep_other_files: build also where ``path`` holds files that are not a store's, and leave
-            them there.
-
-    Raises:
-        OtherFilesError: ``path`` holds such files, or is a file.
+        keep_other_files: build also where ``path`` holds files that are not a store's, or raise
+            OtherFilesError; they stay.
     """
     with atomic_folder(path, store_files, keep_other_files) as folder:
         builder = GraphBuilder(folder, tuple(views))
@@ -65,7 +62,7 @@ class GraphBuilder:
     Attributes:
         folder: the folder that is being filled.
         views: names of the feature views.
-        facts: what the data set says about itself, as plain values for JSON.
+        facts: of the data set, as plain values for JSON.
         notes: on repeated edges, once the store is finished.
     """
 
@@ -144,9 +141,6 @@ class GraphBuilder:
         Args:
             src, dst: [n] node ids of the source and the target type.
             time: [n] int, or None for an untimed relation; the same choice for all chunks.
-
-        Raises:
-            ValueError: undeclared relation, ids out of range, lengths that differ, mixed times.
         """
         if edge_type not in self._relations:
             raise ValueError(
@@ -210,12 +204,7 @@ class GraphBuilder:
     def add_ragged_arrays(
         self, node_type: str, name: str, indptr: np.ndarray, values: np.ndarray
     ) -> None:
-        """Add the same from arrays.
-
-        Args:
-            indptr: [N + 1] int64, where each row begins.
-            values: int32, or the UTF-8 bytes of strings, uint8.
-        """
+        """Add the same from arrays; ``indptr``: [N + 1] int64, where each row begins."""
         self._check_length(node_type, name, len(indptr) - 1, "rows")
         if indptr[-1] != len(values):
             raise ValueError(

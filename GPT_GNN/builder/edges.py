@@ -57,18 +57,21 @@ Relations = Mapping[EdgeType, Relation]
 def schema_of(num_nodes: Mapping[str, int], relations: Relations) -> Schema:
     """Types as declared; an inverse that is not declared itself comes right after its relation.
 
-    Raises:
-        ValueError: edges that have times in one direction only, or an end of an unknown type.
+    Raises ValueError for edges that have times in one direction only.
     """
     inverse: dict[EdgeType, EdgeType] = {}
     timed: dict[EdgeType, bool] = {}
     for edge_type, relation in relations.items():
-        twin = relations.get(relation.inverse)
-        if twin and None not in (relation.timed, twin.timed) and relation.timed != twin.timed:
+        partner = relations.get(relation.inverse)
+        if (
+            partner
+            and None not in (relation.timed, partner.timed)
+            and relation.timed != partner.timed
+        ):
             raise ValueError(f"{edge_type} has times and its inverse has none")
         inverse[edge_type] = relation.inverse
-        timed[edge_type] = bool(relation.timed or (twin and twin.timed))
-        if twin is None:
+        timed[edge_type] = bool(relation.timed or (partner and partner.timed))
+        if partner is None:
             inverse[relation.inverse], timed[relation.inverse] = edge_type, timed[edge_type]
     types = tuple(inverse)
     positions = tuple(types.index(partner) for partner in inverse.values())

@@ -50,7 +50,7 @@ def find_inverses(
             continue
         source, relation, target = edge_type
         partners = [e for e in edges if e[::2] == (target, source) and e not in found]
-        # Itself last: a symmetric relation that has a twin is the inverse of the twin.
+        # Itself last: a symmetric relation that is stored twice is the inverse of the other one.
         partners.sort(key=lambda e: (e == edge_type, e[1] != f"rev_{relation}"))
         for partner in partners:
             empty = not len(keys[partner]) or not len(keys[edge_type])

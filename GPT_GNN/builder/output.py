@@ -17,20 +17,14 @@ _LONGEST_NAME = 100  # of what is part of a file's name: file systems take 255 b
 
 
 def check_output(path: str | os.PathLike[str], keep_other_files: bool) -> None:
-    """Raise OtherFilesError where no store may be written; call it before any long work.
-
-    Args:
-        keep_other_files: see :func:`GPT_GNN.system.files.checked_folder`.
-    """
+    """Raise OtherFilesError where no store may be written; call it before any long work."""
     checked_folder(path, store_files, keep_other_files)
 
 
 def store_files(folder: Path) -> set[str]:
     """Names of the files that a build of any version wrote into a folder; none without a store.
 
-    Raises:
-        OtherFilesError: a ``meta.json`` that is damaged or no store's, so that the store's files
-            are not known.
+    Raises OtherFilesError for a ``meta.json`` that is damaged or no store's.
     """
     file = folder / META
     if not os.path.lexists(file):

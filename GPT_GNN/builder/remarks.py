@@ -1,4 +1,4 @@
-"""Notes and warnings about a store that its owner should read before training, a line each."""
+"""Notes and warnings about a store, to read before training, a line each."""
 
 from __future__ import annotations
 

@@ -6,16 +6,10 @@ import numpy as np
 
 
 def sort_rows(*columns: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Sort rows lexicographically, the first column counting most.
+    """Sort rows of int32 columns lexicographically, the first column counting most.
 
     Columns whose ranges fit into 63 bits together are packed into one key, sorted in place and
     unpacked: 8 bytes per row beside the result, where sorting by an index takes 16 and is slower.
-
-    Args:
-        columns: [n] int32 each.
-
-    Returns:
-        New columns, [n] int32 each.
     """
     if not len(columns[0]):
         return tuple(column.copy() for column in columns)

@@ -99,11 +99,7 @@ def _are_years(times: np.ndarray) -> bool:
 
 
 def warn_of_span(times: Iterable[np.ndarray]) -> None:
-    """Print a warning about times that the temporal encoding cannot distinguish.
-
-    Args:
-        times: arrays of int32, NO_TIME for none.
-    """
+    """Print a warning about times, int32, that the temporal encoding cannot distinguish."""
     times = list(times)
     first, last = first_and_last(times) or (0, 0)
     if first == last and sum(np.count_nonzero(t != NO_TIME) for t in times) > 1:

@@ -56,9 +56,8 @@ class TimeBins:
             raise ValueError(f"time unit: expected one of {list(UNITS)}, got {self.unit!r}")
         if self.bin not in BINS:
             raise ValueError(f"time bin: expected one of {list(BINS)}, got {self.bin!r}")
-        if self.unit in _COARSENESS and (
-            _COARSENESS.index(self.bin) < _COARSENESS.index(self.unit)
-        ):
+        order = {name: i for i, name in enumerate(_COARSENESS)}
+        if order[self.bin] < order.get(self.unit, 0):
             raise ValueError(f"time bin: {self.unit} cannot be divided into {self.bin}")
 
     def __call__(self, values: Any) -> np.ndarray:

@@ -10,11 +10,8 @@ import numpy as np
 def cast(values: Any, dtype: Any, what: str) -> np.ndarray:
     """Convert numbers; only floats may be rounded.
 
-    Args:
-        what: names the values in errors.
-
-    Raises:
-        ValueError: no numbers, or one that would wrap round or lose its fraction.
+    Raises ValueError, which begins with ``what``, for no numbers, or one that would wrap round or
+    lose its fraction.
     """
     values, dtype = np.asarray(values), np.dtype(dtype)
     try:
@@ -30,15 +27,11 @@ def cast(values: Any, dtype: Any, what: str) -> np.ndarray:
 def feature_rows(
     values: Any, num_nodes: int, what: str, width: int | None = None, dtype: Any = np.float32
 ) -> np.ndarray:
-    """Convert features, which have to be finite then.
+    """Convert features to [num_nodes, width] of ``dtype``, which have to be finite then.
 
     Args:
-        values: [num_nodes, width] numbers.
         what: names the features in errors.
         width: of the features; None for any.
-
-    Returns:
-        [num_nodes, width] of ``dtype``.
 
     Raises:
         ValueError: another shape, no real numbers, or one that is not finite; with the node.

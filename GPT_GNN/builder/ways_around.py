@@ -38,7 +38,7 @@ class WayAround(NamedTuple):
 
 
 def ways_around(schema: Schema, timed_types: Collection[str]) -> list[WayAround]:
-    """Find the node types that lead around a bound in time.
+    """Find the node types that lead around a bound in time: a leak guard, as a warning.
 
     Results of races are linked to races, which have dates, and to drivers, who have none. From a
     race of 2005 a sample reaches a result, then its driver, then the driver's results of 2020: a
@@ -52,9 +52,6 @@ def ways_around(schema: Schema, timed_types: Collection[str]) -> list[WayAround]
     Args:
         schema: of a store, where a relation has times if one of its ends has.
         timed_types: the node types that have times.
-
-    Returns:
-        In the order of the node types; each relation by one of its two directions.
     """
     found = []
     for node_type in schema.node_types:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from GPT_GNN.builder.builder import GraphBuilder
-from GPT_GNN.features.words import Corpus, title_ids, train_word_vectors
+from GPT_GNN.features.words import Corpus, title_ids, tokenise, train_word_vectors
 
-WORD_DIM, WORD_MIN_COUNT, WORD_EPOCHS = 100, 5, 5
+_SETTINGS = 100, 5, 5  # width, least count and passes of word2vec
 
 
 def add_words(
@@ -18,9 +18,6 @@ def add_words(
     column: str,
     texts: Sequence[str],
     known: np.ndarray,
-    dim: int = WORD_DIM,
-    min_count: int = WORD_MIN_COUNT,
-    epochs: int = WORD_EPOCHS,
     seed: int = 0,
 ) -> None:
     """Add ``word_vectors``, the vocabulary and the column ``<column>_tokens``.
@@ -30,13 +27,12 @@ def add_words(
     Args:
         texts: one per node.
         known: ids of the nodes whose texts the word vectors may be trained on.
-        dim, min_count, epochs, seed: see :func:`train_word_vectors`.
     """
     corpus = Corpus(builder.folder / "spool" / "corpus")
-    corpus.add((texts[node] for node in known.tolist()), marked=True)
+    corpus.add((tokenise(texts[node]) for node in known.tolist()), marked=True)
     if not corpus.words:
         return
-    words, vectors = train_word_vectors(corpus, dim, min_count, epochs, seed)
+    words, vectors = train_word_vectors(corpus, *_SETTINGS, seed)
     builder.add_words(words)
     builder.add_table("word_vectors", vectors)
     builder.add_ragged(node_type, f"{column}_tokens", title_ids(texts, words))

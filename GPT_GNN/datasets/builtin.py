@@ -48,8 +48,7 @@ def open_graph(
 def is_built_in(data_dir: str | os.PathLike[str]) -> bool:
     """Whether this means the built-in graph.
 
-    Raises:
-        StoreError: an empty path, as of a shell's variable that is not set.
+    Raises StoreError for an empty path, as of a shell's variable that is not set.
     """
     if not os.fspath(data_dir):
         raise StoreError("--data_dir: expected the folder of a graph store, or toy, got nothing")

@@ -26,15 +26,15 @@ def open_or_build(
         path: where ``build`` writes.
         find: opens the store; None where there is none, or one that is to be built again.
     """
-    told = False
+    announced = False
     while (graph := find()) is None:
         try:
             with alone_at(path, ".gpt_gnn_first_use"):  # the builder has a lock of its own
                 graph = find()  # the process before may just have built it
                 return build() if graph is None else graph
         except InUseError as error:
-            if not told:
+            if not announced:
                 tqdm.write(f"waiting: {error}")
-            told = True
+            announced = True
             time.sleep(_POLL)
     return graph

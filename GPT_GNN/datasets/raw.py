@@ -84,8 +84,7 @@ def lookup(sorted_ids: np.ndarray, ids: np.ndarray) -> np.ndarray:
 def distinct(rows: np.ndarray, keys: int | None = None) -> np.ndarray:
     """Columns of an integer array [C, E], each once, sorted.
 
-    Args:
-        keys: of columns that are equal in so many first entries, keep the first one only.
+    Of columns that are equal in their first ``keys`` entries, if given, only the first is kept.
     """
     rows = rows[:, np.lexsort(rows[::-1])]
     first = np.ones(rows.shape[1], dtype=bool)

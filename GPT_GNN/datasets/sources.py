@@ -33,7 +33,7 @@ def build_source(
         source: a name in ``READERS``.
         path: its file or folder.
         reading: settings of the reader.
-        extra_facts, keep_other_files: see :func:`build_store`, also for what is returned or raised.
+        extra_facts, keep_other_files: see :func:`build_store`, as for what is returned or raised.
     """
     reader = READERS[source](path, reading)
     listed = dict.fromkeys(reader.LISTED) | asdict(reading) | asdict(settings)

@@ -42,10 +42,6 @@ def _integers(low: int, high: int, empty_allowed: bool) -> Callable[[list[str]],
     return parse
 
 
-def _levels(cells: list[str]) -> np.ndarray:
-    return np.array([LEVELS[cell] for cell in cells], dtype=np.int64)
-
-
 def _texts(cells: list[str]) -> np.ndarray:
     values = np.empty(len(cells), dtype=object)
     values[:] = cells
@@ -57,7 +53,10 @@ ID = Kind("an integer id", _integers(0, 2**62, False))
 OPTIONAL_ID = Kind("an integer id or nothing", _integers(0, 2**62, True))
 YEAR = Kind("an integer year up to 9999", _integers(0, 9999, True))
 POSITION = Kind("an integer from 1", _integers(1, 2**31 - 1, False))
-LEVEL = Kind(f"a level, one of {', '.join(LEVELS)}", _levels)
+LEVEL = Kind(
+    f"a level, one of {', '.join(LEVELS)}",
+    lambda cells: np.array([LEVELS[cell] for cell in cells], dtype=np.int64),
+)
 TEXT = Kind("text", _texts)
 
 
@@ -83,8 +82,7 @@ class Chunk:
     ) -> None:
         """Drop the rows of a mask as wrong. Raises RawDataError unless bad rows are skipped.
 
-        Args:
-            show: how a value of the column stands in the file.
+        ``show`` gives a value of the column as it stands in the file.
         """
         for row in np.flatnonzero(bad):
             self.table.bad_row(
@@ -142,9 +140,8 @@ class RawTable:
         """All rows, CHUNK_ROWS at a time, with a progress bar on a terminal.
 
         Raises:
-            RawDataError: an empty file, a file without rows, without a header or with one that
-                lacks a column, a truncated or damaged gzip stream; a wrong row, unless bad rows are
-                skipped, or nothing but wrong rows.
+            RawDataError: a file that is empty, damaged, cut short or lacks a column; a wrong row,
+                unless bad rows are skipped; nothing but wrong rows.
         """
         from tqdm import tqdm
 

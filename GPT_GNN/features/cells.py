@@ -28,12 +28,7 @@ _MARKS = (".0", "e+", "e-", ":", *_BOOLEANS)  # a text without one of them is it
 
 
 class CellError(ValueError):
-    """A cell that does not fit its column.
-
-    Attributes:
-        row: position of the cell, from 0.
-        problem: what was expected and what was found.
-    """
+    """A cell that does not fit its column: its ``row``, from 0, and the ``problem``."""
 
     def __init__(self, row: int, problem: str) -> None:
         super().__init__(f"row {row + 1}: {problem}")
@@ -41,23 +36,14 @@ class CellError(ValueError):
 
 
 def check(bad: np.ndarray, problem: Callable[[int], str]) -> None:
-    """Raise CellError about the first bad cell, if any.
-
-    Args:
-        bad: [n] bool.
-        problem: row -> what was expected and what was found.
-    """
+    """Raise CellError about the first cell of a mask, if any; ``problem`` gives its text by row."""
     if bad.any():
         row = int(np.argmax(bad))
         raise CellError(row, problem(row))
 
 
 def as_cells(values: Any) -> np.ndarray:
-    """A column as an array, [n] or [n, width]; texts as objects.
-
-    Args:
-        values: [n] numbers, dates, texts or objects (None for missing), or [n, width] numbers.
-    """
+    """A column of any kind as an array, [n] or [n, width]; texts as objects, None for missing."""
     if isinstance(values, np.ndarray):
         return values.astype(object) if values.dtype.kind in "US" else values
     return np.fromiter(values, dtype=object, count=len(values))
@@ -128,11 +114,7 @@ def are_among(cells: np.ndarray, texts: Collection[str]) -> np.ndarray:
 
 
 def numbers(values: Any) -> np.ndarray:
-    """[n] float64, NaN where missing; true is 1 and false 0.
-
-    Raises:
-        CellError: a cell that is no number, or infinite.
-    """
+    """[n] float64, NaN where missing; true is 1 and false 0. Raises CellError for all else."""
     cells = _one_each(values, "a number")
     if cells.dtype.kind in "mM" and len(cells):
         raise CellError(0, f"expected a number, got the date {cells[0]}")
@@ -149,8 +131,7 @@ def numbers(values: Any) -> np.ndarray:
 def names(values: Any) -> list[str | None]:
     """Each cell as the name of a category, None where missing; see :func:`canonical`.
 
-    Raises:
-        CellError: a cell of several values, or a float too large to be an exact whole number.
+    Raises CellError for several values, or a float too large to be an exact whole number.
     """
     found = _written(values)
     if has_variants(found):

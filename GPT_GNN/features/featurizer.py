@@ -62,19 +62,11 @@ class Featurizer:
         return ""
 
     def fit(self, values: Any) -> None:
-        """Learn from the cells that pre-training may know, [n] of them, possibly none.
-
-        Raises:
-            CellError: a cell that cannot be read.
-        """
+        """Learn from the cells that pre-training may know, possibly none. Raises CellError."""
         raise NotImplementedError
 
     def transform(self, values: Any) -> np.ndarray:
-        """[n, dim] float32; each row is a function of its own cell alone.
-
-        Raises:
-            CellError: a cell that cannot be read.
-        """
+        """[n, dim] float32; each row is a function of its own cell alone. Raises CellError."""
         raise NotImplementedError
 
     def state(self) -> State:

@@ -49,7 +49,12 @@ def name_lists(values: Any, separator: str) -> list[list[str]]:
         CellError: a list that was written as a text, or texts with another separator.
     """
     if not separator:
-        return [[] if name is None else [name] for name in _single_names(values)]
+        single = names(values)
+        for name in set(single):
+            if name and name[0] in _BEGINNINGS and _LIST.fullmatch(name):
+                problem = f"expected one value, got {name!r}, a list written as text"
+                raise CellError(single.index(name), problem)
+        return [[] if name is None else [name] for name in single]
     cells = as_cells(values)
     first: dict[str, int] = {}  # text -> its first row: most columns have few texts
     for row, cell in enumerate(cells):
@@ -78,15 +83,6 @@ def without_items(cells: np.ndarray, texts: Collection[str], separator: str) -> 
         elif isinstance(cell, SEVERAL) and not isinstance(cell, dict):
             out[row] = [item for item in cell if canonical(str(item).strip()) not in unwanted]
     return out
-
-
-def _single_names(values: Any) -> list[str | None]:
-    found = names(values)
-    for name in set(found):
-        if name and name[0] in _BEGINNINGS and _LIST.fullmatch(name):
-            row = found.index(name)
-            raise CellError(row, f"expected one value, got {name!r}, a list written as text")
-    return found
 
 
 def _items(row: int, cell: Any) -> list[str]:

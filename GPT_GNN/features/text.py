@@ -91,11 +91,7 @@ class TfidfSvd:
 
 
 class SentenceTransformerModel:
-    """A sentence-transformers model by name or path; nothing is fitted.
-
-    Raises:
-        ValueError: the package is not installed.
-    """
+    """A sentence-transformers model by name or path; nothing is fitted."""
 
     def __init__(self, name: str) -> None:
         try:
@@ -160,11 +156,7 @@ class Text(Featurizer):
         self._model: TextModel | None = None  # a language model loads when it is first used
 
     def fit(self, values: Any) -> None:
-        """Learn weights and directions of ``tfidf`` from at most ``FIT_TITLES`` texts.
-
-        Raises:
-            ValueError: texts without a word, of which ``tfidf`` would make zeros.
-        """
+        """Learn weights and directions of ``tfidf`` from at most ``FIT_TITLES`` texts."""
         found = texts(values)
         chosen = [found[i] for i in sample_to_fit(np.arange(len(found))).tolist()]
         self.has_words = any(tokenise(text) for text in chosen)

@@ -43,11 +43,7 @@ class Corpus:
         self.sentences = 0
         self.words = 0
 
-    def add(self, texts: Iterable[str], marked: bool) -> None:
-        """Append texts, see :meth:`add_words`."""
-        self.add_words(map(tokenise, texts), marked)
-
-    def add_words(self, sentences: Iterable[list[str]], marked: bool) -> None:
+    def add(self, sentences: Iterable[list[str]], marked: bool) -> None:
         """Append sentences, ``marked`` ones between ``bos`` and ``eos``; empty ones are skipped."""
         with open(self.path, "a", encoding="utf-8") as file:
             for words in sentences:

@@ -37,21 +37,12 @@ class GraphFacts:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> GraphFacts:
-        """The inverse of :meth:`to_dict`.
-
-        Raises:
-            ValueError: an unknown entry, or an invalid split.
-        """
+        """The inverse of :meth:`to_dict`. Raises ValueError for what it does not give."""
         expected = [f.name for f in fields(cls)]
-        unknown = sorted(set(record) - set(expected))
-        if unknown or "target" not in record:
+        if not {"target"} <= set(record) <= set(expected):
             raise ValueError(f"facts of a graph: expected {expected}, got {sorted(record)}")
-        values = dict(record)
-        if "rel_stop_list" in values:
-            values["rel_stop_list"] = tuple(values["rel_stop_list"])
-        if "split" in values:
-            values["split"] = split_from_dict(values["split"])
-        return cls(**values)
+        read: dict[str, Any] = {"rel_stop_list": tuple, "split": split_from_dict}
+        return cls(**{n: read[n](value) if n in read else value for n, value in record.items()})
 
     @classmethod
     def stored(cls, graph: HeteroGraph) -> GraphFacts | None:

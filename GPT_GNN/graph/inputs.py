@@ -89,10 +89,9 @@ class FeatureInputs:
         return found
 
     def order(self, store: FeatureInputs, node_type: str) -> np.ndarray:
-        """For each column of a store's features, the column here that has the same name.
+        """For each column of a store's features, the column here that has the same name, [F] int64.
 
-        Returns:
-            [F] int64; 0 .. F - 1 where the parts' names or widths differ.
+        0 .. F - 1 where the parts' names or widths differ.
         """
         ours, theirs = self.parts[node_type], store.parts[node_type]
         width = sum(part.width for part in ours)

@@ -22,16 +22,15 @@ def count_column(part: str) -> str:
 class SeedMeans:
     """Takes a sample's seed nodes out of the means that are other nodes' features.
 
-    A node's features may be the mean over the nodes that it is linked to, as an author's are over
-    its papers. Such a mean shows the features of a seed node that pre-training has to generate,
-    fully where the seed node is the only one in it. So each batch's means are taken without its
+    This is the leak guard of means: a node's features may be the mean over its neighbours, as an
+    author's are over its papers. Such a mean shows the features of a seed node that pre-training
+    has to generate, fully where it is the only one. So each batch's means are taken without its
     seed nodes; a mean over nothing is zeros. Means over means change with them.
 
     Args:
         graph: a store with the fact ``means``: in the view ``view`` the feature part ``part`` of
-            each node type t in ``over`` is the mean over the nodes of type ``over[t]`` that it is
-            linked to up to the time ``until`` (None for no bound), and the column
-            :func:`count_column` says how many these are.
+            each node type t in ``over`` is the mean over its neighbours of type ``over[t]`` up to
+            the time ``until`` (None for no bound); the column :func:`count_column` is their number.
 
     Raises:
         ValueError: the store has no such fact, or the fact names a part that is not there.

@@ -56,12 +56,7 @@ class FactsConfig(TargetConfig):
 
 @dataclass(frozen=True)
 class ResolvedFacts:
-    """Facts, and where each comes from.
-
-    Attributes:
-        facts: what a run uses.
-        origin: name of a fact -> flag, store, default, or the relation of a task.
-    """
+    """Facts, and the origin of each: flag, store, default, or the relation of a task."""
 
     facts: GraphFacts
     origin: dict[str, str]
@@ -95,12 +90,8 @@ def resolve_facts(
 
     Args:
         target_type: the node type; by default the store's, or the only one.
-        split: see :func:`parse_split`.
-        rel_stop_list: relations into the target type that are never masked, each as ``relation`` or
-            ``source:relation:target``, see :func:`GPT_GNN.schema.split_names`; ``("none",)`` for
-            none. None where nothing will be masked: the store's list is then taken as it is.
-        text_column: holds the texts that pre-training generates.
-        attr_part: the feature part that pre-training generates.
+        split, rel_stop_list, text_column, attr_part: see :class:`FactsConfig`. None as the list
+            where nothing will be masked: the store's is then taken as it is.
         label: the column of the classes.
         links: the relation whose links are divided, instead of the target's nodes.
 
@@ -112,10 +103,12 @@ def resolve_facts(
     own = stored if stored is not None and stored.target == target else None
     named = split_names(rel_stop_list or (), {*graph.schema.relation_names, NONE})
     asked = [name for name in named if name != NONE]
+    ragged = [name for name in graph.columns(target) if graph.is_ragged(target, name)]
+    texts = [name for name in ragged if not name.endswith("_tokens")]  # word ids, see add_words
     given = {
         "rel_stop_list": _relations(graph, target, asked),
         "text_part": _one_of(graph.feature_parts(target), attr_part, f"attr_part of {target!r}"),
-        "text_column": _one_of(_texts(graph, target), text_column, f"text_column of {target!r}"),
+        "text_column": _one_of(texts, text_column, f"text_column of {target!r}"),
         "label": _one_of(graph.columns(target), label, f"label of {target!r}"),
     }
     values: dict[str, Any] = {}
@@ -135,17 +128,11 @@ def resolve_facts(
 
 
 def parse_split(text: str, graph: HeteroGraph, node_type: str, times: np.ndarray | None) -> Split:
-    """Read a split from its short form.
+    """Read a split from its short form, see the setting ``split`` of :class:`TargetConfig`.
 
     Args:
-        text: ``time:2013,2016,2017`` (the last times of pre-training, training and validation, in
-            the store's unit), ``time`` (at quantiles), ``random:0.7,0.1,0.1,0.1`` (shares of the
-            four splits), ``random``, ``column:NAME`` or ``column:NAME,PRETRAIN_ON``.
         node_type: the type that has the column.
         times: of the nodes or links, [n] int32; None where they have none.
-
-    Raises:
-        ValueError: another form, no times to divide by, no such column.
     """
     kind, _, rest = text.partition(":")
     if kind == "column" and rest:
@@ -261,12 +248,6 @@ def _relations(graph: HeteroGraph, target: str, names: Sequence[str]) -> tuple[s
             if inverse[2] == target and inverse != edge_type and not known:
                 kept.append(":".join(inverse))
     return tuple(dict.fromkeys(kept))
-
-
-def _texts(graph: HeteroGraph, node_type: str) -> list[str]:
-    """Columns of strings, without the word ids beside them, see :func:`add_words`."""
-    ragged = (name for name in graph.columns(node_type) if graph.is_ragged(node_type, name))
-    return [name for name in ragged if not name.endswith("_tokens")]
 
 
 def _one_of(available: Collection[str], name: str, flag: str) -> str:

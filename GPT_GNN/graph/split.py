@@ -1,8 +1,8 @@
-"""Which nodes pre-train, train, validate and test: by time, at random or as the store says."""
+"""Which nodes pre-train, train, validate and test: by time, at random or by a column."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, fields
 from typing import Any, Protocol
 
@@ -24,8 +24,7 @@ class Split(Protocol):
     def nodes(self, graph: HeteroGraph, node_type: str, split: str) -> np.ndarray:
         """Ids of one split's nodes, ascending, [n] int64.
 
-        Raises:
-            ValueError: an unknown split, or nodes without the times or the column to divide by.
+        Raises ValueError for an unknown split, or nodes without times or a column to divide by.
         """
 
     def time_max(self, split: str) -> int:
@@ -34,12 +33,7 @@ class Split(Protocol):
 
 @dataclass(frozen=True)
 class TimeSplit:
-    """Splits by the time of the node (years): each bound is the last year that still belongs.
-
-    Attributes:
-        pretrain_until: pre-training nodes have time <= this.
-        train_until, valid_until: likewise for the next two; test nodes come after.
-    """
+    """Splits by the time of the node: a bound is the last time of its split; test nodes follow."""
 
     pretrain_until: int
     train_until: int
@@ -53,12 +47,11 @@ class TimeSplit:
             )
 
     @classmethod
-    def at_quantiles(cls, time: np.ndarray, shares: Sequence[float] = SHARES) -> TimeSplit:
-        """The bounds that come closest to some shares of the nodes.
+    def at_quantiles(cls, time: np.ndarray) -> TimeSplit:
+        """The bounds that come closest to ``SHARES`` of the nodes.
 
         Args:
             time: [N] int, NO_TIME for none.
-            shares: of pretrain, train, valid and test.
 
         Raises:
             ValueError: too few distinct times for four splits.
@@ -72,7 +65,7 @@ class TimeSplit:
         total = counts.sum()
         upto = 1 - (total - np.cumsum(counts)) / total  # share of the nodes up to each time
         bounds: list[int] = []
-        for i, share in enumerate(np.cumsum(shares)[:-1]):
+        for i, share in enumerate(np.cumsum(SHARES)[:-1]):
             low, high = len(bounds) and bounds[-1] + 1, len(distinct) - len(SPLITS) + 1 + i
             bounds.append(low + int(np.abs(upto[low:high] - share).argmin()))
         return cls(*(int(distinct[i]) for i in bounds))
@@ -92,15 +85,11 @@ class TimeSplit:
         return ends[i] + 1, ends[i + 1]
 
     def time_max(self, split: str) -> int:
-        """Latest time that a sample for this split may contain."""
+        """See :class:`Split`."""
         return self.range(split)[1]
 
     def empty_parts(self, time: np.ndarray) -> str:
-        """A warning about splits without a node; empty where all have some.
-
-        Args:
-            time: [N] int, NO_TIME for none.
-        """
+        """A warning about splits without a time, [N] int; empty where all have some."""
         known = time[time != NO_TIME]
         numbers = np.searchsorted(astuple(self), known)  # positions in SPLITS
         empty = [split for i, split in enumerate(SPLITS) if i not in numbers]
@@ -209,11 +198,7 @@ def split_to_dict(split: Split) -> dict[str, Any]:
 
 
 def split_from_dict(record: Mapping[str, Any]) -> Split:
-    """The inverse of :func:`split_to_dict`.
-
-    Raises:
-        ValueError: unknown kind, or settings that this kind does not have.
-    """
+    """The inverse of :func:`split_to_dict`. Raises ValueError for what it does not give."""
     settings = {name: value for name, value in record.items() if name != "by"}
     kind = record.get("by")
     if kind not in _KINDS:

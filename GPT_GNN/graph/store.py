@@ -33,7 +33,7 @@ class HeteroGraph:
 
     Attributes:
         path: the folder.
-        meta: everything that ``meta.json`` says.
+        meta: the record in ``meta.json``.
         schema: node and edge types.
         node_types: names of the node types, in storage order.
         edge_types: triples (source type, relation, target type), in storage order.
@@ -134,9 +134,6 @@ class HeteroGraph:
         """One value per node, [N]: ``time`` (int32, NO_TIME for none), ``id``, labels ...
 
         Labels of which a node may have several are [N, C] uint8, 1 for those that it has.
-
-        Raises:
-            ValueError: no such column.
         """
         return self.array(self._column_entry(node_type, name, "array")["files"][0])
 
@@ -187,9 +184,6 @@ class HeteroGraph:
 
         Returns:
             [n, F] float32.
-
-        Raises:
-            ValueError: unknown view, ids out of range.
         """
         if view not in self.views:
             raise ValueError(f"{self.path} has no view {view!r}; available: {list(self.views)}")
@@ -204,7 +198,7 @@ class HeteroGraph:
             gather_rows(self._feature_arrays[file], ids, out, parts[part["name"]].start)
         return out
 
-    # Facts of the whole graph: word vectors, vocabulary, what the data set says about itself ---
+    # Facts of the whole graph: word vectors, vocabulary, facts of the data set -----------
 
     def table(self, name: str) -> np.ndarray:
         """A graph-level array, e.g. ``word_vectors`` [V, D]."""
@@ -218,7 +212,7 @@ class HeteroGraph:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the data set says about itself: name, bounds of the views, settings."""
+        """Facts of the data set: name, bounds of the views, settings."""
         return dict(self.meta["facts"])
 
     @property
@@ -237,7 +231,7 @@ def check_ids(ids: np.ndarray, node_type: str, num_nodes: int, where: str = "") 
 
 
 def read_meta(file: Path) -> dict[str, Any]:
-    """What a ``meta.json`` says. Raises StoreError unless it is as it was written."""
+    """Read a ``meta.json``. Raises StoreError unless it is as it was written."""
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
         meta, checksum = record["meta"], record["checksum"]

@@ -60,7 +60,10 @@ def class_sizes(graph: HeteroGraph, node_type: str, label: str) -> dict[str, int
 
 def _splits(graph: HeteroGraph, task: GraphFacts) -> list[str]:
     """The numbers of nodes and of labelled nodes in each split and in none."""
-    labelled = _labelled(graph, task.target, task.label)
+    labelled = None
+    if class_sizes(graph, task.target, task.label) is not None:
+        column = graph.column(task.target, task.label)
+        labelled = column >= 0 if column.ndim == 1 else (column != 0).any(1)
     try:
         parts = {name: task.split.nodes(graph, task.target, name) for name in SPLITS}
     except ValueError as error:  # of an older store: facts that do not fit it
@@ -79,14 +82,6 @@ def _splits(graph: HeteroGraph, task: GraphFacts) -> list[str]:
     if isinstance(task.split, TimeSplit) and time is not None and (time == NO_TIME).any():
         lines[-1] += f"  {int((time == NO_TIME).sum()):,} without a time"
     return lines
-
-
-def _labelled(graph: HeteroGraph, node_type: str, label: str) -> np.ndarray | None:
-    """[N] bool, whether a node has a class; None where there are no classes."""
-    if class_sizes(graph, node_type, label) is None:
-        return None
-    column = graph.column(node_type, label)
-    return column >= 0 if column.ndim == 1 else (column != 0).any(1)
 
 
 def _classes(graph: HeteroGraph, node_type: str, label: str) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 
-LONGEST_DIFFERENCE = 120  # of two times in a batch; HGT's temporal encoding knows no longer one
+LONGEST_DIFFERENCE = 120  # of two times in a batch; HGT's temporal encoding has no longer one
 
 
 def store_times(graph: HeteroGraph) -> dict[str, np.ndarray]:

@@ -18,8 +18,8 @@ def test_tokenise_keeps_readable_words() -> None:
 
 def test_word_vectors_are_a_function_of_the_seed(tmp_path: Path) -> None:
     corpus = words.Corpus(tmp_path / "corpus")
-    corpus.add(TITLES, marked=True)
-    corpus.add(["the graph", "", "?!"], marked=False)
+    corpus.add(map(words.tokenise, TITLES), marked=True)
+    corpus.add(map(words.tokenise, ["the graph", "", "?!"]), marked=False)
     assert corpus.sentences == 10
     assert corpus.path.read_text().splitlines()[0] == "bos graph neural networks eos"
     first, again, other = (
@@ -33,7 +33,7 @@ def test_word_vectors_are_a_function_of_the_seed(tmp_path: Path) -> None:
 
 def test_ends_are_kept_however_rare(tmp_path: Path) -> None:
     corpus = words.Corpus(tmp_path / "corpus")
-    corpus.add(["a a a a a a"], marked=True)
+    corpus.add(map(words.tokenise, ["a a a a a a"]), marked=True)
     found, _ = words.train_word_vectors(corpus, dim=2, min_count=5, epochs=1, seed=0)
     assert sorted(found) == ["a", "bos", "eos"]
 

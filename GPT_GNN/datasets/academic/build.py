@@ -21,15 +21,21 @@ from GPT_GNN.datasets.academic.features import (
 )
 from GPT_GNN.datasets.academic.graph import AcademicGraph
 from GPT_GNN.datasets.academic.reader import Reader
-from GPT_GNN.datasets.academic.selection import FOREVER, select
+from GPT_GNN.datasets.academic.selection import (
+    FIELD,
+    PARTS,
+    PRETRAIN,
+    TIME,
+    divide_by_field,
+    select,
+)
 from GPT_GNN.datasets.academic.settings import Settings
 from GPT_GNN.datasets.academic.texts import fit_texts
-from GPT_GNN.datasets.academic.transfer import FIELD, PARTS, PRETRAIN, TIME, divide_by_field
 from GPT_GNN.datasets.raw import counts_table, distinct
 from GPT_GNN.features.text import fitted_text, text_model
 from GPT_GNN.graph.inputs import FITTED
 from GPT_GNN.graph.means import FACT
-from GPT_GNN.graph.split import ALL, ColumnSplit, TimeSplit
+from GPT_GNN.graph.split import ALL, NO_BOUND, ColumnSplit, TimeSplit
 from GPT_GNN.system.files import atomic_folder
 
 VERSION = 7  # of what a source gives; a cached built-in graph of another version is built again
@@ -63,8 +69,6 @@ def build_store(
         RawDataError: the source is incomplete, damaged or contradicts itself, or has no paper in
             the pre-training years.
         ValueError: fields that do not divide the papers.
-        OtherFilesError: ``output_dir`` holds files that are not a store's.
-        OSError: the store cannot be written.
 
     Differs: see docs/ORIGINAL.md; the main one is that features know no future.
     """
@@ -111,7 +115,7 @@ class _Stores:
         self.facts, self.extra_facts = facts, extra_facts
         assert isinstance(reader.FACTS.split, TimeSplit)
         self.split = reader.FACTS.split
-        self.until = FOREVER if settings.transfer == FIELD else self.split.pretrain_until
+        self.until = NO_BOUND if settings.transfer == FIELD else self.split.pretrain_until
 
     def views(self, part: str | None) -> tuple[View, ...]:
         """``pretrain`` and ``finetune`` know no future; ``original`` is the published choice."""
@@ -121,7 +125,7 @@ class _Stores:
         return (
             View("pretrain", pretrain, pretrain, pretrain),
             View("finetune", finetune, finetune, finetune),
-            View("original", finetune, FOREVER, FOREVER),
+            View("original", finetune, NO_BOUND, NO_BOUND),
         )
 
     def read(self, reader: Reader, work: Path) -> None:
@@ -171,7 +175,7 @@ class _Stores:
             **self.facts,
             "text_dim": encoder.dim,
             "vocabulary": len(words),
-            "pretrain_until": None if self.until == FOREVER else self.until,
+            "pretrain_until": None if self.until == NO_BOUND else self.until,
             "train_until": self.split.train_until,
             "valid_until": self.split.valid_until,
             "views": {view.name: asdict(view) for view in views},

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from GPT_GNN.builder.builder import GraphBuilder
-from GPT_GNN.datasets.academic.selection import FOREVER
 from GPT_GNN.datasets.academic.texts import Titles
 from GPT_GNN.features.text import CHUNK_TEXTS, TextModel
 from GPT_GNN.graph.means import count_column
+from GPT_GNN.graph.split import NO_BOUND
 
 # What the part ``text`` of each type is the mean over.
 MEANS = {"author": "paper", "venue": "paper", "field": "paper", "affiliation": "author"}
@@ -64,14 +64,13 @@ def add_text_features(
     """The part ``text``: papers' encoded titles, and means of them over papers for the others.
 
     A venue, field or author has the mean over its distinct papers up to the view's bound; an
-    affiliation the mean over its authors' means, of the authors seen there by the bound who have
-    papers by then (one who has an edge by the bound does). Nothing before the bound gives zeros.
-    Pre-training takes its targets out of the means of the first view, see :class:`SeedMeans`; how
-    many nodes these are over is a column.
+    affiliation the mean over its authors' means, of the authors who are there by the bound and
+    have papers by then (one who has an edge by the bound does). Without any, zeros. Pre-training
+    takes its targets out of the means of the first view, see :class:`SeedMeans`; how many nodes
+    these are over is a column.
 
     Args:
         rows: of the store's papers in ``titles``.
-        model: fitted.
         views: the first is what pre-training reads.
     """
     text = builder.create_feature("paper", "text", model.dim)
@@ -100,7 +99,7 @@ def add_text_features(
 
 def means_fact(view: View) -> dict[str, Any]:
     """What :class:`SeedMeans` has to know of the means in the first view."""
-    until = None if view.text_until == FOREVER else view.text_until
+    until = None if view.text_until == NO_BOUND else view.text_until
     return {"part": "text", "view": view.name, "until": until, "over": MEANS}
 
 
@@ -111,8 +110,7 @@ def neighbour_means(
 
     Args:
         node, neighbour: [E], the links.
-        x: [M, D] float32, by neighbour.
-        out: [N, D] float32, by node.
+        x: [M, D] float32, by neighbour; out: [N, D] float32, by node.
 
     Returns:
         [N] int32, the number of neighbours.

@@ -7,7 +7,7 @@ import numpy as np
 from GPT_GNN.builder.builder import GraphBuilder
 from GPT_GNN.datasets.academic.features import Links
 from GPT_GNN.datasets.academic.records import Records
-from GPT_GNN.datasets.academic.transfer import Division
+from GPT_GNN.datasets.academic.selection import Division
 from GPT_GNN.datasets.raw import NONE, FileCounts, distinct, lookup
 from GPT_GNN.schema import EdgeType
 

@@ -57,13 +57,10 @@ class PaperRows:
         self._parts.append((ids, *narrow, reason))
 
     def finish(self, where: str, column: str) -> Papers:
-        """The papers; of several rows of one id the first is kept.
+        """The papers; of several rows of one id the first is kept. RawDataError where none is left.
 
         Args:
             where: the file or folder, and ``column`` that holds the language, for messages.
-
-        Raises:
-            RawDataError: no paper is left.
         """
         ids, year, venue, kind, reason = map(np.concatenate, zip(*self._parts, strict=True))
         self._ids, self._rows = np.unique(ids, return_index=True)

@@ -1,4 +1,4 @@
-"""What a source of academic records is: a reader of its files, with settings of its own."""
+"""The base class of readers of academic sources."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from GPT_GNN.settings import Checked
 
 
 class Reader:
-    """Reads a source once, whole; the build knows nothing of its files.
+    """Reads a source once, whole; the build opens none of its files.
 
     A new source is a class like this in a file of its own, and a line in
     :data:`GPT_GNN.datasets.sources.READERS`.
@@ -38,12 +38,9 @@ class Reader:
         raise NotImplementedError
 
     def read(self, work: Path) -> Records:
-        """Read them.
+        """Read them. Raises RawDataError for a file that is damaged, or contradicts another.
 
         Args:
             work: a folder for what is too large for memory; it goes after the build.
-
-        Raises:
-            RawDataError: a file is damaged, or contradicts another.
         """
         raise NotImplementedError

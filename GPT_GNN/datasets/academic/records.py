@@ -1,4 +1,4 @@
-"""What a reader of an academic source delivers: its papers and what it says of them, as arrays.
+"""The records of an academic source, as arrays: its papers and what belongs to them.
 
 Legend: P papers of the source, in its order; a "row" is one of them; a "position" is the place of a
 thing in the ids of its type.
@@ -113,7 +113,7 @@ class Papers:
 
 @dataclass(frozen=True)
 class Records:
-    """Everything that a source says, read once.
+    """All records of a source.
 
     Rows of the arrays may repeat, and be about papers that are not wanted: the build counts these
     and leaves them out.

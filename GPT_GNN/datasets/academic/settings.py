@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from GPT_GNN.datasets.academic.transfer import PARTS, TIME, TRANSFERS
+from GPT_GNN.datasets.academic.selection import PARTS, TIME, TRANSFERS
 from GPT_GNN.settings import LIST, Checked, setting
 
 

@@ -73,11 +73,7 @@ def fit_texts(
 ) -> Texts:
     """Fit the model on titles, and word vectors on titles and abstracts, that pre-train.
 
-    Args:
-        work: a folder for the corpus.
-
-    Raises:
-        RawDataError: they hold no word, or none that is frequent enough.
+    Raises RawDataError where they hold no word, or none that is frequent enough.
     """
     titles_where, where = records.texts_where
     titles = Titles(records.papers.titles, papers.kept)
@@ -88,8 +84,8 @@ def fit_texts(
     except ValueError as error:
         raise RawDataError(f"{titles_where}, papers that pre-train: {error}") from error
     corpus = Corpus(work / "corpus")
-    corpus.add_words(titles.words(rows), marked=True)
-    corpus.add(_abstracts(records, papers), marked=False)
+    corpus.add(titles.words(rows), marked=True)
+    corpus.add(map(tokenise, _abstracts(records, papers)), marked=False)
     if not corpus.words:
         raise RawDataError(f"{where} that pre-train: expected words, found none")
     least = settings.word_min_count

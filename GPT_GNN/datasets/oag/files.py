@@ -94,11 +94,7 @@ class Dump:
 
 
 def find_raw_file(folder: Path, stem: str, domain: str = "") -> Path:
-    """The file ``<stem><domain>_<8-digit stamp>.tsv`` or ``.tsv.gz`` of a dump.
-
-    Raises:
-        RawDataError: no such folder, no such file, or several.
-    """
+    """The one file ``<stem><domain>_<8-digit stamp>.tsv`` or ``.tsv.gz``, else RawDataError."""
     if not folder.is_dir():
         raise RawDataError(f"{folder}: expected a folder with a raw dump, found none")
     pattern = re.compile(rf"{re.escape(stem + domain)}_\d{{8}}\.tsv(\.gz)?")

@@ -1,4 +1,4 @@
-"""What an OAG dump says of its papers: references, fields, authors, abstracts, given vectors."""
+"""The papers of an OAG dump: references, fields, authors, abstracts, given vectors."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from GPT_GNN.datasets.academic import build as academic
+from GPT_GNN.datasets.academic.selection import TIME
 from GPT_GNN.datasets.academic.settings import Settings
-from GPT_GNN.datasets.academic.transfer import TIME
 from GPT_GNN.datasets.builtin import built_in, data_folder, toy_path
 from GPT_GNN.datasets.oag.reader import OAGReader, ReaderSettings
 from GPT_GNN.datasets.sources import build_source
@@ -63,13 +63,11 @@ def build_oag(
 def raw_files(data: Mapping[str, Any]) -> dict[str, str]:
     """Names and checksums of the files that preprocessing reads; none for the built-in graph.
 
+    Fields are looked for by name, too: an unknown one is an error before the first job.
+
     Args:
         data: the flags ``input_dir``, ``domain``, ``language``, ``citation_bar``,
-            ``pretrain_fields`` and ``finetune_fields``, as far as a dump can tell right ones.
-
-    Raises:
-        RawDataError: a file is missing, or names and levels of fields cannot be read.
-        ValueError: a name of a field that the dump does not have.
+            ``pretrain_fields`` and ``finetune_fields``.
     """
     Settings(citation_bar=int(data["citation_bar"]))
     reading = ReaderSettings(data["domain"], data["language"])
@@ -86,12 +84,7 @@ def raw_files(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def preprocess(dump: DumpConfig, reading: ReaderSettings, settings: Settings) -> None:
-    """What preprocess_OAG.py does; without ``input_dir`` it writes and takes a built-in dump.
-
-    Raises:
-        ValueError: bad data or a bad setting.
-        OSError: e.g. a full disk.
-    """
+    """Run preprocess_OAG.py: without ``input_dir`` it writes and takes a built-in dump."""
     for path in _build(dump, reading, settings):
         print(f"\n{summary(HeteroGraph.open(path))}")
 
@@ -99,11 +92,7 @@ def preprocess(dump: DumpConfig, reading: ReaderSettings, settings: Settings) ->
 def toy_store(
     num_papers: int = TOY_PAPERS, seed: int = 0, folder: Path | None = None
 ) -> HeteroGraph:
-    """The built-in graph, opened from ``<folder>/toy_<papers>_<seed>``; built when it is not there.
-
-    Args:
-        folder: where built-in graphs are kept; by default the data folder.
-    """
+    """The built-in graph, opened from ``<folder>/toy_<papers>_<seed>``, built if need be."""
     path = toy_path("toy", num_papers, seed, folder)
     # Nobody asked to replace anything, so what others put there stays, too.
     dump = DumpConfig("", os.fspath(path), keep_other_files=True, toy_papers=num_papers)

@@ -10,7 +10,7 @@ import numpy as np
 
 from GPT_GNN.datasets.academic.reader import Reader
 from GPT_GNN.datasets.academic.records import Records
-from GPT_GNN.datasets.academic.transfer import LEVEL, find_sides
+from GPT_GNN.datasets.academic.selection import LEVEL, find_sides
 from GPT_GNN.datasets.oag.facts import FACTS
 from GPT_GNN.datasets.oag.files import Dump
 from GPT_GNN.datasets.oag.links import (

@@ -59,8 +59,7 @@ def build(
         name: a key of ``DATASETS``.
         path: the folder to create or replace.
         root: the folder in which PyG keeps the data set.
-        seed: see :func:`GPT_GNN.datasets.pyg.from_pyg.from_pyg`.
-        keep_other_files: see :func:`GPT_GNN.builder.builder.build_graph`.
+        seed, keep_other_files: see :func:`GPT_GNN.datasets.pyg.from_pyg.from_pyg`.
 
     Raises:
         ValueError: an unknown name, or see there.

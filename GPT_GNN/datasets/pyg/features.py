@@ -34,13 +34,9 @@ def add_texts(
     Args:
         text: the setting of :func:`GPT_GNN.datasets.pyg.from_pyg.from_pyg`.
         split: encoders are fitted on the texts that pre-training may know by it.
-        model, dim, seed: see :func:`GPT_GNN.features.text.text_model`.
 
     Returns:
         What was fitted, per node type and part.
-
-    Raises:
-        ValueError: an unknown type or attribute, not one string per node, or no word in any.
     """
     check_known("text", text or {}, nodes)
     fitted: dict[str, dict[str, Any]] = {}

@@ -12,9 +12,8 @@ from tqdm import tqdm
 
 from GPT_GNN.builder.arrays import write_graph
 from GPT_GNN.builder.output import check_output
-from GPT_GNN.datasets.pyg.attributes import MASKS, check_known, edge_arrays, node_arrays
+from GPT_GNN.datasets.pyg.attributes import MASKS, check_known, edge_arrays, left_out, node_arrays
 from GPT_GNN.datasets.pyg.features import TEXT, Texts, add_identities, add_texts
-from GPT_GNN.datasets.pyg.left_out import left_out
 from GPT_GNN.datasets.pyg.target import label_column, split_of, target_type
 from GPT_GNN.datasets.pyg.times import Rules, Times, read_times, rules_fact
 from GPT_GNN.graph.facts import GraphFacts

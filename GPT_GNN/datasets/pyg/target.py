@@ -18,11 +18,7 @@ VALID_SHARE = 0.2  # of the training nodes, where no mask says which validate; H
 
 
 def target_type(nodes: Mapping[str, NodeArrays], asked: str, label: str) -> str:
-    """The target type: as asked, or the only type that has ``label``, or the only type.
-
-    Raises:
-        ValueError: no such type, or none was asked for and several could be meant.
-    """
+    """The target type: as asked, or the only type that has ``label``, or the only type."""
     if asked and asked not in nodes:
         raise ValueError(f"target: no node type {asked!r}; available: {list(nodes)}")
     labelled = [t for t, arrays in nodes.items() if label in arrays.columns]
@@ -41,9 +37,6 @@ def label_column(nodes: NodeArrays, target: str, asked: str) -> str:
     Args:
         nodes: of the target type; the column is changed in place, NaN to -1.
         asked: a column's name; empty: ``y``, if there is one.
-
-    Raises:
-        ValueError: no such column of numbers, or a number that is not whole.
     """
     name = asked or "y"
     if not asked and name not in nodes.columns:
@@ -74,11 +67,9 @@ def label_column(nodes: NodeArrays, target: str, asked: str) -> str:
 
 
 def split_of(data: HeteroData, nodes: NodeArrays, target: str, seed: int) -> Split:
-    """The split of the data's masks, which become the target's column ``split``; else by time, or
-    at random.
+    """The split by the masks, which become a column ``split``; else by time, or at random.
 
-    Raises:
-        ValueError: masks without ``train_mask``, or a node in two of them.
+    Raises ValueError for masks without ``train_mask``, or a node in two of them.
     """
     masks = {name: mask_of(data, target, mask) for name, mask in MASKS.items()}
     train = masks["train"]
@@ -99,16 +90,9 @@ def split_of(data: HeteroData, nodes: NodeArrays, target: str, seed: int) -> Spl
 
 
 def split_numbers(masks: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The column of a :class:`ColumnSplit` from a mask per split.
+    """The column of a :class:`ColumnSplit`, [N] int8, from a mask [N] per split.
 
-    Args:
-        masks: a name of ``SPLITS`` -> [N] bool.
-
-    Returns:
-        [N] int8, the position in ``SPLITS``, -1 for none.
-
-    Raises:
-        ValueError: a node is in two splits.
+    Raises ValueError for a node in two splits.
     """
     several = np.sum(list(masks.values()), axis=0) > 1
     if several.any():

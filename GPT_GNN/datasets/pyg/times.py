@@ -28,10 +28,6 @@ def read_times(
     Args:
         time, time_bins: the settings of :func:`GPT_GNN.datasets.pyg.from_pyg.from_pyg`.
         counts: nodes or edges of each type.
-
-    Raises:
-        ValueError: an unknown type or attribute, another number of values, one that is no time,
-            rules with several bins, or times without a declared unit that are on several scales.
     """
     rules = _rules(time_bins, counts)
     found = {

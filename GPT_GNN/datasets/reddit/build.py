@@ -42,12 +42,7 @@ class Settings(Checked):
 def build_store(
     folder: Path, output: Path, settings: Settings, facts: Mapping[str, Any], keep_other_files: bool
 ) -> None:
-    """Write the store of the two files in a folder, with further facts.
-
-    Raises:
-        RawDataError: a file is missing, damaged or does not fit the other.
-        OtherFilesError: ``output`` holds files that are not a store's.
-    """
+    """Write the store of the two files in a folder, with further facts."""
     with Npz(folder / DATA_FILE) as data, Npz(folder / GRAPH_FILE) as edges:
         posts = _checked_posts(data, edges)
         with build_graph(output, VIEWS, keep_other_files) as builder:

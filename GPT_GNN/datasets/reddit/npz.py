@@ -20,14 +20,13 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedE
 class Npz:
     """An ``.npz`` file. ``with Npz(path) as npz`` closes it.
 
+    Every method raises RawDataError where the file or an array is missing or damaged.
+
     Args:
         path: as ``numpy.savez``, ``numpy.savez_compressed`` or ``scipy.sparse.save_npz`` write it.
 
     Attributes:
         names: of the arrays.
-
-    Raises:
-        RawDataError: no such file, or not a whole one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,22 +46,18 @@ class Npz:
         self._zip.close()
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of an array. Raises RawDataError: there is none, or it is damaged."""
+        """The shape of an array."""
         with self._opened(name) as file:
             return self._header(name, file)[0]
 
     def read(self, name: str) -> np.ndarray:
-        """A whole array. Raises RawDataError: there is none, or it is damaged."""
+        """A whole array."""
         shape = self.shape(name)
         parts = list(self.chunks(name, max(1, shape[0] if shape else 1)))
         return np.concatenate(parts).reshape(shape) if parts else np.empty(shape)
 
     def chunks(self, name: str, rows: int) -> Iterator[np.ndarray]:
-        """An array, ``rows`` at a time: [at most ``rows``, ...], read-only.
-
-        Raises:
-            RawDataError: no such array, one of Python objects, one that is damaged.
-        """
+        """An array, ``rows`` at a time: [at most ``rows``, ...], read-only."""
         with self._opened(name) as file:
             shape, dtype = self._header(name, file)
             count, *row_shape = shape or (1,)

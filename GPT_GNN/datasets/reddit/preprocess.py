@@ -64,9 +64,6 @@ def raw_files(data: Mapping[str, Any]) -> dict[str, str]:
 
     Args:
         data: the flag ``input_dir``.
-
-    Raises:
-        RawDataError: a file is missing.
     """
     if not data["input_dir"]:
         return {}
@@ -78,11 +75,7 @@ def raw_files(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def preprocess(files: FilesConfig, settings: Settings) -> None:
-    """What preprocess_reddit.py does; without ``input_dir`` it writes and takes built-in files.
-
-    Raises:
-        RawDataError: see :func:`build_reddit`; or nothing was fetched.
-    """
+    """Run preprocess_reddit.py: without ``input_dir`` it writes and takes built-in files."""
     default = data_folder() / "reddit"
     if not files.input_dir:
         default = toy_path("toy_reddit", files.toy_posts, settings.seed)
@@ -124,11 +117,7 @@ def _files_folder(folder: str | os.PathLike[str]) -> Path:
 
 
 def fetch(folder: Path) -> None:
-    """Download GraphSAGE's files from where PyG gets them, unless they are there.
-
-    Raises:
-        RawDataError: there is no network, or the place is gone.
-    """
+    """Download GraphSAGE's files from where PyG gets them, unless they are there."""
     if all((_files_folder(folder) / name).is_file() for name in FILES):
         return
     from torch_geometric.data import download_url, extract_zip

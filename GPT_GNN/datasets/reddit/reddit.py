@@ -11,12 +11,7 @@ from GPT_GNN.graph.store import HeteroGraph
 
 
 class Reddit:
-    """The graph of posts, for scripts; nothing to instantiate.
-
-    Attributes:
-        FACTS: of the graph, where a store holds none.
-        relation: the only relation, its own inverse.
-    """
+    """The graph of posts, for scripts; nothing to instantiate. The relation is its own inverse."""
 
     FACTS = FACTS
     relation = RELATION

@@ -31,16 +31,14 @@ def write_files(
         communities: number of classes.
         width: columns of the features.
         mean_degree: over all posts; there are exactly half as many links per post.
-
-    Raises:
-        ValueError: too few posts, or more links than pairs to draw from.
     """
     if posts < 100 or mean_degree > posts / 8:
         raise ValueError(
             f"expected at least 100 posts and a mean degree of at most an eighth of their number, "
             f"got {posts} posts of degree {mean_degree}"
         )
-    label = _labels(derive(seed, "communities"), posts, communities)
+    share = 1.0 / np.arange(2, communities + 2)  # the size of a community falls with its rank
+    label = derive(seed, "communities").choice(communities, posts, p=share / share.sum())
     links = _links(derive(seed, "links"), label, int(posts * mean_degree / 2))
     row = np.concatenate([links // posts, links % posts]).astype(np.int32)
     col = np.concatenate([links % posts, links // posts]).astype(np.int32)
@@ -59,12 +57,6 @@ def write_files(
         label=label,
         node_types=kind.astype(np.int32),
     )
-
-
-def _labels(rng: np.random.Generator, posts: int, communities: int) -> np.ndarray:
-    """[N] int64; the size of a community falls with its rank."""
-    share = 1.0 / np.arange(2, communities + 2)
-    return rng.choice(communities, posts, p=share / share.sum())
 
 
 def _links(rng: np.random.Generator, label: np.ndarray, count: int) -> np.ndarray:

@@ -13,13 +13,8 @@ def typed_column(values: Any) -> np.ndarray:
     """A column as 64-bit floats, integers, booleans, dates (UTC) or objects.
 
     An empty cell is NaN, NaT or None. The others are what a CSV of the table would have: integers
-    and booleans beside empty cells stay integers and booleans, and 0.1 in 32 bits is 0.1.
-
-    Args:
-        values: a pandas Series, or what makes one.
-
-    Raises:
-        ValueError: cells of another kind, e.g. durations.
+    and booleans beside empty cells stay integers and booleans, and 0.1 in 32 bits is 0.1. Raises
+    ValueError for cells of another kind, e.g. durations.
     """
     import pandas
 
@@ -36,10 +31,12 @@ def typed_column(values: Any) -> np.ndarray:
         series = series.astype("string")
     kinds = pandas.api.types
     if kinds.is_float_dtype(series.dtype):
-        return _floats(series)
-    if (kinds.is_integer_dtype(series.dtype) or kinds.is_bool_dtype(series.dtype)) and (
-        series.hasnans
-    ):
+        dtype = getattr(series.dtype, "numpy_dtype", series.dtype)  # of pandas' nullable types
+        floats: np.ndarray = series.to_numpy(dtype=dtype, na_value=np.nan)
+        # Through texts to the shortest decimal: 0.1 in 32 bits is not its binary neighbour.
+        return floats if floats.dtype == np.float64 else floats.astype(str).astype(np.float64)
+    whole = kinds.is_integer_dtype(series.dtype) or kinds.is_bool_dtype(series.dtype)
+    if whole and series.hasnans:
         series = series.astype(object)  # as floats large ids would be rounded
     cells: np.ndarray = series.to_numpy()
     if cells.dtype.kind not in "biuMO":
@@ -55,14 +52,6 @@ def emptied(cells: np.ndarray, empty: np.ndarray) -> np.ndarray:
     out = cells.copy() if kind in "fM" else cells.astype(object)
     out[empty] = np.nan if kind == "f" else np.datetime64("NaT") if kind == "M" else None
     return out
-
-
-def _floats(series: Any) -> np.ndarray:
-    dtype = getattr(series.dtype, "numpy_dtype", series.dtype)  # of pandas' nullable types
-    cells: np.ndarray = series.to_numpy(dtype=dtype, na_value=np.nan)
-    if cells.dtype == np.float64:
-        return cells
-    return cells.astype(str).astype(np.float64)  # the shortest decimal, not its binary neighbour
 
 
 def _objects(cells: np.ndarray) -> np.ndarray:

@@ -16,11 +16,7 @@ _EXPECTED = {str: "text", int: "a whole number from 0", bool: "true or false", l
 
 
 def read_yaml(path: Path) -> Any:
-    """Read a YAML file as plain data.
-
-    Raises:
-        ValueError: no such file, no YAML, or a repeated key (YAML would drop one).
-    """
+    """Read a YAML file as plain data. A repeated key is an error too: YAML would drop one."""
     import yaml
 
     class Loader(yaml.SafeLoader):

@@ -31,10 +31,8 @@ _KEYS = ("nodes", "edges", "time", "target", "label", "text_part", "rel_stop_lis
 def read_description(source: Source) -> Description:
     """Read a description from a YAML file or a dict of the same keys.
 
-    Tables that are files lie beside the YAML file, those of a dict in the working directory.
-
-    Raises:
-        ValueError: names the file and the key.
+    Tables that are files lie beside the YAML file, those of a dict in the working directory. Errors
+    name the file and the key.
     """
     if isinstance(source, Description):
         return source

@@ -22,9 +22,6 @@ def edge_arrays(
     Args:
         ids: node type -> ids of its nodes.
         time: [rows] int32, see :meth:`GPT_GNN.datasets.tables.reader.TableReader.times`.
-
-    Raises:
-        ValueError: a missing column, an id of no node, or no row that is left.
     """
     ends = ((spec.source, spec.type[0]), (spec.target, spec.type[2]))
     src, dst = (_positions(spec, table, column, t, ids[t]) for column, t in ends)

@@ -28,11 +28,7 @@ class Ids:
 
     @classmethod
     def read(cls, table: Table, column: str, also_missing: Missing) -> Ids:
-        """Read the ids of a node table.
-
-        Raises:
-            ValueError: an empty cell or a repeated id; names the row.
-        """
+        """Read the ids of a node table; an error names the row of an empty or repeated one."""
         cells = table.cells(column, also_missing)
 
         def empty(row: int) -> str:
@@ -69,11 +65,7 @@ class Ids:
         return Ids(np.concatenate([self.values, new.values]))
 
     def positions(self, cells: np.ndarray) -> np.ndarray:
-        """The node of each cell, [n] int64, -1 for an empty cell or an unknown id.
-
-        Raises:
-            CellError: a cell with several values.
-        """
+        """The node of each cell, [n] int64, -1 for an empty cell or an unknown id."""
         if cells.dtype.kind in "iu" and self.are_numbers:
             return np.asarray(self._by_value.get_indexer(cells), dtype=np.int64)
         found = np.array(names(cells), dtype=object)

@@ -30,18 +30,15 @@ class _Listed(NamedTuple):
 
 
 def rows_of_ids(graph: HeteroGraph, node_type: str, path: str | Path) -> np.ndarray:
-    """The rows of the nodes whose ids a file lists, in the file's order, repeated ones too.
+    """The rows [n] int64 of the nodes whose ids a file lists, in its order, repeated ones too.
 
     Ids are compared as in :class:`GPT_GNN.datasets.tables.ids.Ids`. A type without ids has its row
-    numbers for ids, and a line says so.
+    numbers for ids, and a line is printed.
 
     Args:
         path: a text file with one id per line (empty lines are skipped); a .npy of [n] integers or
             texts; or a CSV, TSV (also .gz) or Parquet file with a column that is called as in the
             graph's own tables, or ``id``.
-
-    Returns:
-        [n] int64.
 
     Raises:
         ValueError: no such file, no ids in it, or ids of no node; names their places.
@@ -59,23 +56,19 @@ def rows_of_ids(graph: HeteroGraph, node_type: str, path: str | Path) -> np.ndar
         raise ValueError(f"{path}, {listed.place(error.row)}: {error.problem}") from error
     unknown = np.flatnonzero(found < 0)
     if len(unknown):
-        told = ", ".join(f"{listed.place(i)} {str(listed.cells[i])!r}" for i in unknown[:_SHOWN])
+        shown = ", ".join(f"{listed.place(i)} {str(listed.cells[i])!r}" for i in unknown[:_SHOWN])
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
         raise ValueError(
             f"{path}: expected ids of {node_type!r} in {graph.path}, {len(unknown)} of "
-            f"{len(found)} are of no node or of several: {told}{more}"
+            f"{len(found)} are of no node or of several: {shown}{more}"
         )
     return rows[found]
 
 
 def rows_in_range(text: str, num_nodes: int) -> np.ndarray:
-    """The rows of FIRST:END, END excluded; either may be left out.
+    """The rows of FIRST:END, END excluded, [n] int64; either end may be left out.
 
-    Returns:
-        [n] int64.
-
-    Raises:
-        ValueError: another form, or rows that are not there.
+    Raises ValueError for another form, or rows that are not there.
     """
     ends = re.fullmatch(r"(\d*):(\d*)", text)
     if not ends:

@@ -40,9 +40,6 @@ class FittedColumns:
 
         Args:
             known: positions of the nodes, see :func:`GPT_GNN.builder.arrays.known_nodes`.
-
-        Raises:
-            ValueError: a missing column, or a cell that does not fit; names the row.
         """
         features = {}
         for column, setting in spec.features.items():
@@ -69,11 +66,7 @@ class FittedColumns:
         return cls(features, classes)
 
     def columns(self, spec: NodeTable, table: Table) -> NodeArrays:
-        """Features, labels and texts of a table's nodes; without ids, times and split.
-
-        Raises:
-            ValueError: a cell that does not fit, or an unknown class; names the row.
-        """
+        """Features, labels and texts of a table's nodes; without ids, times and split."""
         arrays = NodeArrays(table.num_rows)
         for column, featurizer in self.features.items():
             cells = _feature_cells(spec, table, column)

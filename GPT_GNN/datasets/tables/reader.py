@@ -21,14 +21,7 @@ _UNIT = (
 
 
 class TableReader:
-    """Reads the tables of a description.
-
-    Args:
-        tables: see :func:`read_table`.
-
-    Raises:
-        ValueError: a table of ``tables`` that the description does not name.
-    """
+    """Reads the tables of a description. Raises ValueError for tables that it does not name."""
 
     def __init__(self, description: Description, tables: Mapping[str, Any] | None) -> None:
         self._description, self._tables = description, tables
@@ -79,11 +72,7 @@ class TableReader:
         return table
 
     def times(self, spec: NodeTable | EdgeTable, table: Table) -> np.ndarray | None:
-        """[rows] int32, NO_TIME for an empty cell; None for a table without times.
-
-        Raises:
-            ValueError: no such column, or a cell that is no time; names the row.
-        """
+        """[rows] int32, NO_TIME for an empty cell; None for a table without times."""
         if not spec.time:
             return None
         times = table.times(spec.time, self._description.bins(spec), spec.missing)

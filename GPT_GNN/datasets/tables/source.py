@@ -27,9 +27,6 @@ class Table:
         name: of the table, for errors.
         num_rows: length of each column.
         available: names of all columns of the table, read or not.
-
-    Raises:
-        ValueError: two columns of one name, or columns of several lengths.
     """
 
     def __init__(self, name: str, columns: Mapping[str, np.ndarray], available: Sequence[str]):
@@ -53,14 +50,9 @@ class Table:
         """[n] numbers, dates or objects, of which None is an empty cell.
 
         Args:
-            also_missing: values that mean an empty cell, see :func:`are_among`; or column ->
-                values.
+            also_missing: values that mean an empty cell, see :func:`are_among`; or those by column.
             wide: whether a column may be [n, width] numbers.
-            separator: between the items of a cell; items among ``also_missing`` are left out.
-                Empty: cells hold one value each.
-
-        Raises:
-            ValueError: no such column.
+            separator: between the items of a cell; those among ``also_missing`` are left out.
         """
         if column not in self._columns:
             raise ValueError(
@@ -80,11 +72,7 @@ class Table:
         return without_items(cells, also_missing, separator) if separator else cells
 
     def times(self, column: str, bins: TimeBins, also_missing: Missing = ()) -> np.ndarray:
-        """[n] int32, NO_TIME for none.
-
-        Raises:
-            ValueError: a cell that is no time or has no plausible year; names the row.
-        """
+        """[n] int32, NO_TIME for none. Raises ValueError with the row of a cell that is no time."""
         cells = self.cells(column, also_missing)
         with self.named_errors(column):
             try:
@@ -128,9 +116,6 @@ def read_table(
     Args:
         tables: name -> pandas DataFrame, pyarrow Table or mapping from names to columns.
         wanted: the columns to read, where the table has them.
-
-    Raises:
-        ValueError: a file that cannot be read or is of an unknown kind.
     """
     if tables is not None and name in tables:
         return _in_memory(name, tables[name], wanted)

@@ -28,9 +28,6 @@ def target_split(
 
     Returns:
         The split; the column that it reads, [N] int8, or None for a split by time.
-
-    Raises:
-        ValueError: bounds that are no times or do not ascend, a cell that names no split.
     """
     rule = description.split
     if rule.by == "time":
@@ -38,12 +35,16 @@ def target_split(
         return _time_split(description, time), None
     if rule.by == "random":
         # Appended nodes are another draw of the same shares.
-        who = description.target if not first else f"{description.target} from {first}"
-        numbers = RandomSplit(rule.fractions, rule.seed).numbers(table.num_rows, who)
+        stream = description.target if not first else f"{description.target} from {first}"
+        numbers = RandomSplit(rule.fractions, rule.seed).numbers(table.num_rows, stream)
         return ColumnSplit(SPLIT_COLUMN), numbers
     cells = table.cells(rule.column, description.nodes[description.target].missing)
     with table.named_errors(rule.column):
-        numbers = _split_numbers(cells)
+        found = names(cells)
+        for row, name in enumerate(found):
+            if name is not None and name not in _NUMBERS:
+                raise CellError(row, f"expected one of {list(SPLITS)}, 0 .. 3 or -1, got {name!r}")
+    numbers = np.array([_NUMBERS[name or "-1"] for name in found], dtype=np.int8)
     return ColumnSplit(SPLIT_COLUMN, rule.pretrain_on), numbers
 
 
@@ -59,12 +60,3 @@ def _time_split(description: Description, time: np.ndarray) -> TimeSplit:
         raise ValueError(f"{where}.bounds[{error.row}]: {error.problem}") from error
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
-
-
-def _split_numbers(cells: np.ndarray) -> np.ndarray:
-    """[N] int8 position in ``SPLITS`` of words or positions, -1 for an empty cell or -1."""
-    found = names(cells)
-    for row, name in enumerate(found):
-        if name is not None and name not in _NUMBERS:
-            raise CellError(row, f"expected one of {list(SPLITS)}, 0 .. 3 or -1, got {name!r}")
-    return np.array([-1 if name is None else _NUMBERS[name] for name in found], dtype=np.int8)

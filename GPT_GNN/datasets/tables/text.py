@@ -31,10 +31,6 @@ def read_text(
 
     Returns:
         Column -> [n] objects; the names of all columns, an empty one as pandas calls it.
-
-    Raises:
-        ValueError: a file that cannot be read, a header without any wanted column, a row with more
-            or fewer cells than the header.
     """
     rows: list[list[str]] = []
     done, is_csv = 0, separator == ","

@@ -111,7 +111,7 @@ class Authors:
 
     @staticmethod
     def _names(rng: np.random.Generator, count: int) -> list[str]:
-        """Initial and surname; some 4 people a name, however many people there are."""
+        """Initial and surname; about 4 people per name, at any number of people."""
         letters = list("jymascdlkrtehpgbnwfivozqux")
         initials = letters + [a + b for a in letters for b in letters]
         initials = initials[: int(np.clip(count // (4 * len(SURNAMES)), 8, len(initials)))]

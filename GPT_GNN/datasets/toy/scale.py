@@ -1,8 +1,8 @@
 """A random graph of any size in OAG's schema, to measure on: long tails, years, one huge venue.
 
-It has about ten stored edges a node, both directions counted, and one venue holds a tenth as many
-papers as there are nodes. Degrees follow the same power laws at every size, and a node's id says
-nothing about its degree. Everything is drawn and written in chunks.
+It has about ten stored edges per node, both directions counted, and one venue holds a tenth as many
+papers as there are nodes. Degrees follow the same power laws at every size, and ids do not
+depend on degrees. Everything is drawn and written in chunks.
 """
 
 from __future__ import annotations
@@ -53,9 +53,6 @@ def build_scale(
         seed: the same seed and sizes give the same bytes.
         width: feature columns of every type (float16, the same in all views).
         keep_other_files: see :func:`GPT_GNN.builder.builder.build_graph`.
-
-    Raises:
-        ValueError: too few nodes, or ``path`` holds something else.
     """
     if nodes < LEAST_NODES:
         raise ValueError(f"expected at least {LEAST_NODES} nodes, got {nodes}")

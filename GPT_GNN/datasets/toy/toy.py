@@ -1,7 +1,7 @@
 """The built-in graph: an invented OAG-layout raw dump with planted structure, of any size.
 
 Each paper has a subtopic. The subtopic governs, with noise, its title words, venue, fields, authors
-and references; its title alone often tells only the topic, its neighbours tell the rest. Authors
+and references; its title alone often shows only the topic, its neighbours show the rest. Authors
 stay in one or two subtopics and share names such as ``y wang`` with others.
 """
 
@@ -125,7 +125,7 @@ def _titles(rng: np.random.Generator, subtopic: np.ndarray) -> list[str]:
     template = rng.integers(0, len(TEMPLATES), len(subtopic))
     slots = np.array([t.count("W") for t in TEMPLATES])[template]
     words = iter(_content_words(rng, np.repeat(subtopic, slots)).tolist())
-    most = 2 * len(subtopic)  # of each kind, at most two a title
+    most = 2 * len(subtopic)  # of each kind, at most two per title
     slot = {
         "W": words,
         "A": iter(rng.choice(ADJECTIVES, most).tolist()),
