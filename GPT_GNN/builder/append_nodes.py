@@ -22,9 +22,7 @@ def append_nodes(
 ) -> None:
     """Write features and columns of a type, old nodes first; see :func:`append_arrays`.
 
-    Args:
-        builder: of the new store, where the type is declared with old and new nodes.
-        new: the new nodes, with times exactly when the type has times.
+    The type is declared with old and new nodes; ``new`` has times exactly when it has times.
     """
     _append_features(builder, graph, node_type, new)
     columns = graph.meta["columns"].get(node_type, {})

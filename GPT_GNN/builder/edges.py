@@ -21,13 +21,9 @@ _EDGE = np.dtype([("src", "<i4"), ("dst", "<i4"), ("time", "<i4")])
 
 @dataclass
 class Relation:
-    """A declared relation, whose edges wait in a file.
+    """A declared relation, whose edges wait in a file, ``spool`` (not there without edges).
 
-    Attributes:
-        edge_type, inverse: its two directions.
-        multigraph: whether edges between the same ends at several times are kept.
-        spool: the file; not there without edges.
-        timed: whether its edges have times; None until the first chunk.
+    ``timed`` is None until the first chunk: whether the edges have times.
     """
 
     edge_type: EdgeType

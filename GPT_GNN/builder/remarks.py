@@ -19,7 +19,7 @@ _MANY_CLASSES = 20
 def remarks(graph: HeteroGraph) -> list[str]:
     """Lines that begin with ``note:`` or ``warning:``; no edges and no features are read."""
     timed = [t for t in graph.node_types if graph.has_column(t, "time")]
-    found = [f"warning: {way}" for way in ways_around(graph.schema, timed)]
+    found = [f"warning: {way}" for way in ways_around(graph.schema, timed).values()]
     task = GraphFacts.stored(graph)
     if task is None:
         return found

@@ -22,11 +22,7 @@ _COARSENESS = ("milliseconds", "seconds", "hours", "days", "weeks", "months", "y
 
 
 class YearError(CellError):
-    """A time whose year is not plausible.
-
-    Attributes:
-        value: as it was given.
-    """
+    """A time, ``value`` as it was given, whose year is not plausible."""
 
     def __init__(self, row: int, problem: str, value: Any) -> None:
         super().__init__(row, problem)

@@ -67,13 +67,9 @@ def toy_path(name: str, size: int, seed: int, folder: Path | None = None) -> Pat
 
 
 def built_in(path: Path, versions: list[int], build: Callable[[], object]) -> HeteroGraph:
-    """The store at ``path``, built when it is not there or by another version of the package.
+    """The store at ``path``, built when it is not there or its fact ``versions`` is another.
 
     Where another process builds it just now, this one waits for it.
-
-    Args:
-        versions: what the store's fact of this name must say.
-        build: writes the store at ``path``.
     """
 
     def find() -> HeteroGraph | None:

@@ -21,10 +21,7 @@ def open_or_build(
     """The store that ``find`` gives, or else ``build``, which no two processes do at a time.
 
     While another process builds it, at first use or by a command, this one waits, with a line.
-
-    Args:
-        path: where ``build`` writes.
-        find: opens the store; None where there is none, or one that is to be built again.
+    ``find`` gives None where there is no store, or one to build again at ``path``.
     """
     announced = False
     while (graph := find()) is None:

@@ -20,12 +20,8 @@ class FileCounts:
     """Counts of one file: every row read is kept, left out for a reason, or bad.
 
     Attributes:
-        file: name without its folder.
         key: its name in the facts of a store; empty: that of the kind of its records.
-        read: rows read, the header not counted.
-        left_out: for each reason the rows that a rule of the preprocessing leaves out.
         bad: rows that are wrong, skipped because the user asked for it.
-        bad_examples: the messages of the first few of them.
         not_read: columns of the file that have no use here.
     """
 

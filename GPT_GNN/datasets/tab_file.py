@@ -61,11 +61,9 @@ TEXT = Kind("text", _texts)
 
 
 class Chunk:
-    """Some rows of a file as columns: int64 arrays, or object arrays of str for text.
+    """Some rows of a file as columns, name -> [n] int64, or str objects for text.
 
-    Attributes:
-        lines: [n] int64, line number of each row in its file, from 1.
-        columns: name -> [n] values.
+    ``lines``, [n] int64: the line number of each row in its file, from 1.
     """
 
     def __init__(self, table: RawTable, lines: np.ndarray, columns: dict[str, np.ndarray]) -> None:

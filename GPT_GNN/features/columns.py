@@ -120,11 +120,7 @@ class Categorical(Featurizer):
 
 @dataclass
 class Multi(Categorical):
-    """Multi-hot columns, for cells with several categories: ``Action|Comedy``, or lists.
-
-    Attributes:
-        separator: between the categories of a text; blanks around it are ignored.
-    """
+    """Multi-hot columns, for cells with several categories: ``Action|Comedy``, or lists."""
 
     separator: str = "|"
 

@@ -12,12 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class State:
-    """The settings and the fit of a featurizer.
-
-    Attributes:
-        facts: ready for JSON.
-        arrays: what would be too long for JSON.
-    """
+    """Settings and fit of a featurizer: ``facts`` for JSON; ``arrays``, too long for it."""
 
     facts: dict[str, Any]
     arrays: dict[str, np.ndarray] = field(default_factory=dict)

@@ -44,9 +44,6 @@ def name_lists(values: Any, separator: str) -> list[list[str]]:
     Args:
         values: texts of names with a separator between, or lists of names.
         separator: blanks around it are ignored; empty: cells hold one name each.
-
-    Raises:
-        CellError: a list that was written as a text, or texts with another separator.
     """
     if not separator:
         single = names(values)

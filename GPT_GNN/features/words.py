@@ -59,11 +59,9 @@ def train_word_vectors(
 ) -> WordVectors:
     """Word2vec (CBOW, gensim) over a corpus; one thread, so that a seed gives one result.
 
-    Args:
-        dim: width of the vectors.
-        min_count: rarer words are dropped; ``bos`` and ``eos`` are always kept.
-        epochs: passes over the corpus; a small one gets more, or its vectors would all point the
-            same way, and a decoder tied to them could not distinguish words.
+    Rarer words than ``min_count`` are dropped, but ``bos`` and ``eos``. A small corpus gets more
+    epochs, or its vectors would all point the same way, and a decoder tied to them could not
+    distinguish words.
     """
     from gensim.models import Word2Vec
     from gensim.utils import RULE_DEFAULT, RULE_KEEP

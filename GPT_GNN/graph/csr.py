@@ -41,12 +41,7 @@ class CSR:
 
 @dataclass(frozen=True)
 class Ragged:
-    """A row of values per node, each of its own length, e.g. the token ids of titles.
-
-    Attributes:
-        indptr: [N + 1] int64.
-        values: the rows, one after the other.
-    """
+    """A row of values per node, each of its own length: ``values[indptr[i] : indptr[i + 1]]``."""
 
     indptr: np.ndarray
     values: np.ndarray
@@ -69,8 +64,7 @@ def indptr_layout(schema: Schema, num_nodes: Mapping[str, int]) -> tuple[np.ndar
     in-edges is one cache miss and not one for each edge type.
 
     Returns:
-        start: [R + 1] int64, the position of each edge type's first offset; the last entry is the
-            length of the array.
+        start: [R + 1] int64, the position of each edge type's first offset, and the array's length.
         step: [R] int64, from one offset to the next: the number of edge types into the target type.
     """
     start, step = np.empty((2, len(schema.edge_types)), dtype=np.int64)

@@ -40,11 +40,7 @@ class Part:
 
 @dataclass(frozen=True)
 class FeatureInputs:
-    """The features that a model reads.
-
-    Attributes:
-        parts: node type -> its parts, in the order of their columns.
-    """
+    """The features that a model reads: node type -> its parts, in the order of their columns."""
 
     parts: Mapping[str, tuple[Part, ...]]
 

@@ -75,9 +75,6 @@ class SeedMeans:
             node_ids: per node type, [n_t] ids, seed nodes first.
             num_seeds: per node type.
             x: per node type, [n_t, F_t] float32 features in this view.
-
-        Raises:
-            ValueError: the means are of another view.
         """
         if view != self.view:
             raise ValueError(
@@ -148,12 +145,8 @@ def _bases_first(graph: HeteroGraph, over: Mapping[str, str]) -> dict[str, str]:
 
 
 class _Changed(NamedTuple):
-    """Distinct nodes of one type whose part in the means changes.
-
-    Attributes:
-        ids: [n] int64.
-        old, new: [n, W] float32, their features before and after; zeros for nodes that are gone.
-        gone: [n] bool, whether a node counts in no mean any more.
+    """Distinct nodes of one type, [n] int64 ``ids``, whose part in the means changes: ``old`` to
+    ``new``, [n, W] float32. Those that are ``gone``, [n] bool, are in no mean any more.
     """
 
     ids: np.ndarray
@@ -166,11 +159,7 @@ class _Changed(NamedTuple):
 def _taken_out(mean, count, first, row, old, new, gone):  # type: ignore[no-untyped-def]
     """Update means whose nodes have changed: how many nodes are left, [n], and [n, W] float32.
 
-    Args:
-        mean: [n, W] float32; count: [n], the number of nodes of each.
-        first: [n + 1], where the changed nodes of each mean begin in ``row``.
-        row: positions in ``old``, ``new`` and ``gone``.
-        old, new: [m, W] float32; gone: [m] bool.
+    ``row[first[i]:first[i + 1]]`` are the changed nodes of mean i, as positions in ``old`` etc.
     """
     n, width = mean.shape
     left, out = np.empty(n, np.int64), np.zeros((n, width), np.float32)

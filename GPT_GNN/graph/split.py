@@ -108,7 +108,6 @@ class RandomSplit:
 
     Attributes:
         fractions: of pretrain, train, valid and test; they sum to 1.
-        seed: of the permutation.
         pretrain_until: latest time that pre-training may see, in a graph whose other nodes are
             divided by time; None for no bound.
     """

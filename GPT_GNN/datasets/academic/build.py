@@ -145,11 +145,7 @@ class _Stores:
         self.texts = fit_texts(records, self.papers, encoder, settings, work)
 
     def fill(self, builder: GraphBuilder, part: str | None) -> str:
-        """Add everything to a store, or to one part of a transfer between fields.
-
-        Returns:
-            The table of what was read, kept and left out.
-        """
+        """Add everything to a store, or to one part of a transfer; returns the table of counts."""
         records, (titles, encoder, words, vectors) = self.records, self.texts
         counts, views = deepcopy(records.counts), self.views(part)
         kept, task = self.papers.kept, self.task

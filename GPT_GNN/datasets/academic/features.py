@@ -24,8 +24,7 @@ class View:
 
     Attributes:
         text_until: papers whose text enters the means of other nodes.
-        citations_until: citing papers, and papers whose citations are summed.
-        employment_until: edges (author, in, affiliation).
+        citations_until: citing papers. ``employment_until``: edges (author, in, affiliation).
     """
 
     name: str

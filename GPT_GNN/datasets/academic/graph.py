@@ -38,11 +38,7 @@ class AcademicGraph:
         self.positions: dict[str, np.ndarray] = {}  # node type -> [nodes] position in its names
 
     def add_links(self, references: np.ndarray) -> Links:
-        """Declare nodes and relations, add all edges.
-
-        Args:
-            references: [2, E] distinct rows (citing, cited).
-        """
+        """Declare nodes and relations, add all edges; ``references``: [2, E] distinct rows."""
         of_field = self._links(self.records.fields, "fields")
         of_author = self._links(self.records.authorships, "authorships")
         self.builder.add_node_type("paper", len(self.rows))

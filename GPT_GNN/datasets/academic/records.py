@@ -55,11 +55,8 @@ class TextFile:
 
 @dataclass(frozen=True)
 class Names:
-    """Things of one type: venues, fields, authors or affiliations.
-
-    Attributes:
-        ids: [n] int64, ascending.
-        rows: [n] int64, the row of each thing's name in ``text``, which several types may share.
+    """Venues, fields, authors or affiliations: [n] int64 ids, ascending, and the [n] int64 rows of
+    their names in ``text``, which several types may share.
     """
 
     ids: np.ndarray

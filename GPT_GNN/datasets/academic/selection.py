@@ -115,12 +115,7 @@ def _find(fields: Names, known: Mapping[int, str], flag: str, values: Sequence[s
 
 
 class Selection(NamedTuple):
-    """Papers by row.
-
-    Attributes:
-        kept: [P] bool, the papers of all stores.
-        fit_on: [P] bool, those of them that pre-train: what is fitted is fitted on these.
-    """
+    """The papers of all stores, [P] bool; those of them that pre-train, which fits are made on."""
 
     kept: np.ndarray
     fit_on: np.ndarray

@@ -19,12 +19,7 @@ from GPT_GNN.graph.csr import Ragged
 
 
 class Titles:
-    """The titles of some papers.
-
-    Args:
-        titles: of all papers.
-        kept: [P] bool, those that are tokenised.
-    """
+    """The titles of the papers of a mask [P], each tokenised once."""
 
     def __init__(self, titles: Ragged, kept: np.ndarray) -> None:
         self._titles = titles
@@ -55,12 +50,7 @@ class Titles:
 
 
 class Texts(NamedTuple):
-    """The titles of all stores' papers, and what is fitted on those that pre-train.
-
-    Attributes:
-        model: of titles.
-        words: the vocabulary; ``vectors``: [V, D] float32.
-    """
+    """Titles of all stores' papers; what is fitted on those that pre-train; ``vectors`` [V, D]."""
 
     titles: Titles
     model: TextModel

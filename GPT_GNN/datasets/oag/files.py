@@ -53,7 +53,6 @@ class Dump:
     """The files of a dump, and what was read of each.
 
     Args:
-        folder: where they are.
         suffix: of their names: the domain, e.g. ``_CS``.
         skip_bad_rows: count wrong rows instead of stopping at the first.
     """

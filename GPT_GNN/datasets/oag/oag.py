@@ -13,11 +13,7 @@ from GPT_GNN.schema import EdgeType
 
 
 class OAG:
-    """The Open Academic Graph, for scripts; nothing to instantiate.
-
-    Attributes:
-        FACTS: of its graphs, where a store holds none; the years are the published ones.
-    """
+    """The Open Academic Graph, for scripts; nothing to instantiate."""
 
     FACTS = FACTS
 

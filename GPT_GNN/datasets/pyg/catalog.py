@@ -14,12 +14,8 @@ from GPT_GNN.graph.store import HeteroGraph
 
 @dataclass(frozen=True)
 class Source:
-    """A data set of PyG, and the settings with which it becomes a store.
-
-    Attributes:
-        name: of the class in ``torch_geometric.datasets``.
-        arguments: of the class, beside ``root``.
-        settings: of :func:`GPT_GNN.datasets.pyg.from_pyg.from_pyg`.
+    """A class of ``torch_geometric.datasets``, its arguments beside ``root``, and the settings of
+    :func:`GPT_GNN.datasets.pyg.from_pyg.from_pyg`.
     """
 
     name: str

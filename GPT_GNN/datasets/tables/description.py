@@ -80,15 +80,13 @@ class EdgeTable:
 
 @dataclass(frozen=True)
 class SplitRule:
-    """How the nodes of the target type are divided.
+    """How the nodes of the target type are divided: ``by`` time, random or column.
 
     Attributes:
-        by: ``time``, ``random`` or ``column``.
         bounds: by time, in the tables' unit: the last time of pretrain, train and valid; empty:
             the times that divide the nodes into 70, 10, 10 and 10 %.
-        fractions, seed: see :class:`RandomSplit`.
+        fractions, seed, pretrain_on: see :class:`RandomSplit` and :class:`ColumnSplit`.
         column: of the target's table, with names or positions in ``SPLITS``.
-        pretrain_on: see :class:`ColumnSplit`.
     """
 
     by: str

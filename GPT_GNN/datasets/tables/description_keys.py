@@ -134,9 +134,8 @@ class Keys:
     def inner(self, key: str, shorthand: str = "", list_allowed: bool = False) -> Keys:
         """The level below a key; empty if the key is not given.
 
-        Args:
-            shorthand: a text stands for a level with this key only.
-            list_allowed: a list of texts stands for keys without values.
+        A text may stand for a level with the key ``shorthand`` only; a list of texts, where allowed,
+        for keys without values.
         """
         value = self._values[key] if key in self else {}
         if shorthand and isinstance(value, str):

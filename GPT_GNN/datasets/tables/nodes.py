@@ -24,11 +24,8 @@ _NO_CLASSES = ("nan", "NaN", "NAN", "-nan", "inf", "-inf")  # what failed comput
 
 @dataclass(frozen=True)
 class FittedColumns:
-    """What was fitted to the columns of a node type.
-
-    Attributes:
-        features: column -> its featurizer, fitted.
-        classes: label column -> names of the classes, in the order of their numbers.
+    """What was fitted to the columns of a node type: featurizers by column, and by label column the
+    names of the classes, in the order of their numbers.
     """
 
     features: Mapping[str, Featurizer]
@@ -89,11 +86,8 @@ class FittedColumns:
 def fitted_facts(
     fitted: Mapping[str, FittedColumns],
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What a store keeps of the fit: facts and tables.
-
-    Returns:
-        ``classes``, type -> label -> names, and ``encoders``, the featurizers; their arrays under
-        ``encoder<position>_<name>``.
+    """The facts ``classes`` (type -> label -> names) and ``encoders`` (the featurizers), and the
+    tables ``encoder<position>_<name>``, their arrays.
     """
     entries: list[dict[str, Any]] = []
     tables: dict[str, np.ndarray] = {}

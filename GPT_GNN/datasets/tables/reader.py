@@ -83,8 +83,7 @@ class TableReader:
     def check_times(self, others: Mapping[str, np.ndarray] | None = None) -> None:
         """Raise ValueError for times on several scales, unless all times read have a unit.
 
-        Args:
-            others: name -> [n] int32, times that the graph has already.
+        ``others``: name -> [n] int32, times that the graph has already.
         """
 
         def unknown(where: str, value: int) -> str:

@@ -88,8 +88,7 @@ class Table:
     def named_errors(self, column: str, rows: Sequence[int] | np.ndarray = ()) -> Iterator[None]:
         """Name table, column and row in the errors of a block that works on cells of a column.
 
-        Args:
-            rows: position in the table of each cell; empty: the cells are the whole column.
+        ``rows``: position in the table of each cell; empty: the cells are the whole column.
         """
         try:
             yield
