@@ -20,8 +20,8 @@ from GPT_GNN.builder.arrays import (
     with_times,
 )
 from GPT_GNN.builder.builder import GraphBuilder, build_graph
+from GPT_GNN.builder.edges import link_keys
 from GPT_GNN.builder.output import check_output
-from GPT_GNN.builder.sort import link_keys
 from GPT_GNN.builder.time_scale import Advice, check_scale, too_far_apart, warn_of_span
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.means import FACT as MEANS

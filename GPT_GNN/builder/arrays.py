@@ -11,9 +11,9 @@ import numpy as np
 from tqdm import tqdm
 
 from GPT_GNN.builder.builder import GraphBuilder, build_graph
+from GPT_GNN.builder.edges import link_keys
 from GPT_GNN.builder.inverse import find_inverses
 from GPT_GNN.builder.output import check_output
-from GPT_GNN.builder.sort import link_keys
 from GPT_GNN.builder.time_scale import check_scale, warn_of_span
 from GPT_GNN.builder.values import feature_rows
 from GPT_GNN.builder.words import add_words

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 from tqdm import tqdm
 
-from GPT_GNN.builder.sort import link_keys
+from GPT_GNN.builder.edges import link_keys
 from GPT_GNN.schema import EdgeType
 
 Ends = tuple[np.ndarray, np.ndarray]

@@ -83,9 +83,8 @@ def without_items(cells: np.ndarray, texts: Collection[str], separator: str) -> 
 
 
 def _items(row: int, cell: Any) -> list[str]:
-    if isinstance(cell, SEVERAL) and not isinstance(cell, dict):
-        return [name_of(row, item) for item in cell if not is_missing(item)]
-    return [name_of(row, cell)]
+    items = cell if isinstance(cell, SEVERAL) and not isinstance(cell, dict) else [cell]
+    return [name_of(row, item) for item in items if not is_missing(item)]
 
 
 def _canonical(row: int, texts: list[str]) -> list[str]:

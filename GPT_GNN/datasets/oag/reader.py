@@ -13,15 +13,16 @@ from GPT_GNN.datasets.academic.records import Records
 from GPT_GNN.datasets.academic.selection import LEVEL, find_sides
 from GPT_GNN.datasets.oag.facts import FACTS
 from GPT_GNN.datasets.oag.files import Dump
-from GPT_GNN.datasets.oag.links import (
+from GPT_GNN.datasets.oag.records import (
     read_abstracts,
     read_authors,
     read_fields,
+    read_hierarchy,
+    read_names,
     read_papers,
     read_references,
     read_vectors,
 )
-from GPT_GNN.datasets.oag.names import read_hierarchy, read_names
 from GPT_GNN.settings import Checked, setting
 
 

@@ -43,7 +43,10 @@ class Ids:
 
         with table.named_errors(column):
             check(missing(cells), empty)
-            ids = cls(_values(cells))
+            if cells.dtype.kind not in "iu" or cells.max(initial=0) >= 2**63:
+                cells = np.array(names(cells), dtype=object)
+            are_numbers = cells.dtype.kind in "iu" or all(map(is_whole, cells))
+            ids = cls(cells.astype(np.int64) if are_numbers else cells)
             check(ids._by_value.duplicated(), again)
         return ids
 
@@ -89,10 +92,3 @@ class Ids:
         # Other builders, and older versions, may have kept 7.0 as it was written.
         index = pandas.Index([canonical(text) for text in self.values], dtype=object)
         return index if index.is_unique else self._by_value
-
-
-def _values(cells: np.ndarray) -> np.ndarray:
-    if cells.dtype.kind in "iu" and cells.max(initial=0) < 2**63:
-        return cells.astype(np.int64)
-    found = np.array(names(cells), dtype=object)
-    return found.astype(np.int64) if all(map(is_whole, found)) else found

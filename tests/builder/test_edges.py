@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from GPT_GNN.builder.sort import sort_rows
+from GPT_GNN.builder.edges import sort_rows
 from GPT_GNN.graph.store import NO_TIME
 from GPT_GNN.rng import derive
 
