@@ -24,7 +24,7 @@ def ways_around(schema: Schema, timed_types: Collection[str]) -> dict[str, str]:
         timed_types: the node types that have times.
 
     Returns:
-        Such a node type -> what a warning says of it; a relation is named by one of its directions.
+        Such a node type -> the text of a warning; a relation is named by one of its directions.
     """
     found = {}
     for node_type in schema.node_types:

@@ -160,7 +160,13 @@ class RawTable:
                 line += 1
             while lines := self._lines(stream, CHUNK_ROWS, line):
                 self.counts.read += len(lines)
-                yield self._parse(lines, line)
+                numbers = np.arange(line, line + len(lines), dtype=np.int64)
+                try:
+                    chunk = Chunk(self, numbers, self._columns(lines))
+                except _WRONG:  # a wrong row somewhere: look at each
+                    good = [i for i, text in enumerate(lines) if self._check_row(text, line + i)]
+                    chunk = Chunk(self, numbers[good], self._columns([lines[i] for i in good]))
+                yield chunk
                 line += len(lines)
                 bar.update(raw.tell() - bar.n)
         if self.counts.read == 0:
@@ -205,14 +211,6 @@ class RawTable:
             raise RawDataError(f"{expected}, each once; found {', '.join(twice)} several times")
         self._place = {name: at for name, (at,) in found.items()}
         self.counts.not_read = [self._names[i] for others in places.values() for i in others]
-
-    def _parse(self, lines: list[bytes], first_line: int) -> Chunk:
-        numbers = np.arange(first_line, first_line + len(lines), dtype=np.int64)
-        try:
-            return Chunk(self, numbers, self._columns(lines))
-        except _WRONG:  # a wrong row somewhere: look at each
-            good = [i for i, line in enumerate(lines) if self._check_row(line, first_line + i)]
-            return Chunk(self, numbers[good], self._columns([lines[i] for i in good]))
 
     def _columns(self, lines: list[bytes]) -> dict[str, np.ndarray]:
         rows = [_cells(line) for line in lines]

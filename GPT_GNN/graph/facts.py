@@ -37,7 +37,7 @@ class GraphFacts:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> GraphFacts:
-        """The inverse of :meth:`to_dict`. Raises ValueError for what it does not give."""
+        """The inverse of :meth:`to_dict`. Raises ValueError for other entries."""
         expected = [f.name for f in fields(cls)]
         if not {"target"} <= set(record) <= set(expected):
             raise ValueError(f"facts of a graph: expected {expected}, got {sorted(record)}")

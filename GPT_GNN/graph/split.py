@@ -197,7 +197,7 @@ def split_to_dict(split: Split) -> dict[str, Any]:
 
 
 def split_from_dict(record: Mapping[str, Any]) -> Split:
-    """The inverse of :func:`split_to_dict`. Raises ValueError for what it does not give."""
+    """The inverse of :func:`split_to_dict`. Raises ValueError for other entries."""
     settings = {name: value for name, value in record.items() if name != "by"}
     kind = record.get("by")
     if kind not in _KINDS:

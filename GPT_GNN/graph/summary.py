@@ -32,7 +32,12 @@ def summary(graph: HeteroGraph) -> str:
     lines += ["", f"{sum(graph.meta['num_edges']):,} stored edges, {total / 1e6:,.1f} MB"]
     task = GraphFacts.stored(graph)
     if task:
-        lines += ["", *_splits(graph, task), *_classes(graph, task.target, task.label)]
+        lines += ["", *_splits(graph, task)]
+        sizes = class_sizes(graph, task.target, task.label)
+        if sizes:
+            shown = ", ".join(f"{name} {n:,}" for name, n in list(sizes.items())[:_SHOWN])
+            more = f", ... and {len(sizes) - _SHOWN} more" if len(sizes) > _SHOWN else ""
+            lines += ["", f"{len(sizes)} classes of {task.label!r}: {shown}{more}"]
     return "\n".join(lines)
 
 
@@ -82,12 +87,3 @@ def _splits(graph: HeteroGraph, task: GraphFacts) -> list[str]:
     if isinstance(task.split, TimeSplit) and time is not None and (time == NO_TIME).any():
         lines[-1] += f"  {int((time == NO_TIME).sum()):,} without a time"
     return lines
-
-
-def _classes(graph: HeteroGraph, node_type: str, label: str) -> list[str]:
-    sizes = class_sizes(graph, node_type, label)
-    if not sizes:
-        return []
-    shown = ", ".join(f"{name} {n:,}" for name, n in list(sizes.items())[:_SHOWN])
-    more = f", ... and {len(sizes) - _SHOWN} more" if len(sizes) > _SHOWN else ""
-    return ["", f"{len(sizes)} classes of {label!r}: {shown}{more}"]

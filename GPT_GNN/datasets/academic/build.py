@@ -156,6 +156,7 @@ class _Stores:
             kept = of_part
         if part == PRETRAIN:
             task = replace(task, split=ColumnSplit(pretrain_on=ALL))
+        # Nodes and edges, then columns, features and words.
         graph = AcademicGraph(builder, records, kept, counts, self.division)
         links = graph.add_links(self.references)
         graph.add_columns()

@@ -115,7 +115,7 @@ def _find(fields: Names, known: Mapping[int, str], flag: str, values: Sequence[s
 
 
 class Selection(NamedTuple):
-    """The papers of all stores, [P] bool; those of them that pre-train, which fits are made on."""
+    """Papers of all stores (``kept``), and those that pre-train, to fit on; [P] bool each."""
 
     kept: np.ndarray
     fit_on: np.ndarray

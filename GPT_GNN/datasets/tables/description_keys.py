@@ -134,8 +134,8 @@ class Keys:
     def inner(self, key: str, shorthand: str = "", list_allowed: bool = False) -> Keys:
         """The level below a key; empty if the key is not given.
 
-        A text may stand for a level with the key ``shorthand`` only; a list of texts, if allowed, for
-        keys without values.
+        A text may stand for a level with the key ``shorthand`` only; a list of texts, if allowed,
+        for keys without values.
         """
         value = self._values[key] if key in self else {}
         if shorthand and isinstance(value, str):

@@ -50,6 +50,7 @@ def _description(keys: Keys, folder: Path) -> Description:
         entry = keys.inner("time", shorthand="unit")
         with entry.named_errors():
             time = TimeBins(**entry.fields(TimeBins, unit=MISSING))
+    # Tables of nodes, then those of edges between them.
     tables = keys.inner("nodes")
     nodes = {name: _nodes(tables.inner(name), time, common) for name in tables}
     if not nodes:
@@ -63,6 +64,7 @@ def _description(keys: Keys, folder: Path) -> Description:
     for i, edge_type in enumerate(types):
         if edge_type in types[:i]:
             raise keys.error(f"edges[{i}].type", "each relation once", f"{list(edge_type)} again")
+    # What is predicted.
     target = keys.choice("target", tuple(nodes), next(iter(nodes)) if len(nodes) == 1 else MISSING)
     if not any(target in (e.type[0], e.type[2]) for e in edges):
         raise keys.error("target", "a node type with a relation", repr(target))
