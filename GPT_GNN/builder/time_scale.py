@@ -41,13 +41,11 @@ PYTHON = Advice(
 def check_scale(times: Mapping[str, np.ndarray], advice: Advice = PYTHON) -> None:
     """Raise ValueError when times without a declared unit cannot be years.
 
-    Whole numbers that are at most 1,000 apart pass, whatever they count.
+    Whole numbers that are at most 1,000 apart pass, whatever they count. The error names the range
+    of each, or the entry that is far from all others.
 
     Args:
         times: a name for errors -> [n] int32, NO_TIME for none.
-
-    Raises:
-        ValueError: with the range of each, or with the entry that is far from all others.
     """
     if not too_far_apart(times):
         return

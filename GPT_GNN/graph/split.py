@@ -48,13 +48,10 @@ class TimeSplit:
 
     @classmethod
     def at_quantiles(cls, time: np.ndarray) -> TimeSplit:
-        """The bounds that come closest to ``SHARES`` of the nodes.
+        """The bounds that come closest to ``SHARES`` of the nodes; ValueError for too few times.
 
         Args:
             time: [N] int, NO_TIME for none.
-
-        Raises:
-            ValueError: too few distinct times for four splits.
         """
         distinct, counts = np.unique(time[time != NO_TIME], return_counts=True)
         if len(distinct) < len(SPLITS):

@@ -176,11 +176,10 @@ class HeteroGraph:
         return {node_type: self.feature_dim(node_type) for node_type in self.node_types}
 
     def gather_features(self, node_type: str, ids: np.ndarray, view: str) -> np.ndarray:
-        """Copy the features of some nodes.
+        """Copy the features of some nodes in one of the :attr:`views`.
 
         Args:
             ids: [n] node ids.
-            view: one of :attr:`views`.
 
         Returns:
             [n, F] float32.

@@ -52,7 +52,6 @@ def build_oag(
     Raises:
         RawDataError: the dump is incomplete, damaged or contradicts itself.
         ValueError: a setting out of range, or fields that do not divide the papers.
-        OtherFilesError: ``output_dir`` holds files that are not a store's.
     """
     names = {f.name for f in fields(ReaderSettings)} & settings.keys()
     reading = ReaderSettings(**{name: settings.pop(name) for name in names})

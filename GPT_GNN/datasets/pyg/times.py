@@ -25,9 +25,7 @@ def read_times(
 ) -> dict[Key, np.ndarray]:
     """Times by node type or edge type, [count] int32, NO_TIME for none.
 
-    Args:
-        time, time_bins: the settings of :func:`GPT_GNN.datasets.pyg.from_pyg.from_pyg`.
-        counts: nodes or edges of each type.
+    ``counts``: nodes or edges of each type; the others are settings of :func:`from_pyg`.
     """
     rules = _rules(time_bins, counts)
     found = {

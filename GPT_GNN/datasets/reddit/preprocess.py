@@ -52,7 +52,6 @@ def build_reddit(
 
     Raises:
         RawDataError: a file is missing, damaged or does not fit the other.
-        OtherFilesError: ``output_dir`` holds files that are not a store's.
     """
     files = FilesConfig(str(Path(input_dir)), keep_other_files=keep_other_files)
     _build(Path(output_dir), files, Settings(**settings))

@@ -17,12 +17,7 @@ from GPT_GNN.features.cells import CellError, check, names
 def edge_arrays(
     spec: EdgeTable, table: Table, ids: Mapping[str, Ids], time: np.ndarray | None
 ) -> EdgeArrays:
-    """The edges of a table.
-
-    Args:
-        ids: node type -> ids of its nodes.
-        time: [rows] int32, see :meth:`GPT_GNN.datasets.tables.reader.TableReader.times`.
-    """
+    """The edges of a table; ``ids`` by node type, times as :meth:`TableReader.times` reads them."""
     ends = ((spec.source, spec.type[0]), (spec.target, spec.type[2]))
     src, dst = (_positions(spec, table, column, t, ids[t]) for column, t in ends)
     known = (src >= 0) & (dst >= 0)

@@ -18,10 +18,6 @@ TOPIC_WORDS = np.array([topic.words for topic in TOPICS])  # [topics, words]
 SUBTOPIC_WORDS = np.array([sub.words for _, sub in SUBTOPICS])  # [subtopics, words]
 
 
-def ids(base: int, count: int) -> range:
-    return range(base, base + count)
-
-
 def nearby(
     rng: np.random.Generator, subtopic: np.ndarray, same: float, sibling: float
 ) -> np.ndarray:
@@ -104,9 +100,9 @@ class Authors:
         at = rng.random((2, count)) * total[:, -1]
         self.cities = (total < at[..., None]).sum(axis=2)  # [2, authors]: first and second
         self.moves = np.where(rng.random(count) < 0.3, self.start + 6, LAST_YEAR + 1)
-        people = zip(ids(AUTHOR, count), self._names(rng, count), strict=True)
+        people = enumerate(self._names(rng, count), AUTHOR)
         self.names: list[list[object]] = [[i, name, "author"] for i, name in people]
-        places = zip(ids(AFFILIATION, len(CITIES)), CITIES, strict=True)
+        places = enumerate(CITIES, AFFILIATION)
         self.names += [[i, f"university of {city}", "affiliation"] for i, city in places]
 
     @staticmethod

@@ -26,7 +26,6 @@ from GPT_GNN.datasets.toy.nodes import (
     VENUE,
     Authors,
     Fields,
-    ids,
     nearby,
 )
 from GPT_GNN.datasets.toy.words import ADJECTIVES, NOUNS, TEMPLATES
@@ -39,11 +38,8 @@ def write_toy_dump(folder: Path, num_papers: int = 4000, seed: int = 0) -> None:
     """Write the raw dump of a built-in graph (domain ``_CS``, stamp 20190919, plain text).
 
     Args:
-        num_papers: papers in the dump; about 3 % of them are not in English.
+        num_papers: at least 100 papers; about 3 % of them are not in English.
         seed: the dump is a function of it and of the size.
-
-    Raises:
-        ValueError: fewer than 100 papers.
     """
     if num_papers < 100:
         raise ValueError(f"the built-in graph needs at least 100 papers, got {num_papers}")
@@ -62,7 +58,7 @@ def write_toy_dump(folder: Path, num_papers: int = 4000, seed: int = 0) -> None:
     _write(folder, "PF", fields.of_papers(rng, subtopic))
     _write(folder, "PAuAf", authors.of_papers(rng, subtopic, year))
     _write(folder, "PR", references)
-    _write(folder, "PAb", zip(ids(PAPER, num_papers), _abstracts(rng, subtopic), strict=True))
+    _write(folder, "PAb", enumerate(_abstracts(rng, subtopic), PAPER))
 
 
 def _write(folder: Path, stem: str, rows: Iterable[Iterable[object]]) -> None:
