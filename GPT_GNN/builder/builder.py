@@ -45,8 +45,8 @@ def build_graph(
     Args:
         path: the folder to create or replace.
         views: names of the feature views.
-        keep_other_files: build also where ``path`` holds files that are not a store's, and leave
-            them there. Without it they raise OtherFilesError.
+        keep_other_files: leave other files than a store's in ``path``, and build all the same;
+            without it they raise OtherFilesError.
     """
     with atomic_folder(path, store_files, keep_other_files) as folder:
         builder = GraphBuilder(folder, tuple(views))

@@ -58,14 +58,11 @@ def schema_of(num_nodes: Mapping[str, int], relations: Relations) -> Schema:
     timed: dict[EdgeType, bool] = {}
     for edge_type, relation in relations.items():
         partner = relations.get(relation.inverse)
-        if (
-            partner
-            and None not in (relation.timed, partner.timed)
-            and relation.timed != partner.timed
-        ):
+        known = {relation.timed, partner.timed if partner else None} - {None}
+        if len(known) > 1:
             raise ValueError(f"{edge_type} has times and its inverse has none")
         inverse[edge_type] = relation.inverse
-        timed[edge_type] = bool(relation.timed or (partner and partner.timed))
+        timed[edge_type] = any(known)
         if partner is None:
             inverse[relation.inverse], timed[relation.inverse] = edge_type, timed[edge_type]
     types = tuple(inverse)

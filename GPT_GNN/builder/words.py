@@ -20,7 +20,7 @@ def add_words(
     known: np.ndarray,
     seed: int = 0,
 ) -> None:
-    """Add ``word_vectors``, the vocabulary and the column ``<column>_tokens``; none without a word.
+    """Add ``word_vectors``, the vocabulary and the column ``<column>_tokens``, if there is a word.
 
     Args:
         texts: one per node.

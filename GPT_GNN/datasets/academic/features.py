@@ -24,7 +24,8 @@ class View:
 
     Attributes:
         text_until: papers whose text enters the means of other nodes.
-        citations_until: citing papers. ``employment_until``: edges (author, in, affiliation).
+        citations_until: citing papers.
+        employment_until: edges (author, in, affiliation).
     """
 
     name: str

@@ -139,34 +139,28 @@ def left_out(
             if isinstance(named, str) and named == name:  # it is read as times
                 continue
             could = "" if key in timed else f"time={{{key!r}: {name!r}}} would read it as times"
-            if isinstance(key, tuple):
-                line = _of_edges(data[key], name, value, could)
-            elif name in MASKS.values() and (key, name) not in masks:
+            line = _described(data[key], isinstance(key, tuple), name, value, could)
+            if isinstance(key, str) and name in MASKS.values() and (key, name) not in masks:
                 line = " left out: it does not divide the target's nodes here"
-            else:
-                line = _of_nodes(data[key], name, value, could)
             lines += [f"{key!r}: {name}{line}"] if line else []
     return [f"note: {line}" for line in lines]
 
 
-def _of_nodes(store: Any, name: str, value: Any, could: str) -> str:
-    """The line about a node type's attribute; empty for one that is read."""
+def _described(store: Any, is_edge: bool, name: str, value: Any, could: str) -> str:
+    """The rest of the line about an attribute; empty for one that is read."""
+    if name == "edge_index" or (name == "y" and "y_index" in store):
+        return ""
+    n = np.shape(store["edge_index"])[-1] if is_edge else store.num_nodes
+    likely = could and _may_be_times(name, value, n)
+    if is_edge:
+        return f" left out: {could if likely else 'no encoder reads it'}"
     if name == "time":
         return f" left out: {could or 'the times are others'}"
-    if name in NO_COLUMNS or (name == "y" and "y_index" in store):
+    if name in NO_COLUMNS:
         return ""
-    if not is_column(value, store.num_nodes):
+    if not is_column(value, n):
         return " left out: neither an array with one entry per node nor a list of strings"
-    likely = could and _may_be_times(name, value, store.num_nodes)
     return f" is a column, no time: {could}" if likely else ""
-
-
-def _of_edges(store: Any, name: str, value: Any, could: str) -> str:
-    """The line about an edge type's attribute."""
-    if name == "edge_index":
-        return ""
-    likely = could and _may_be_times(name, value, np.shape(store["edge_index"])[-1])
-    return f" left out: {could if likely else 'no encoder reads it'}"
 
 
 def _may_be_times(name: str, value: Any, n: int) -> bool:
