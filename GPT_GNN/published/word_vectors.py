@@ -93,8 +93,8 @@ def read_word2vec(path: str | os.PathLike[str]) -> tuple[list[str], np.ndarray]:
 
 def _model(path: Path) -> tuple[list[str], np.ndarray]:
     """A saved Word2Vec or KeyedVectors."""
-    root = read_pickle(path, _ALLOWED.__contains__)
     with expected_layout(str(path)):
+        root = read_pickle(path, _ALLOWED.__contains__)
         keyed, file = _attributes(root), str(path)
         if "wv" in keyed:  # gensim 1 and later; before, the model itself had the words
             keyed, file = _attributes(keyed["wv"]), f"{path}.wv"

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from GPT_GNN.report.bootstrap import Scores, item_differences
 from GPT_GNN.study.records import Record
 from GPT_GNN.study.run import read_metrics
 from GPT_GNN.train.place import SCORES
@@ -58,20 +57,18 @@ class Results:
     def differences(self, labels: Labels, against: Labels) -> np.ndarray | None:
         """Each test item's first metric less that of another cell, [n]; None if it is not known.
 
-        Over the seeds that both have.
+        Mean over the seeds that both have.
 
         Raises:
-            ValueError: the two have other test items, or a seed has other ones than the first.
+            ValueError: a run has other test items than the first.
         """
         pairs = self._pairs(labels, against)
-        paths = [
-            [self._out / run["folder"] / SCORES for run in runs]
-            for runs in zip(*pairs, strict=True)
-        ]
-        if not pairs or not all(path.is_file() for of_cell in paths for path in of_cell):
+        runs = [run for ours_and_theirs in zip(*pairs, strict=True) for run in ours_and_theirs]
+        paths = [self._out / run["folder"] / SCORES for run in runs]
+        if not paths or not all(path.is_file() for path in paths):
             return None
-        a, b = (read_scores(of_cell, self.metrics[0]) for of_cell in paths)
-        return item_differences(a, b)
+        ours, theirs = np.split(read_scores(paths, self.metrics[0]), 2)
+        return (ours - theirs).mean(0)
 
     def _pairs(self, labels: Labels, against: Labels) -> list[tuple[Record, Record]]:
         """The runs of two cells, of each seed that both have."""
@@ -106,11 +103,11 @@ class Results:
         return found
 
 
-def read_scores(paths: Sequence[Path], metric: str) -> Scores:
-    """A metric of every test item, one file per seed; of micro-F1 whether the answer is right.
+def read_scores(paths: Sequence[Path], metric: str) -> np.ndarray:
+    """A metric of every test item, [files, n] float64; of micro-F1 whether the answer is right.
 
     Raises:
-        ValueError: a file has other items than the first.
+        ValueError: a file has other items than the first, or in another order.
     """
     values, items = [], None
     for path in paths:
@@ -120,8 +117,7 @@ def read_scores(paths: Sequence[Path], metric: str) -> Scores:
             elif not np.array_equal(items, file["items"]):
                 raise ValueError(f"{path}: expected the test items of {paths[0]}, found others")
             if metric == "micro_f1":
-                values.append((file["true"] == file["predicted"]).astype(np.float64))
+                values.append(file["true"] == file["predicted"])
             else:
                 values.append(file[metric])
-    assert items is not None
-    return Scores(items, np.stack(values))
+    return np.stack(values).astype(np.float64)

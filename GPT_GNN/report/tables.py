@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from GPT_GNN.report.bootstrap import bootstrap
+from GPT_GNN.report.bootstrap import p_values
 from GPT_GNN.report.results import Labels, Results
 from GPT_GNN.report.text import MISSING, markdown_table, mean_std, over_seeds
 from GPT_GNN.rng import derive
@@ -184,5 +184,5 @@ def _p_values(cells: Mapping[str, Labels], results: Results, against: Against) -
     tested = {name: differences for name, differences in found.items() if differences is not None}
     if not tested:
         return {}
-    rows = bootstrap(np.stack(list(tested.values())), derive(0, "bootstrap"))
-    return {name: row.p for name, row in zip(tested, rows, strict=True)}
+    p = p_values(np.stack(list(tested.values())), derive(0, "bootstrap"))
+    return dict(zip(tested, p, strict=True))

@@ -7,13 +7,12 @@ class too. The pickle is parsed into an inert tree: no class is imported, nothin
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
-from GPT_GNN.published.pickles import Node, PickleError
+from GPT_GNN.published.pickles import Node, PickleError, expected_layout
 from GPT_GNN.published.pickles.tensors import TORCH_GLOBALS, TorchFile, is_tensor, read_torch
 from GPT_GNN.train.checkpoint import CheckpointError, State
 
@@ -45,20 +44,19 @@ def read_module(path: str | os.PathLike[str]) -> tuple[State, list[tuple[str, st
         CheckpointError: no whole file of torch, no module, a global that such a file has no use
             for, or more values than the file can hold.
     """
+    state: State = {}
     try:
-        file = read_torch(path, _allowed, name=os.fspath(path))
-        most = _MOST_COPIES * Path(path).stat().st_size
-        state: State = {}
-        for name, node in _tensors(file.root):
-            state[name] = torch.from_numpy(file.tensor(node))
-            most -= state[name].nbytes
-            if most < 0:
-                raise PickleError(f"{file.name}: more weights than the file can hold")
-        return state, _scorers(file)
+        with expected_layout(os.fspath(path)):
+            file = read_torch(path, _allowed, name=os.fspath(path))
+            most = _MOST_COPIES * Path(path).stat().st_size
+            for name, node in _tensors(file.root):
+                state[name] = torch.from_numpy(file.tensor(node))
+                most -= state[name].nbytes
+                if most < 0:
+                    raise PickleError(f"{file.name}: more weights than the file can hold")
+            return state, _scorers(file)
     except PickleError as error:
         raise CheckpointError(str(error)) from error
-    except (ValueError, LookupError, OSError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path} is damaged: {error!r}") from error
 
 
 def _allowed(name: str) -> bool:
@@ -96,11 +94,8 @@ def _names(node: Node | None) -> set[str]:
 
 
 def _attributes(module: Node) -> dict[str, Node]:
-    """Attributes of a module. Raises PickleError for anything else."""
-    state = module.state
-    if state is None or state.kind != "dict":
-        raise module.error("a module")
-    attributes = state.by_name()
+    """Attributes of a module."""
+    attributes = module.state.by_name() if module.state is not None else {}
     if not {"_parameters", "_buffers", "_modules"} <= attributes.keys():
         raise module.error("a module")
     return attributes

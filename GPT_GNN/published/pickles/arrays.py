@@ -1,4 +1,4 @@
-"""NumPy arrays and scalars out of a pickle's tree; a PickleError for anything else."""
+"""NumPy arrays and scalars out of a pickle's tree."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from GPT_GNN.published.pickles.node import Node
-from GPT_GNN.published.pickles.tree import reader
 
 _CORE = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core._multiarray_umath")
 _RECONSTRUCT = {f"{module}._reconstruct" for module in _CORE}
@@ -39,9 +38,8 @@ def is_array_function(node: Node) -> bool:
     return node.reference in _RECONSTRUCT | {_CREATE}
 
 
-@reader
 def bytes_of(node: Node) -> np.ndarray:
-    """Bytes, [n] uint8: as such, or as protocol 2 has them, text to be encoded as Latin-1."""
+    """Bytes, [n] uint8. Protocol 2 writes them as text to be encoded as Latin-1."""
     if node.callee in BYTE_ARRAY and node.args:
         (node,) = node.args
     if node.kind == "bytes":
@@ -56,7 +54,6 @@ def bytes_of(node: Node) -> np.ndarray:
     raise node.error("bytes")
 
 
-@reader
 def dtype_of(node: Node) -> np.dtype:
     """A NumPy dtype: numbers, fixed-width strings or object, not e.g. records or datetimes."""
     if node.callee != "numpy.dtype":
@@ -72,7 +69,6 @@ def dtype_of(node: Node) -> np.dtype:
     return np.dtype(code).newbyteorder(">" if order == ">" else "=")
 
 
-@reader
 def _parts(node: Node) -> tuple[tuple[int, ...], np.dtype, str, Node]:
     """Shape, dtype, order (C or F) and data of an array: what its ``__setstate__`` would get."""
     if node.callee in _FROM_BUFFER:
@@ -89,14 +85,12 @@ def _parts(node: Node) -> tuple[tuple[int, ...], np.dtype, str, Node]:
     return size.sizes(), dtype_of(dtype), order, data
 
 
-@reader
 def array(node: Node) -> np.ndarray:
     """An array of numbers or strings whose bytes are as many as its shape declares."""
     shape, dtype, order, data = _parts(node)
     return _from_bytes(node, bytes_of(data), dtype, shape, order)
 
 
-@reader
 def object_list(node: Node) -> Node:
     """The list with the elements of an object array, flat and in C order."""
     shape, dtype, _, data = _parts(node)
@@ -129,7 +123,6 @@ def _from_bytes(
     return flat.reshape(shape, order="F" if order == "F" else "C")
 
 
-@reader
 def scalar(node: Node) -> Any:
     """A Python or NumPy scalar as a Python one; None for pandas' NA."""
     if node.kind == "global" and node.name in MISSING:

@@ -1,7 +1,4 @@
-"""Columns of a pickle: many values of one kind, taken over at once.
-
-What is not as a function expects it is a PickleError.
-"""
+"""Columns of a pickle: many values of one kind, taken over at once."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from GPT_GNN.published.pickles import arrays
 from GPT_GNN.published.pickles import opcodes as o
 from GPT_GNN.published.pickles.gather import copy_spans, kinds_of, read_numbers, spans
 from GPT_GNN.published.pickles.node import Node
-from GPT_GNN.published.pickles.tree import Tree, expected_layout, reader
+from GPT_GNN.published.pickles.tree import Tree
 
 _CHUNK = 2**18  # numbers that are converted at once
 
@@ -87,15 +84,13 @@ class Cells:
 
     def _mixed_texts(self) -> Texts:
         rows = []
-        with expected_layout(self.tree.name):  # an integer of a million digits
-            for row in range(len(self)):
-                node = self.node(row)
-                value = arrays.scalar(node)
-                if isinstance(value, bytes):
-                    raise node.error("a string or a number")
-                missing = value is None or value != value  # NaN: how pandas has a missing string
-                rows.append(b"" if missing else str(value).encode("utf-8", "surrogatepass"))
-                self.tree.take(len(rows[-1]))
+        for node in map(self.node, range(len(self))):
+            value = arrays.scalar(node)
+            if isinstance(value, bytes):
+                raise node.error("a string or a number")
+            missing = value is None or value != value  # NaN: how pandas has a missing string
+            rows.append(b"" if missing else str(value).encode("utf-8", "surrogatepass"))
+            self.tree.take(len(rows[-1]))
         return texts_of(rows)
 
     def numbers(self) -> np.ndarray:
@@ -104,12 +99,11 @@ class Cells:
         if done.all():
             return out
         out, done = self._read(np.float64, floats=True, missing=True)
-        with expected_layout(self.tree.name):  # an integer that no float can hold
-            for row in np.flatnonzero(~done).tolist():
-                value = arrays.scalar(self.node(row))
-                if value is not None and not isinstance(value, int | float):
-                    raise self.node(row).error("a number")
-                out[row] = np.nan if value is None else value
+        for row in np.flatnonzero(~done).tolist():
+            value = arrays.scalar(self.node(row))
+            if value is not None and not isinstance(value, int | float):
+                raise self.node(row).error("a number")
+            out[row] = np.nan if value is None else value
         return out
 
     def _read(
@@ -122,21 +116,13 @@ class Cells:
         return out, done
 
     def width(self) -> int:
-        """How many numbers the first cell has in a row; 0 without cells.
-
-        Raises:
-            PickleError: it has none, or so many in each row make far more than the file has.
-        """
+        """How many numbers the first cell has; 0 without cells."""
         width = len(numbers(self.node(0))) if len(self) else 0
         self.tree.take(width * len(self))
         return width
 
     def vectors_into(self, out: np.ndarray) -> None:
-        """As rows of numbers: lists, tuples or NumPy arrays; ``out``, [N, F] float, is filled.
-
-        Raises:
-            PickleError: a cell that is no row of F numbers.
-        """
+        """Fill ``out``, [N, F] float, from lists, tuples or NumPy arrays of F numbers."""
         step = max(_CHUNK // max(out.shape[1], 1), 1)
         for start in range(0, len(self), step):
             rows = slice(start, start + step)
@@ -193,19 +179,18 @@ class Cells:
 
 
 def cells(node: Node) -> Cells:
-    """The values of a list, tuple or object array. Raises PickleError for anything else."""
+    """The values of a list, a tuple or an object array."""
     if arrays.is_array(node):
         node = arrays.object_list(node)
     return Cells(node.tree, node.tree.held(node.head, o.VALUES))
 
 
 def entry_cells(node: Node) -> tuple[Cells, Cells]:
-    """Keys and values of a dict, or of what a call makes. Raises PickleError for others."""
+    """Keys and values of a dict, or of what a call makes."""
     values = node.tree.held(node.head, o.ENTRIES)
     return Cells(node.tree, values[::2]), Cells(node.tree, values[1::2])
 
 
-@reader
 def numbers(node: Node) -> np.ndarray:
     """Numbers in a row: a list, a tuple or an array, [n] float64, int64 or the array's dtype."""
     if node.kind not in ("list", "tuple") and not arrays.holds_objects(node):

@@ -13,7 +13,7 @@ import numpy as np
 from GPT_GNN.published.pickles import arrays
 from GPT_GNN.published.pickles.cells import Cells, Texts, cells
 from GPT_GNN.published.pickles.node import Node
-from GPT_GNN.published.pickles.tree import PickleError, reader
+from GPT_GNN.published.pickles.tree import PickleError
 
 Column = np.ndarray | Cells | Texts
 
@@ -54,7 +54,6 @@ def is_new_block_partial(node: Node) -> bool:
     return node.args[0].kind == "global" and node.args[0].name == _NEW_BLOCK
 
 
-@reader
 def frame(node: Node) -> dict[str, Column]:
     """The columns of a DataFrame by name, row 0 of each being the one with label 0.
 
@@ -69,8 +68,8 @@ def frame(node: Node) -> dict[str, Column]:
     if node.callee not in _FRAME or node.state is None:
         raise node.error("a DataFrame")
     parts = node.state.by_name()
-    manager = parts.get("_mgr", parts.get("_data"))
-    if manager is None or manager.callee != _MANAGER:
+    manager = parts["_mgr" if "_mgr" in parts else "_data"]
+    if manager.callee != _MANAGER:
         raise node.error("a DataFrame with a block manager")
     axes, blocks = _axes_and_blocks(manager)
     names, labels = (_index(axis) for axis in axes)
@@ -94,7 +93,9 @@ def frame(node: Node) -> dict[str, Column]:
 
 def _axes_and_blocks(manager: Node) -> tuple[list[Node], list[tuple[list[int], Node]]]:
     """The axes (names, row labels), and of each block its positions and its values."""
-    if manager.state is not None:  # up to 1.2; (axes, values, items, {"0.14.1": the same, better})
+    if (
+        manager.state is not None
+    ):  # up to pandas 1.2; (axes, values, items, {"0.14.1": the same, better})
         record = list(manager.state.values())[-1].by_name()["0.14.1"].by_name()
         old = [block.by_name() for block in record["blocks"].values()]
         pairs = [(_positions(block["mgr_locs"]), block["values"]) for block in old]
@@ -170,21 +171,24 @@ def _columns_of(values: Node, count: int) -> Iterator[Column]:
         yield from block
 
 
-def _inner_array(node: Node) -> Node:
-    """The object array in a StringArray's state."""
+def _state(node: Node) -> Node:
     state = node.state
     if state is None:
-        raise node.error("an array of strings")
+        raise node.error("an object with a state")
+    return state
+
+
+def _inner_array(node: Node) -> Node:
+    """The object array in a StringArray's state."""
+    state = _state(node)
     parts = state.by_name().values() if state.kind == "dict" else state.values()
     return next(part for part in parts if arrays.is_array(part))
 
 
 def _arrow_strings(node: Node) -> Texts:
     """pandas' strings in Arrow's layout: validity bits, offsets, bytes."""
-    state = node.state.by_name() if node.state is not None else {}
-    data = state.get("_pa_array", state.get("_data"))
-    if data is None:
-        raise node.error("strings in an Arrow array")
+    state = _state(node).by_name()
+    data = state["_pa_array" if "_pa_array" in state else "_data"]
     lengths, values = [np.zeros(1, dtype=np.int64)], [np.empty(0, dtype=np.uint8)]
     for chunk in data.args[0].values() if data.callee == _CHUNKED else [data]:
         offsets, packed = _arrow_array(chunk)

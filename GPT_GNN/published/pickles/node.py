@@ -1,4 +1,8 @@
-"""Values of a parsed pickle as nodes of a tree: looked at one by one, never executed."""
+"""Values of a parsed pickle as nodes of a tree: looked at one by one, never executed.
+
+A node that is asked for what it is not raises a PickleError, or an error that
+:func:`GPT_GNN.published.pickles.tree.expected_layout` makes one of.
+"""
 
 from __future__ import annotations
 
@@ -64,14 +68,14 @@ class Node:
 
     @property
     def text(self) -> str:
-        """A string. Raises PickleError if it is something else, or no UTF-8."""
+        """A string."""
         if self.kind != "str":
             raise self.error("a string")
-        return self._decoded(self.raw.tobytes())
+        return _decoded(self.raw.tobytes())
 
     @property
     def scalar(self) -> None | bool | int | float | str | bytes:
-        """The Python value of a scalar. Raises PickleError for anything else."""
+        """The Python value of a scalar."""
         kind = self.kind
         if self.value < 0:
             raise self.error("a plain value")
@@ -83,24 +87,18 @@ class Node:
         if kind == "float":
             return float(struct.unpack(">d", raw)[0])
         if kind == "str":
-            return self._decoded(raw)
+            return _decoded(raw)
         return raw if kind == "bytes" else None
 
     def integer(self, low: int = -(2**63), high: int = 2**63 - 1) -> int:
-        """An integer in [low, high]. Raises PickleError for anything else."""
+        """An integer in [low, high]."""
         value = self.scalar if self.kind in ("int", "bool") and len(self.raw) <= 8 else None
         if not isinstance(value, int) or not low <= value <= high:
             raise self.error(f"an integer from {low} to {high}")
         return value
 
-    def _decoded(self, raw: bytes) -> str:
-        try:
-            return raw.decode("utf-8", "surrogatepass")
-        except UnicodeDecodeError as error:
-            raise PickleError(f"{self.tree.name}: a string is not UTF-8 ({error})") from error
-
     def sizes(self) -> tuple[int, ...]:
-        """The shape or the strides of an array. Raises PickleError for anything else."""
+        """The shape or the strides of an array."""
         values = list(self.values(_MOST_DIMENSIONS + 1))
         if len(values) > _MOST_DIMENSIONS:
             raise self.error(f"an array of at most {_MOST_DIMENSIONS} dimensions")
@@ -110,7 +108,7 @@ class Node:
 
     @property
     def head(self) -> np.ndarray:
-        """The object as :meth:`Tree.held` takes it. Raises PickleError if it is no container."""
+        """The container as :meth:`Tree.held` takes it."""
         if self.kind not in _HOLDERS:
             raise self.error("a container")
         return np.array([self.value])
@@ -147,7 +145,7 @@ class Node:
 
     @property
     def name(self) -> str:
-        """``module.name`` of a global. Raises PickleError for anything else."""
+        """``module.name`` of a global."""
         if self.kind != "global":
             raise self.error("a global")
         parts = self._parts()
@@ -156,7 +154,7 @@ class Node:
             lines = self.tree.data[start : start + _LONGEST_NAME].tobytes().split(b"\n")
             if len(lines) < 3:
                 raise PickleError(f"{self.tree.name}: a global's name is longer than it may be")
-            return ".".join(self._decoded(line) for line in lines[:2])
+            return ".".join(_decoded(line) for line in lines[:2])
         if any(part.kind != "str" or len(part.raw) > _LONGEST_NAME for part in parts):
             raise PickleError(f"{self.tree.name}: a global is not named by two short strings")
         return ".".join(part.text for part in parts)
@@ -194,7 +192,7 @@ class Node:
 
     @property
     def called(self) -> Node:
-        """What a call would call. Raises PickleError for anything else."""
+        """What a call would call."""
         if self.kind not in _CALLS:
             raise self.error("a call")
         return self._parts()[0]
@@ -226,6 +224,10 @@ class Node:
         if start < 0:  # as nearly always: not through the kernels, which are for many values
             return list(self._nodes(self.tree.items[~start : ~start + count]))
         return list(self._nodes(self.tree.held(np.array([self.value]), o.PARTS)))
+
+
+def _decoded(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogatepass")
 
 
 def nodes_of(tree: Tree, kind: str) -> Iterator[Node]:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from GPT_GNN.published.pickles import opcodes as o
 from GPT_GNN.published.pickles.machine import OBJECTS, STACK
 from GPT_GNN.published.pickles.node import Node
-from GPT_GNN.published.pickles.tree import PickleError, Tree
+from GPT_GNN.published.pickles.tree import PickleError, Tree, expected_layout
 
 _SLICE = 2**24  # bytes of the file between two looks at what it asks for
 
@@ -52,7 +52,8 @@ def read_pickle(
             known = int(tree.register[OBJECTS])
             reason = tree.run(min(tree.end + _SLICE, len(data) + 1))
             bar.update(tree.end - bar.n)
-            _check_globals(tree, known, allowed)
+            with expected_layout(name):
+                _check_globals(tree, known, allowed)
             tree.release()
     if reason != o.STOPPED:
         raise PickleError(f"{name} is not a whole pickle: {o.REASONS[reason]} (byte {tree.end:,})")
@@ -76,11 +77,7 @@ def _check_globals(tree: Tree, known: int, allowed: Callable[[str], bool]) -> No
 def file_bytes(
     source: str | os.PathLike[str] | bytes | np.ndarray, name: str
 ) -> tuple[np.ndarray, mmap.mmap | None, str]:
-    """The bytes of a source, [n] uint8, how they are mapped, and the source's name.
-
-    Raises:
-        PickleError: no such file, or an empty one.
-    """
+    """The bytes of a source, [n] uint8, how they are mapped, and the source's name."""
     if isinstance(source, np.ndarray):
         return source, None, name or "a pickle"
     if isinstance(source, bytes):

@@ -58,10 +58,8 @@ class TorchFile:
 
     def tensor(self, node: Node) -> np.ndarray:
         """A tensor or parameter as an array of its shape; bfloat16 becomes float32."""
-        with expected_layout(self.name):
-            return self._tensor(node.args[0] if node.callee in _PARAMETER else node)
-
-    def _tensor(self, node: Node) -> np.ndarray:
+        if node.callee in _PARAMETER:
+            node = node.args[0]
         if node.callee not in _REBUILD:
             raise node.error("a tensor")
         stored, offset, size, stride = node.args[:4]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import mmap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +18,6 @@ _FIRST_ROOM = 64
 _GROWING = ("stack", "marks", "memo", "objects", "items")  # in the order of their registers
 # What code that reads a tree trips over when the tree is another than the one it was written for.
 _SLIPS = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
-_Reader = TypeVar("_Reader", bound=Callable[..., Any])
 
 
 class PickleError(ValueError):
@@ -31,8 +28,8 @@ class PickleError(ValueError):
 def expected_layout(name: str) -> Iterator[None]:
     """Read a tree of the file ``name`` as it should be, without a check of each thing.
 
-    Raises:
-        PickleError: the tree is another one, and what is done with it failed.
+    Whatever opens a file reads its tree in one such block: what the functions of this folder trip
+    over becomes a PickleError there.
     """
     try:
         yield
@@ -41,17 +38,6 @@ def expected_layout(name: str) -> Iterator[None]:
     except _SLIPS as error:
         kind = type(error).__name__
         raise PickleError(f"{name}: not laid out as expected ({kind}: {error})") from error
-
-
-def reader(read: _Reader) -> _Reader:
-    """Decorate a function of a node: it runs under :func:`expected_layout`."""
-
-    @functools.wraps(read)
-    def checked(node: Any, *args: Any, **kwargs: Any) -> Any:
-        with expected_layout(node.tree.name):
-            return read(node, *args, **kwargs)
-
-    return checked  # type: ignore[return-value]
 
 
 class Tree:

@@ -9,7 +9,7 @@ import dill
 import numpy as np
 import pytest
 
-from GPT_GNN.published.pickles import Node, PickleError, read_pickle
+from GPT_GNN.published.pickles import Node, read_pickle
 from GPT_GNN.published.pickles.arrays import (
     NUMPY_GLOBALS,
     array,
@@ -21,7 +21,7 @@ from GPT_GNN.published.pickles.arrays import (
     shape,
 )
 from GPT_GNN.published.pickles.cells import numbers
-from tests.published.pickles.trees import plain
+from tests.published.pickles.trees import plain, refused
 
 PROTOCOLS = (2, 3, 4, 5)
 GRID = np.arange(24).reshape(2, 3, 4)
@@ -151,13 +151,13 @@ def test_rows_of_numbers(value, dtype, protocol):
     ],
 )
 def test_what_is_no_row_of_numbers(value):
-    with pytest.raises(PickleError):
+    with refused():
         numbers(read(pickle.dumps(value, 4)))
 
 
 def test_a_long_text_in_a_list_of_numbers_is_not_copied_a_million_times():
     text = "x" * 1_000_000
-    with pytest.raises(PickleError, match="row of numbers"):
+    with refused(match="row of numbers"):
         numbers(read(pickle.dumps([1] + [text] * 100_000, 4)))
 
 
@@ -206,9 +206,9 @@ F8, TWO = np.dtype("f8"), bytes(16)
 )
 def test_arrays_whose_state_is_another(state):
     root = read(altered(state))
-    with pytest.raises(PickleError):
+    with refused():
         array(root)
-    with pytest.raises(PickleError):
+    with refused():
         numbers(root)
 
 
@@ -225,7 +225,7 @@ def test_arrays_whose_state_is_another(state):
     ],
 )
 def test_what_is_no_dtype(data):
-    with pytest.raises(PickleError):
+    with refused():
         dtype_of(read(data))
 
 
@@ -245,5 +245,5 @@ def test_what_is_no_dtype(data):
 def test_calls_of_other_arguments(data):
     root = read(data)
     for reader in (array, scalar, numbers):
-        with pytest.raises(PickleError):
+        with refused():
             reader(root)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import pytest
 
 from GPT_GNN.published.pickles import Node, PickleError, expected_layout, read_pickle
 from GPT_GNN.published.pickles.arrays import (
@@ -115,10 +117,18 @@ def look(root: Node) -> int:
     for node in reachable(root):
         for question in _OF_OBJECTS if node.value < 0 else _OF_SCALARS:
             try:
-                question(node)
+                with expected_layout(node.tree.name):
+                    question(node)
             except PickleError:
                 refused += 1
     return refused
+
+
+@contextmanager
+def refused(match: str = "") -> Iterator[None]:
+    """Expect a PickleError of a block that reads a tree, as what opens a file would raise."""
+    with pytest.raises(PickleError, match=match), expected_layout("a pickle"):
+        yield
 
 
 def reachable(root: Node) -> Iterator[Node]:
@@ -144,7 +154,8 @@ def _below(node: Node) -> list[Node]:
         lambda: [state] if (state := node.state) is not None else [],
     ):
         try:
-            below += part()
+            with expected_layout(node.tree.name):
+                below += part()
         except PickleError:
             pass
     return below
