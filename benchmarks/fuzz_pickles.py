@@ -42,7 +42,7 @@ from benchmarks.fuzz_seeds import Seed, damaged, generated, given, with_payload
 from benchmarks.measure import machine, show
 from GPT_GNN.published.graphs.convert import convert
 from GPT_GNN.published.models.whole_model import read_module
-from GPT_GNN.published.pickles import PickleError, read_pickle
+from GPT_GNN.published.pickles import PickleError, expected_layout, read_pickle
 from GPT_GNN.published.pickles.tensors import TORCH_GLOBALS, is_tensor, read_torch
 from GPT_GNN.published.word_vectors import read_word2vec
 from GPT_GNN.system.runner import run_command
@@ -60,9 +60,10 @@ def open_tree(path: Path, output: Path) -> None:
 def open_torch(path: Path, output: Path) -> None:
     """All tensors of a state dict."""
     file = read_torch(path, TORCH_GLOBALS.__contains__)
-    for node in file.root.by_name().values():
-        if is_tensor(node):
-            file.tensor(node)
+    with expected_layout(str(path)):
+        for node in file.root.by_name().values():
+            if is_tensor(node):
+                file.tensor(node)
 
 
 def open_model(path: Path, output: Path) -> None:

@@ -22,32 +22,18 @@ import numpy as np
 from GPT_GNN.published.pickles import Node, PickleError, expected_layout, read_pickle
 from GPT_GNN.published.pickles.arrays import NUMPY_GLOBALS, array
 
-_MODELS = {
-    "gensim.models.word2vec.Word2Vec",
-    "gensim.models.keyedvectors.KeyedVectors",
-    "gensim.models.keyedvectors.Word2VecKeyedVectors",
-}
+_KEYED, _WORD2VEC = "gensim.models.keyedvectors", "gensim.models.word2vec"
+_MODELS = {f"{_WORD2VEC}.Word2Vec", f"{_KEYED}.KeyedVectors", f"{_KEYED}.Word2VecKeyedVectors"}
 _ALLOWED = {
-    *_MODELS,
-    *NUMPY_GLOBALS,
-    "gensim.models.word2vec.Vocab",
-    "gensim.models.word2vec.Word2VecVocab",
-    "gensim.models.word2vec.Word2VecTrainables",
-    "gensim.models.keyedvectors.Vocab",
-    "gensim.models.keyedvectors.CompatVocab",
+    *_MODELS | NUMPY_GLOBALS,
+    *(f"{_WORD2VEC}.{name}" for name in ("Vocab", "Word2VecVocab", "Word2VecTrainables")),
+    *(f"{_KEYED}.{name}" for name in ("Vocab", "CompatVocab")),
     # A generator's state, a hash function, word counts: of no interest, but every model has them.
-    "numpy.random.__RandomState_ctor",
-    "numpy.random._pickle.__randomstate_ctor",
-    "numpy.random._pickle.__bit_generator_ctor",
-    "numpy.random._mt19937.MT19937",
+    *("numpy.random.__RandomState_ctor", "numpy.random._pickle.__randomstate_ctor"),
+    *("numpy.random._pickle.__bit_generator_ctor", "numpy.random._mt19937.MT19937"),
     "gensim.utils.call_on_class_only",  # what a model has for its class's ``load``
-    "__builtin__.hash",
-    "builtins.hash",
-    "__builtin__.int",
-    "__builtin__.long",
-    "builtins.int",
-    "__builtin__.frozenset",
-    "builtins.frozenset",
+    *(f"builtins.{name}" for name in ("hash", "int", "frozenset")),
+    *(f"__builtin__.{name}" for name in ("hash", "int", "long", "frozenset")),
     "collections.defaultdict",
 }
 _WORDS = ("index_to_key", "index2word")  # gensim 4, before

@@ -14,7 +14,7 @@ from GPT_GNN.report.text import metric_name, percent
 from GPT_GNN.study.job import Job, finished
 from GPT_GNN.study.progress import duration
 from GPT_GNN.study.records import Record, read_records
-from GPT_GNN.study.study import Method, Preset, Study, Value
+from GPT_GNN.study.study import Preset, Study, Value
 from GPT_GNN.system.files import atomic_file
 
 
@@ -70,13 +70,8 @@ def _facts(
         "That in the seeds shows in the deviation and in how many are up). A run's best "
         f"model is chosen by validation alone. {study.paper_note}".strip(),
         f"Data: {flags or 'the built-in graph'}.",
-        *_budgets([record for record in records if not _has_own_length(study, record)]),
+        *_budgets(study, records),
     ]
-
-
-def _has_own_length(study: Study, record: Record) -> bool:
-    method = study.methods.get(record["labels"].get("method", ""), Method())
-    return record["kind"] == "pretrain" and "--n_epoch" in (method.pretrain or "")
 
 
 def shown_tables(
@@ -107,26 +102,28 @@ def _shown(flag: str, value: Value) -> str:
 
 
 def _commits(records: Sequence[Record]) -> str:
-    """Which code a table's jobs are of; a finished one stays when the code changes."""
+    """The commits that a table's jobs ran at; a finished one stays when the code changes."""
     jobs = Counter(str(record["commit"]) for record in records)
     counts = ", ".join(f"{commit} (of {n})" for commit, n in sorted(jobs.items())) or "none"
     if len(jobs) < 2:
         return f"Commit of the finished jobs: {counts}."
     return (
         f"Commits of the finished jobs, SEVERAL: {counts}. What differs between jobs of two of "
-        "them may be the code; another --out makes them all anew."
+        "them may be the code; another --out runs them all again."
     )
 
 
-def _budgets(records: Sequence[Record]) -> list[str]:
-    """Training steps by what should have the same number, and whether it has."""
+def _budgets(study: Study, records: Sequence[Record]) -> list[str]:
+    """Training steps of the runs that should have the same number, and whether they have."""
     steps: dict[str, set[int]] = {}
     for record in records:
-        labels = record["labels"]
-        if record["kind"] == "pretrain":
-            steps.setdefault(f"pre-training, {labels['setting']}", set()).add(record["steps"])
-        elif record["kind"] == "finetune":
+        labels, what = record["labels"], ""
+        if record["kind"] == "finetune":
             what = f"fine-tuning, {percent(labels['fraction'])}"
+        elif record["kind"] == "pretrain":
+            own_length = "--n_epoch" in (study.methods[labels["method"]].pretrain or "")
+            what = "" if own_length else f"pre-training, {labels['setting']}"
+        if what:
             steps.setdefault(what, set()).add(record["steps"])
     shown = "; ".join(
         f"{name}: {' and '.join(f'{n:,}' for n in sorted(numbers))}"

@@ -13,7 +13,6 @@ from GPT_GNN.study.run import read_metrics
 from GPT_GNN.train.place import SCORES
 
 Labels = Mapping[str, Any]
-_MOST_FREQUENT, _ITS_OLD_NAME = "most_frequent_", "floor_"
 
 
 class Results:
@@ -44,9 +43,9 @@ class Results:
 
     def most_frequent(self, labels: Labels, metric: str) -> list[float]:
         """A test metric of always answering the most frequent labels, a number for each seed."""
-        name, old = f"{_MOST_FREQUENT}{metric}", f"{_ITS_OLD_NAME}{metric}"
         found = [run["metrics"] for run in self.runs(labels).values()]
-        return [metrics[name] if name in metrics else metrics[old] for metrics in found]
+        old = f"floor_{metric}"  # in older results
+        return [m[old] if old in m else m[f"most_frequent_{metric}"] for m in found]
 
     def gains(self, labels: Labels, against: Labels) -> list[float]:
         """The first metric less that of another cell, a number for each seed that both have."""
@@ -84,12 +83,9 @@ class Results:
 
         A run whose metrics.jsonl is gone has none.
         """
-        return [
-            value
-            for record, curve in self._curves(labels, self.metrics[0])
-            for step, value in curve
-            if step == record["metrics"]["best_step"]
-        ]
+        curves = self._curves(labels, self.metrics[0])
+        chosen = [(run["metrics"]["best_step"], curve) for run, curve in curves]
+        return [value for best, curve in chosen for step, value in curve if step == best]
 
     def _curves(
         self, labels: Labels, metric: str

@@ -75,10 +75,8 @@ def results_table(
     """Means and deviations over seeds by rows and columns, ``-`` where no run is finished.
 
     Args:
-        rows, columns: name -> labels; together they are a cell's. A row may be
-            :data:`MOST_FREQUENT`.
-        against: a cell's labels -> those of the cell that it is tested against; one that is its
-            own has no p-value.
+        rows, columns: name -> labels; together a cell's. A row may be :data:`MOST_FREQUENT`.
+        against: a cell's labels -> those of the cell that it is tested against, if another one.
         paper: a cell's labels -> the paper's number; a column with any gets one beside it.
     """
     header, texts = [""], {name: [name] for name in rows}
@@ -110,12 +108,7 @@ def gains_table(
 ) -> Table:
     """How far the first metric is above that of another cell, run by run of the same seed.
 
-    What a seed moves in both cells, such as which labels are kept, cancels in a difference; the
-    deviations of :func:`results_table` hold it.
-
-    Args:
-        rows, columns: name -> labels; together they are a cell's.
-        against: a cell's labels -> those of the cell that it is compared with.
+    What a seed moves in both cells, such as which labels are kept, cancels in a difference.
     """
 
     def text(cell: Labels) -> str:
@@ -129,11 +122,7 @@ def gains_table(
 def validation_table(
     title: str, rows: Mapping[str, Labels], columns: Mapping[str, Labels], results: Results
 ) -> Table:
-    """The first metric in the validations that chose the models: what settings may be chosen by.
-
-    Args:
-        rows, columns: name -> labels; together they are a cell's.
-    """
+    """The first metric in the validations that chose the models: what settings may be chosen by."""
     note = "Mean ± std (number of seeds)."
     return _filled(title, rows, columns, lambda cell: over_seeds(results.chosen(cell)), note)
 

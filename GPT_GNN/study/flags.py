@@ -17,13 +17,9 @@ _FILE = "data.json"
 
 
 def remembered(out: Path, study: Study) -> dict[str, Any]:
-    """The flags that say which data, and the preset, of the last call that ran jobs in a folder.
+    """Flag -> value of the last call that ran jobs in a folder: data and preset.
 
-    They are the defaults of the next one. A folder in which nothing is finished, as of a call that
-    failed, has none.
-
-    Returns:
-        Flag -> value; one that an older version did not know has its default.
+    They are the defaults of the next call. A folder in which nothing is finished has none.
 
     Raises:
         ValueError: a preset that the study does not have any more.
@@ -42,7 +38,7 @@ def remembered(out: Path, study: Study) -> dict[str, Any]:
 
 
 def _like(default: Any, value: Any) -> Any:
-    """A value of the file in the type of its setting; of an older version a list is one text."""
+    """A value of the file in its setting's type; older versions wrote a list as one text."""
     if isinstance(default, tuple):
         return tuple(value) if isinstance(value, list | tuple) else (value,) if value else ()
     return type(default)(value)

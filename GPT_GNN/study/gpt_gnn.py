@@ -15,20 +15,15 @@ def one_pass(flags: str = "") -> Method:
 
 
 def two_pass(flags: str = "", cost: float = 1.8) -> Method:
-    """GPT-GNN or a variant, its attributes in a pass of their own.
+    """GPT-GNN or a variant that generates attributes in a second pass.
 
-    In one pass they come back over two hops to what generates them. With edges alone, or without
-    node separation, there is nothing for a second one.
+    In one pass they come back over two hops to what generates them (docs/ORIGINAL.md).
     """
     return Method(f"--two_pass {flags}".rstrip(), FAMILY, cost=cost)
 
 
 def under_each(changes: Mapping[str, str]) -> dict[str, Method]:
-    """No pre-training and GPT-GNN under each change of fine-tuning, the two against each other.
-
-    Args:
-        changes: what is changed -> flags of fine-tuning.
-    """
+    """No pre-training and GPT-GNN under each change (name -> flags) of fine-tuning, compared."""
     fresh = {f"no pre-train, {what}": Method(finetune=flags) for what, flags in changes.items()}
     pretrained = {
         f"GPT-GNN, {what}": Method(like="GPT-GNN", finetune=flags, against=f"no pre-train, {what}")

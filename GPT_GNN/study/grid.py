@@ -25,9 +25,9 @@ def run_jobs(jobs: Sequence[Job], out: Path, scripts: Path, n_jobs: int) -> list
     """Run what is not finished, in order, each job as soon as what it needs is there; POSIX only.
 
     A finished job has a line in ``<out>/results.jsonl`` and is skipped, unless its command or its
-    inputs are others now or what it needs was run anew. An interrupted one goes on from its
-    checkpoint if command, needs and code are the same, or else starts anew. What a job prints is
-    kept in ``<out>/logs/``, and shown if it fails; then those that need it are left out.
+    inputs changed, or what it needs was run again. An interrupted one goes on from its checkpoint
+    if command, needs and code are the same, else it starts again. What a job prints is kept in
+    ``<out>/logs/``, and shown if it fails; then those that need it are left out.
 
     Args:
         jobs: what a job needs comes before it.
@@ -74,7 +74,8 @@ def run_jobs(jobs: Sequence[Job], out: Path, scripts: Path, n_jobs: int) -> list
                 failed.extend(lost for lost in _lost(jobs, name) if lost not in failed)
                 return
             append_record(out, record)
-            attempt.tidy()
+            if attempt.job.folder:  # most of what a run leaves, and for resuming only
+                (out / attempt.job.folder / "checkpoint.pt").unlink(missing_ok=True)
             done[name] = record
             progress.say(name, seconds())
 
@@ -97,8 +98,8 @@ class _Attempt:
     """A job that runs.
 
     Args:
-        basis: what its result will rest on. The next process compares it with its own to see
-            whether what it finds half done is of the same run.
+        basis: what its result will rest on. It is kept, so that the next process can tell whether
+            what it finds half done is of the same run.
         lock: descriptor that the script inherits, see :func:`only_process`.
     """
 
@@ -138,11 +139,8 @@ class _Attempt:
                 reason = f"no result ({error})"
         if found is not None:
             return {
-                "name": job.name,
-                "kind": job.kind,
-                "labels": dict(job.labels),
-                "seed": job.seed,
-                "folder": job.folder,
+                **{"name": job.name, "kind": job.kind, "labels": dict(job.labels)},
+                **{"seed": job.seed, "folder": job.folder},
                 **self._basis,
                 "seconds": seconds,
                 "resumed": self._resumed,
@@ -157,11 +155,6 @@ class _Attempt:
         log = self._log.read_text(encoding="utf-8", errors="replace")
         tqdm.write(f"failed: {job.name}: {job.command}\n{log}{reason}")
         return None
-
-    def tidy(self) -> None:
-        """Remove the last state of training, most of what a run leaves: it is for resuming only."""
-        if self.job.folder:
-            (self._folder / "checkpoint.pt").unlink(missing_ok=True)
 
 
 def _now() -> str:

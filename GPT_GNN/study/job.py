@@ -18,8 +18,7 @@ class Job:
         kind: ``preprocess``, ``pretrain`` or ``finetune``.
         command: script (a ``.py`` file, or a command of the package) and flags: what its result
             depends on.
-        places: flag -> path, relative to the folder of the jobs, or absolute; an empty flag is a
-            positional argument.
+        places: flag (empty: a positional argument) -> path, absolute or in the folder of the jobs.
         folder: of its metrics.jsonl and config.json, relative; empty for none.
         needs: names of jobs that must be finished before.
         labels: what it is, for the tables.
@@ -86,11 +85,7 @@ def finished(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, Re
 
 
 def outdated(jobs: Sequence[Job], records: Mapping[str, Record]) -> dict[str, str]:
-    """The finished jobs whose record does not hold any more, and why: they are run again.
-
-    Returns:
-        Name -> the reason; empty where a run that it needs is the reason.
-    """
+    """Jobs to run again -> why their record does not hold; empty: a run that one needs changed."""
     holds = finished(jobs, records)
     return {
         job.name: job.difference(records[job.name])

@@ -28,14 +28,12 @@ def plan(
     """The jobs of some tables, each once, seed by seed; what a job needs comes before it.
 
     Args:
-        tables: names.
         seeds: their number.
-        data: flags that say which data; one that is not there has its default.
+        data: flags that say which data; one that is missing has its default.
         inputs: the raw files, see ``Study.raw_files``; None where they were not read.
 
     Raises:
-        ValueError: a setting needs a flag of ``data`` that is empty, or two jobs have one name
-            as a file.
+        ValueError: a setting needs an empty flag of ``data``, or two jobs get one file name.
     """
     unset = unset_flags(study, tables, data)
     if unset:

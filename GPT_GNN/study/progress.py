@@ -20,8 +20,7 @@ class Progress:
     what was declared for them (or all jobs, while there is none of its kind).
 
     Args:
-        jobs: all of them.
-        done: records of the finished ones by name; the caller adds to it.
+        done: records of the finished jobs by name; the caller adds to it.
         lost: names of those that will not run; the caller adds to it.
         n_jobs: jobs at a time.
     """
@@ -40,11 +39,7 @@ class Progress:
         )
 
     def seconds_left(self, running: Mapping[str, float]) -> float:
-        """Until all are finished.
-
-        Args:
-            running: name -> seconds since its start.
-        """
+        """Until all are finished; ``running``: name -> seconds since its start."""
         scale = {kind: self._scale(kind) for kind in {job.kind for job in self._jobs}}
         left = {
             job.name: max(0.0, job.expected * scale[job.kind] - running.get(job.name, 0.0))

@@ -81,10 +81,10 @@ def atomic_folder(
 ) -> Iterator[Path]:
     """The same for a folder: an older one is replaced only once the new one is whole, on the disk.
 
-    What others put into the older folder is moved into the new one, right after that took the
-    older one's place; nothing but what ``written`` names is ever deleted. A kill or a power cut in
-    between leaves the older folder, or what is left in it, under a hidden name beside ``path``; the
-    next call puts it back. Meanwhile other processes are kept out, by a lock beside ``path``.
+    Files of others in the older folder are then moved into the new one: nothing but what
+    ``written`` names is ever deleted. A kill or a power cut in between leaves the older folder, or
+    what is left in it, under a hidden name beside ``path``; the next call puts it back. A lock
+    beside ``path`` keeps other processes out meanwhile.
 
     Args:
         written: what of the older folder may go.
@@ -118,11 +118,10 @@ def atomic_folder(
 def alone_at(path: Path, end: str = ".gpt_gnn_lock") -> Iterator[None]:
     """Keep other processes from writing a folder, by a lock in a hidden one beside it.
 
+    Raises InUseError where one does, see :func:`GPT_GNN.system.lock.locked`.
+
     Args:
         end: of the hidden folder's name; processes of another end do not count.
-
-    Raises:
-        InUseError: see :func:`GPT_GNN.system.lock.locked`.
     """
     lock = path.with_name(f".{path.name}{end}")
     try:
@@ -136,12 +135,7 @@ def alone_at(path: Path, end: str = ".gpt_gnn_lock") -> Iterator[None]:
 def checked_folder(
     path: str | os.PathLike[str], written: Written, keep_other_files: bool = False
 ) -> Path:
-    """The real folder that :func:`atomic_folder` would write, if it may; to ask before long work.
-
-    It only looks: nothing is changed.
-
-    Args:
-        written, keep_other_files: see there.
+    """The real folder that :func:`atomic_folder` would write; to ask before long work.
 
     Raises:
         OtherFilesError: it holds files that ``written`` does not name; or it is a file, where a
@@ -179,7 +173,7 @@ def _files(folder: Path) -> set[str]:
 
 
 def _replace(path: Path, temporary: Path, written: Written) -> None:
-    """Put a folder in another's place, and what others put into that one into the new one."""
+    """Put a new folder in an older one's place, and move files of others into it."""
     ours = set(written(path))
     taken = [name for name in sorted(_files(path) - ours) if os.path.lexists(temporary / name)]
     if taken:
@@ -200,7 +194,7 @@ def _replace(path: Path, temporary: Path, written: Written) -> None:
 
 
 def _put_back(path: Path, written: Written) -> None:
-    """See to what a kill left beside ``path``."""
+    """Clean up what a kill left beside ``path``, and put an older folder back in its place."""
     for end in (_NEW, _TRASH):
         for left in _left(path, end):
             shutil.rmtree(left, ignore_errors=True)
@@ -217,7 +211,7 @@ def _beside(path: Path, end: str) -> Path:
 
 
 def _left(path: Path, end: str) -> list[Path]:
-    """What there is of hidden names with this end, of :func:`_beside`."""
+    """The hidden names with this end, of :func:`_beside`, that exist."""
     name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}{re.escape(end)}")
     return [entry for entry in path.parent.iterdir() if name.fullmatch(entry.name)]
 
@@ -225,8 +219,7 @@ def _left(path: Path, end: str) -> list[Path]:
 def _empty_into(old: Path, path: Path, ours: Collection[str]) -> None:
     """Move what others wrote from a folder into another, and delete the rest: what is ours.
 
-    The rest gets another name first, or a kill halfway would leave files that nobody can tell from
-    other people's.
+    The rest is renamed first: after a kill halfway nobody could tell it from other people's files.
     """
     for name in list(_others(old, ours)):
         _move(old / name, path / name)
@@ -266,17 +259,17 @@ def _move(source: Path, target: Path) -> None:
 
 
 def _sync_all(folder: Path) -> None:
-    """Have the disk hold a folder with all that is in it, so that a power cut cannot take it."""
+    """Flush a folder with all that is in it to the disk, so that a power cut cannot take it."""
     for place, _, files in os.walk(folder):
         for name in [*files, ""]:
             _sync(Path(place, name))
 
 
 def _sync(path: Path) -> None:
-    """Have the disk hold a file, or the names in a folder; nothing where the system cannot."""
+    """Flush a file, or the names in a folder, to the disk, where the system can."""
     if sys.platform == "win32" and path.is_dir():
         return
-    # Windows takes files that may be written to alone.
+    # Windows flushes only files that are open for writing.
     descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
     try:
         os.fsync(descriptor)

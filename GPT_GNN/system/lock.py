@@ -28,23 +28,20 @@ class InUseError(ValueError):
 
 @contextmanager
 def locked(folder: Path, instead: str, name: Path | None = None) -> Iterator[int]:
-    """Keep other processes out of a folder while the block runs.
+    """Keep other processes out of a folder while the block runs; gives the lock's descriptor.
 
     The folder is created if needed, and removed again if nothing was put in. Its file ``lock`` says
     who is at work: process, host, since when, command. The system releases the lock when the
-    process ends, even by ``kill -9``; the file that is then left behind is taken over, with a line.
-    Processes that inherit the descriptor hold the lock as well.
+    process ends, even by ``kill -9``; the next process says so and takes the file over. Processes
+    that inherit the descriptor hold the lock as well.
 
-    On a file system without locks the file alone counts. It is stale if its process was one of this
-    host and is gone, or of an earlier boot. Of another host nobody can tell: the error then says
-    which file to delete once that process is gone.
+    On a file system without locks the file alone counts. It is stale if its process ran on this
+    host and is gone, or is of an earlier boot. For another host the error says which file to
+    delete once that process is gone.
 
     Args:
         instead: what the user can do, e.g. ``give another --task_name``.
         name: what messages say is in use, where that is not the folder of the lock.
-
-    Yields:
-        The descriptor of the lock.
 
     Raises:
         InUseError: another process is at work there; says which.
@@ -77,7 +74,7 @@ def _acquire(path: Path, instead: str, name: Path) -> io.FileIO:
                 file.close()
                 continue
             if free and holder is not None:
-                tqdm.write(f"{name}: {_told(holder)} is gone, its lock is taken over")
+                tqdm.write(f"{name}: {_shown(holder)} is gone, its lock is taken over")
             if free and (by_system or holder is not None):
                 file.truncate(0)
             if free:
@@ -86,8 +83,10 @@ def _acquire(path: Path, instead: str, name: Path) -> io.FileIO:
                 free = holder is not None and holder["pid"] == os.getpid()
             if not free:
                 last = f"; if it is gone, delete {path}" if by_system is None else ""
+                left = holder is not None and _is_gone(holder)  # its jobs have inherited the lock
+                gone = " (which is gone, but what it started still runs)" if left else ""
                 raise InUseError(
-                    f"{name} is in use by {_who(holder)}. Wait for it, or {instead}{last}"
+                    f"{name} is in use by {_shown(holder)}{gone}. Wait for it, or {instead}{last}"
                 )
             return file
         except BaseException:
@@ -109,26 +108,28 @@ def _release(file: io.FileIO, path: Path) -> None:
 
 
 def _open(path: Path) -> io.FileIO:
-    """The lock file, open, and created with its folder where it is not there."""
-    for _ in range(_TRIES):
-        with suppress(FileNotFoundError, FileExistsError):  # the process before removes the folder
-            return _create(path)
-    for place in (path, *path.parents):
-        if place.is_symlink() and not place.exists():
-            raise ValueError(
-                f"{place}: expected a {'file' if place == path else 'folder'} or nothing there, "
-                "found a symbolic link that leads nowhere; delete it"
-            )
-    return _create(path)  # the error says what is wrong
-
-
-def _create(path: Path) -> io.FileIO:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return io.FileIO(path, "a+")
+    """The lock file, open; it and its folder are created where they are missing."""
+    tries = 0
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return io.FileIO(path, "a+")
+        except (FileNotFoundError, FileExistsError):  # the process before removes the folder
+            tries += 1
+            if tries < _TRIES:
+                continue
+            for place in (path, *path.parents):
+                if place.is_symlink() and not place.exists():
+                    kind = "file" if place == path else "folder"
+                    raise ValueError(
+                        f"{place}: expected a {kind} or nothing there, found a symbolic link that "
+                        "leads nowhere; delete it"
+                    ) from None
+            raise
 
 
 def _system_lock(file: io.FileIO) -> bool | None:
-    """Lock a file if nobody else has: whether it is ours now, None where there are no locks."""
+    """Lock a file if nobody else has; whether it is ours now, or None where there are no locks."""
     if sys.platform == "win32":
         import msvcrt
 
@@ -167,7 +168,7 @@ def _ourselves() -> dict[str, Any]:
 
 
 def _holder(file: io.FileIO) -> dict[str, Any] | None:
-    """What the first line says; None where nobody has written one."""
+    """The record in the first line; None where nobody has written one."""
     file.seek(0)
     try:
         record = json.loads(file.readline())
@@ -196,14 +197,7 @@ def _is_running(pid: int) -> bool:
     return True
 
 
-def _told(holder: dict[str, Any]) -> str:
-    return (
-        f"process {holder['pid']} on {holder['host']}, since {holder['since']}: {holder['command']}"
-    )
-
-
-def _who(holder: dict[str, Any] | None) -> str:
-    who = "another process" if holder is None else _told(holder)
-    if holder is not None and _is_gone(holder):  # its jobs have inherited the lock
-        who += " (which is gone, but what it started still runs)"
-    return who
+def _shown(holder: dict[str, Any] | None) -> str:
+    if holder is None:
+        return "another process"
+    return "process {pid} on {host}, since {since}: {command}".format(**holder)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
+
+_WIDTH = 76  # of a group's description, which is indented by two
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,7 +47,7 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
     def format_usage(self) -> str:
-        """One line: a list of some sixty flags would hide what follows it."""
+        """One line without the flags, some sixty, which would hide what follows."""
         words = [self._command()]
         for action in filter(lambda action: action.required, self._actions):
             name = str(action.metavar or action.dest)
@@ -57,10 +60,11 @@ class Parser(argparse.ArgumentParser):
         formatter.add_text(self.description)
         formatter.add_text(self.format_usage())
         for group in self._action_groups:
-            # The flag --help needs no group of its own: who reads this knows it.
+            # The flag --help alone needs no group: who reads this knows it.
             if any(action.dest != "help" for action in group._group_actions):
                 formatter.start_section(group.title)
-                formatter.add_text(group.description)
+                lines = (group.description or "").splitlines()
+                formatter.add_text("\n".join(textwrap.fill(line, _WIDTH) for line in lines))
                 formatter.add_arguments(group._group_actions)
                 formatter.end_section()
         return formatter.format_help()
@@ -76,10 +80,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def did_you_mean(wrong: str, names: Iterable[str]) -> str:
-    """Words that propose the names nearest to a wrong one, or nothing where none is near.
+    """A question that proposes the names nearest to a wrong one, or nothing where none is near.
 
-    First those that begin with it, which may be an abbreviation, then the most similar one, then
-    those of which it is a part.
+    Nearest are those that begin with it, else the most similar one, else those that contain it.
     """
     bare = {name.lstrip("-"): name for name in names}
     word = wrong.lstrip("-")

@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 INTERRUPTED = 130  # status of a command that was stopped by Ctrl-C, as shells give it
@@ -25,7 +25,7 @@ def run_command(main: Callable[[], object], trains: bool = False) -> int:
     another script must not end a run of hours.
 
     Args:
-        trains: the command trains or embeds: set the threads and memory of this process for it.
+        trains: the command trains or embeds: set threads and memory of this process for it.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -73,12 +73,7 @@ class StopSignal:
                 break
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 

@@ -1,4 +1,4 @@
-"""Build a graph store from tables and one description of them, or append to one.
+"""Build a graph store from tables and a description of them, or append to a store.
 
 Examples:
     python -m GPT_GNN build tables description.yaml data/movies
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("description", help="YAML file; its tables lie beside it")
     parser.add_argument("output", help="folder of the store to write")
     parser.add_argument(
-        "--append_to", metavar="STORE", help="a store whose nodes and edges come first"
+        "--append_to", metavar="STORE", help="store to extend: its nodes and edges come first"
     )
     parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
     args = parser.parse_args()

@@ -1,8 +1,10 @@
-"""Convert a graph of the published GPT-GNN code to a graph store; nothing in the file is run.
+"""Convert a graph of the published GPT-GNN code to a graph store.
 
 Examples:
     python -m GPT_GNN convert graph graph_CS.pk data/oag_CS
     python -m GPT_GNN convert graph graph_reddit.pk data/reddit
+
+Nothing in the file is run.
 """
 
 import argparse
@@ -22,7 +24,7 @@ def main() -> None:
         "--word_vectors",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="train word vectors on the titles; without, pre-training on text needs --w2v_dir",
+        help="train word vectors on the titles; if not, pre-training on text needs --w2v_dir",
     )
     parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
     print(summary(convert(**vars(parser.parse_args()), progress=True)))

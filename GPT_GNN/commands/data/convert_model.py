@@ -3,9 +3,8 @@
 Example:
     python -m GPT_GNN convert model old.pt --data_dir data/oag_cs --output new.pt
 
-The store must be that of the model's graph. What is no part of a published file starts afresh when
-the checkpoint is used: the adaptive queue, the optimiser, the schedule and the random state. So
---resume cannot continue the published run.
+The store must be that of the model's graph. A published file has no adaptive queue, optimiser or
+schedule: they start afresh, and --resume cannot continue the published run.
 """
 
 import argparse

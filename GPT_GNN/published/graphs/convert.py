@@ -47,7 +47,7 @@ def convert(
 ) -> HeteroGraph:
     """Write a published graph as a store and open it.
 
-    Node types and edge types keep the published order, so that old checkpoints fit.
+    Node types and edge types keep the published order, so that published models fit.
 
     Args:
         source: a pickle of the published preprocessing, by any Python, dill, NumPy or pandas.
@@ -79,12 +79,8 @@ def convert(
 def source_of(path: Path) -> dict[str, Any]:
     """What tells whether a store is still that of a file."""
     found = path.stat()
-    return {
-        "name": path.name,
-        "bytes": found.st_size,
-        "modified_ns": found.st_mtime_ns,
-        "conversion": VERSION,
-    }
+    record = {"name": path.name, "bytes": found.st_size, "modified_ns": found.st_mtime_ns}
+    return {**record, "conversion": VERSION}
 
 
 def _write(

@@ -7,31 +7,18 @@ target id -> source id -> year or None), ``times``, and what preprocessing hung 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from GPT_GNN.graph.store import NO_TIME
-from GPT_GNN.published.pickles import (
-    Node,
-    PickleError,
-    arrays,
-    expected_layout,
-    read_pickle,
-    tensors,
-)
+from GPT_GNN.published.pickles import Node, PickleError, arrays, expected_layout, read_pickle
 from GPT_GNN.published.pickles import opcodes as o
 from GPT_GNN.published.pickles.arrays import NUMPY_GLOBALS
 from GPT_GNN.published.pickles.cells import Cells, entry_cells, numbers
-from GPT_GNN.published.pickles.frames import (
-    PANDAS_GLOBALS,
-    Column,
-    frame,
-    is_new_block_partial,
-)
+from GPT_GNN.published.pickles.frames import PANDAS_GLOBALS, Column, frame, is_new_block_partial
 from GPT_GNN.published.pickles.node import nodes_of
-from GPT_GNN.published.pickles.tensors import TORCH_GLOBALS
+from GPT_GNN.published.pickles.tensors import TORCH_GLOBALS, is_tensor, tensor
 from GPT_GNN.schema import EdgeType
 
 _MODULES = ("GPT_GNN.data", "pyHGT.data", "data", "__main__")
@@ -39,29 +26,19 @@ _DICTS = {"collections.defaultdict", "collections.OrderedDict"}
 # Checked by their arguments: the first belongs to frames of pandas 1.3, the second to a class that
 # dill wrote itself because it was defined in __main__.
 _PARTIAL, _SETATTR = "functools.partial", "builtins.setattr"
+_CREATE_TYPE = {"dill._dill._create_type", "dill.dill._create_type"}
 _DILL = {
     f"{module}.{name}"
     for module in ("dill._dill", "dill.dill")
     for name in (
-        "_create_cell",
-        "_create_code",
-        "_create_function",
-        "_create_type",
-        "_get_attr",
-        "_import_module",
-        "_load_type",
+        *("_create_cell", "_create_code", "_create_function", "_create_type"),
+        *("_get_attr", "_import_module", "_load_type"),
     )
 }
-_CREATE_TYPE = {"dill._dill._create_type", "dill.dill._create_type"}
 _NAMESPACES = {f"{module}.__dict__" for module in _MODULES}
 _NAMESPACES |= {"__builtin__.__main__", "builtins.__main__"}
-_BUILTINS = {
-    "builtins.int",
-    "builtins.dict",
-    "builtins.list",
-    "__builtin__.int",
-    "__builtin__.long",
-}
+_BUILTINS = {f"builtins.{name}" for name in ("int", "dict", "list")}
+_BUILTINS |= {"__builtin__.int", "__builtin__.long"}
 GRAPHS = {f"{module}.Graph" for module in _MODULES}
 GRAPH_GLOBALS = GRAPHS | _DICTS | _DILL | _NAMESPACES | _BUILTINS | {_PARTIAL, _SETATTR}
 GRAPH_GLOBALS |= NUMPY_GLOBALS | PANDAS_GLOBALS | TORCH_GLOBALS
@@ -100,13 +77,11 @@ class PublishedGraph:
     """
 
     def __init__(self, root: Node) -> None:
-        self.tree = root.tree
-        self.name = root.tree.name
+        self.tree, self.name = root.tree, root.tree.name
         self._check(root)
-        state = root.state
-        if state is None:
+        if root.state is None:
             raise root.error("a graph with content")
-        self.attributes = state.by_name()
+        self.attributes = root.state.by_name()
         for needed in ("node_feature", "edge_list"):
             if needed not in self.attributes:
                 raise PickleError(
@@ -143,11 +118,7 @@ class PublishedGraph:
         return frame(self.frames[node_type])
 
     def edges(self, adjacency: Node) -> Edges:
-        """All stored edges of a relation, as its dicts have them.
-
-        Raises:
-            PickleError: an id or a year that is none, or more edges than the file has room for.
-        """
+        """All stored edges of a relation, as its dicts have them."""
         targets, dicts = entry_cells(adjacency)
         self._check_dicts(adjacency, dicts)
         counts = self.tree.counts(dicts.values, o.ENTRIES) // 2
@@ -186,8 +157,8 @@ class PublishedGraph:
         """
         out = {}
         for name, node in self.attributes.items():
-            if tensors.is_tensor(node):
-                out[name] = tensors.tensor(node)
+            if is_tensor(node):
+                out[name] = tensor(node)
                 node.tree.take(out[name].nbytes)
             elif arrays.is_array(node) and not arrays.holds_objects(node):
                 out[name] = arrays.array(node)
@@ -197,15 +168,9 @@ class PublishedGraph:
 
 
 def read_graph(path: str, progress: bool = False) -> PublishedGraph:
-    """Parse a published graph; nothing in the file is executed.
-
-    Raises:
-        PickleError: no such file, no whole pickle, one that asks for what a graph does not, or one
-            of something else.
-    """
-    allowed: Callable[[str], bool] = GRAPH_GLOBALS.__contains__
+    """Parse a published graph; nothing in the file is executed."""
     with expected_layout(path):
-        return PublishedGraph(read_pickle(path, allowed, progress=progress))
+        return PublishedGraph(read_pickle(path, GRAPH_GLOBALS.__contains__, progress=progress))
 
 
 def _is_class_of_main(node: Node) -> bool:

@@ -13,20 +13,14 @@ from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN, EncoderConfig
 from GPT_GNN.model.heads import TextDecoder
 from GPT_GNN.objectives.gpt_gnn import GPTGNN, GPTConfig
+from GPT_GNN.published.models import objective as heads
 from GPT_GNN.published.models.encoder import (
     Architecture,
     check_graph,
     encoder_state,
     read_architecture,
 )
-from GPT_GNN.published.models.objective import (
-    Scorers,
-    attr_type,
-    candidates,
-    check_heads,
-    objective_state,
-    scorer_relations,
-)
+from GPT_GNN.published.models.objective import Scorers
 from GPT_GNN.published.models.weights import Weights, by_part
 from GPT_GNN.published.models.whole_model import read_module
 from GPT_GNN.schema import EdgeType
@@ -76,11 +70,10 @@ class PublishedModel:
             other_features: not read, since the file says nothing of features but their width.
 
         Raises:
-            CheckpointError: entries that are missing, unexpected or of another shape, or a graph
-                that it was not made for; lists them all.
+            CheckpointError: lists all entries that do not fit, or how the graph differs.
         """
         check_graph(self.weights, self.read, graph)
-        check_heads(self.weights, settings.n_hid, self.read.in_dim, whole=False)
+        heads.check_heads(self.weights, settings.n_hid, self.read.in_dim, whole=False)
         if self.weights.task_head:
             names = ", ".join(self.weights.task_head)
             tqdm.write(f"{self.path} is a fine-tuned model: its head ({names}) is left out")
@@ -115,19 +108,18 @@ class PublishedModel:
         Raises:
             CheckpointError: as for :meth:`encoder`; no names for the scorers; a text decoder over
                 other words.
-            ValueError: see :meth:`GPTGNN.build`.
         """
         settings = EncoderConfig(**self.architecture)
         encoder = self.encoder(graph, settings)
         width = graph.feature_dim(facts.target)
-        check_heads(self.weights, settings.n_hid, width)
-        gpt = GPTConfig(attr_type=attr_type(self.weights), w2v_dir=w2v_dir)
+        heads.check_heads(self.weights, settings.n_hid, width)
+        gpt = GPTConfig(attr_type=heads.attr_type(self.weights), w2v_dir=w2v_dir)
         with seeded(0, "objective"):
             objective = GPTGNN.build(encoder, graph, facts, gpt, slice(0, width))
-        possible = candidates(graph.schema, facts.target, facts.rel_stop_list)
-        of_file = scorer_relations(self.weights, possible, scorers or self.weights.scorers)
+        possible = heads.candidates(graph.schema, facts.target, facts.rel_stop_list)
+        of_file = heads.scorer_relations(self.weights, possible, scorers or self.weights.scorers)
         relations = [graph.edge_types[i] for i in objective.relations]
-        state = objective_state(self.weights, of_file, relations)
+        state = heads.objective_state(self.weights, of_file, relations)
         if isinstance(objective.decoder, TextDecoder):
             self._check_words(state["decoder.word_vectors"], objective.decoder.word_vectors)
         fresh = [edge_type for edge_type in relations if edge_type not in of_file]

@@ -25,10 +25,8 @@ class Architecture:
     """What the shapes of a published encoder say.
 
     Attributes:
-        settings: of :class:`GPT_GNN.model.gnn.EncoderConfig`, by name, as far as the shapes
-            say them.
-        layout: of its layers.
-        sizes: of its first layer.
+        settings: of :class:`GPT_GNN.model.gnn.EncoderConfig`, as far as the shapes say them.
+        layout: of its layers; sizes: of the first one.
         in_dim: width of the features, the same for all types.
     """
 
@@ -48,11 +46,10 @@ class Architecture:
 
 
 def read_architecture(model: Weights) -> Architecture:
-    """Read the settings of an encoder off its parameters, and account for every one of them.
+    """Read an encoder's settings off its parameters, and check that every one is expected.
 
     Raises:
-        CheckpointError: layers of no known kind; or lists what is missing, unexpected or of another
-            shape.
+        CheckpointError: layers of no known kind; or lists all parameters that do not fit.
     """
     layers = _layers(model.encoder)
     layout = layout_of(layers[0])
@@ -83,7 +80,7 @@ def _layers(encoder: State) -> list[State]:
 
 
 def _check(model: Weights, layout: Layout, layers: list[Sizes], in_dim: int) -> None:
-    """Account for every entry of an encoder."""
+    """Raise CheckpointError unless an encoder has the parameters of its layout, and no other."""
     matrices = model.encoder.get("gcs.0.base_conv.weight")
     if layout.conv_name == "rgcn" and matrices is not None and matrices.ndim == 4:
         raise CheckpointError(

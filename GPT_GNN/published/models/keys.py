@@ -33,22 +33,14 @@ def check_keys(path: str, state: Mapping[str, Tensor], expected: Shapes) -> None
         CheckpointError: lists every missing and unexpected entry and every one of another shape or
             of no floating-point type.
     """
-    both = [name for name in expected if name in state]
+    both = {name: x for name, x in state.items() if name in expected}
+    shapes = {name: tuple(x.shape) for name, x in both.items() if x.shape != expected[name]}
+    differing = [f"{name} is {shape} and not {expected[name]}" for name, shape in shapes.items()]
+    differing += [f"{n} is of {x.dtype}" for n, x in both.items() if not x.is_floating_point()]
     wrong = {
         "missing": [name for name in expected if name not in state],
         "unexpected": [name for name in state if name not in expected],
-        "of another shape": [
-            *(
-                f"{name} is {tuple(state[name].shape)} and not {expected[name]}"
-                for name in both
-                if tuple(state[name].shape) != expected[name]
-            ),
-            *(
-                f"{name} is of {state[name].dtype}"
-                for name in both
-                if not state[name].is_floating_point()
-            ),
-        ],
+        "of another shape": differing,
     }
     found = [f"{what}: {', '.join(names)}" for what, names in wrong.items() if names]
     if found:

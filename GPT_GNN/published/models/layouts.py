@@ -2,7 +2,7 @@
 
 The published code pinned no version of PyG, which renamed and transposed the parameters of GCN,
 GAT and RGCN several times. A layout knows the names that only it has, the shapes of all, and what
-they are under the names of our layers, which are those of PyG from 2.5 on.
+they are called in our layers, which are those of PyG from 2.5 on.
 
 Sources of the names, shapes and orders: PyG 1.3.2, 1.4.3, 1.5.0, 1.6.0, 1.6.3, 1.7.2, 2.0.4, 2.8.1.
 """

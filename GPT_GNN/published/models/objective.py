@@ -20,14 +20,11 @@ def attr_type(model: Weights) -> str:
 
 
 def check_heads(model: Weights, n_hid: int, in_dim: int, whole: bool = True) -> None:
-    """Account for every entry beside the encoder.
+    """Raise CheckpointError, listing them, for entries beside the encoder that do not fit.
 
     Args:
         in_dim: F, width of the target type's features.
         whole: whether decoder and ``init_emb`` must be there.
-
-    Raises:
-        CheckpointError: lists what is missing, unexpected or of another shape.
     """
     is_text = attr_type(model) == "text"
     expected: Shapes = {"init_emb": (in_dim,)} if whole or "init_emb" in model.heads else {}
@@ -59,9 +56,8 @@ def _text_shapes(model: Weights, n_hid: int) -> Shapes:
 def candidates(schema: Schema, target: str, rel_stop_list: Collection[str]) -> list[EdgeType]:
     """Relations that may have an edge scorer, in the order in which scorers were made.
 
-    It is that of the first batch's masked edges: the target's own type first, as its self loops
-    were entered before all other edges, then the source types and the relations of each in the
-    graph's order.
+    That is the order of the first batch's masked edges: the target type first, as its self loops
+    were entered before all other edges, then the other source types in the graph's order.
     """
     into = schema.edge_types_into(target)
     sources = list(dict.fromkeys([target, *(schema.edge_types[i][0] for i in into)]))

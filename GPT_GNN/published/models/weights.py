@@ -22,7 +22,6 @@ class Weights:
     """The weights in a published file, under their published names.
 
     Attributes:
-        path: the file.
         encoder: ``adapt_ws.*`` and ``gcs.*``.
         heads: of pre-training, ``params.*``, ``attr_decoder.*`` and ``init_emb``; empty when the
             file is not of pre-training.
@@ -41,8 +40,7 @@ def by_part(path: str, state: State, scorers: list[tuple[str, str]] | None = Non
     """Split a published state dict.
 
     Raises:
-        CheckpointError: no encoder in it, entries beside the known parts, or an entry that claims
-            more values than the file holds.
+        CheckpointError: no encoder in it, unknown entries, or one larger than the file.
     """
     for name, tensor in state.items():
         held = tensor.untyped_storage().nbytes() if tensor.layout == torch.strided else 0

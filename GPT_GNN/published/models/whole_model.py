@@ -22,10 +22,9 @@ _MODULES = {
     *("torch", "torch_geometric", "GPT_GNN", "pyHGT", "__main__", "model", "conv"),
     *("inspect", "typing"),  # PyG's notes on the signatures of its layers
 }
-_BUILTINS = ("bool", "dict", "float", "frozenset", "int", "list", "long", "object", "set", "str")
+_BUILTINS = "bool dict float frozenset int list long object set str tuple type".split()
 _NAMES = {
-    *(f"builtins.{name}" for name in (*_BUILTINS, "tuple", "type")),
-    *(f"__builtin__.{name}" for name in (*_BUILTINS, "tuple", "type")),
+    *(f"{module}.{name}" for module in ("builtins", "__builtin__") for name in _BUILTINS),
     *("collections.OrderedDict", "collections.defaultdict"),
     *("_operator.getitem", "copyreg._reconstructor", "copy_reg._reconstructor"),
 }
@@ -38,11 +37,10 @@ def read_module(path: str | os.PathLike[str]) -> tuple[State, list[tuple[str, st
     """The state dict of a whole pickled module.
 
     Returns:
-        its weights; and of a pre-training model the (source type, relation) of each ``params.i``.
+        Its weights; and of a pre-training model the (source type, relation) of each ``params.i``.
 
     Raises:
-        CheckpointError: no whole file of torch, no module, a global that such a file has no use
-            for, or more values than the file can hold.
+        CheckpointError: no whole file of torch, no module, or a global that it has no use for.
     """
     state: State = {}
     try:
