@@ -5,7 +5,7 @@
 
 Builds a graph of OAG's schema (``GPT_GNN/datasets/toy/scale.py``; 500,000 nodes have 5.4 million
 stored edges) and pickles it as the published preprocessing does: nested dicts of edges, DataFrames
-with a list of floats a node, names. ``dill.load`` and the conversion run in fresh processes, in
+with a list of floats per node, names. ``dill.load`` and the conversion run in fresh processes, in
 turn, their imports done and Numba's kernels compiled. Prints a JSON line: median seconds;
 ``peak_mb``, the conversion's peak resident memory (mapped files included), and ``allowed_mb``, 3
 times the store and 1 GB; ``reference_mb``, the peak of ``dill.load``.

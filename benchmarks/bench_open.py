@@ -5,8 +5,8 @@
 
 Builds a store of OAG's schema with features 768 wide (``GPT_GNN/datasets/toy/scale.py``)
 and pickles the same graph as the published code keeps it: ``edge_list[target type][source type]
-[relation][target][source] = year`` as nested dicts, and node features with a list of floats a node
-in a column ``emb``: DataFrames where pandas is installed, else dicts of columns.
+[relation][target][source] = year`` as nested dicts, and node features with a list of floats per
+node in a column ``emb``: DataFrames where pandas is installed, else dicts of columns.
 Opens each in a fresh process, in turn, and prints a JSON line: median seconds, and what opening
 adds to the anonymous memory (``ours_mb``, ``reference_mb``) of a process that has its imports done.
 """
@@ -134,7 +134,7 @@ def published_form(graph: HeteroGraph) -> dict[str, Any]:
 
 
 def features(graph: HeteroGraph, node_type: str) -> Any:
-    """A type's attributes: a DataFrame (or dict of columns) with one list of floats a node."""
+    """A type's attributes: a DataFrame (or dict of columns) with one list of floats per node."""
     n = graph.num_nodes(node_type)
     rows = graph.gather_features(node_type, np.arange(n), "pretrain")
     columns = {

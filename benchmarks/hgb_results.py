@@ -3,7 +3,7 @@
     python benchmarks/hgb_results.py --root DATA --out runs/hgb_results --jobs 2
 
 DATA is PyG's folder of HGB (fetched where there is a network). HGB's own splits: 30 % of the
-labelled nodes train, a fifth of which, drawn anew for each seed, validates; the rest tests. Runs
+labelled nodes train, a fifth of which, drawn again for each seed, validates; the rest tests. Runs
 have one thread each, ``--jobs`` at a time; finished ones are kept.
 """
 
@@ -72,10 +72,10 @@ def store(out: Path, name: str, seed: int) -> Path:
     return out / f"{name}_{seed}"
 
 
-def command(verb: str, flags: str, out: Path, name: str, seed: int) -> list[str]:
+def command(command: str, flags: str, out: Path, name: str, seed: int) -> list[str]:
     """A command with the flags that pre-training and fine-tuning share."""
     common = f"{ENCODER} --n_layers {LAYERS[name]} {SAMPLER} --seed {seed} --overwrite"
-    words = ["-m", "GPT_GNN", verb, *f"{common} {flags}".split()]
+    words = ["-m", "GPT_GNN", command, *f"{common} {flags}".split()]
     words += ["--data_dir", str(store(out, name, seed))]
     return [*words, "--pretrain_model_dir", str(out / f"gpt_{name}_{seed}.pt")]
 

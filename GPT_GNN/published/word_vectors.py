@@ -131,8 +131,7 @@ def _side_file(path: Path, model: Path) -> np.ndarray:
 def _plain(path: Path, packed: bool) -> tuple[list[str], np.ndarray]:
     """word2vec's text or binary format, through gensim.
 
-    gensim takes the memory that the header declares before it reads on: a header that declares
-    more than the file can hold does not come to it.
+    gensim allocates what the header declares, which is compared with the file's size before.
     """
     from gensim.models import KeyedVectors
     from gensim.utils import open as smart_open

@@ -15,7 +15,7 @@ from GPT_GNN.system.files import atomic_file
 Curve = Sequence[tuple[float, float]]  # (x, value)
 _COLUMNS = 4  # panels side by side
 _TITLE = 42  # characters in a line of a panel's title
-# Figures lie in repositories: at most so wide, and of so many colours, which makes a third of them.
+# Figures lie in repositories: few pixels and colours make the files a third as large.
 _PIXELS, _COLOURS = 1300, 64
 
 
@@ -25,18 +25,17 @@ def plot_curves(
     xlabel: str = "step",
     dpi: int = 130,
 ) -> None:
-    """Draw one panel per title with one line per label: the mean over runs, a band of one std.
+    """Draw one panel per title with one line per label.
 
     Args:
         path: a PNG file.
-        panels: title -> label -> curves of that label's runs (all with the same x).
+        panels: title -> label -> curves of that label's runs, all with the same x.
     """
     with _figure(path, panels, dpi) as axes:
         for axis, lines in zip(axes, panels.values(), strict=True):
             for label, curves in lines.items():
-                x = np.array([x for x, _ in curves[0]])
-                values = np.array([[value for _, value in curve] for curve in curves])
-                _line(axis, label, x, values.mean(0), [_std(column) for column in values.T])
+                runs = zip(*curves, strict=True)
+                _line(axis, label, {at[0][0]: [value for _, value in at] for at in runs})
             axis.set_xlabel(xlabel)
             if len(lines) > 1:
                 axis.legend(fontsize="small")
@@ -49,15 +48,13 @@ def plot_fractions(
 
     Args:
         path: a PNG file.
-        panels: title -> label -> share in (0, 1] -> values of its runs, at least one. The line is
-            their mean, the band one std; the number of runs may differ.
+        panels: title -> label -> share in (0, 1] -> values of its runs, at least one.
     """
     with _figure(path, panels, dpi=100) as axes:
         for axis, lines in zip(axes, panels.values(), strict=True):
             shares = sorted({100 * share for line in lines.values() for share in line})
             for label, line in lines.items():
-                mean, std = (np.array([f(line[x]) for x in sorted(line)]) for f in (np.mean, _std))
-                _line(axis, label, 100 * np.array(sorted(line)), mean, std, marker="o")
+                _line(axis, label, {100 * x: line[x] for x in sorted(line)}, marker="o")
             axis.set_xscale("log")
             axis.set_xticks(shares, [f"{share:.0f}" for share in shares])
             axis.minorticks_off()
@@ -131,8 +128,9 @@ def _std(runs: Any) -> float:
     return float(np.std(runs, ddof=1)) if len(runs) > 1 else 0.0
 
 
-def _line(axis: Any, label: str, x: Any, mean: Any, std: Any, **style: Any) -> None:
+def _line(axis: Any, label: str, runs: Mapping[float, Sequence[float]], **style: Any) -> None:
+    """The mean over runs at each x, and a band of one std."""
+    x = list(runs)
+    mean, std = (np.array([f(runs[at]) for at in x]) for f in (np.mean, _std))
     (line,) = axis.plot(x, mean, label=label, **style)
-    axis.fill_between(
-        x, np.subtract(mean, std), np.add(mean, std), alpha=0.2, color=line.get_color()
-    )
+    axis.fill_between(x, mean - std, mean + std, alpha=0.2, color=line.get_color())

@@ -88,11 +88,11 @@ def shown_tables(
         others = {job.name for name, jobs in plans.items() if name != table for job in jobs}
         return {job.name for job in plans[table] if job.kind != "preprocess"} - others
 
-    def begun(table: str) -> bool:
+    def has_runs(table: str) -> bool:
         holds = finished(plans[table], records)
         return len(holds) == len(plans[table]) or not own(table).isdisjoint(holds)
 
-    return [table for table in plans if table in asked or begun(table)]
+    return [table for table in plans if table in asked or has_runs(table)]
 
 
 def _shown(flag: str, value: Value) -> str:

@@ -41,10 +41,12 @@ def run_jobs(jobs: Sequence[Job], out: Path, scripts: Path, n_jobs: int) -> list
         ValueError: a need that is no job before it; or another process runs jobs in ``out``.
         Interrupted: after Ctrl-C, SIGTERM or SIGHUP, once the running jobs have stopped.
     """
+    # Needs come first.
     for number, job in enumerate(jobs):
         unknown = set(job.needs) - {before.name for before in jobs[:number]}
         if unknown:
             raise ValueError(f"{job.name} needs {sorted(unknown)}, expected jobs before it")
+    # What has ended before, what runs, what failed: begin and ended move jobs from one to the next.
     running: dict[Process, _Attempt] = {}
     failed: list[str] = []
     with only_process(out) as lock:

@@ -14,19 +14,18 @@ Value = str | tuple[str, ...]  # of a flag that says which data
 
 @dataclass(frozen=True)
 class Method:
-    """How an encoder comes to its weights before fine-tuning.
+    """How an encoder gets its weights before fine-tuning.
 
     Attributes:
         pretrain: flags of pre-training; None for a fresh encoder.
-        family: its pre-training takes the flags that a preset has for this family.
-        encoder: flags of the encoder and sampler that it changes, in place of the preset's
-            ``conv_flags``.
+        family: its pre-training has the flags that a preset has for this family.
+        encoder: flags of the encoder and sampler, in place of the preset's ``conv_flags``.
         finetune: flags of fine-tuning that it changes.
         like: the method whose pre-trained model it takes; empty: its own.
-        cost: how long it is declared to pre-train, in pre-trainings of the preset.
+        cost: declared time of its pre-training, in pre-trainings of the preset.
         against: the method that it is compared with; empty: the study's baseline.
-        for_scale: a simple model that shows the scale: figures leave it out, and tables with it
-            have a row of the most frequent answers, too.
+        for_scale: a simple model that shows the scale: figures leave it out, and its tables have a
+            row of the most frequent answers, too.
     """
 
     pretrain: str | None = None
@@ -41,12 +40,12 @@ class Method:
 
 @dataclass(frozen=True)
 class Setting:
-    """What pre-trains and what fine-tunes.
+    """The graphs of pre-training and fine-tuning.
 
     Attributes:
         preprocess: flags, as :class:`Study` has them.
-        pretrain, finetune: where in the folder that preprocessing writes their stores are; empty:
-            it is the store of both.
+        pretrain, finetune: their stores within the folder that preprocessing writes; empty: that
+            folder is the store of both.
     """
 
     preprocess: str = ""
@@ -94,17 +93,16 @@ class Preset:
         encoder: flags of every encoder, less those that its layer does not have; conv_flags:
             encoder -> further ones.
         sampler: flags of every run.
-        pretrain: flags of every pre-training; families: of the methods of a family.
+        pretrain: flags of every pre-training; families: family -> further ones.
         epochs: setting -> flags that say how long it pre-trains.
-        finetune: (share of the labels, flags, seconds that a run is declared to take): the first
-            whose share is not exceeded.
-        seconds: what preprocessing and a pre-training are declared to take.
-        conv_costs: encoder -> how many times as long its pre-training and its fine-tuning are
-            declared to take; once where it is not named.
+        finetune: (share of the labels, flags, declared seconds of a run): the first whose share
+            is not exceeded.
+        seconds: declared for preprocessing and a pre-training.
+        conv_costs: encoder -> factors of the declared time of its pre-training and fine-tuning.
         only: task -> the methods that it is fine-tuned from, if not all.
-        jobs: runs at a time if none are asked for; 0: one per processor.
-        without: tables that it does not have, since their methods change nothing of it.
-        note: what is printed of it.
+        jobs: default of runs at a time; 0: one per processor.
+        without: tables that it does not have, since their methods change nothing in it.
+        note: a line of output about it.
     """
 
     seeds: int
@@ -125,7 +123,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class DataFlags(Checked):
-    """Which data; where none is given, those of the last call with this --out."""
+    """Which data; default: those of the last call with this --out."""
 
     input_dir: str = setting("", "folder of the raw data; empty: the built-in graph's")
 
@@ -160,14 +158,12 @@ class Study:
         data: dataclass of the flags that say which data; ``input_dir`` is one.
         raw_files: checks the flags of ``data`` by the raw data, before the first job; gives names
             and checksums of the files that preprocessing reads.
-        built_in: flags of ``data`` for the built-in graph, which is taken without ``input_dir``.
-        places: flags of preprocessing for the raw data and the store; an empty one is a positional
-            argument.
+        built_in: flags of ``data`` for the built-in graph, used without ``input_dir``.
+        places: flags of preprocessing for the raw data and the store, as in ``Job.places``.
         baseline: the method that others are compared with.
         proposed: the method that is shown beside it where there is room for two.
         paper: (setting, method, conv, task as the paper calls it, share of the labels) -> the
-            paper's number.
-        paper_note: what is printed of these numbers.
+            paper's number; paper_note: a sentence about these numbers.
     """
 
     name: str

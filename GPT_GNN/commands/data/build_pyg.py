@@ -20,9 +20,7 @@ def main() -> None:
     parser.add_argument("name", choices=sorted(DATASETS), help="data set")
     parser.add_argument("output", help="folder of the store to write")
     parser.add_argument("--root", default="", help="PyG's folder; empty: data/pyg/<name>")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="random seed of drawn splits (default: 0)"
-    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of drawn splits (default: 0)")
     parser.add_argument("--keep_other_files", action="store_true", help=KEEP_OTHER_FILES)
     args = parser.parse_args()
     root = args.root or Path(data_folder()) / "pyg" / args.name

@@ -45,8 +45,8 @@ class GridConfig(Checked):
 def reproduce(study: Study, description: str | None, argv: Sequence[str] | None = None) -> None:
     """Run what is not finished of a study's tables and write ``<out>/report/``.
 
-    Flags that say which data, and the preset, are those of the last call with this ``--out`` where
-    none are given. Others run anew what depends on them.
+    Data flags and the preset default to those of the last call with this ``--out``. Changed ones
+    run again what depends on them.
 
     Args:
         description: the script's docstring.
@@ -54,11 +54,10 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
 
     Raises:
         SystemExit: a bad flag.
-        ValueError: a table that the preset does not have, an unknown setting, a flag that a setting
-            needs is empty, raw data that are not there or do not have what flags name, flags by
-            which no finished run of ``--out`` would stay, nothing to report, another process at
-            work there, or jobs that failed.
+        ValueError: flags that do not fit the study, the raw data or the finished runs of ``--out``;
+            nothing to report; another process at work there; or jobs that failed.
     """
+    # The flags, and the study that is left by them.
     for name, spec in study.tables.items():
         check_layout(name, spec)
     args, out, was = _parsed(study, description, argv)
@@ -69,6 +68,7 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
     data = _filled(study, asked)
     inputs = None if flags.report_only else study.raw_files(data)
 
+    # Its jobs; whether finished ones stay.
     def jobs_of(names: Sequence[str], study: Study = study) -> list[Job]:
         return plan(study, preset, names, seeds, data, inputs)
 
@@ -83,6 +83,7 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
         raise ValueError(f"{out}: expected {RECORDS} of earlier runs to report, found none")
     if flags.report_only:  # what needs a flag that was never given has never run
         tables = _set_tables(study, tables, data)
+    # Run, then report what is finished.
     jobs, failed = jobs_of(tables), []
     print(f"{preset.note}\ndeclared time of all {len(jobs)} jobs: {_one_at_a_time(jobs)}")
     if not flags.report_only:
@@ -104,7 +105,7 @@ def reproduce(study: Study, description: str | None, argv: Sequence[str] | None 
 def _parsed(
     study: Study, description: str | None, argv: Sequence[str] | None
 ) -> tuple[Any, Path, dict[str, Any]]:
-    """The flags, the folder of the runs, and the flags that it was started with: the defaults."""
+    """The flags, the folder of the runs, and the flags of its last call, which are the defaults."""
     choices = {"preset": study.presets, "table": {**study.tables, "all": None}}
     groups: dict[str, type[Checked]] = {"grid": GridConfig, "data": study.data}
     args = parse_flags(groups, description, argv, choices=choices)
@@ -142,18 +143,18 @@ def _chosen(study: Study, preset: Preset, flags: GridConfig) -> tuple[Study, Stu
 
 
 def _filled(study: Study, data: Mapping[str, Value]) -> dict[str, Value]:
-    """The flags that say which data, with those of the built-in graph where it is taken."""
+    """The data flags, with those of the built-in graph where it is used."""
     built_in = {} if data["input_dir"] else study.built_in
     return {name: value or built_in.get(name, value) for name, value in data.items()}
 
 
 def _set_tables(study: Study, tables: Iterable[str], data: Mapping[str, Value]) -> list[str]:
-    """The tables of which no setting needs a flag that is empty."""
+    """The tables whose settings have all flags that they need."""
     return [table for table in tables if not unset_flags(study, [table], data)]
 
 
 def _declared(study: Study, preset: Preset, tables: Sequence[str], seeds: int) -> list[str]:
-    """What each table is declared to take, and all of them, which share jobs."""
+    """The declared time of each table, and of all of them, which share jobs."""
     data: dict[str, Value] = dict.fromkeys(study.data_defaults, "any")  # the times know no data
 
     def line(what: str, names: Sequence[str]) -> str:

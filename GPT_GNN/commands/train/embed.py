@@ -1,4 +1,4 @@
-"""Embed nodes of a graph with a trained model, new ones included, into a file.
+"""Embed nodes of a graph with a trained model, new nodes included, and write a file.
 
 Examples:
     python -m GPT_GNN embed                               # all posts of the built-in graph
@@ -60,15 +60,15 @@ class EmbedConfig(Checked):
     ids: str = setting(
         "",
         "file of ids as the graph's source writes them: text with one per line, .npy, or CSV or "
-        "Parquet with a column of the id's name or id; empty: all nodes",
+        "Parquet with a column named like the id, or id; empty: all nodes",
     )
-    rows: str = setting("", "row numbers FIRST:END, END excluded, either may be left out")
+    rows: str = setting("", "row numbers FIRST:END, END excluded; either may be left out")
     out: str = setting("emb.npy", "file to write, [n, n_hid] float32, in the order of the ids")
-    view: str = setting("finetune", "features that are read, as known then")
+    view: str = setting("finetune", "view of the features: what was known when")
     time_max: int = setting(
         2**31 - 1, "latest time that is seen; the default is no bound", high=2**31 - 1
     )
-    seed: int = setting(0, "seed of the samples", low=0)
+    seed: int = setting(0, "random seed of the samples", low=0)
     cuda: int = setting(-2, "GPU number; -1 for the CPU; default: a GPU if there is one", low=-2)
 
 
@@ -118,7 +118,7 @@ def main() -> None:
 
 
 def _check_places(run: EmbedConfig) -> None:
-    """What needs no graph: no work for a place that cannot be read or written."""
+    """Raise ValueError for a path that cannot be read or written, before any work."""
     if run.ids and run.rows:
         raise ValueError(f"expected --ids or --rows, got both: {run.ids} and {run.rows}")
     for flag, path, what in (("model", run.model, "a model"), ("ids", run.ids, "ids")):
@@ -151,7 +151,7 @@ def _found(path: str) -> str:
 
 
 def _warn_outside(graph: HeteroGraph, time_max: int) -> None:
-    """Say when a bound is of no time of the graph: a year, say, where the store counts months."""
+    """Warn of a bound outside the graph's times, e.g. a year where the store counts months."""
     found = time_range(graph)
     if found is None:
         print(f"warning: --time_max {time_max}: the graph has no times, nothing is left out")

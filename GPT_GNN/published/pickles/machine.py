@@ -1,11 +1,11 @@
 """The pickle machine, compiled: it follows the opcodes of protocols 2 to 5 and calls nothing.
 
-Where Python's unpickler imports a global, calls it or sets an object's state, this one writes down
-that the pickle asks for it. Every length and index is checked against the file and the stack.
+Where Python's unpickler imports a global, calls it or sets an object's state, this one notes that
+the pickle asks for it. Every length and index is checked against the file and the stack.
 
-A value is one number: where in the file the opcode of a scalar stands, or ``~row`` of an object.
-Scalars that lie one behind the other in the file stay there: an object that is given such only
-notes where they begin. So the ids and years of millions of edges take no memory.
+A value is one number: the place of a scalar's opcode in the file, or ``~row`` of an object.
+Scalars one behind the other stay in the file: the object that holds them notes where they begin.
+So the ids and years of millions of edges take no memory.
 """
 
 from __future__ import annotations
@@ -151,13 +151,15 @@ def run(data, register, stack, marks, memo, objects, items, until):
         if at >= len(data):
             reason = o.CUT
             break
+        # What the opcode is, and which values it takes: those from low on.
         op, n_marks = data[at], register[MARKS]
         action, marked, size = o.ACTION[op], o.IS_MARKED[op], size_at(data, at)
-        floor = marks[n_marks - 1] if n_marks else 0
-        pops_mark = op == _POP and n_marks and top == floor  # as Python has it
+        lowest = marks[n_marks - 1] if n_marks else 0
+        pops_mark = op == _POP and n_marks and top == lowest  # as Python has it
         low = top - (0 if pops_mark else o.TAKES[op])
         if marked:
-            low, floor = floor, marks[n_marks - 2] if n_marks > 1 else 0
+            low, lowest = lowest, marks[n_marks - 2] if n_marks > 1 else 0
+        # Whether it may: the file, the arrays and the stack have what it needs.
         if action == o.REFUSE:
             reason = o.UNKNOWN
         elif size > len(data) - at:
@@ -173,8 +175,9 @@ def run(data, register, stack, marks, memo, objects, items, until):
             reason = o.TOO_BIG
         elif marked and n_marks == 0:
             reason = o.NO_MARK
-        elif low - (action == o.ADD) < floor:
+        elif low - (action == o.ADD) < lowest:
             reason = o.UNDERFLOW
+        # What it does.
         elif action == o.PUSH or action == o.DUP:
             stack[top] = at if action == o.PUSH else stack[top - 1]
             top += 1

@@ -21,7 +21,7 @@ _SLIPS = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError
 
 
 class PickleError(ValueError):
-    """A file that is no whole pickle, asks for what it must not, or is not what was expected."""
+    """A file that is no whole pickle, or not the one that was expected."""
 
 
 @contextmanager
@@ -66,7 +66,7 @@ class Tree:
 
     @property
     def end(self) -> int:
-        """Position behind the pickle, or where the machine stands."""
+        """Position behind the pickle, or what the machine has come to."""
         return int(self.register[AT])
 
     def run(self, until: int) -> int:
@@ -88,8 +88,7 @@ class Tree:
         """Note that so many bytes are taken out of the tree.
 
         Raises:
-            PickleError: it comes to far more than the file has: a few bytes can refer to one part
-                again and again.
+            PickleError: far more than the file has: a few bytes can refer to one part many times.
         """
         self._left -= size
         if self._left < 0:
@@ -104,11 +103,7 @@ class Tree:
             self.mapping.madvise(mmap.MADV_DONTNEED)
 
     def counts(self, heads: np.ndarray, form: int) -> np.ndarray:
-        """How many values of a form objects hold (two for an entry), [N] int64; see :meth:`take`.
-
-        Raises:
-            PickleError: entries where values are asked for, or the reverse.
-        """
+        """How many values of a form objects hold, [N] int64; an entry counts as two."""
         counts = np.empty(len(heads), dtype=np.int64)
         # A step is charged as a byte: so parts that are shared cost no time without end, either.
         self.take(int(count_held(self.objects, heads, form, counts, max(self._left, 0))))
