@@ -1,4 +1,4 @@
-"""The products that the encoder is measured against, counted by hand; the lines that are printed."""
+"""The products that the encoder is measured against, counted by hand; the lines printed."""
 
 from __future__ import annotations
 

@@ -18,9 +18,7 @@ from pathlib import Path
 
 from GPT_GNN.system.lock import locked
 
-KEEP_OTHER_FILES = (
-    "rebuild also where the folder holds files that are not the store's, and leave them there"
-)
+KEEP_OTHER_FILES = "rebuild even if the folder holds files that are not the store's; they stay"
 _SHOWN = 10  # files that an error names
 # Ends of hidden names that nobody else gives: what is being built; what it replaces, with files of
 # others; what is left of that, all of it ours.

@@ -49,30 +49,23 @@ PANDAS_GLOBALS = {
 
 def is_new_block_partial(node: Node) -> bool:
     """Whether a call of ``functools.partial`` is the one that pandas 1.3 writes."""
-    if node.callee != _PARTIAL or len(node.args) != 1:
-        return False
-    return node.args[0].kind == "global" and node.args[0].name == _NEW_BLOCK
+    return node.callee == _PARTIAL and [arg.reference for arg in node.args] == [_NEW_BLOCK]
 
 
 def frame(node: Node) -> dict[str, Column]:
-    """The columns of a DataFrame by name, row 0 of each being the one with label 0.
+    """The columns of a DataFrame by name, sorted by the row labels, which must be 0 .. N - 1.
 
     Returns:
         numbers as [N] arrays, strings of pandas' string types as :class:`Texts`, anything else as
         :class:`Cells`.
-
-    Raises:
-        PickleError: not a frame, a kind of column that none of the published graphs has, or row
-            labels that are not 0 .. N - 1 in some order.
     """
-    if node.callee not in _FRAME or node.state is None:
+    if node.callee not in _FRAME:
         raise node.error("a DataFrame")
-    parts = node.state.by_name()
-    manager = parts["_mgr" if "_mgr" in parts else "_data"]
+    manager = _first(_state(node), "_mgr", "_data")
     if manager.callee != _MANAGER:
         raise node.error("a DataFrame with a block manager")
     axes, blocks = _axes_and_blocks(manager)
-    names, labels = (_index(axis) for axis in axes)
+    names, labels = map(_index, axes)
     if not isinstance(names, list) or isinstance(labels, list):
         raise node.error("columns with names and rows with numbers")
     order = np.argsort(labels, kind="stable")
@@ -81,7 +74,7 @@ def frame(node: Node) -> dict[str, Column]:
             f"{node.tree.name}: expected a DataFrame with the row labels 0 .. {len(labels) - 1}, "
             f"found {labels[:4].tolist()} ..."
         )
-    in_order = bool((order[1:] > order[:-1]).all())
+    in_order = (order[1:] > order[:-1]).all()
     columns: dict[str, Column] = {}
     for positions, values in blocks:
         for position, column in zip(positions, _columns_of(values, len(positions)), strict=True):
@@ -89,6 +82,18 @@ def frame(node: Node) -> dict[str, Column]:
                 raise values.error(f"a column of {len(labels)} rows among {len(names)}")
             columns[names[position]] = column if in_order else column.take(order)
     return {name: columns[name] for name in names if name in columns}
+
+
+def _state(node: Node) -> Node:
+    if node.state is None:
+        raise node.error("an object with a state")
+    return node.state
+
+
+def _first(state: Node, *names: str) -> Node:
+    """The attribute of a state under the first of its names that is there."""
+    attributes = state.by_name()
+    return next(attributes[name] for name in names if name in attributes)
 
 
 def _axes_and_blocks(manager: Node) -> tuple[list[Node], list[tuple[list[int], Node]]]:
@@ -117,10 +122,14 @@ def _positions(node: Node) -> list[int]:
         positions = range(low, high, max(step, 1))
         node.tree.take(8 * len(positions))
         return list(positions)
+    return _integers(node).tolist()
+
+
+def _integers(node: Node) -> np.ndarray:
     found = arrays.array(node)
     if found.ndim != 1 or found.dtype.kind not in "iu":
-        raise node.error("positions of columns")
-    return [int(position) for position in found]
+        raise node.error("an array of integers")
+    return found.astype(np.int64)
 
 
 def _index(node: Node) -> list[str] | np.ndarray:
@@ -137,10 +146,7 @@ def _index(node: Node) -> list[str] | np.ndarray:
         return np.arange(start, stop, step)
     data = record["data"]
     if arrays.is_array(data) and not arrays.holds_objects(data):
-        labels = arrays.array(data)
-        if labels.ndim != 1 or labels.dtype.kind not in "iu":
-            raise data.error("row labels that are integers")
-        return labels.astype(np.int64)
+        return _integers(data)
     column = next(iter(_columns_of(data, 1)))
     if isinstance(column, Cells):
         if len(column) and column.node(0).kind == "int":
@@ -154,7 +160,9 @@ def _index(node: Node) -> list[str] | np.ndarray:
 def _columns_of(values: Node, count: int) -> Iterator[Column]:
     """The columns of a block."""
     if values.callee in _STRINGS:
-        yield cells(_inner_array(values)).texts()
+        state = _state(values)
+        parts = state.by_name().values() if state.kind == "dict" else state.values()
+        yield cells(next(part for part in parts if arrays.is_array(part))).texts()
     elif values.callee in _ARROW_STRINGS:
         yield _arrow_strings(values)
     elif arrays.holds_objects(values):
@@ -171,24 +179,9 @@ def _columns_of(values: Node, count: int) -> Iterator[Column]:
         yield from block
 
 
-def _state(node: Node) -> Node:
-    state = node.state
-    if state is None:
-        raise node.error("an object with a state")
-    return state
-
-
-def _inner_array(node: Node) -> Node:
-    """The object array in a StringArray's state."""
-    state = _state(node)
-    parts = state.by_name().values() if state.kind == "dict" else state.values()
-    return next(part for part in parts if arrays.is_array(part))
-
-
 def _arrow_strings(node: Node) -> Texts:
     """pandas' strings in Arrow's layout: validity bits, offsets, bytes."""
-    state = _state(node).by_name()
-    data = state["_pa_array" if "_pa_array" in state else "_data"]
+    data = _first(_state(node), "_pa_array", "_data")
     lengths, values = [np.zeros(1, dtype=np.int64)], [np.empty(0, dtype=np.uint8)]
     for chunk in data.args[0].values() if data.callee == _CHUNKED else [data]:
         offsets, packed = _arrow_array(chunk)

@@ -109,13 +109,12 @@ def _integer(data, at):
 
 @_kernel
 def read_numbers(data, values, floats, missing, bits, out, done):
-    """The numbers of 64 bits that values are; ``done`` where one is such.
+    """The numbers of 64 bits that values are, [N] int64 or float64; ``done`` where one is such.
 
     Args:
         floats: whether to read floats, too; else it ends at the first value that is no integer.
         missing: whether to read None as NaN.
         bits: [1] uint64, room for a float's.
-        out: [N] int64, or float64.
     """
     as_float = bits.view(np.float64)
     for i in range(len(values)):

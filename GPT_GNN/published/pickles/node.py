@@ -99,10 +99,9 @@ class Node:
 
     def sizes(self) -> tuple[int, ...]:
         """The shape or the strides of an array."""
-        values = list(self.values(_MOST_DIMENSIONS + 1))
-        if len(values) > _MOST_DIMENSIONS:
+        if len(self) > _MOST_DIMENSIONS:
             raise self.error(f"an array of at most {_MOST_DIMENSIONS} dimensions")
-        return tuple(value.integer(0, 2**40) for value in values)
+        return tuple(value.integer(0, 2**40) for value in self.values())
 
     # Containers -------------------------------------------------------------------------------
 
@@ -115,9 +114,8 @@ class Node:
 
     def __len__(self) -> int:
         """Number of values, or of a dict's entries."""
-        if self.kind == "dict":
-            return int(self.tree.counts(self.head, o.ENTRIES)[0]) // 2
-        return int(self.tree.counts(self.head, o.VALUES)[0])
+        per_item, form = (2, o.ENTRIES) if self.kind == "dict" else (1, o.VALUES)
+        return int(self.tree.counts(self.head, form)[0]) // per_item
 
     def values(self, most: int | None = None) -> Iterator[Node]:
         """The values of a list, tuple or set, or of what a call makes; the first ``most``."""

@@ -103,11 +103,7 @@ def tensor(node: Node) -> np.ndarray:
 def read_torch(
     source: str | os.PathLike[str] | bytes, allowed: Callable[[str], bool], name: str = ""
 ) -> TorchFile:
-    """Open a file of ``torch.save`` of any age, or its bytes; see :func:`read_pickle`.
-
-    Raises:
-        PickleError: no such file, no whole file of torch, or a global that is not allowed.
-    """
+    """Open a file of ``torch.save`` of any age, or its bytes; see :func:`read_pickle`."""
     data, _, name = file_bytes(source, name)
     with expected_layout(name):
         if data[: len(_ZIP_MAGIC)].tobytes() != _ZIP_MAGIC:

@@ -71,7 +71,7 @@ def test_a_failed_export_leaves_the_file_that_was_there(tmp_path, monkeypatch):
     graph = convert(FILES[0], tmp_path / "store", word_vectors=False)
     (tmp_path / "graph.pk").write_bytes(b"\x80mine")
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match="pandas is needed"):
+    with pytest.raises(ImportError, match="pandas"):
         export(graph, tmp_path / "graph.pk")
     assert (tmp_path / "graph.pk").read_bytes() == b"\x80mine"
     assert left_behind(tmp_path) == ["store"]
