@@ -2,12 +2,12 @@
 
     python benchmarks/bench_conv.py                       # built-in graph, 20,000 papers
     python benchmarks/bench_conv.py --data_dir STORE
-    python benchmarks/bench_conv.py --list                # the matrix products
+    python benchmarks/bench_conv.py --list                # the products of the floor
     python benchmarks/bench_conv.py --profile             # where our time goes
 
 Prints one JSON line for each reference, on one masked batch of 256 targets:
 
-- ``matmul-bound``: the matrix products that the encoder cannot do without, back to back.
+- ``matmul-floor``: the matrix products that the encoder cannot do without, back to back.
 - ``literal``: the layers of ``tests/oracle``, structured like the published code, a triple's edges
   picked once; ``literal-masks``: with its boolean mask over all edges for every triple.
 - ``pyg``: torch_geometric's HGTConv after the same input layer; it has no temporal encoding.
@@ -25,8 +25,8 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.floor import Product, products
 from benchmarks.measure import PeakMemory, interleaved, line, show
-from benchmarks.products import Product, products
 from benchmarks.published import ENCODER, SAMPLER, new_objective, open_graph
 from GPT_GNN.batch.batch import Batch
 from GPT_GNN.datasets.oag.oag import OAG
@@ -45,16 +45,16 @@ Pass = Callable[[], object]  # forward and backward
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", default="toy", help="a graph store")
-    parser.add_argument("--runs", type=int, default=10, help="runs of the matrix products")
+    parser.add_argument("--runs", type=int, default=10, help="runs against the floor")
     parser.add_argument("--literal_runs", type=int, default=3, help="0 leaves this reference out")
     parser.add_argument("--pyg_runs", type=int, default=1, help="0 leaves this reference out")
     parser.add_argument("--profile", action="store_true", help="print where our time goes")
-    parser.add_argument("--list", action="store_true", help="print the matrix products")
+    parser.add_argument("--list", action="store_true", help="print the products of the floor")
     args = parser.parse_args()
     torch.manual_seed(0)
     graph = open_graph(args.data_dir)
     encoder, batch = encoder_and_batch(graph)
-    bound = products(
+    floor = products(
         batch,
         graph.node_types,
         [*(name for _, name, _ in graph.edge_types), "self"],
@@ -63,7 +63,7 @@ def main() -> None:
         ENCODER.n_layers,
     )
     if args.list:
-        show_list(bound)
+        show_list(floor)
         return
     h_grad = torch.randn(batch.graph.num_nodes, ENCODER.n_hid)
     ours = ours_pass(encoder, batch, h_grad)
@@ -76,11 +76,11 @@ def main() -> None:
         "peak_mb": round(peak.mb),
         "nodes": batch.graph.num_nodes,
         "edges": len(batch.graph.src),
-        "matmul_gflop": round(sum(p.gflop for p in bound), 1),
+        "floor_gflop": round(sum(p.gflop for p in floor), 1),
         "threads": torch.get_num_threads(),
     }
     references = {
-        "matmul-bound": (lambda: products_pass(bound), args.runs),
+        "matmul-floor": (lambda: floor_pass(floor), args.runs),
         "literal": (
             lambda: literal_pass(graph, batch, h_grad, LiteralHGTConv),
             args.literal_runs,
@@ -119,9 +119,9 @@ def ours_pass(encoder: GNN, batch: Batch, h_grad: torch.Tensor) -> Pass:
     return run
 
 
-def products_pass(bound: list[Product]) -> Pass:
-    """The matrix products, forward once and backward twice."""
-    work = [(product, product.operands()) for product in bound]
+def floor_pass(floor: list[Product]) -> Pass:
+    """The products of the floor, forward once and backward twice."""
+    work = [(product, product.operands()) for product in floor]
 
     def run() -> None:
         for product, operands in work:
@@ -197,13 +197,13 @@ def show_profile(ours: Pass, runs: int = 5) -> None:
         print(f"{row.key:<40} {row.self_cpu_time_total / 1e3 / runs:8.1f} ms")
 
 
-def show_list(bound: list[Product]) -> None:
+def show_list(floor: list[Product]) -> None:
     """One line a product: name, shapes, how often, GFLOP; then the sum."""
     print(f"{'product':<40} {'shapes':<36} times passes    GFLOP")
-    for p in bound:
+    for p in floor:
         shapes = f"[{p.blocks}, {p.rows}, {p.n_in}] x [{p.blocks}, {p.n_in}, {p.n_out}]"
         print(f"{p.name:<40} {shapes:<36} {p.times:5} {2 + p.input_gradient:6} {p.gflop:8.3f}")
-    print(f"{'sum':<40} {'':<36} {'':5} {'':6} {sum(p.gflop for p in bound):8.3f}")
+    print(f"{'sum':<40} {'':<36} {'':5} {'':6} {sum(p.gflop for p in floor):8.3f}")
 
 
 if __name__ == "__main__":

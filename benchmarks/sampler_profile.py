@@ -96,8 +96,8 @@ def show_profile(graph: HeteroGraph, objective: Objective, runs: int) -> None:
     _show("milliseconds of a batch", parts, {k: 1e3 * v for k, v in values.items()}, 2)
     _show("counts", COUNTS, values, 0)
     _show("cache lines at random places", LINES, values, 0)
-    least = _least_ms(graph, draw, values, subgraph)
-    _show("milliseconds to read as many, once, asked for ahead of use", LINES, least, 2)
+    floor = _floor(graph, draw, values, subgraph)
+    _show("milliseconds to read as many, once, asked for ahead of use", LINES, floor, 2)
 
 
 def _one_batch(graph: HeteroGraph, draw: Drawer, objective: Objective, step: int) -> Subgraph:
@@ -197,7 +197,7 @@ def _feature_rows(graph: HeteroGraph, subgraph: Subgraph) -> list[tuple[np.ndarr
     return out
 
 
-def _least_ms(
+def _floor(
     graph: HeteroGraph, draw: Drawer, values: Mapping[str, float], subgraph: Subgraph
 ) -> dict[str, float]:
     """Milliseconds to read as many lines of the same arrays, at random places."""

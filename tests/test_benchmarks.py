@@ -1,4 +1,4 @@
-"""The products that the encoder is measured against, counted by hand; the lines printed."""
+"""The floor that the encoder is measured against, counted by hand; the lines that are printed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 
 from benchmarks import baselines, bench_encoders, bench_reddit, published
 from benchmarks.batches import objective_of
+from benchmarks.floor import products
 from benchmarks.measure import interleaved, line, show
-from benchmarks.products import products
 from benchmarks.sampler_profile import COUNTS, LINES, show_profile
 from GPT_GNN.batch.batch import Batch, batch_edges
 from GPT_GNN.conv import CONVS
@@ -26,7 +26,7 @@ from GPT_GNN.model.gnn import EncoderConfig
 HID, HEADS, LAYERS = 8, 2, 3
 
 
-def test_the_products_of_a_small_batch():
+def test_the_floor_of_a_small_batch():
     """5 nodes of type a (3 features), 2 of type b (none); 4 edges a -> b and a self loop a node."""
     src = np.array([0, 1, 2, 2, *range(7)])
     dst = np.array([5, 5, 5, 6, *range(7)])
