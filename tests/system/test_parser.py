@@ -23,6 +23,14 @@ def test_help_begins_with_what_the_command_does():
     assert text.index(usage) < text.index("--max_lr MAX_LR")
 
 
+def test_long_lines_of_a_group_are_wrapped():
+    made = parser()
+    made.add_argument_group("more", "Other words, " * 20 + "\n  kept: apart").add_argument("--x")
+    lines = made.format_help().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "    kept: apart" in lines
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
