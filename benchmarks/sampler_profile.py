@@ -139,7 +139,7 @@ def _calling(parts: Mapping[str, Any], function: Any) -> Any:
 
 def _timed_in_kernel(part: Any, number: int) -> Any:
     @numba.njit(**SERIAL)
-    def timed(*args):  # type: ignore[no-untyped-def]
+    def timed(*args):
         start = _now()
         result = part(*args)
         _add(number, _now() - start)
@@ -165,7 +165,7 @@ def _counted(drawn_edges: Any) -> Any:
     )
 
     @numba.njit(**SERIAL)
-    def counted(graph, hidden, pool, chosen, needed, width, time_max, state):  # type: ignore[no-untyped-def]
+    def counted(graph, hidden, pool, chosen, needed, width, time_max, state):
         result = drawn_edges(graph, hidden, pool, chosen, needed, width, time_max, state)
         runs = result[0]
         lines, offsets = 0, 0
@@ -227,7 +227,7 @@ def _touch_ms(array: np.ndarray, n: int, lines: int, repeats: int = 30) -> float
 
 
 @numba.njit(**SERIAL)
-def _touch(words, places, lines, step):  # type: ignore[no-untyped-def]
+def _touch(words, places, lines, step):
     """Sum of a word of each line."""
     total = 0
     for i in range(len(places)):

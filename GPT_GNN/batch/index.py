@@ -32,7 +32,7 @@ class EdgeIndex(NamedTuple):
 
 
 @serial_kernel
-def time_rows(src, dst, node_time, type_of_node, no_time, zero, span):  # type: ignore[no-untyped-def]
+def time_rows(src, dst, node_time, type_of_node, no_time, zero, span):
     """Rows of the relative time table in use, and what each edge takes from it.
 
     Args:
@@ -59,7 +59,7 @@ def time_rows(src, dst, node_time, type_of_node, no_time, zero, span):  # type: 
 
 
 @serial_kernel
-def index_edges(src, dst, relation_edges, edge_time, num_nodes, num_times):  # type: ignore[no-untyped-def]
+def index_edges(src, dst, relation_edges, edge_time, num_nodes, num_times):
     """Index edges that are grouped by relation and ascend by target within each.
 
     Args:
@@ -140,7 +140,7 @@ def index_edges(src, dst, relation_edges, edge_time, num_nodes, num_times):  # t
 
 
 @serial_kernel
-def _grouped(group, order, num_groups):  # type: ignore[no-untyped-def]
+def _grouped(group, order, num_groups):
     """Stable counting sort: where each group begins, and ``order`` rearranged by its groups."""
     begin = np.zeros(num_groups + 1, np.int64)
     for item in order:

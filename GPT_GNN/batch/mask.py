@@ -69,7 +69,7 @@ def mask_links(
 
 
 @serial_kernel
-def _masked(edge_offsets, src, dst, link, into, loops, num_targets, drawn):  # type: ignore[no-untyped-def]
+def _masked(edge_offsets, src, dst, link, into, loops, num_targets, drawn):
     """Which edges are observed and which are generated, [E] bool each.
 
     Args:
@@ -93,7 +93,7 @@ def _masked(edge_offsets, src, dst, link, into, loops, num_targets, drawn):  # t
 
 
 @serial_kernel
-def _first_parallel(edge_offsets, src, dst, link):  # type: ignore[no-untyped-def]
+def _first_parallel(edge_offsets, src, dst, link):
     """[E] the lowest link number among the edges of one type between the same ends."""
     out = np.empty_like(link)
     for edge_type in range(len(edge_offsets) - 1):

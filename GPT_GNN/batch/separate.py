@@ -38,9 +38,7 @@ def separate_targets(
 
 
 @serial_kernel
-def _separated(  # type: ignore[no-untyped-def]
-    src, dst, edge_offsets, observed, into_target, from_target, n_targets, n_nodes
-):
+def _separated(src, dst, edge_offsets, observed, into_target, from_target, n_targets, n_nodes):
     new_src, new_dst = np.empty(2 * len(src), np.int32), np.empty(2 * len(src), np.int32)
     offsets, n = np.zeros_like(edge_offsets), 0
     for edge_type in range(len(into_target)):

@@ -130,7 +130,7 @@ def _by_type(node_offsets: Sequence[int], nodes: Tensor) -> Iterator[Tensor]:
 
 
 @serial_kernel
-def _reached(src, dst, wanted, hops):  # type: ignore[no-untyped-def]
+def _reached(src, dst, wanted, hops):
     """What nodes depend on over some hops: [N] bool of nodes, [E'] int64 edges, ascending.
 
     The edges are those into nodes up to ``hops - 1`` away, the nodes these edges' ends.

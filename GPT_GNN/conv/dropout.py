@@ -75,7 +75,7 @@ def _dropped(x: Tensor, p: float, keys: np.ndarray) -> Tensor:
 
 
 @parallel_kernel
-def _drop(x, out, first, second, threshold, scale):  # type: ignore[no-untyped-def]
+def _drop(x, out, first, second, threshold, scale):
     """out[i] = 0 where hash(i) < threshold, else x[i] * scale.
 
     The hash is "lowbias32" (Wellons, 2018) with a second key after its first round, so that masks

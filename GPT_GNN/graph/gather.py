@@ -30,7 +30,7 @@ def gather_rows(rows: np.ndarray, ids: np.ndarray, out: np.ndarray, column: int)
 
 
 @serial_kernel
-def _gather(values, width, ids, out, column):  # type: ignore[no-untyped-def]
+def _gather(values, width, ids, out, column):
     """Row i of ``out`` takes ``values[ids[i] * width]`` and what follows."""
     step = _LINE // values.itemsize
     for i in range(len(ids)):
@@ -43,7 +43,7 @@ def _gather(values, width, ids, out, column):  # type: ignore[no-untyped-def]
 
 
 @serial_kernel
-def _gather_halves(bits, width, ids, out, out_bits, column):  # type: ignore[no-untyped-def]
+def _gather_halves(bits, width, ids, out, out_bits, column):
     """The same for float16, given as uint16; ``out_bits`` is ``out`` as int32.
 
     Sign, exponent and fraction are moved to their places in float32; the exact product corrects

@@ -156,7 +156,7 @@ class _Changed(NamedTuple):
 
 
 @serial_kernel
-def _taken_out(mean, count, first, row, old, new, gone):  # type: ignore[no-untyped-def]
+def _taken_out(mean, count, first, row, old, new, gone):
     """Update means whose nodes have changed: how many nodes are left, [n], and [n, W] float32.
 
     ``row[first[i]:first[i + 1]]`` are the changed nodes of mean i, as positions in ``old`` etc.

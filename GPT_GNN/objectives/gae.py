@@ -162,7 +162,7 @@ def link_pairs(
 
 
 @serial_kernel
-def _with_negatives(src, dst, generated, uniform, one_type):  # type: ignore[no-untyped-def]
+def _with_negatives(src, dst, generated, uniform, one_type):
     """Target, source and negative of one relation's masked edges, [M] int64 each.
 
     Args:

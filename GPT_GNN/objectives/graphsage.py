@@ -131,7 +131,7 @@ def _neighbours(batch: RawBatch) -> tuple[np.ndarray, np.ndarray]:
 
 
 @serial_kernel
-def _walk(indptr, neighbours, targets, uniform):  # type: ignore[no-untyped-def]
+def _walk(indptr, neighbours, targets, uniform):
     """Walks from each target: pairs of its position and a node that is not itself, repeated.
 
     Args:

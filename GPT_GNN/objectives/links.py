@@ -108,7 +108,7 @@ def link_tasks(
 
 
 @serial_kernel
-def _ends(src, dst, generated):  # type: ignore[no-untyped-def]
+def _ends(src, dst, generated):
     """Of one relation, edges ascending by dst: what its masked edges join, and all sources.
 
     Returns:
@@ -132,7 +132,7 @@ def _ends(src, dst, generated):  # type: ignore[no-untyped-def]
 
 
 @serial_kernel
-def _negatives(src, dst, targets, candidates):  # type: ignore[no-untyped-def]
+def _negatives(src, dst, targets, candidates):
     """[S, C] bool: no edge of the subgraph, masked or not, joins candidate and target."""
     column = np.full(src.max() + 1, -1)
     for c in range(len(candidates)):
@@ -169,7 +169,7 @@ def _known_links(
 
 
 @serial_kernel
-def _linked(indptr, edges, target_ids, time_max):  # type: ignore[no-untyped-def]
+def _linked(indptr, edges, target_ids, time_max):
     """In-neighbours of some targets up to a time: positions of the targets and ids, [L] int64.
 
     Args:

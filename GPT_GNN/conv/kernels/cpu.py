@@ -68,7 +68,7 @@ def _arrays(*tensors: Tensor) -> list[np.ndarray]:
 
 
 @numba.njit(inline="always")
-def _row(own, rows, number):  # type: ignore[no-untyped-def]
+def _row(own, rows, number):
     """The array that holds a query, key or time by its number, and where."""
     if number < len(own):
         return own, number
@@ -76,7 +76,7 @@ def _row(own, rows, number):  # type: ignore[no-untyped-def]
 
 
 @parallel_kernel
-def _forward(  # type: ignore[no-untyped-def]
+def _forward(
     q,
     q_rows,
     kv,
@@ -152,7 +152,7 @@ def _forward(  # type: ignore[no-untyped-def]
 
 
 @parallel_kernel
-def _backward_queries(  # type: ignore[no-untyped-def]
+def _backward_queries(
     grad,
     grad_rows,
     q,
@@ -221,7 +221,7 @@ def _backward_queries(  # type: ignore[no-untyped-def]
 
 
 @parallel_kernel
-def _backward_keys(  # type: ignore[no-untyped-def]
+def _backward_keys(
     grad,
     grad_rows,
     q,

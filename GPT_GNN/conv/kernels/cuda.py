@@ -84,33 +84,33 @@ def _launch(kernel: Any, programs: int, *args: Tensor | int) -> None:
 
 
 @triton.jit
-def _tile(heads: tl.constexpr, d: tl.constexpr, h_pad: tl.constexpr, d_pad: tl.constexpr):  # type: ignore[no-untyped-def]
+def _tile(heads: tl.constexpr, d: tl.constexpr, h_pad: tl.constexpr, d_pad: tl.constexpr):
     """Which number of a row each place of a padded [H, d] tile is, and whether there is one."""
     h, c = tl.arange(0, h_pad)[:, None], tl.arange(0, d_pad)[None, :]
     return h * d + c, (h < heads) & (c < d)
 
 
 @triton.jit
-def _places(edges, live, heads: tl.constexpr, h_pad: tl.constexpr):  # type: ignore[no-untyped-def]
+def _places(edges, live, heads: tl.constexpr, h_pad: tl.constexpr):
     """Where a block of edges has its numbers in [E, H], and whether there is one: [edges, H]."""
     h = tl.arange(0, h_pad)[None, :]
     return edges[:, None] * heads + h, live[:, None] & (h < heads)
 
 
 @triton.jit
-def _begin(own, rows, number, n_own, width: tl.constexpr):  # type: ignore[no-untyped-def]
+def _begin(own, rows, number, n_own, width: tl.constexpr):
     """Where the row of a query, key or time begins, by its number; one or a block of them."""
     return tl.where(number < n_own, own + number * width, rows + (number - n_own) * width)
 
 
 @triton.jit
-def _load(begin, columns, mask):  # type: ignore[no-untyped-def]
+def _load(begin, columns, mask):
     """The rows that begin at a block of places: [edges, H, d]."""
     return tl.load(begin[:, None, None] + columns[None, :, :], mask=mask, other=0).to(tl.float32)
 
 
 @triton.jit
-def _with_time(y, z, columns, mask, timed: tl.constexpr):  # type: ignore[no-untyped-def]
+def _with_time(y, z, columns, mask, timed: tl.constexpr):
     """Keys, or values, of a block of edges, time included: [edges, H, d]."""
     x = _load(y, columns, mask)
     if timed:
@@ -119,7 +119,7 @@ def _with_time(y, z, columns, mask, timed: tl.constexpr):  # type: ignore[no-unt
 
 
 @triton.jit(do_not_specialize=["n", "n_times"])
-def _forward(  # type: ignore[no-untyped-def]
+def _forward(
     q,
     q_rows,
     kv,
@@ -198,7 +198,7 @@ def _forward(  # type: ignore[no-untyped-def]
 
 
 @triton.jit(do_not_specialize=["n", "n_times"])
-def _backward_queries(  # type: ignore[no-untyped-def]
+def _backward_queries(
     grad,
     grad_rows,
     q,
@@ -267,7 +267,7 @@ def _backward_queries(  # type: ignore[no-untyped-def]
 
 
 @triton.jit(do_not_specialize=["n", "n_times"])
-def _backward_keys(  # type: ignore[no-untyped-def]
+def _backward_keys(
     grad,
     grad_rows,
     q,
