@@ -16,7 +16,7 @@ from GPT_GNN.objectives import Objective, ObjectiveConfig
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.query import Query
-from GPT_GNN.train.start import new_encoder, new_objective
+from GPT_GNN.train.encoder import new_encoder, new_objective
 
 BATCH, DEPTH, WIDTH = SAMPLER.batch_size, SAMPLER.sample_depth, SAMPLER.sample_width
 

@@ -23,7 +23,7 @@ from benchmarks.measure import interleaved, line, show
 from benchmarks.published import ENCODER, open_graph
 from GPT_GNN.conv import CONVS
 from GPT_GNN.system.runner import run_command
-from GPT_GNN.train.start import new_encoder
+from GPT_GNN.train.encoder import new_encoder
 from tests.made import encoder_settings
 
 

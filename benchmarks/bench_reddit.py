@@ -32,10 +32,10 @@ from GPT_GNN.objectives import ObjectiveConfig
 from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.tasks import LabelClassification
+from GPT_GNN.train.encoder import new_encoder, new_objective
 from GPT_GNN.train.finetune import TaskBatches, TaskModel
 from GPT_GNN.train.optim import build_optimizer
 from GPT_GNN.train.pretrain import PretrainBatches
-from GPT_GNN.train.start import new_encoder, new_objective
 
 SAMPLER = SamplerConfig(n_pool=0)
 WARM_UP = 3

@@ -35,9 +35,9 @@ from GPT_GNN.objectives import OBJECTIVES, ObjectiveConfig
 from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.tasks import NodeClassification
+from GPT_GNN.train.encoder import new_encoder, new_objective
 from GPT_GNN.train.finetune import TaskBatches, TaskModel
 from GPT_GNN.train.pretrain import PretrainBatches
-from GPT_GNN.train.start import new_encoder, new_objective
 
 SMALL = replace(ENCODER, n_hid=128, n_heads=4, n_layers=2, prev_norm=True, last_norm=True)
 SMALL_SAMPLER = SamplerConfig(sample_depth=4, sample_width=128, batch_size=128)

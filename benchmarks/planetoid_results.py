@@ -31,8 +31,8 @@ from GPT_GNN.system.children import run_chains
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.train.checkpoint import load_checkpoint
 from GPT_GNN.train.embed import embed
+from GPT_GNN.train.encoder import new_encoder
 from GPT_GNN.train.models import open_encoder
-from GPT_GNN.train.start import new_encoder
 
 # The published figure of GPT-GNN, as GraphMAE's paper has it (Hou et al., KDD 2022, table 1).
 PUBLISHED = {"Cora": "80.1 ± 1.0", "CiteSeer": "68.4 ± 1.6", "PubMed": "76.3 ± 0.8"}

@@ -16,9 +16,9 @@ from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.tasks import AuthorDisambiguation
 from GPT_GNN.tasks.task import TaskFlags
+from GPT_GNN.train.encoder import initial_encoder
 from GPT_GNN.train.finetune import finetune
 from GPT_GNN.train.flags import parse_finetune_flags
-from GPT_GNN.train.start import initial_encoder
 
 
 def main() -> None:

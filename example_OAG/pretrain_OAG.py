@@ -19,9 +19,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from GPT_GNN.datasets.oag.flags import OAGDataConfig
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.system.runner import run_command
+from GPT_GNN.train.encoder import new_encoder, new_objective
 from GPT_GNN.train.flags import parse_pretrain_flags
 from GPT_GNN.train.pretrain import pretrain
-from GPT_GNN.train.start import new_encoder, new_objective
 
 
 def main() -> None:

@@ -17,9 +17,9 @@ from GPT_GNN.datasets.reddit.reddit import Reddit
 from GPT_GNN.system.runner import run_command
 from GPT_GNN.tasks import LabelClassification
 from GPT_GNN.tasks.task import TaskFlags
+from GPT_GNN.train.encoder import initial_encoder
 from GPT_GNN.train.finetune import finetune
 from GPT_GNN.train.flags import parse_finetune_flags
-from GPT_GNN.train.start import initial_encoder
 
 
 def main() -> None:

@@ -1,21 +1,24 @@
-"""What pre-training must not see, so that a task can ask for it later."""
+"""What pre-training must not see, so that a task can ask for it; whether it was left out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.resolve import resolve_facts
-from GPT_GNN.graph.split import Split
+from GPT_GNN.graph.split import LINK_SPLIT, Split, split_from_dict, split_to_dict
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType
 from GPT_GNN.settings import LIST, Checked, setting
-from GPT_GNN.tasks.links import TEST, VALID, divide_links
+from GPT_GNN.tasks.links import TEST, VALID, divide_links, is_divided_by_time
 from GPT_GNN.tasks.task import warn_of_degrees
+
+_ONLY_PRETRAINING = ("pretrain_on", "pretrain_until")  # of a split: they hold out no node
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def held_out_edges(
     hide_links: Sequence[str],
     hide_classes: Sequence[str],
 ) -> HiddenEdges | None:
-    """What pre-training must not see, so that a task can ask for it later; None for nothing.
+    """The leak guard of pre-training: what a task will ask for; None for nothing.
 
     A division by time needs none of it: pre-training ends before the tasks' years.
 
@@ -87,3 +90,58 @@ def link_splits(graph: HeteroGraph, split: str, names: Sequence[str]) -> dict[Ed
         relation: resolve_facts(graph, relation[2], split, links=relation).facts.split
         for relation in graph.schema.all_named(names)
     }
+
+
+def leaked_links(
+    graph: HeteroGraph, relation: EdgeType, split: Split, facts: dict[str, Any]
+) -> list[EdgeType]:
+    """The relation, if pre-training has read links of it that a split validates and tests with.
+
+    Args:
+        split: of the task.
+        facts: the record of pre-training's; empty where its file does not say.
+    """
+    hidden = facts.get("link_splits", {})
+    names = [":".join(edge_type) for edge_type in (relation, graph.schema.inverse_of(relation))]
+    if any(name in hidden and split_from_dict(hidden[name]) == split for name in names):
+        return []
+    by_time = is_divided_by_time(graph, relation, split)
+    return [] if by_time and _ends_before(split, facts) else [relation]
+
+
+def leaked_classes(
+    graph: HeteroGraph, relations: Sequence[EdgeType], split: Split, facts: dict[str, Any]
+) -> list[EdgeType]:
+    """The relations of which pre-training has read links into validation and test nodes.
+
+    Args:
+        relations: into one target type.
+        split, facts: as :func:`leaked_links` takes them.
+    """
+    if _ends_before(split, facts):
+        return []
+    hidden: list[EdgeType] = []
+    if facts.get("target") == relations[0][2] and _same_nodes(graph, split, facts):
+        hidden = graph.schema.all_named(facts.get("hide_classes", ()))
+    return [edge_type for edge_type in relations if edge_type not in hidden]
+
+
+def _ends_before(split: Split, facts: dict[str, Any]) -> bool:
+    """Whether pre-training ends where a division by time begins to train."""
+    if not facts or split_to_dict(split)["by"] != "time":
+        return False
+    return split_from_dict(facts["split"]).time_max("pretrain") <= split.time_max("train")
+
+
+def _same_nodes(graph: HeteroGraph, split: Split, facts: dict[str, Any]) -> bool:
+    """Whether pre-training held out the nodes that a split validates and tests with."""
+    divisions = [split_to_dict(split)]
+    stored = GraphFacts.stored(graph)
+    if LINK_SPLIT in graph.facts and stored is not None and stored.split == split:
+        divisions.append(graph.facts[LINK_SPLIT])  # the same division, as a column
+    ours = [_without_pretraining(split_from_dict(record)) for record in divisions]
+    return _without_pretraining(split_from_dict(facts["split"])) in ours
+
+
+def _without_pretraining(split: Split) -> dict[str, Any]:
+    return {k: v for k, v in split_to_dict(split).items() if k not in _ONLY_PRETRAINING}

@@ -18,6 +18,7 @@ from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.sampler.query import Query
 from GPT_GNN.schema import EdgeType
 from GPT_GNN.settings import Checked, setting
+from GPT_GNN.tasks.held_out import leaked_links
 from GPT_GNN.tasks.links import TEST, TRAIN, VALID, WrongSources, divide_links, is_divided_by_time
 from GPT_GNN.tasks.node_classification import RelationSettings
 from GPT_GNN.tasks.ranking import PairBatch, pair_batch, pair_loss, pair_metrics, pair_seeds, ranked
@@ -75,6 +76,7 @@ class LinkRanking(Task):
 
     Settings: ClassVar[type[Checked]] = LinkSettings
     metric_names: ClassVar[tuple[str, ...]] = ("ndcg", "mrr", f"hits@{_HITS}")
+    hide_flags = "--hide_links"
 
     def __init__(
         self,
@@ -222,6 +224,9 @@ class LinkRanking(Task):
         if split == "train":
             hidden = hidden.with_pairs({self.relation: self._ends_of(items[:, 0])})
         return hidden
+
+    def leaked(self, facts: dict[str, Any]) -> list[EdgeType]:
+        return leaked_links(self.graph, self.relation, self.split, facts)
 
     def _ends_of(self, links: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sources and targets to hide; between nodes of one type also turned, if that is a link."""

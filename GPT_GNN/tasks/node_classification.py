@@ -19,6 +19,7 @@ from GPT_GNN.model.heads import Classifier
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.schema import EdgeType
 from GPT_GNN.settings import LIST, Checked, setting
+from GPT_GNN.tasks.held_out import leaked_classes
 from GPT_GNN.tasks.task import (
     SPLITS,
     NodeBatch,
@@ -108,6 +109,7 @@ class NodeClassification(Task):
             raise ValueError(f"{graph.path}: no relation holds the labels of this task")
         target, self.class_type = relations[0][2], relations[0][0]
         super().__init__(graph, split, target, fraction, seed, train_view, original_protocol)
+        self.hide_flags = f"--target_type {target} --hide_classes"
         self.relations = tuple(dict.fromkeys([*relations, *also_hidden]))
         self._labels = _Labels(graph, relations)
         num_classes = graph.num_nodes(self.class_type)
@@ -162,6 +164,9 @@ class NodeClassification(Task):
             row, edge = csr.rows(items)
             pairs[relation] = (csr.indices[edge], items[row])
         return self._hidden[split].with_pairs(pairs)
+
+    def leaked(self, facts: dict[str, Any]) -> list[EdgeType]:
+        return leaked_classes(self.graph, self.relations, self.split, facts)
 
     def targets(self, items: np.ndarray) -> np.ndarray:
         """[B, C] float32, each row sums to 1 over the true classes."""

@@ -84,6 +84,8 @@ class Task:
         Settings: the settings that it has: flags, where ``--task`` chooses it.
         metric_names: the metrics that are compared with the baseline; the first chooses the best
             model of a run, by its value in validation. Larger is better.
+        hide_flags: the flags with which pre-training leaves out what the task asks for, up to the
+            names of the relations; empty where it has nothing to leave out.
 
     Raises:
         ValueError: a fraction outside (0, 1], an unknown view, or a split without labelled nodes.
@@ -91,6 +93,7 @@ class Task:
 
     Settings: ClassVar[type[Checked]] = NoSettings
     metric_names: ClassVar[tuple[str, ...]]
+    hide_flags: str = ""
 
     def __init__(
         self,
@@ -204,6 +207,14 @@ class Task:
         for name in (*also_train, "valid", "test"):
             mask[self.split.nodes(self.graph, self.target, name)] = True
         return mask
+
+    def leaked(self, facts: dict[str, Any]) -> list[EdgeType]:
+        """Relations whose held-out links pre-training has read.
+
+        Args:
+            facts: the record of pre-training's, from its file; empty where the file has none.
+        """
+        return []
 
     # What it learns and how it is scored.
 

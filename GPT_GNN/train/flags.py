@@ -12,7 +12,7 @@ from GPT_GNN.command_line import Flags, Group, parse_flags, peek
 from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.objectives import ObjectiveConfig
 from GPT_GNN.sampler import SamplerConfig
-from GPT_GNN.train.architecture import trained_architecture
+from GPT_GNN.train.encoder import trained_architecture
 from GPT_GNN.train.models import open_model
 from GPT_GNN.train.optim import OptimConfig
 from GPT_GNN.train.place import (

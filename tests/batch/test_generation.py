@@ -18,7 +18,7 @@ from GPT_GNN.objectives.links import link_tasks
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.query import Query
-from GPT_GNN.train.start import new_encoder, new_objective
+from GPT_GNN.train.encoder import new_encoder, new_objective
 from tests.made import encoder_settings, indexed, method_of
 from tests.sampler.graphs import NODES
 

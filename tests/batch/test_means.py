@@ -21,8 +21,8 @@ from GPT_GNN.rng import derive
 from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.query import Query
+from GPT_GNN.train.encoder import new_encoder, new_objective
 from GPT_GNN.train.pretrain import PretrainBatches
-from GPT_GNN.train.start import new_encoder, new_objective
 from tests.made import asked, method_of, whole
 from tests.oracle.means import means_without
 from tests.stores import films

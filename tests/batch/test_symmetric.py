@@ -15,7 +15,7 @@ from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.query import Query
-from GPT_GNN.train.start import new_encoder, new_objective
+from GPT_GNN.train.encoder import new_encoder, new_objective
 from tests.made import indexed, method_of
 
 POSTS, LOOPS, LONE = 60, (3, 7, 11), range(50, 60)

@@ -18,8 +18,8 @@ from GPT_GNN.rng import derive
 from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.train.checkpoint import save_checkpoint
 from GPT_GNN.train.embed import embed
+from GPT_GNN.train.encoder import new_encoder
 from GPT_GNN.train.matching import graph_record
-from GPT_GNN.train.start import new_encoder
 from tests.call import call
 
 ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)

@@ -88,7 +88,7 @@ def test_gat_s_heads_divide_its_width():
 
 def test_the_library_is_imported_by_who_picks_its_layers():
     code = (
-        "import sys; from GPT_GNN.train.start import new_encoder\n"
+        "import sys; from GPT_GNN.train.encoder import new_encoder\n"
         "from tests.made import layer_of\n"
         "layer_of('hgt', 8, 1, 1, 2); assert 'torch_geometric' not in sys.modules\n"
         "layer_of('gcn', 8, 1, 1, 2); assert 'torch_geometric' in sys.modules"

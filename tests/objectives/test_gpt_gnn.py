@@ -13,7 +13,7 @@ from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.objectives.counts import LossCounts
 from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.rng import derive
-from GPT_GNN.train.start import new_encoder, new_objective
+from GPT_GNN.train.encoder import new_encoder, new_objective
 from tests.made import indexed, method_of
 from tests.objectives.batches import sample
 from tests.oracle.edge_scorer import LiteralMatcher

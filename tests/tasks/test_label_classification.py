@@ -16,7 +16,7 @@ from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks import LabelClassification
-from GPT_GNN.train.start import new_encoder
+from GPT_GNN.train.encoder import new_encoder
 from tests.made import indexed
 from tests.oracle.metrics import f1
 

@@ -24,7 +24,7 @@ from GPT_GNN.train.checkpoint import (
     save_checkpoint,
     state_on_cpu,
 )
-from GPT_GNN.train.start import (
+from GPT_GNN.train.encoder import (
     new_encoder,
     new_objective,
     pretrained_encoder,

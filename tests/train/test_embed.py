@@ -23,12 +23,12 @@ from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.tasks import NodeClassification
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from GPT_GNN.train.embed import embed
+from GPT_GNN.train.encoder import new_encoder, new_objective
 from GPT_GNN.train.finetune import finetune
 from GPT_GNN.train.models import open_encoder, read_trained
 from GPT_GNN.train.optim import OptimConfig
 from GPT_GNN.train.place import FinetuneRunConfig, PretrainRunConfig
 from GPT_GNN.train.pretrain import pretrain
-from GPT_GNN.train.start import new_encoder, new_objective
 from tests.made import encoder_settings, method_of
 from tests.published.models import published_models as published
 

@@ -16,16 +16,16 @@ from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, state_on_cpu
 from GPT_GNN.train.embed import embed
-from GPT_GNN.train.matching import graph_record
-from GPT_GNN.train.models import open_encoder
-from GPT_GNN.train.place import FinetuneRunConfig
-from GPT_GNN.train.start import (
+from GPT_GNN.train.encoder import (
     initial_encoder,
     new_encoder,
     new_objective,
     pretrained_encoder,
     pretrained_gpt_gnn,
 )
+from GPT_GNN.train.matching import graph_record
+from GPT_GNN.train.models import open_encoder
+from GPT_GNN.train.place import FinetuneRunConfig
 from tests.made import method_of
 
 ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)

@@ -20,16 +20,16 @@ from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.system.runner import Interrupted
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
-from GPT_GNN.train.models import open_encoder
-from GPT_GNN.train.optim import OptimConfig
-from GPT_GNN.train.place import PretrainRunConfig
-from GPT_GNN.train.pretrain import pretrain
-from GPT_GNN.train.start import (
+from GPT_GNN.train.encoder import (
     new_encoder,
     new_objective,
     pretrained_encoder,
     pretrained_gpt_gnn,
 )
+from GPT_GNN.train.models import open_encoder
+from GPT_GNN.train.optim import OptimConfig
+from GPT_GNN.train.place import PretrainRunConfig
+from GPT_GNN.train.pretrain import pretrain
 from tests.made import encoder_settings, method_of
 
 SAMPLER = SamplerConfig(sample_depth=2, sample_width=8, batch_size=64, n_pool=0)

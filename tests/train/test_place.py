@@ -23,6 +23,7 @@ from GPT_GNN.system.runner import Interrupted
 from GPT_GNN.tasks import LabelClassification
 from GPT_GNN.train import fit
 from GPT_GNN.train.checkpoint import load_checkpoint, save_checkpoint
+from GPT_GNN.train.encoder import new_encoder, new_objective
 from GPT_GNN.train.finetune import finetune
 from GPT_GNN.train.optim import OptimConfig
 from GPT_GNN.train.place import (
@@ -32,7 +33,6 @@ from GPT_GNN.train.place import (
     pretraining_place,
 )
 from GPT_GNN.train.pretrain import PretrainBatches, pretrain
-from GPT_GNN.train.start import new_encoder, new_objective
 from tests import stores
 from tests.made import method_of
 

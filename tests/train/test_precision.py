@@ -19,8 +19,8 @@ from GPT_GNN.sampler.query import Query
 from GPT_GNN.schema import Schema
 from GPT_GNN.system.runtime import seeded
 from GPT_GNN.train import optim
+from GPT_GNN.train.encoder import new_encoder, new_objective
 from GPT_GNN.train.optim import Stepper, autocast
-from GPT_GNN.train.start import new_encoder, new_objective
 from tests.made import encoder_settings, indexed, method_of
 
 CPU = torch.device("cpu")

@@ -26,10 +26,10 @@ from GPT_GNN.tasks.held_out import held_out_edges
 from GPT_GNN.tasks.links import divide_links
 from GPT_GNN.tasks.task import NodeBatch
 from GPT_GNN.train.embed import embed
+from GPT_GNN.train.encoder import new_encoder, new_objective
 from GPT_GNN.train.optim import OptimConfig
 from GPT_GNN.train.place import PretrainRunConfig
 from GPT_GNN.train.pretrain import PretrainBatches, pretrain
-from GPT_GNN.train.start import new_encoder, new_objective
 from tests.made import method_of, whole
 from tests.world import FIRST, LEVELS, OTHER, VISITS, YEARS, links_of, moved, world
 

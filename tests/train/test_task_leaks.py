@@ -25,10 +25,10 @@ from GPT_GNN.tasks import (
     NodeClassification,
 )
 from GPT_GNN.tasks.links import divide_links
+from GPT_GNN.train.encoder import new_encoder
 from GPT_GNN.train.finetune import TaskBatches, finetune
 from GPT_GNN.train.optim import OptimConfig
 from GPT_GNN.train.place import FinetuneRunConfig
-from GPT_GNN.train.start import new_encoder
 from tests.world import (
     CITE,
     EMPLOYED,

@@ -16,9 +16,9 @@ from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.tasks import AuthorDisambiguation, LinkRanking, NodeClassification
 from GPT_GNN.train import embed as embed_module
 from GPT_GNN.train.embed import embed
+from GPT_GNN.train.encoder import new_encoder, new_objective
 from GPT_GNN.train.finetune import TaskBatches, TaskModel
 from GPT_GNN.train.pretrain import PretrainBatches
-from GPT_GNN.train.start import new_encoder, new_objective
 from tests.made import method_of, whole
 from tests.objectives.batches import in_double
 

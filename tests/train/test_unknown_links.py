@@ -17,10 +17,10 @@ from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.train.checkpoint import load_checkpoint
+from GPT_GNN.train.encoder import new_encoder, new_objective
 from GPT_GNN.train.optim import OptimConfig
 from GPT_GNN.train.place import PretrainRunConfig
 from GPT_GNN.train.pretrain import pretrain
-from GPT_GNN.train.start import new_encoder, new_objective
 from tests.made import method_of
 
 RATES = ("user", "rates", "film")

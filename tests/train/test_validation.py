@@ -17,10 +17,10 @@ from GPT_GNN.objectives import Objective, ObjectiveConfig
 from GPT_GNN.objectives.gpt_gnn import GPTConfig
 from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.train.checkpoint import load_checkpoint
+from GPT_GNN.train.encoder import new_encoder, new_objective, pretrained_gpt_gnn
 from GPT_GNN.train.optim import OptimConfig
 from GPT_GNN.train.place import PretrainRunConfig
 from GPT_GNN.train.pretrain import Validation, pretrain
-from GPT_GNN.train.start import new_encoder, new_objective, pretrained_gpt_gnn
 from tests.made import method_of
 
 CPU = torch.device("cpu")

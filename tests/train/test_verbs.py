@@ -23,12 +23,12 @@ from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.tasks import AuthorDisambiguation, LabelClassification, NodeClassification
 from GPT_GNN.tasks.task import NodeBatch
 from GPT_GNN.train.checkpoint import load_checkpoint
+from GPT_GNN.train.encoder import new_encoder, new_objective, pretrained_encoder
 from GPT_GNN.train.finetune import _by_time, finetune
 from GPT_GNN.train.log import JsonLines
 from GPT_GNN.train.optim import OptimConfig
 from GPT_GNN.train.place import FinetuneRunConfig, PretrainRunConfig
 from GPT_GNN.train.pretrain import pretrain
-from GPT_GNN.train.start import new_encoder, new_objective, pretrained_encoder
 from tests.made import encoder_settings, method_of
 
 ENCODER = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)

@@ -30,7 +30,7 @@ from GPT_GNN.study.run import read_metrics, test_result
 from GPT_GNN.system.children import run_chains
 from GPT_GNN.system.files import atomic_file
 from GPT_GNN.system.parser import Parser
-from GPT_GNN.train.start import pretrained_gpt_gnn
+from GPT_GNN.train.encoder import pretrained_gpt_gnn
 
 ROOT = Path(__file__).resolve().parents[3]
 SEEDS = (0, 1, 2)

@@ -21,10 +21,10 @@ from GPT_GNN.datasets.reddit.reddit import Reddit
 from GPT_GNN.graph.resolve import TargetConfig
 from GPT_GNN.tasks import TASKS, TaskConfig
 from GPT_GNN.tasks.task import TaskFlags
+from GPT_GNN.train.encoder import initial_encoder
 from GPT_GNN.train.finetune import finetune
 from GPT_GNN.train.flags import parse_finetune_flags
-from GPT_GNN.train.seen import seen_in_pretraining
-from GPT_GNN.train.start import initial_encoder
+from GPT_GNN.train.leaks import leaked_relations
 
 
 def main() -> None:
@@ -46,8 +46,8 @@ def main() -> None:
         graph, args.facts, args.task.own(), args.labels, args.run.seed
     )
     tqdm.write(resolved.line())
-    seen = seen_in_pretraining(graph, task, resolved, args.facts.split, args.run)
+    leaked = leaked_relations(task, resolved, args.facts.split, args.run)
     encoder = initial_encoder(graph, args.encoder, args.run)
-    facts = resolved.facts.to_dict() | {"seen_in_pretraining": seen}
+    facts = resolved.facts.to_dict() | {"seen_in_pretraining": leaked}
     config = args.record(facts=facts, task=task.describe())
     finetune(encoder, task, graph, args.sampler, args.optim, args.run, config)

@@ -24,9 +24,9 @@ from GPT_GNN.datasets.reddit.reddit import Reddit
 from GPT_GNN.graph.resolve import FactsConfig, resolve_facts
 from GPT_GNN.graph.split import split_to_dict
 from GPT_GNN.tasks.held_out import HiddenConfig, held_out_edges, link_splits
+from GPT_GNN.train.encoder import new_encoder, new_objective
 from GPT_GNN.train.flags import parse_pretrain_flags
 from GPT_GNN.train.pretrain import pretrain
-from GPT_GNN.train.start import new_encoder, new_objective
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.query import Query
 from GPT_GNN.train.checkpoint import CheckpointError
+from GPT_GNN.train.encoder import initial_encoder, pretrained_encoder
 from GPT_GNN.train.place import FinetuneRunConfig
-from GPT_GNN.train.start import initial_encoder, pretrained_encoder
 from tests.made import encoder_settings
 from tests.model.test_golden import published_batch
 from tests.oracle import legacy

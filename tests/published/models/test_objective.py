@@ -15,7 +15,7 @@ from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.query import Query
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
-from GPT_GNN.train.start import pretrained_encoder, pretrained_gpt_gnn
+from GPT_GNN.train.encoder import pretrained_encoder, pretrained_gpt_gnn
 from tests.call import call
 from tests.made import indexed
 from tests.oracle import legacy

@@ -13,8 +13,8 @@ from torch_geometric import nn as pyg
 
 from GPT_GNN.published.models.whole_model import read_module
 from GPT_GNN.train.checkpoint import CheckpointError
+from GPT_GNN.train.encoder import pretrained_encoder, pretrained_gpt_gnn
 from GPT_GNN.train.models import open_model
-from GPT_GNN.train.start import pretrained_encoder, pretrained_gpt_gnn
 from tests.oracle import legacy
 from tests.published.models import published_models as published
 from tests.published.models.published_models import dataset

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from GPT_GNN.model.gnn import EncoderConfig
-from GPT_GNN.train.architecture import trained_architecture
 from GPT_GNN.train.checkpoint import CheckpointError, save_checkpoint
+from GPT_GNN.train.encoder import trained_architecture
 from GPT_GNN.train.flags import parse_finetune_flags
 from GPT_GNN.train.models import open_model
 from tests.made import encoder_settings

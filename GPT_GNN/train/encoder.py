@@ -1,8 +1,9 @@
-"""What a run starts from: a fresh encoder or a pre-trained one, and the objective around it."""
+"""The encoder of a run, fresh or pre-trained, and the objective around it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Collection
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from GPT_GNN.graph.facts import GraphFacts
@@ -11,15 +12,48 @@ from GPT_GNN.model.gnn import GNN, EncoderConfig
 from GPT_GNN.objectives import OBJECTIVES, Objective, ObjectiveConfig
 from GPT_GNN.objectives.gpt_gnn import GPTGNN
 from GPT_GNN.system.runtime import seeded
-from GPT_GNN.train.architecture import trained_architecture
-from GPT_GNN.train.models import open_model
+from GPT_GNN.train.checkpoint import CheckpointError
+from GPT_GNN.train.models import TrainedModel, open_model
 from GPT_GNN.train.place import FinetuneRunConfig
+
+# Settings that fine-tuning may change: no weight depends on them.
+_FREE = ("dropout", "train_time_table", "gradient_checkpointing")
 
 
 def new_encoder(graph: HeteroGraph, encoder: EncoderConfig, seed: int) -> GNN:
     """A freshly initialised encoder for a graph."""
     with seeded(seed, "encoder"):
         return GNN(graph.schema, graph.feature_dims, **asdict(encoder))
+
+
+def trained_architecture(
+    model: TrainedModel, wanted: EncoderConfig, given: Collection[str] | None = None
+) -> EncoderConfig:
+    """An encoder's settings: the file's, and ``wanted`` where no weight depends on them.
+
+    Args:
+        given: names of the settings that the user asks for, e.g. the flags of a command; the file's
+            replace the others. None: all of ``wanted`` is asked for.
+
+    Raises:
+        CheckpointError: the file has other values for settings that are asked for; names them all.
+    """
+    of_file = model.architecture
+    fixed = {name: value for name, value in of_file.items() if name not in _FREE}
+    own = asdict(wanted)
+    asked = [name for name in own if name not in _FREE and (given is None or name in given)]
+    differing = [
+        f"{name} is {of_file.get(name, 'no setting')!r} in the file and {own[name]!r} here"
+        for name in asked
+        if of_file.get(name) != own[name]
+    ]
+    if differing:
+        raise CheckpointError(
+            f"{model.path} is of another architecture: {'; '.join(differing)}. "
+            "Leave these out to take the file's"
+        )
+    names = {f.name for f in fields(EncoderConfig.joined(of_file["conv_name"]))}
+    return EncoderConfig(**{name: own[name] for name in names & own.keys()} | fixed)
 
 
 def pretrained_encoder(
@@ -49,11 +83,7 @@ def initial_encoder(graph: HeteroGraph, encoder: EncoderConfig, run: FinetuneRun
 def new_objective(
     encoder: GNN, graph: HeteroGraph, facts: GraphFacts, objective: ObjectiveConfig, seed: int
 ) -> Objective:
-    """A pre-training method around an encoder.
-
-    Raises:
-        ValueError: what the method raises.
-    """
+    """A pre-training method around an encoder. Raises what the method raises."""
     with seeded(seed, "objective"):
         return OBJECTIVES[objective.objective].build(encoder, graph, facts, objective.own())
 

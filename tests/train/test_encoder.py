@@ -8,7 +8,7 @@ from GPT_GNN.datasets.oag.preprocess import toy_store
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.model.gnn import GNN, EncoderConfig
 from GPT_GNN.objectives.gpt_gnn import GPTGNN, GPTConfig
-from GPT_GNN.train.start import new_encoder, new_objective
+from GPT_GNN.train.encoder import new_encoder, new_objective
 from tests.made import method_of
 
 SMALL = EncoderConfig(n_hid=8, n_heads=2, n_layers=1)
