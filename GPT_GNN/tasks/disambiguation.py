@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 from torch import Tensor
@@ -17,7 +17,7 @@ from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.sampler.query import Query
 from GPT_GNN.schema import EdgeType
 from GPT_GNN.tasks.ranking import PairBatch, first_seen, pair_batch, pair_loss, pair_metrics, ranked
-from GPT_GNN.tasks.task import SPLITS, Task, labels_in_relations
+from GPT_GNN.tasks.task import SPLITS, Task, TaskKeywords, labels_in_relations
 
 MIN_NAMESAKES = 3
 
@@ -41,13 +41,8 @@ class AuthorDisambiguation(Task):
         split: by time, of papers.
         relations: author edges, as edge types (author type, relation, paper type).
         also_hidden: timed edges that tell who wrote what, as (author type, relation, any type).
-        fraction: share of the ambiguous names whose training and validation queries are used.
-        seed: draws that share.
-        train_view: feature view of training batches, see :meth:`Task.view`.
-        hide_train_labels: hide the edges of all training papers to ambiguous authors in training
-            batches, as those of validation and test papers always are.
-        original_protocol: only the batch's own edges are hidden, every author of a name up to the
-            split's end is a candidate, features over all years, test on ten random batches.
+        **keywords: see :class:`Task`. ``fraction`` is of the ambiguous names; under
+            ``original_protocol`` every author of a name up to the split's end is a candidate.
 
     Differs: the published script takes authors with at least two papers as neither first nor last
     author, all candidates whenever they publish, and edges of that one position; it does not parse.
@@ -62,14 +57,10 @@ class AuthorDisambiguation(Task):
         split: TimeSplit,
         relations: Sequence[EdgeType],
         also_hidden: Sequence[EdgeType] = (),
-        fraction: float = 1.0,
-        seed: int = 0,
-        train_view: str = "pretrain",
-        hide_train_labels: bool = False,
-        original_protocol: bool = False,
+        **keywords: Unpack[TaskKeywords],
     ) -> None:
         self.author, _, target = relations[0]
-        super().__init__(graph, split, target, fraction, seed, train_view, original_protocol)
+        super().__init__(graph, split, target, **keywords)
         self.relations = tuple(relations)
         if self._time is None:
             raise ValueError(f"{graph.path}: nodes of type {target!r} have no times")
@@ -81,9 +72,7 @@ class AuthorDisambiguation(Task):
             if not len(queries):
                 raise ValueError(f"{graph.path}: no ambiguous name in the {name} split")
             self._queries[name] = queries.keep_names(self.share(name, np.unique(queries.name)))
-        self._hidden = {
-            name: self._hidden_edges(name, also_hidden, hide_train_labels) for name in SPLITS
-        }
+        self._hidden = {name: self._hidden_edges(name, also_hidden) for name in SPLITS}
 
     def _known_until(self, split: str) -> int:
         """The last time of which a split's candidates are known."""
@@ -111,13 +100,11 @@ class AuthorDisambiguation(Task):
             blocks=blocks,
         )
 
-    def _hidden_edges(
-        self, split: str, also_hidden: Sequence[EdgeType], hide_train_labels: bool
-    ) -> HiddenEdges:
+    def _hidden_edges(self, split: str, also_hidden: Sequence[EdgeType]) -> HiddenEdges:
         """The leak guard, see the class."""
         if self.original_protocol:
             return HiddenEdges(self.graph)
-        held_out = self.held_out(split, hide_train_labels)
+        held_out = self.held_out(split)
         ambiguous = np.zeros(len(self._name), dtype=bool)
         for queries in self._queries.values():
             ambiguous |= queries.blocks.ambiguous[self._name]
@@ -189,15 +176,12 @@ class AuthorDisambiguation(Task):
         return ranked(papers[candidate], true, np.bincount(row))
 
     def describe(self) -> dict[str, Any]:
-        """What holds the labels, for the record of a run."""
         return labels_in_relations(self, self.relations)
 
     def head(self, n_hid: int) -> Matcher:
-        """A cosine match between an author and a paper."""
         return Matcher(n_hid, n_hid)
 
     def loss(self, head: Matcher, h: Tensor, data: PairBatch) -> Tensor:
-        """Cross-entropy over the candidates / log(their number), mean over queries."""
         return pair_loss(head, h, data)
 
     def scores(self, head: Matcher, h: Tensor, data: PairBatch) -> dict[str, np.ndarray]:

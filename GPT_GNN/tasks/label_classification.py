@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.metrics import f1_scores
 from GPT_GNN.settings import Checked, setting
 from GPT_GNN.tasks.classes import read_classes
-from GPT_GNN.tasks.task import NodeBatch, Task, TaskFlags
+from GPT_GNN.tasks.task import NodeBatch, Task, TaskFlags, TaskKeywords
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class LabelSettings(Checked):
 
 
 class LabelClassification(Task):
-    """Predict the class or the classes that a column says.
+    """Predict the class, or the classes, that a column holds for each node.
 
-    Nothing has to be hidden: no edge tells a label. Of one class a node it is trained with
-    cross-entropy and answers the likeliest; of several with binary cross-entropy, class by class,
-    and answers all that are more probable than not.
+    No edge tells a label, so nothing is hidden. With one class per node the loss is cross-entropy
+    and the answer the likeliest class; with several it is binary cross-entropy per class, and the
+    answer all classes that are more probable than not.
 
     Args:
         graph: the store.
@@ -37,18 +37,14 @@ class LabelClassification(Task):
         target: type of the nodes.
         column: [N] int, the class, a negative number for a node without one; or [N, C] of 0 and 1,
             the classes, all 0 for a node without labels.
-        fraction: share of the labelled training and validation nodes to use.
-        seed: draws that share.
-        train_view: feature view of training batches, see :meth:`Task.view`.
-        original_protocol: as published, test on ten random batches.
+        **keywords: see :class:`Task`; no ``hide_train_labels``.
 
     Attributes:
         classes: [C] int64, every number that the column holds, ascending, also those that no
             training node has; or the column's positions.
 
     Raises:
-        ValueError: a fraction outside (0, 1], no such column, one that holds something else, or a
-            split without labelled nodes.
+        ValueError: no such column, one that holds something else, or see :class:`Task`.
 
     Source: the published ``finetune_reddit.py``.
     """
@@ -62,12 +58,14 @@ class LabelClassification(Task):
         split: Split,
         target: str,
         column: str = "y",
-        fraction: float = 1.0,
-        seed: int = 0,
-        train_view: str = "pretrain",
-        original_protocol: bool = False,
+        **keywords: Unpack[TaskKeywords],
     ) -> None:
-        super().__init__(graph, split, target, fraction, seed, train_view, original_protocol)
+        super().__init__(graph, split, target, **keywords)
+        if self.hide_train_labels:
+            raise ValueError(
+                "--hide_train_labels hides edges that hold labels; those of --task label are in a "
+                "column"
+            )
         self.column = column
         self._classes = read_classes(graph, target, column)
         self.classes = self._classes.names
@@ -82,12 +80,6 @@ class LabelClassification(Task):
         flags: TaskFlags,
         seed: int,
     ) -> tuple[Task, ResolvedFacts]:
-        """See :meth:`Task.of_flags`."""
-        if flags.hide_train_labels:
-            raise ValueError(
-                "--hide_train_labels hides edges that hold labels; those of --task label are in a "
-                "column"
-            )
         resolved = resolve_facts(graph, **asdict(facts), **asdict(settings))
         target, label = resolved.facts.target, resolved.facts.label
         if not label:
@@ -96,16 +88,7 @@ class LabelClassification(Task):
                 f"--label, available: {sorted(graph.columns(target))}; or --task class_node or "
                 "link with a --relation"
             )
-        task = cls(
-            graph,
-            resolved.facts.split,
-            target,
-            label,
-            fraction=flags.data_percentage,
-            seed=seed,
-            train_view=flags.train_view,
-        )
-        return task, resolved
+        return cls(graph, resolved.facts.split, target, label, **flags.keywords(seed)), resolved
 
     def targets(self, items: np.ndarray) -> np.ndarray:
         """[B] int64, the class; or [B, C] float32 of 0 and 1."""
@@ -119,7 +102,6 @@ class LabelClassification(Task):
         return self._classes.most_frequent(self._items["train"], self._items[split])
 
     def describe(self) -> dict[str, Any]:
-        """What holds the labels, for the record of a run."""
         return {"task": type(self).__name__, "column": f"{self.target}.{self.column}"}
 
     def metrics(self, values: dict[str, np.ndarray]) -> dict[str, float]:
@@ -135,11 +117,10 @@ class LabelClassification(Task):
         return {"micro_f1": micro, "macro_f1": macro, "items": len(true)}
 
     def head(self, n_hid: int) -> nn.Module:
-        """A linear classifier over the classes."""
         return self._classes.head(n_hid)
 
     def loss(self, head: nn.Module, h: Tensor, data: NodeBatch) -> Tensor:
-        """Cross-entropy, mean over nodes; of several classes a node also over classes."""
+        """Cross-entropy, mean over nodes; with several classes per node also over classes."""
         return self._classes.loss(head(h[data.nodes]), data.y)
 
     def scores(self, head: nn.Module, h: Tensor, data: NodeBatch) -> dict[str, np.ndarray]:

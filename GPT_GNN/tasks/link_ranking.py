@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 from torch import Tensor
@@ -22,7 +22,7 @@ from GPT_GNN.tasks.held_out import leaked_links
 from GPT_GNN.tasks.links import TEST, TRAIN, VALID, WrongSources, divide_links, is_divided_by_time
 from GPT_GNN.tasks.node_classification import RelationSettings
 from GPT_GNN.tasks.ranking import PairBatch, pair_batch, pair_loss, pair_metrics, pair_seeds, ranked
-from GPT_GNN.tasks.task import Task, TaskFlags, labels_in_relations, warn_of_degrees
+from GPT_GNN.tasks.task import Task, TaskFlags, TaskKeywords, labels_in_relations, warn_of_degrees
 
 _SPLITS = {"train": TRAIN, "valid": VALID, "test": TEST}
 # Splits whose links a split's draws do not know. Were a source that is held out never drawn as a
@@ -51,11 +51,11 @@ class LinkRanking(Task):
 
     Hidden, in both directions: the links of validation and test always, and a training batch's own,
     between nodes of one type with v -> u for u -> v. The division is that of :func:`divide_links`,
-    and depends on ``split`` only, so that runs of several seeds are asked the same. By time, a
+    and depends on ``split`` only: runs of several random seeds are asked the same. By time, a
     source that is not there yet is no candidate.
 
     A batch samples around all its candidates, up to ``batch_size * num_candidates`` of them.
-    Pre-training must not have generated what is asked here: it goes by the same bounds in time, or
+    Pre-training must not have generated what is asked here: it keeps to the same bounds in time, or
     leaves out what a random division asks for with ``--hide_links``.
 
     Args:
@@ -64,14 +64,11 @@ class LinkRanking(Task):
             random; any other is no division of links, which are then divided by chance.
         relation: the edge type (source type, relation, target type).
         num_candidates: of a query, the true source among them; fewer where there are not as many.
-        fraction: share of the training and validation links to use.
-        seed: draws that share.
-        train_view: feature view of training batches, see :meth:`Task.view`.
-        hide_train_labels: hide the links of all training queries in training batches.
+        **keywords: see :class:`Task`; there is no ``original_protocol``.
 
     Raises:
-        ValueError: unknown relation, a fraction outside (0, 1], fewer than 2 candidates, or a
-            split without queries.
+        ValueError: unknown relation, fewer than 2 candidates, a split without queries, or see
+            :class:`Task`.
     """
 
     Settings: ClassVar[type[Checked]] = LinkSettings
@@ -84,14 +81,13 @@ class LinkRanking(Task):
         split: Split,
         relation: EdgeType,
         num_candidates: int = 100,
-        fraction: float = 1.0,
-        seed: int = 0,
-        train_view: str = "pretrain",
-        hide_train_labels: bool = False,
+        **keywords: Unpack[TaskKeywords],
     ) -> None:
         LinkSettings(num_candidates=num_candidates)  # checks it
         self.source, _, target = relation
-        super().__init__(graph, split, target, fraction, seed, train_view)
+        super().__init__(graph, split, target, **keywords)
+        if self.original_protocol:
+            raise ValueError("original_protocol: no published protocol ranks links")
         self.relation = relation
         self.num_candidates = num_candidates
         self._links = divide_links(graph, relation, split)
@@ -102,7 +98,7 @@ class LinkRanking(Task):
         self._by_time = is_divided_by_time(graph, relation, split)
         self._pool = {name: self._sources_until(self.end(name)) for name in _SPLITS}
         self._items = self._divided()
-        self._hidden = {name: self._hidden_links(name, hide_train_labels) for name in _SPLITS}
+        self._hidden = {name: self._hidden_links(name) for name in _SPLITS}
         warn_of_degrees(graph, self._hidden["test"], [relation])
 
     @classmethod
@@ -114,7 +110,6 @@ class LinkRanking(Task):
         flags: TaskFlags,
         seed: int,
     ) -> tuple[Task, ResolvedFacts]:
-        """See :meth:`Task.of_flags`."""
         assert isinstance(settings, LinkSettings)
         relations = settings.edge_types(graph, facts)
         if len(relations) != 1:
@@ -124,17 +119,8 @@ class LinkRanking(Task):
         links = relations[0]
         resolved = resolve_facts(graph, links[2], facts.split, links=links)
         resolved = replace(resolved, origin=resolved.origin | {"target": RELATION})
-        task = cls(
-            graph,
-            resolved.facts.split,
-            links,
-            settings.num_candidates,
-            fraction=flags.data_percentage,
-            seed=seed,
-            train_view=flags.train_view,
-            hide_train_labels=flags.hide_train_labels,
-        )
-        return task, resolved
+        number, split = settings.num_candidates, resolved.facts.split
+        return cls(graph, split, links, number, **flags.keywords(seed)), resolved
 
     def end(self, split: str) -> int:
         """See :meth:`Task.end`; no bound where chance divides the links."""
@@ -165,10 +151,9 @@ class LinkRanking(Task):
             queries[name] = self.share(name, asked)
         return queries
 
-    def _hidden_links(self, split: str, hide_train_labels: bool) -> HiddenEdges:
+    def _hidden_links(self, split: str) -> HiddenEdges:
         """The leak guard, but for the links of a training batch."""
-        also_train = (TRAIN,) if split == "train" and hide_train_labels else ()
-        held_out = self._links.of_split(*also_train, VALID, TEST)
+        held_out = self._links.of_split(*(_SPLITS[name] for name in self.hidden_splits(split)))
         pairs = {self.relation: (self._links.source[held_out], self._links.target[held_out])}
         return HiddenEdges(self.graph, pairs=pairs)
 
@@ -219,7 +204,7 @@ class LinkRanking(Task):
         )
 
     def hidden_of(self, split: str, items: np.ndarray) -> HiddenEdges:
-        """Links that are held out, and a training batch's own."""
+        """The leak guard: links that are held out, and a training batch's own."""
         hidden = self._hidden[split]
         if split == "train":
             hidden = hidden.with_pairs({self.relation: self._ends_of(items[:, 0])})
@@ -265,16 +250,13 @@ class LinkRanking(Task):
         return {name: np.concatenate(values) for name, values in parts.items()}
 
     def describe(self) -> dict[str, Any]:
-        """What holds the labels, for the record of a run."""
         described = labels_in_relations(self, [self.relation])
         return described | {"num_candidates": self.num_candidates}
 
     def head(self, n_hid: int) -> Matcher:
-        """A cosine match between a source and a target."""
         return Matcher(n_hid, n_hid)
 
     def loss(self, head: Matcher, h: Tensor, data: PairBatch) -> Tensor:
-        """Cross-entropy over the candidates / log(their number), mean over queries."""
         return pair_loss(head, h, data)
 
     def scores(self, head: Matcher, h: Tensor, data: PairBatch) -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 from torch import Tensor
@@ -25,6 +25,7 @@ from GPT_GNN.tasks.task import (
     NodeBatch,
     Task,
     TaskFlags,
+    TaskKeywords,
     labels_in_relations,
     warn_of_degrees,
 )
@@ -76,17 +77,11 @@ class NodeClassification(Task):
         relations: label edges, as edge types (class type, relation, target type).
         classes: "linked": class nodes that have any label edge; "all": every node of the class
             type.
-        fraction: share of the labelled training and validation nodes to use.
-        seed: draws that share.
         also_hidden: further relations (class type, relation, target type), hidden like the labels.
-        train_view: feature view of training batches, see :meth:`Task.view`.
-        hide_train_labels: hide the label edges of all training nodes in training batches. In a test
-            batch no contemporary shows its label; by default a training batch's contemporaries do.
-        original_protocol: the published choices: labels of other validation and test nodes stay
-            visible, features over all years (view ``original``), test on ten random batches.
+        **keywords: see :class:`Task`.
 
     Raises:
-        ValueError: a fraction outside (0, 1], or a split without labelled nodes.
+        ValueError: no relation, or see :class:`Task`.
     """
 
     Settings: ClassVar[type[Checked]] = RelationSettings
@@ -98,17 +93,13 @@ class NodeClassification(Task):
         split: Split,
         relations: Sequence[EdgeType],
         classes: str = "linked",
-        fraction: float = 1.0,
-        seed: int = 0,
         also_hidden: Sequence[EdgeType] = (),
-        train_view: str = "pretrain",
-        hide_train_labels: bool = False,
-        original_protocol: bool = False,
+        **keywords: Unpack[TaskKeywords],
     ) -> None:
         if not relations:
             raise ValueError(f"{graph.path}: no relation holds the labels of this task")
         target, self.class_type = relations[0][2], relations[0][0]
-        super().__init__(graph, split, target, fraction, seed, train_view, original_protocol)
+        super().__init__(graph, split, target, **keywords)
         self.hide_flags = f"--target_type {target} --hide_classes"
         self.relations = tuple(dict.fromkeys([*relations, *also_hidden]))
         self._labels = _Labels(graph, relations)
@@ -121,7 +112,7 @@ class NodeClassification(Task):
         self.divide(np.diff(self._labels.indptr) > 0)
         train_labels = self._labels.of(self._items["train"])[1]
         self._seen_in_training = np.isin(self.classes, train_labels)
-        self._hidden = {name: self._hidden_edges(name, hide_train_labels) for name in SPLITS}
+        self._hidden = {name: self._hidden_edges(name) for name in SPLITS}
         warn_of_degrees(graph, self._hidden["test"], self.relations)
 
     @classmethod
@@ -133,31 +124,21 @@ class NodeClassification(Task):
         flags: TaskFlags,
         seed: int,
     ) -> tuple[Task, ResolvedFacts]:
-        """See :meth:`Task.of_flags`."""
         assert isinstance(settings, RelationSettings)
         relations = settings.edge_types(graph, facts)
         resolved = resolve_facts(graph, relations[0][2], facts.split)
         resolved = replace(resolved, origin=resolved.origin | {"target": RELATION})
-        task = cls(
-            graph,
-            resolved.facts.split,
-            relations,
-            fraction=flags.data_percentage,
-            seed=seed,
-            train_view=flags.train_view,
-            hide_train_labels=flags.hide_train_labels,
-        )
-        return task, resolved
+        return cls(graph, resolved.facts.split, relations, **flags.keywords(seed)), resolved
 
-    def _hidden_edges(self, split: str, hide_train_labels: bool) -> HiddenEdges:
+    def _hidden_edges(self, split: str) -> HiddenEdges:
         """The leak guard: label edges of held-out nodes, in both directions."""
         if self.original_protocol:
             return HiddenEdges(self.graph)
-        held_out = self.held_out(split, hide_train_labels)
+        held_out = self.held_out(split)
         return HiddenEdges(self.graph, {edges: (None, held_out) for edges in self.relations})
 
     def hidden_of(self, split: str, items: np.ndarray) -> HiddenEdges:
-        """Those of held-out nodes, and all of the batch's own."""
+        """The leak guard: label edges of held-out nodes, and all of the batch's own."""
         pairs = {}
         for relation in self.relations:
             csr = self.graph.csr(relation)
@@ -189,11 +170,9 @@ class NodeClassification(Task):
         return {"ndcg": np.concatenate(ndcg), "mrr": np.concatenate(mrr)}
 
     def describe(self) -> dict[str, Any]:
-        """What holds the labels, for the record of a run."""
         return labels_in_relations(self, self.relations)
 
     def head(self, n_hid: int) -> Classifier:
-        """A linear classifier over the classes."""
         return Classifier(n_hid, len(self.classes))
 
     def loss(self, head: Classifier, h: Tensor, data: NodeBatch) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 import torch
@@ -27,9 +27,19 @@ from GPT_GNN.settings import Checked, NoSettings, setting
 SPLITS = ("train", "valid", "test")  # of a task; those of a graph begin with pre-training
 
 
+class TaskKeywords(TypedDict, total=False):
+    """What every task takes beside its own arguments, see :class:`Task`."""
+
+    fraction: float
+    seed: int
+    train_view: str
+    hide_train_labels: bool
+    original_protocol: bool
+
+
 @dataclass(frozen=True)
 class TaskFlags(Checked):
-    """How much of the labels is used, and what is seen of others."""
+    """How many labels are used, and which other labels a batch reads."""
 
     data_percentage: float = setting(
         0.1, "fraction of training and validation labels to use", low=0, high=1, low_open=True
@@ -45,6 +55,16 @@ class TaskFlags(Checked):
     hide_train_labels: bool = setting(
         False, "training batches see no label of any training node, not of their own only"
     )
+
+    def keywords(self, seed: int) -> TaskKeywords:
+        """The arguments of a task."""
+        return {
+            "fraction": self.data_percentage,
+            "seed": seed,
+            "train_view": self.train_view,
+            "hide_train_labels": self.hide_train_labels,
+            "original_protocol": self.original_protocol,
+        }
 
 
 @dataclass(frozen=True)
@@ -63,7 +83,7 @@ class NodeBatch:
 
 
 class Task:
-    """A task on a graph; its items are the labelled nodes of a type, unless a subclass has others.
+    """A task on a graph. Its items are the labelled nodes of a type, unless a subclass has others.
 
     A subclass has ``metric_names``, ``labelled``, ``targets``, ``head``, ``loss``, ``scores``,
     ``metrics``, ``most_frequent`` and ``describe``. Where edges tell the labels it also has
@@ -77,8 +97,11 @@ class Task:
         fraction: share of the training and validation labels to use.
         seed: draws that share.
         train_view: feature view of training batches, see :meth:`view`.
-        original_protocol: as published, test on ten random batches and read features over all
-            years (view ``original``).
+        hide_train_labels: hide the label edges of all training items in training batches, as those
+            of validation and test items always are. By default a training batch hides its own, and
+            so sees labels of its contemporaries, which no test batch does.
+        original_protocol: as published, test on ten random batches, read features over all years
+            (view ``original``) and hide the label edges of a batch's own items alone.
 
     Attributes:
         Settings: the settings that it has: flags, where ``--task`` chooses it.
@@ -103,12 +126,14 @@ class Task:
         fraction: float = 1.0,
         seed: int = 0,
         train_view: str = "pretrain",
+        hide_train_labels: bool = False,
         original_protocol: bool = False,
     ) -> None:
-        TaskFlags(fraction, original_protocol, train_view)  # checks them
+        TaskFlags(fraction, original_protocol, train_view, hide_train_labels)  # checks them
         self.graph, self.split, self.target = graph, split, target
         self.fraction, self.seed = fraction, seed
         self.train_view, self.original_protocol = train_view, original_protocol
+        self.hide_train_labels = hide_train_labels
         self._time = graph.node_time(target)
 
     @classmethod
@@ -120,7 +145,7 @@ class Task:
         flags: TaskFlags,
         seed: int,
     ) -> tuple[Task, ResolvedFacts]:
-        """The task that flags ask for, and the facts of the graph that it goes by.
+        """The task that flags ask for, and the facts of the graph that it uses.
 
         Raises:
             ValueError: flags of another task, or relations or columns that the graph lacks.
@@ -196,15 +221,15 @@ class Task:
             return "original"
         return self.train_view if split == "train" else "finetune"
 
-    def held_out(self, split: str, hide_train_labels: bool) -> np.ndarray:
-        """The nodes whose labels no batch of a split sees, [N] bool: those of validation and test.
+    def hidden_splits(self, split: str) -> tuple[str, ...]:
+        """The splits whose labels no batch of a split reads."""
+        also_train = split == "train" and self.hide_train_labels
+        return SPLITS if also_train else ("valid", "test")
 
-        Args:
-            hide_train_labels: in training batches those of training, too.
-        """
-        also_train = ("train",) if split == "train" and hide_train_labels else ()
+    def held_out(self, split: str) -> np.ndarray:
+        """The nodes whose labels no batch of a split reads, [N] bool."""
         mask = np.zeros(self.graph.num_nodes(self.target), dtype=bool)
-        for name in (*also_train, "valid", "test"):
+        for name in self.hidden_splits(split):
             mask[self.split.nodes(self.graph, self.target, name)] = True
         return mask
 

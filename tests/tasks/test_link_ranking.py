@@ -420,7 +420,7 @@ def test_the_baseline_holds_some_candidates_at_a_time(people, monkeypatch):
 
 def test_the_share_of_links(people):
     whole, part, again, other = (
-        LinkRanking(people, ColumnSplit(), FRIEND, 5, f, s)
+        LinkRanking(people, ColumnSplit(), FRIEND, 5, fraction=f, seed=s)
         for f, s in ((1.0, 0), (0.5, 0), (0.5, 0), (0.5, 1))
     )
     for split in ("train", "valid"):
