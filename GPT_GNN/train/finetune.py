@@ -1,9 +1,8 @@
-"""The verb of the fine-tuning scripts."""
+"""Fine-tune: batches of a task, the run, its test."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from tqdm import tqdm
 from GPT_GNN.batch.batch import make_batch, to_device
 from GPT_GNN.batch.loader import Loader
 from GPT_GNN.batch.pipeline import Pipeline
-from GPT_GNN.command_line import ORIGIN
 from GPT_GNN.graph.store import HeteroGraph, file_checksum
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.model.heads import full_precision
@@ -24,13 +22,13 @@ from GPT_GNN.rng import derive
 from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.sampler.subgraph import Subgraph
 from GPT_GNN.system.files import atomic_file
-from GPT_GNN.system.runtime import pick_device, seeded
+from GPT_GNN.system.runtime import seeded
 from GPT_GNN.tasks import Task
-from GPT_GNN.train.fit import Plan, Run, check_finite, fit
+from GPT_GNN.train.fit import Plan, check_finite, fit
 from GPT_GNN.train.log import Logger
-from GPT_GNN.train.matching import graph_record
 from GPT_GNN.train.optim import OptimConfig, autocast
 from GPT_GNN.train.place import SCORES, FinetuneRunConfig, finetuning_place
+from GPT_GNN.train.run import open_run
 
 ORIGINAL_TEST_BATCHES = 10
 
@@ -163,21 +161,13 @@ def finetune(
         FloatingPointError: see :func:`fit`; or a score is not finite.
     """
     place = finetuning_place(run)
-    device = pick_device(run.cuda)
-    config, recorded = _described(config, task, graph, run)
-    of_run = Run(
-        place=place,
-        config=config,
-        recorded=recorded,
-        schema=graph.schema,
-        of_graph=graph_record(graph),
-        device=device,
-        seed=run.seed,
-        resume=run.resume,
-        n_pool=sampler.n_pool,
-    )
-    with place.taken(config, run.resume, run.overwrite) as replaces:
-        of_run = replace(of_run, replaces=replaces)
+    content, reads = {"fingerprint": graph.fingerprint}, {}
+    if run.use_pretrain:
+        content["pretrained"] = file_checksum(Path(run.pretrain_model_dir))[:16]
+        reads["pretrain_model_dir"] = run.pretrain_model_dir
+    config = {**config, "graph": content, "labels": task.describe()}
+    with open_run(place, graph, config, run, sampler.n_pool, reads) as of_run:
+        device = of_run.device
         with seeded(run.seed, "head"):
             model = TaskModel(encoder, task)
         model.to(device)
@@ -217,20 +207,6 @@ def _record_test(
     log.record(split="test", best_step=step, **baseline, **test)
     log.say("test " + "  ".join(f"{name} {value:.4f}" for name, value in (test | baseline).items()))
     return test
-
-
-def _described(
-    config: dict[str, Any], task: Task, graph: HeteroGraph, run: FinetuneRunConfig
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings with what the run reads, by content; and what config.json says besides."""
-    sources = {"fingerprint": graph.fingerprint}
-    places = {"data_dir": str(graph.path)}
-    if run.use_pretrain:
-        sources["pretrained"] = file_checksum(Path(run.pretrain_model_dir))[:16]
-        places["pretrain_model_dir"] = run.pretrain_model_dir
-    settings = {name: group for name, group in config.items() if name != ORIGIN}
-    recorded = {"places": places, ORIGIN: config.get(ORIGIN, {})}
-    return {**settings, "graph": sources, "labels": task.describe()}, recorded
 
 
 def _scores(model: TaskModel, batches: Loader[Any], device: torch.device) -> dict[str, np.ndarray]:

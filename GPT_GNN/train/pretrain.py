@@ -1,8 +1,7 @@
-"""The verb of the pre-training scripts."""
+"""Pre-train: batches of the pre-training nodes, the validation, the run."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +11,6 @@ from tqdm import tqdm
 
 from GPT_GNN.batch.batch import to_device
 from GPT_GNN.batch.pipeline import Pipeline
-from GPT_GNN.command_line import ORIGIN
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.means import FACT as MEANS
 from GPT_GNN.graph.means import SeedMeans
@@ -23,11 +21,10 @@ from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.sampler.query import Query
 from GPT_GNN.sampler.subgraph import Subgraph
-from GPT_GNN.system.runtime import pick_device
-from GPT_GNN.train.fit import Plan, Run, fit
-from GPT_GNN.train.matching import graph_record
+from GPT_GNN.train.fit import Plan, fit
 from GPT_GNN.train.optim import OptimConfig
 from GPT_GNN.train.place import PretrainRunConfig, pretraining_place
+from GPT_GNN.train.run import Run, open_run
 
 HELD_OUT = 0.05  # share of the pre-training nodes that validate
 HELD_OUT_BATCHES = 4  # and at most so many batches of them
@@ -214,25 +211,11 @@ def pretrain(
             f"{graph.path}: targets_in_means changes nothing: expected an objective that trains, "
             f"and a store with the fact {MEANS!r}"
         )
-    origin = config.get(ORIGIN, {})
-    config = {name: group for name, group in config.items() if name != ORIGIN}
-    config["graph"] = {"fingerprint": graph.fingerprint}
     place = pretraining_place(run)
-    of_run = Run(
-        place=place,
-        config=config,
-        recorded={"places": {"data_dir": str(graph.path)}, ORIGIN: origin},
-        schema=graph.schema,
-        of_graph=graph_record(graph),
-        device=pick_device(run.cuda),
-        seed=run.seed,
-        resume=run.resume,
-        n_pool=sampler.n_pool,
-    )
-    with place.taken(config, run.resume, run.overwrite) as replaces:
-        of_run = replace(of_run, replaces=replaces)
+    config = {**config, "graph": {"fingerprint": graph.fingerprint}}
+    with open_run(place, graph, config, run, sampler.n_pool) as of_run:
         if not objective.trains:
-            place.clear(best=replaces)
+            place.clear(best=of_run.replaces)
             of_run.open_log(0, None).close()
             of_run.save_best(objective, 0, {})
             chosen = "untrained"

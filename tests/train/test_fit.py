@@ -16,9 +16,10 @@ from GPT_GNN.rng import derive
 from GPT_GNN.schema import Schema
 from GPT_GNN.system.runner import Interrupted
 from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
-from GPT_GNN.train.fit import Plan, Run, fit
+from GPT_GNN.train.fit import Plan, fit
 from GPT_GNN.train.optim import OptimConfig, build_optimizer, build_scheduler
 from GPT_GNN.train.place import Place
+from GPT_GNN.train.run import Run
 
 SCHEMA = Schema(("a",), (), (), ())
 PLAN = Plan(n_epoch=3, steps_per_epoch=4, steps_per_eval=3)
@@ -67,7 +68,6 @@ class Fixture:
             place=Place("pretrain", folder, folder / "best.pt", "--pretrain_model_dir"),
             config=config,
             recorded={"places": {"data_dir": "somewhere"}},
-            schema=SCHEMA,
             of_graph={"schema": SCHEMA.to_dict()},
             device=torch.device("cpu"),
             seed=seed,

@@ -33,6 +33,7 @@ from GPT_GNN.train.place import (
     pretraining_place,
 )
 from GPT_GNN.train.pretrain import PretrainBatches, pretrain
+from GPT_GNN.train.run import Run
 from tests import stores
 from tests.made import method_of
 
@@ -309,12 +310,12 @@ def test_scores_that_are_not_finite_stop_fine_tuning(go, monkeypatch):
 
 
 def test_a_model_that_another_program_put_there_is_not_named(go, monkeypatch):
-    save = fit.Run.save_best
+    save = Run.save_best
 
     def replaced(self, model, step, metrics):
         save(self, model, step + 1, metrics)
 
-    monkeypatch.setattr(fit.Run, "save_best", replaced)
+    monkeypatch.setattr(Run, "save_best", replaced)
     with pytest.raises(ValueError, match="does not hold the best model of this run"):
         go()
 
