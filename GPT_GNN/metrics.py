@@ -1,7 +1,7 @@
-"""Ranking metrics: NDCG, reciprocal rank and hits; F1 of single labels and of several a node.
+"""Ranking metrics: NDCG, reciprocal rank and hits; F1 of one label per node and of several.
 
 Legend: n rows (queries), C candidates of a row, K candidates and L relevant ones of all rows
-together. Candidates of equal scores are a *tie*.
+together. Candidates of equal scores are a *tie*. Literal version: ``tests/oracle/metrics.py``.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def ranking_metrics(
 
 
 def f1_scores(true: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
-    """Micro-F1 and macro-F1 of one class an item, or of any number of classes an item.
+    """Micro-F1 and macro-F1 of one class per item, or of any number of classes per item.
 
     F1 of a class is 2 right / (true + predicted). Micro-F1 takes the three counts over all classes
     together; for one class an item it is the share of right answers. Macro-F1 is the mean over the
@@ -198,28 +198,6 @@ def f1_scores(true: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
         right, named = right[named > 0], named[named > 0]
     micro = _ratio(2 * right.sum(keepdims=True), named.sum(keepdims=True))
     return float(micro[0]), float(_ratio(2 * right, named).mean())
-
-
-def ndcg(relevance_ranked: np.ndarray) -> np.ndarray:
-    """NDCG of rankings that are already made.
-
-    Args:
-        relevance_ranked: [n, C], the relevance of the candidate at each rank, best rank first.
-
-    Returns:
-        [n], 0 for a row without a relevant candidate.
-    """
-    gains = np.asarray(relevance_ranked, dtype=np.float64)
-    weight = discount(np.arange(1, gains.shape[1] + 1))
-    return _ratio(gains @ weight, np.flip(np.sort(gains, axis=1), axis=1) @ weight)
-
-
-def reciprocal_rank(relevance_ranked: np.ndarray) -> np.ndarray:
-    """1 / rank of the first relevant candidate: [n, C], best rank first -> [n], 0 without one."""
-    relevant = np.asarray(relevance_ranked) != 0
-    if relevant.shape[1] == 0:
-        return np.zeros(len(relevant))
-    return np.where(relevant.any(axis=1), 1.0 / (relevant.argmax(axis=1) + 1), 0.0)
 
 
 def discount(rank: np.ndarray) -> np.ndarray:

@@ -139,18 +139,7 @@ def training(
     Yields:
         Seconds of the step, those of them that went into waiting for its batch, and the batch.
     """
-    optim = OptimConfig()
-    stepper = Stepper(
-        objective,
-        device,
-        amp,
-        optim.clip,
-        optim.optimizer,
-        optim.scheduler,
-        optim.max_lr,
-        optim.weight_decay,
-        steps,
-    )
+    stepper = Stepper(objective, device, OptimConfig(amp=amp), steps)
     loader = iter(Loader(batches.train, range(steps), SAMPLER.n_pool, device))
     try:
         for _ in range(steps):

@@ -1,14 +1,16 @@
 """A batch cut down to what some of its nodes depend on, layer by layer.
 
 HGSampling goes deeper than an encoder reads: with two layers a row depends on nodes up to two hops
-away, its last layer on one hop. A task reads the rows of its seeds alone, so most nodes and edges
-need no convolution, and their results are the same without it.
+away, its last layer on one hop. A task reads the rows of its seed nodes alone, so most nodes and
+edges need no convolution, and the results are the same without it. Literal version:
+``tests/oracle/trim.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -69,6 +71,10 @@ class TrimmedBatch:
         """Rows of the outputs among those of all nodes: [n, D] -> [N, D], NaN elsewhere."""
         rows = h.new_full((self.num_nodes, h.shape[1]), torch.nan)
         return rows.index_copy(0, self.outputs, h)
+
+
+# As sampled, as an encoder reads it whole, and cut down to what it reads.
+AnyBatch: TypeAlias = RawBatch | Batch | TrimmedBatch
 
 
 def trim(

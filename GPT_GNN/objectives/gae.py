@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from GPT_GNN.batch.batch import Batch, RawBatch, assemble, gather_features
+from GPT_GNN.batch.batch import assemble, gather_features
 from GPT_GNN.batch.mask import Masked, mask_links
-from GPT_GNN.batch.trim import TrimmedBatch
+from GPT_GNN.batch.trim import AnyBatch
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
@@ -44,7 +44,7 @@ class LinkPairs:
 class GAEBatch:
     """A batch without its masked links, and those links, a record per relation."""
 
-    batch: RawBatch | Batch | TrimmedBatch
+    batch: AnyBatch
     links: list[LinkPairs]
 
 

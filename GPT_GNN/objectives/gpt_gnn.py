@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from GPT_GNN.batch.batch import Batch, RawBatch, assemble, gather_features
+from GPT_GNN.batch.batch import assemble, gather_features
 from GPT_GNN.batch.mask import mask_links
 from GPT_GNN.batch.separate import separate_targets
-from GPT_GNN.batch.trim import TrimmedBatch
+from GPT_GNN.batch.trim import AnyBatch
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
@@ -41,7 +41,7 @@ class GPTBatch:
         text: the words to generate, or None.
     """
 
-    batch: RawBatch | Batch | TrimmedBatch
+    batch: AnyBatch
     edge_nodes: Tensor
     attr_nodes: Tensor
     links: list[LinkTask]

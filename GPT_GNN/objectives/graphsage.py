@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from GPT_GNN.batch.batch import Batch, RawBatch, make_batch
-from GPT_GNN.batch.trim import TrimmedBatch
+from GPT_GNN.batch.batch import RawBatch, make_batch
+from GPT_GNN.batch.trim import AnyBatch
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.heads import TEMPERATURE, full_precision, unit
 from GPT_GNN.objectives.objective import Objective
@@ -36,7 +36,7 @@ class WalkBatch:
         negative_weight: [B, C] float32, how much each counts as a target's negative.
     """
 
-    batch: RawBatch | Batch | TrimmedBatch
+    batch: AnyBatch
     targets: Tensor
     contexts: Tensor
     pair_target: Tensor

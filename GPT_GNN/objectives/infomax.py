@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from GPT_GNN.batch.batch import Batch, RawBatch, make_batch
-from GPT_GNN.batch.trim import TrimmedBatch
+from GPT_GNN.batch.batch import make_batch
+from GPT_GNN.batch.trim import AnyBatch
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
@@ -30,7 +30,7 @@ class InfomaxBatch:
         targets: [B] int64 node rows.
     """
 
-    batch: RawBatch | Batch | TrimmedBatch
+    batch: AnyBatch
     order: list[Tensor]
     targets: Tensor
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from GPT_GNN.batch.batch import Batch, RawBatch
-from GPT_GNN.batch.trim import TrimmedBatch
+from GPT_GNN.batch.batch import RawBatch
+from GPT_GNN.batch.trim import AnyBatch
 from GPT_GNN.metrics import rank_groups
 from GPT_GNN.model.heads import Matcher
 from GPT_GNN.schema import Schema
@@ -27,7 +27,7 @@ class PairBatch:
         true: [K] float32, each query's sum to 1 over its true candidates.
     """
 
-    batch: RawBatch | Batch | TrimmedBatch
+    batch: AnyBatch
     left: Tensor
     right: Tensor
     query: Tensor

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from GPT_GNN.batch.batch import Batch, RawBatch
-from GPT_GNN.batch.trim import TrimmedBatch
+from GPT_GNN.batch.batch import RawBatch
+from GPT_GNN.batch.trim import AnyBatch
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.inputs import DEGREE
 from GPT_GNN.graph.resolve import ResolvedFacts, TargetConfig
@@ -77,7 +77,7 @@ class NodeBatch:
         y: [B] int64 in [0, C), the class; or [B, C] float32, the classes or their shares.
     """
 
-    batch: RawBatch | Batch | TrimmedBatch
+    batch: AnyBatch
     nodes: Tensor
     y: Tensor
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from GPT_GNN.batch.batch import Batch, RawBatch, make_batch, to_device
+from GPT_GNN.batch.batch import make_batch, to_device
 from GPT_GNN.batch.loader import Loader
 from GPT_GNN.batch.pipeline import Pipeline, seed_rows
-from GPT_GNN.batch.trim import TrimmedBatch
+from GPT_GNN.batch.trim import AnyBatch
 from GPT_GNN.graph.split import NO_BOUND
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
@@ -27,7 +27,7 @@ from GPT_GNN.sampler.subgraph import Subgraph
 class SeedBatch:
     """A batch and the node rows of its seed nodes, [B] int64."""
 
-    batch: RawBatch | Batch | TrimmedBatch
+    batch: AnyBatch
     rows: Tensor
 
 

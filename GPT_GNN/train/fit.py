@@ -70,17 +70,7 @@ def fit(
         Interrupted: after Ctrl-C, once the step is finished and saved.
         FloatingPointError: the loss, its gradient, a weight or a validation is not finite.
     """
-    stepper = Stepper(
-        model,
-        run.device,
-        optim.amp,
-        optim.clip,
-        optim.optimizer,
-        optim.scheduler,
-        optim.max_lr,
-        optim.weight_decay,
-        plan.total_steps,
-    )
+    stepper = Stepper(model, run.device, optim, plan.total_steps)
     with seeded(run.seed, "fit"), StopSignal() as stop:
         done, best, best_step = run.restore(model, stepper)
         log = run.open_log(plan.total_steps, done if run.resume else None)

@@ -45,34 +45,22 @@ def autocast(amp: str, device: torch.device) -> torch.autocast:
 
 
 class Stepper:
-    """An optimiser, its schedule and, in float16, the scale of its gradients: one call a step.
+    """An optimiser, its schedule and, in float16, the scale of its gradients: one call per step.
 
     Args:
         model: its parameters that are trained.
-        amp: ``off``, ``bf16`` or ``fp16``.
-        clip: largest norm of the gradient.
-        optimizer, scheduler, max_lr, weight_decay, total_steps: see :func:`build_optimizer` and
-            :func:`build_scheduler`.
+        total_steps: length of the schedule.
     """
 
     def __init__(
-        self,
-        model: nn.Module,
-        device: torch.device,
-        amp: str,
-        clip: float,
-        optimizer: str,
-        scheduler: str,
-        max_lr: float,
-        weight_decay: float,
-        total_steps: int,
+        self, model: nn.Module, device: torch.device, config: OptimConfig, total_steps: int
     ) -> None:
-        autocast(amp, device)  # refuses what cannot be, before anything of an older run is lost
-        self.clip = clip
+        autocast(config.amp, device)  # refuses, before anything of an older run is lost
+        self.clip, lr = config.clip, config.max_lr
         self.parameters = [p for p in model.parameters() if p.requires_grad]
-        self.optimizer = build_optimizer(model, optimizer, max_lr, weight_decay)
-        self.scheduler = build_scheduler(self.optimizer, scheduler, max_lr, total_steps)
-        self.scaler = torch.amp.GradScaler(device.type, enabled=amp == "fp16")
+        self.optimizer = build_optimizer(model, config.optimizer, lr, config.weight_decay)
+        self.scheduler = build_scheduler(self.optimizer, config.scheduler, lr, total_steps)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=config.amp == "fp16")
 
     @property
     def lr(self) -> float:
@@ -110,7 +98,7 @@ class Stepper:
             self.scheduler.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run goes on from."""
+        """What a resumed run continues from."""
         return {
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
@@ -118,7 +106,7 @@ class Stepper:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Continue from a state."""
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
         self.scaler.load_state_dict(state["scaler"])
@@ -147,7 +135,7 @@ def build_optimizer(
 def build_scheduler(
     optimizer: optim.Optimizer, scheduler: str, max_lr: float, total_steps: int
 ) -> LRScheduler:
-    """A schedule over the whole run, stepped once a batch.
+    """A schedule over the whole run, stepped once per batch.
 
     Args:
         scheduler: ``cycle`` (up in the first 2 %, then linearly down to max_lr / 2500), ``cosine``

@@ -20,7 +20,7 @@ from GPT_GNN.schema import Schema
 from GPT_GNN.system.runtime import seeded
 from GPT_GNN.train import optim
 from GPT_GNN.train.encoder import new_encoder, new_objective
-from GPT_GNN.train.optim import Stepper, autocast
+from GPT_GNN.train.optim import OptimConfig, Stepper, autocast
 from tests.made import encoder_settings, indexed, method_of
 
 CPU = torch.device("cpu")
@@ -127,7 +127,8 @@ def test_bf16_with_types_without_features_and_norms_that_stay_whole(monkeypatch,
 def scaled(monkeypatch, model):
     """A float16 stepper on the CPU, where only its scale can be tried."""
     monkeypatch.setattr(optim, "autocast", lambda amp, device: None)
-    return Stepper(model, CPU, "fp16", 0.5, "adamw", "cosine", 0.1, 0.0, 10)
+    config = OptimConfig("adamw", "cosine", max_lr=0.1, weight_decay=0.0, amp="fp16")
+    return Stepper(model, CPU, config, 10)
 
 
 def test_float16_leaves_out_a_step_that_overflowed_and_unscales_before_it_clips(monkeypatch):
@@ -165,8 +166,8 @@ def test_float16_needs_a_gpu():
 
 def test_a_step_is_clipped_and_moves_the_schedule():
     model = torch.nn.Linear(3, 1)
-    settings = ("adamw", "cosine", 0.1, 0.0, 10)
-    stepper = Stepper(model, CPU, "off", 0.5, *settings)
+    settings = OptimConfig("adamw", "cosine", max_lr=0.1, weight_decay=0.0)
+    stepper = Stepper(model, CPU, settings, 10)
     norm = stepper.backward(100 * model(torch.ones(1, 3)).sum())
     assert norm > 100
     total = torch.stack([p.grad.norm() for p in model.parameters()]).norm()
@@ -174,7 +175,7 @@ def test_a_step_is_clipped_and_moves_the_schedule():
     assert stepper.lr == 0.1
     stepper.step()
     assert stepper.lr < 0.1
-    other = Stepper(model, CPU, "off", 0.5, *settings)
+    other = Stepper(model, CPU, settings, 10)
     other.load_state_dict(stepper.state_dict())
     assert other.lr == stepper.lr
 
