@@ -43,7 +43,7 @@ class Flags:
 
     @property
     def given(self) -> frozenset[str]:
-        """Names of the flags that stood on the command line."""
+        """Names of the flags that the command line gave."""
         return frozenset(name for name, source in self.origin.items() if source == "flag")
 
     def changed(self, **groups: Checked) -> Flags:
@@ -55,7 +55,7 @@ class Flags:
         each value comes from, as the group ``origin``.
 
         Args:
-            **resolved: groups whose flags leave something to the graph, with what they come to.
+            **resolved: groups whose flags leave values to the graph, with the values found there.
         """
         groups = {name: numbers_of(settings) for name, settings in self.groups.items()}
         return groups | resolved | {ORIGIN: self.origin}

@@ -76,13 +76,14 @@ def index_edges(src, dst, relation_edges, edge_time, num_nodes, num_times):
     time_nodes, time_offsets = np.empty(n_edges, np.int64), np.zeros(n_relations + 1, np.int64)
     edge_query = np.empty(n_edges, np.int64)
     edge_key, edge_time_key = np.empty(n_edges, np.int64), np.empty(n_edges, np.int64)
-    # Where a source or a time of the relation at hand stands among its distinct ones.
+    # Position of a source or a time among the distinct ones of the relation at hand.
     source_place, source_stamp = np.empty(num_nodes, np.int64), np.full(num_nodes, -1)
     time_place, time_stamp = np.empty(num_times, np.int64), np.full(num_times, -1)
     rows, queries, keys, times = 0, 0, 0, 0
     for relation in range(n_relations):
         begin, end = relation_edges[relation], relation_edges[relation + 1]
-        first_row, sources, seen_times = rows, 0, 0
+        # Its rows, distinct sources and distinct time differences.
+        first_row, sources, own_times = rows, 0, 0
         for e in range(begin, end):
             if e == begin or dst[e] != dst[e - 1]:
                 row_ptr[rows], row_dst[rows] = e, dst[e]
@@ -93,16 +94,17 @@ def index_edges(src, dst, relation_edges, edge_time, num_nodes, num_times):
                 key_nodes[keys + sources] = src[e]
                 sources += 1
             if time_stamp[edge_time[e]] != relation:
-                time_stamp[edge_time[e]], time_place[edge_time[e]] = relation, seen_times
-                time_nodes[times + seen_times] = edge_time[e]
-                seen_times += 1
-        if sources + seen_times < rows - first_row:
+                time_stamp[edge_time[e]], time_place[edge_time[e]] = relation, own_times
+                time_nodes[times + own_times] = edge_time[e]
+                own_times += 1
+        # It transforms whichever are fewer.
+        if sources + own_times < rows - first_row:
             for e in range(begin, end):
                 edge_query[e] = dst[e]
                 edge_key[e] = num_nodes + keys + source_place[src[e]]
                 edge_time_key[e] = num_times + times + time_place[edge_time[e]]
             keys += sources
-            times += seen_times
+            times += own_times
         else:
             for e in range(begin, end):
                 edge_query[e] = num_nodes + queries + row_of_edge[e] - first_row
@@ -114,6 +116,7 @@ def index_edges(src, dst, relation_edges, edge_time, num_nodes, num_times):
         query_offsets[relation + 1] = queries
         key_offsets[relation + 1] = keys
         time_offsets[relation + 1] = times
+    # The rows of each target, the edges of each key.
     row_ptr[rows] = n_edges
     dst_ptr, dst_rows = _grouped(row_dst[:rows], np.arange(rows), num_nodes)
     by_time = _grouped(edge_time_key, np.arange(n_edges), num_times + times)[1]

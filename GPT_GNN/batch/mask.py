@@ -1,4 +1,4 @@
-"""Which links are generated: the masking of the generative task."""
+"""Which links are generated: the masking of the generative task, and its leak guard."""
 
 from __future__ import annotations
 
@@ -40,11 +40,12 @@ def mask_links(
 ) -> Masked:
     """Mask each link into a target with probability ``ratio``, in both directions.
 
-    Targets are the seeds of type ``target``. Never masked are links from a target to itself and the
-    relations of ``rel_stop_list``. Parallel links of a multigraph share one draw: one that stayed
-    would give the others away.
+    Targets are the seed nodes of type ``target``. Never masked are links from a target to itself
+    and the relations of ``rel_stop_list``. The leak guard: both directions go, and parallel links
+    of a multigraph share one draw, since one that stayed would reveal the others.
 
-    Source: section 4.2 of the paper; the published ``GPT_sample``.
+    Source: section 4.2 of the paper; the published ``GPT_sample``. Literal version, also of the
+    separation: ``tests/oracle/masking.py``.
     Differs: one draw decides a link between two targets (the published code draws once for either
     end, so that such links are masked more often), and self loops stay as they are (the published
     Reddit script drops them).

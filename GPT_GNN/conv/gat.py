@@ -23,6 +23,7 @@ class GATConv(Conv):
 
     Source: Velickovic et al., ICLR 2018, by PyG's ``GATConv``; no dropout of the attention, and
     between two layers neither activation nor dropout, as in the published GPT-GNN code.
+    Literal version: ``tests/oracle/plain_convs.py``.
     """
 
     Settings: ClassVar[type[Checked]] = HeadSettings

@@ -19,6 +19,7 @@ class GCNConv(Conv):
 
     Source: Kipf and Welling, ICLR 2017, by PyG's ``GCNConv``; between two layers there is neither
     activation nor dropout, as in the published GPT-GNN code.
+    Literal version: ``tests/oracle/plain_convs.py``.
     """
 
     reach: ClassVar[int | None] = 2  # the degrees of in-neighbours

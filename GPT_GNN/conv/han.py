@@ -44,7 +44,8 @@ class HANConv(Conv):
     that all types share, and makes a row for every node of every relation; here a row is made
     where there is an edge.
     Differs: paths are single relations, longer ones come from several layers; ReLU for ELU, as in
-    PyG; W, b and q are shared by all types, as in PyG (the paper has one type).
+    PyG; W, b and q are shared by all types, as in PyG (the paper has one type). Literal version:
+    ``tests/oracle/typed_convs.py``.
     """
 
     Settings: ClassVar[type[Checked]] = HeadSettings

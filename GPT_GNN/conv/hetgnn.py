@@ -32,7 +32,7 @@ class HetGNNConv(Conv):
     out_i = a_i f_i + sum over s of a_is g_is, where a is the softmax over i itself and the types of
     its neighbours of LeakyReLU(u_t . [f_i or g_is, f_i]).
 
-    - *Content.* The encoder's input layer leaves one vector a node, so the Bi-LSTM over contents
+    - *Content.* The encoder's input layer leaves one vector per node, so the Bi-LSTM over contents
       takes one step, from a state of zeros: sigmoid(o) tanh(sigmoid(i) tanh(g)), both directions
       alike. It is written so, without the weights that such a step cannot use.
     - *Neighbours* are what HGSampling drew, in place of random walks with restart: the sources of
@@ -52,7 +52,8 @@ class HetGNNConv(Conv):
     in its published code.
     Differs: several layers can follow each other, the paper has one; neighbours as said above, and
     K = 10 of each type, fewer where there are fewer (its published code: 10 or 3 by type, the most
-    frequent of the walks, some of them again to fill K); no loss of its own.
+    frequent of the walks, some of them again to fill K); no loss of its own. Literal version:
+    ``tests/oracle/typed_convs.py``.
     """
 
     Settings: ClassVar[type[Checked]] = HetGNNSettings

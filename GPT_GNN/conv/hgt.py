@@ -47,7 +47,7 @@ class HGTConv(Conv):
     Raises:
         ValueError: ``n_hid`` is no multiple of ``n_heads``.
 
-    Source: Hu et al., WWW 2020, section 3, and the published GPT-GNN code. Its readable twin is
+    Source: Hu et al., WWW 2020, section 3, and the published GPT-GNN code. Literal version:
     ``tests/oracle/hgt.py``.
     """
 

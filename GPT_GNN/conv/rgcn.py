@@ -19,6 +19,7 @@ class RGCNConv(Conv):
 
     Source: Schlichtkrull et al., ESWC 2018, by PyG's ``RGCNConv`` without bases; between two layers
     there is neither activation nor dropout, as in the published GPT-GNN code.
+    Literal version: ``tests/oracle/plain_convs.py``.
     """
 
     reach: ClassVar[int | None] = 1

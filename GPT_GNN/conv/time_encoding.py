@@ -17,7 +17,7 @@ class RelativeTimeEncoding(nn.Module):
     Args:
         n_hid: D.
         train_table: whether the sinusoid table is trained.
-        dropout: on the table's entries, drawn once a batch for every time difference.
+        dropout: on the table's entries, drawn once per batch for every time difference.
 
     Source: HGT (Hu et al., WWW 2020), section 3.3.
     Differs: the published table has a precedence slip that leaves one of its frequencies alive;

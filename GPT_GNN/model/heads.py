@@ -22,7 +22,8 @@ class Matcher(nn.Module):
         n_out: width of the source side.
         dropout: on W's output; the published 0.2.
 
-    Source: equation 8 of the paper in the form of the published ``Matcher``.
+    Source: equation 8 of the paper in the form of the published ``Matcher``. Literal version:
+    ``tests/oracle/edge_scorer.py``.
     """
 
     def __init__(self, n_in: int, n_out: int, dropout: float = 0.2) -> None:
@@ -72,7 +73,8 @@ class TextDecoder(nn.Module):
         word_vectors: [V, W]; kept as a buffer, neither trained nor decayed.
         dropout: before the output layer.
 
-    Source: section 4.3 of the paper in the form of the published ``RNNModel``.
+    Source: section 4.3 of the paper in the form of the published ``RNNModel``. Literal version:
+    ``tests/oracle/text_decoder.py``.
     """
 
     word_vectors: Tensor
@@ -125,7 +127,7 @@ class _TiedCrossEntropy(torch.autograd.Function):
         ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, target: Tensor, train: bool
     ) -> Tensor:
         n = max(len(hidden), 1)
-        rows = max(1, 2**22 // len(weight))  # 16 MB of float32 logits a slice
+        rows = max(1, 2**22 // len(weight))  # 16 MB of float32 logits per slice
         # Float32: divided by n, the gradient of a half would be below its smallest numbers.
         grad_hidden = torch.empty_like(hidden, dtype=bias.dtype)
         grad_bias = torch.zeros_like(bias)

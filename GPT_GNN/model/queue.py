@@ -13,7 +13,7 @@ class AdaptiveQueue(nn.Module):
 
     Args:
         num_relations: how many relations have a queue.
-        queue_size: most rows a relation; 0 switches the queue off.
+        queue_size: most rows per relation; 0 switches the queue off.
         n_hid: D.
 
     The usable size starts at 0 and is set by :meth:`grow`: embeddings change fast early in
@@ -21,7 +21,8 @@ class AdaptiveQueue(nn.Module):
 
     Differs: the published code keeps ``queue_size`` rows per masked edge and gives each masked
     edge a slice of its own; here every target is scored against the same ``queue_size`` rows. It
-    also leaves out relations named ``*L1*`` and ``*L2*``; ours treats all alike.
+    also leaves out relations named ``*L1*`` and ``*L2*``; ours treats all alike. Literal version:
+    ``tests/oracle/queue.py``.
     """
 
     rows: Tensor

@@ -15,7 +15,7 @@ class Trainable(nn.Module):
         raise NotImplementedError
 
     def after_step(self) -> None:
-        """Called after the optimiser's step: what is kept of its batches enters here, in order."""
+        """Called after the optimiser's step; what is kept of its batches is stored here."""
 
     def start_epoch(self, epoch: int, n_epoch: int) -> None:
-        """Called before each step with its epoch, counted from 1: what grows in training grows."""
+        """Called before each step with its epoch, counted from 1, for what grows in training."""

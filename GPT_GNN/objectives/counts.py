@@ -1,4 +1,4 @@
-"""Which relations are trained at all: batches with an edge loss, counted by relation."""
+"""Count the batches in which each relation has an edge loss."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ class LossCounts(nn.Module):
         batches, without = int(self.batches), int(self.batches - self.with_any)
         pairs = zip(self.names, self.with_each.tolist(), strict=True)
         never = [name for name, with_it in pairs if not with_it]
-        told = []
+        parts = []
         if without:
-            told.append(
+            parts.append(
                 f"{without} of {batches} batches had no edge loss ({without / batches:.0%})"
             )
         if never and batches:
             more = f" and {len(never) - _NAMED} more" if len(never) > _NAMED else ""
-            told.append(
+            parts.append(
                 f"{len(never)} of {len(self.names)} relations had an edge loss in none: "
                 f"{', '.join(never[:_NAMED])}{more}"
             )
-        return "; ".join(told)
+        return "; ".join(parts)

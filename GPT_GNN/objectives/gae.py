@@ -59,12 +59,13 @@ class GAE(Objective):
     """Graph auto-encoder: p(link) = sigmoid(score of its relation), binary cross-entropy.
 
     Source: Kipf & Welling, Variational Graph Auto-Encoders (2016), the non-probabilistic model.
+    Literal version: ``tests/oracle/baselines.py``.
     Differs: its encoder sees the links that it reconstructs, and it scores all pairs of nodes by
     the inner product. Here reconstructed links are hidden in both directions, since a message over
-    a link tells of it. The score is that of GPT-GNN's edge loss, :class:`Matcher`, so that the two
+    a link reveals it. The score is that of GPT-GNN's edge loss, :class:`Matcher`, so that the two
     differ in the loss alone.
-    Negatives are one a link, sources of its relation in the subgraph other than the target, so that
-    a pair's types tell nothing. The loss is the mean over relations, as GPT-GNN's.
+    Negatives are one per link, sources of its relation in the subgraph other than the target, so
+    that a pair's types reveal nothing. The loss is the mean over relations, as GPT-GNN's.
 
     Raises:
         ValueError: nothing is masked.
@@ -99,7 +100,6 @@ class GAE(Objective):
         return GAEBatch(batch, link_pairs(subgraph, masked, self.relations, offsets, rng))
 
     def outputs(self, data: GAEBatch) -> Tensor:
-        """Node rows whose embeddings the loss reads, [n] int64, repeats included."""
         read = [x for pairs in data.links for x in (pairs.target, pairs.source, pairs.negative)]
         return torch.cat([*read, torch.empty(0, dtype=torch.int64)])
 
@@ -120,7 +120,6 @@ class GAE(Objective):
         return (F.softplus(-true).mean() + F.softplus(false).mean()) / 2
 
     def measures(self, data: GAEBatch) -> list[str]:
-        """The loss, of a batch with masked links, see :class:`Objective`."""
         return ["loss"] if data.links else []
 
 
@@ -180,7 +179,7 @@ def _with_negatives(src, dst, generated, uniform, one_type):
     while begin < len(src):
         end, n_linked = begin, 0
         own = dst[begin] if one_type and dst[begin] < len(is_source) else -1
-        own = own if own >= 0 and is_source[own] else -1  # it stands among the linked ones
+        own = own if own >= 0 and is_source[own] else -1  # it counts as linked
         while end < len(src) and dst[end] == dst[begin]:
             if 0 <= own <= src[end]:
                 if own < src[end]:

@@ -118,6 +118,7 @@ class GPTGNN(Objective):
         **settings: Any,
     ) -> None:
         super().__init__(encoder, facts, **settings)
+        # What the settings ask for, and whether the graph has it.
         schema, target, config = encoder.schema, self.target, self.settings
         attr_ratio, node_separation = config.attr_ratio, config.node_separation
         if attr_ratio > 0 and encoder.feature_dims[target] == 0:
@@ -148,10 +149,11 @@ class GPTGNN(Objective):
                 f"attr_ratio 0 generates links alone: expected relations into {target!r} outside "
                 "rel_stop_list, found none"
             )
+        # Scorers and queue of the links, input and decoder of the attributes.
         n_hid = encoder.n_hid
         self.scorers = nn.ModuleList(Matcher(n_hid, n_hid) for _ in self.relations)
         self.queue = AdaptiveQueue(len(self.relations), config.queue_size, n_hid)
-        self._offered: list[tuple[int, Tensor, Tensor]] = []  # for the queue, after the step
+        self._offered: list[tuple[int, Tensor, Tensor]] = []  # to the queue, after the step
         self.counts = LossCounts([":".join(schema.edge_types[i]) for i in self.relations])
         self.init_emb = nn.Parameter(init_emb.clone()) if self.separates else None
         self.decoder: Matcher | TextDecoder | None = None
@@ -230,7 +232,6 @@ class GPTGNN(Objective):
         )
 
     def outputs(self, data: GPTBatch) -> Tensor:
-        """Node rows whose embeddings the loss reads, [n] int64, repeats included."""
         read = [data.attr_nodes] if self.settings.attr_ratio > 0 else []
         for task in data.links:
             read += [task.targets, task.edge_source, task.candidates, task.entering]
@@ -295,7 +296,6 @@ class GPTGNN(Objective):
             return -self.decoder(h, data.attributes).mean()
 
     def measures(self, data: GPTBatch) -> list[str]:
-        """The parts of the loss that a batch has something for, see :class:`Objective`."""
         links = any(task.has_negatives for task in data.links)
         return [name for name in self.weights if name != "edge_loss" or links]
 
@@ -310,22 +310,18 @@ class GPTGNN(Objective):
         )
 
     def end_of_run(self) -> tuple[dict[str, Any], str]:
-        """How many training batches had no edge loss: for the log, and a warning if some had none.
-
-        See :class:`Objective`.
-        """
+        """How many training batches had no edge loss, and a warning if some had none."""
         if self.edge_weight == 0:
             return {}, ""
         warning = self.counts.warning()
         return self.counts.record(), warning and f"{warning}; {self.remedy()}"
 
     def start_epoch(self, epoch: int, n_epoch: int) -> None:
-        """Grow the queue; epochs count from 1."""
         self.queue.grow(epoch, n_epoch)
         self._offered.clear()
 
     def after_step(self) -> None:
-        """Fill the queue, in the order of the step's batches, all of which read it as it was."""
+        """Fill the queue in the order of the step's batches, all of which read it as it was."""
         for relation, rows, ids in self._offered:
             self.queue.push(relation, rows, ids)
         self._offered.clear()

@@ -64,11 +64,12 @@ class GraphSAGE(Objective):
     Nothing but the encoder has parameters. Q is ``n_walk_negatives``.
 
     Source: Hamilton et al., Inductive Representation Learning on Large Graphs (2017), equation 1;
-    50 walks of length 5, 20 negatives that a batch shares.
+    50 walks of length 5, 20 negatives that a batch shares. Literal version:
+    ``tests/oracle/baselines.py``.
     Differs: the cosine is divided by 0.1, as every other one here: within [-1, 1] it cannot tell
     pairs from Q negatives, and all embeddings are merely driven apart. Q negatives are drawn for
-    each node type, and a pair's are of the type of v (Dong et al., metapath2vec++), else types
-    would be told apart, not nodes. Neither u nor nodes that walks from u reach are its negatives.
+    each node type, and a pair's are of the type of v (Dong et al., metapath2vec++), else the loss
+    would separate types, not nodes. Neither u nor nodes that walks from u reach are its negatives.
     The walks stay within the batch's subgraph.
     """
 
@@ -103,7 +104,6 @@ class GraphSAGE(Objective):
         return WalkBatch(batch, **{k: torch.from_numpy(v) for k, v in arrays.items()})
 
     def outputs(self, data: WalkBatch) -> Tensor:
-        """Node rows whose embeddings the loss reads, [n] int64, repeats included."""
         return torch.cat([data.targets, data.contexts, data.negatives])
 
     def forward(self, data: WalkBatch) -> dict[str, Tensor]:
@@ -118,7 +118,6 @@ class GraphSAGE(Objective):
         return {"loss": loss / data.pair_count.sum().clamp(min=1)}
 
     def measures(self, data: WalkBatch) -> list[str]:
-        """The loss, of a batch with pairs, see :class:`Objective`."""
         return ["loss"] if len(data.pair_count) else []
 
 

@@ -47,7 +47,8 @@ class Infomax(Objective):
     nothing can be learned.
 
     Source: Velickovic et al., Deep Graph Infomax (2019), equation 1 and section 4.2 on large
-    graphs: the summary is of a batch; Ren et al., Heterogeneous Deep Graph Infomax (2019).
+    graphs: the summary is of a batch; Ren et al., Heterogeneous Deep Graph Infomax (2019). Literal
+    version: ``tests/oracle/baselines.py``.
     Differs: features are shuffled within node types, which differ in width, over the subgraph that
     a batch's targets share (the paper samples and shuffles a neighbourhood for each target). PReLU
     is no part of the encoder that is kept.
@@ -76,7 +77,6 @@ class Infomax(Objective):
         return InfomaxBatch(batch, order, targets)
 
     def outputs(self, data: InfomaxBatch) -> Tensor:
-        """Node rows whose embeddings the loss reads, [n] int64, repeats included."""
         return data.targets
 
     def forward(self, data: InfomaxBatch) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""The edge generation task of one batch: which masked links are told from which negatives."""
+"""The edge generation task of one batch: masked links, each against negatives."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ def link_tasks(
         source_name, _, target_name = schema.edge_types[i]
         source_type = schema.node_type_id(source_name)
         target_type = schema.node_type_id(target_name)
+        # Masked edges, candidates, what the queue may hold that is no negative.
         targets, edge_target, edge_source, sources = _ends(src, dst, generated)
         sources = rng.permutation(sources)
         candidates = sources[:neg_samp_num]
@@ -200,7 +201,7 @@ def contrastive_loss(
     """Mean over masked edges of -log softmax(true source against candidates and queue).
 
     All negatives of a target are the same for each of its masked edges, so their log-sum is taken
-    once a target.
+    once per target.
 
     Args:
         h: [N, D] embeddings of the batch.
@@ -208,13 +209,13 @@ def contrastive_loss(
         balanced: pull true sources as much as candidates are pushed, see below; the value is the
             same without.
 
-    Source: equation 9 of the paper.
-
+    Source: equation 9 of the paper. Literal version: ``tests/oracle/link_loss.py``, of the scorer
+        ``tests/oracle/edge_scorer.py``.
     Differs: rows of the queue are constants. A true source is pulled to its target with the weight
-        of all negatives, but only the candidates are there to be pushed away, with theirs. What is
-        left over pulls all sources of a batch to where its targets point, until all embeddings
-        point the same way (docs/RESULTS.md measures it). So a true source gets the candidates'
-        share of its gradient. The published code does not do so.
+        of all negatives, but only the candidates can be pushed away, with theirs. What is left over
+        pulls all sources of a batch to where its targets point, until all embeddings point the same
+        way (docs/RESULTS.md measures it). So a true source gets the candidates' share of its
+        gradient. The published code does not do so.
     """
     projected = scorer.project(h[task.targets])  # [S, D]
     logits = projected @ unit(h[task.candidates]).T
@@ -225,8 +226,8 @@ def contrastive_loss(
         known, column = (task.linked_id[:, None] == queue_ids).nonzero(as_tuple=True)
         fresh[task.linked_target[known], column] = False
         negative = torch.cat([negative, fresh], dim=1)
-    floor = torch.finfo(logits.dtype).min / 2  # finite: a target without negatives has loss 0
-    logits = logits.masked_fill(~negative, floor)
+    lowest = torch.finfo(logits.dtype).min / 2  # finite: a target without negatives has loss 0
+    logits = logits.masked_fill(~negative, lowest)
     total = logits.logsumexp(1)  # [S]
     source = unit(h[task.edge_source])
     if balanced and len(queue_ids):

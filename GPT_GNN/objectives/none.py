@@ -1,4 +1,4 @@
-"""No pre-training: the row that every other objective is compared with."""
+"""No pre-training: the baseline that every other objective is compared with."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from GPT_GNN.objectives.objective import Objective
 class Untrained(Objective):
     """A fresh encoder that pre-training writes as it is.
 
-    Fine-tuning from it is fine-tuning from scratch with the same seed; a runner need not know.
+    Fine-tuning from it is fine-tuning from scratch with the same seed.
     """
 
     trains: ClassVar[bool] = False

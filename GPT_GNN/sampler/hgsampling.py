@@ -28,11 +28,11 @@ class HGSettings(Checked):
 class HGSampler(Sampler):
     """Budget sampling of a heterogeneous graph (HGSampling).
 
-    All that it keeps is room: each thread's table of reached nodes grows once, not in every sample.
-
     Each sampled node adds, for every relation into it, 1 / (number of drawn edges) to the budget
     of each drawn neighbour; each of ``sample_depth`` rounds draws up to ``sample_width`` nodes
     of every type that has a budget, with probability proportional to the budget squared.
+
+    It keeps nothing but memory: each thread's table of reached nodes grows once, not per sample.
 
     Args:
         graph: the store.
@@ -40,11 +40,11 @@ class HGSampler(Sampler):
             round, and in-edges drawn per node and relation.
 
     Source: HGT (WWW 2020) algorithms 1 and 2; GPT-GNN (KDD 2020) section 3.5; the published
-        ``sample_subgraph``. Its readable twin is ``tests/oracle/hgsampling.py``.
+        ``sample_subgraph``. Literal version: ``tests/oracle/hgsampling.py``.
     Differs: an edge later than ``time_max`` is as if it were not in the graph (the published code
         draws it, counts it and then skips it, so that the future thins out the sample, and induces
-        it when both ends are sampled); seeds are distinct; an edge of a multigraph counts as often
-        as it is stored, and its drawn edges are taken in stored order, so that the latest of
+        it when both ends are sampled); seed nodes are distinct; an edge of a multigraph counts as
+        often as it is stored, and its drawn edges are taken in stored order, so that the latest of
         several gives the time.
     """
 
@@ -57,7 +57,7 @@ class HGSampler(Sampler):
         self._room = threading.local()
 
     def sample(self, query: Query, rng: np.random.Generator) -> Subgraph:
-        """Draw the subgraph around some seed nodes, see :class:`Sampler`; takes one number of rng.
+        """Draw a subgraph, see :class:`Sampler`; takes one number of rng.
 
         Raises:
             ValueError: an unknown type, an id twice or out of range, a seed node later than
@@ -101,7 +101,7 @@ class HGSampler(Sampler):
         )
 
     def _flat_seeds(self, seeds: Seeds, time_max: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Global ids [n] int64, types [n] int64 and times [n] int32 of all seeds, checked."""
+        """Global ids [n] int64, types [n] int64 and times [n] int32 of all seed nodes, checked."""
         nodes, kinds, times = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [_no_times(0)]
         for node_type, (ids, seed_times) in seeds.items():
             what = f"{node_type} seed nodes"

@@ -1,4 +1,4 @@
-"""Edges that sampling must not see: a task's label edges, held-out pairs."""
+"""The leak guard: edges that sampling must not see, a task's label edges or held-out pairs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Pairs = Mapping[EdgeType, tuple[np.ndarray, np.ndarray]]
 
 
 class HiddenEdges:
-    """Edges that are neither walked nor induced, in both directions.
+    """The leak guard of samples: edges that are neither walked nor induced, in both directions.
 
     Naming an edge type hides the same links of its inverse; one of the two is enough.
 

@@ -12,13 +12,13 @@ from GPT_GNN.schema import EdgeType, Schema
 
 @dataclass(frozen=True)
 class Subgraph:
-    """A sampled, induced subgraph. Local ids count within a node type; seeds come first.
+    """A sampled, induced subgraph. Local ids count within a node type, seed nodes first.
 
     Attributes:
         schema: types of the graph it was drawn from.
-        node_ids: per node type, [n_t] int64 ids in the graph, distinct, seeds first and in order.
+        node_ids: per node type, [n_t] int64 ids in the graph, distinct, seed nodes first.
         node_times: per node type, [n_t] int32 (the graph's unit; NO_TIME where there is none).
-        num_seeds: per node type, how many of its nodes are seeds.
+        num_seeds: per node type, how many of its nodes are seed nodes.
         src, dst: [E] int32 local ids (of the source type and of the target type), edges grouped by
             edge type, ascending by dst within a type, then by src.
         link: [E] int32: an edge and its inverse (the same link, read the other way) share a number.

@@ -1,4 +1,4 @@
-"""The classes that a column holds: one a node, or any number a node."""
+"""The classes that a column holds: one per node, or any number per node."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Classes(Protocol):
 
 
 class OneClass:
-    """One class a node, or none.
+    """One class per node, or none.
 
     Args:
         column: [N] int; a negative number for a node without a class. ``names`` are the numbers
@@ -84,7 +84,7 @@ class OneClass:
 
 
 class ManyClasses:
-    """Any number of classes a node; a node of none, a row of zeros, is one without labels.
+    """Any number of classes per node; a node with none, a row of zeros, is one without labels.
 
     Args:
         column: [N, C] of 0 and 1, or bool.
@@ -130,6 +130,6 @@ def read_classes(graph: HeteroGraph, node_type: str, name: str) -> Classes:
     if column.ndim == 2 and column.shape[1] and ((column == 0) | (column == 1)).all():
         return ManyClasses(column)
     raise ValueError(
-        f"{graph.path}: expected an integer a node, or a 0 or 1 for each class, in column {name!r} "
-        f"of {node_type!r}, found {column.dtype} of shape {column.shape}"
+        f"{graph.path}: expected an integer per node, or a 0 or 1 per class, in column {name!r} of "
+        f"{node_type!r}, found {column.dtype} of shape {column.shape}"
     )

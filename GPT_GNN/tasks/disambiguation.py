@@ -126,7 +126,7 @@ class AuthorDisambiguation(Task):
         return self._paper_time[self._queries[split].paper]
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Up to ``n`` training queries of random names, whole names first come."""
+        """Up to ``n`` training queries of random names, name by name."""
         queries = self._queries["train"]
         names = rng.permutation(np.unique(queries.name))
         items: list[int] = []

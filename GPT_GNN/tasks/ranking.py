@@ -1,4 +1,4 @@
-"""Queries with candidates of their own: their loss, their metrics, their places in a batch."""
+"""Queries with candidates of their own: their loss, metrics and positions in a batch."""
 
 from __future__ import annotations
 
@@ -120,6 +120,6 @@ def first_seen(ids: np.ndarray) -> np.ndarray:
 
 
 def position_in(distinct: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Where each id stands in a list of distinct ids."""
+    """Position of each id in a list of distinct ids."""
     order = np.argsort(distinct)
     return order[np.searchsorted(distinct, ids, sorter=order)]

@@ -85,10 +85,10 @@ class NodeBatch:
 class Task:
     """A task on a graph. Its items are the labelled nodes of a type, unless a subclass has others.
 
-    A subclass has ``metric_names``, ``labelled``, ``targets``, ``head``, ``loss``, ``scores``,
-    ``metrics``, ``most_frequent`` and ``describe``. Where edges tell the labels it also has
-    ``hidden_of``. One whose items are no nodes has ``items``, ``times``, ``draw``, ``query`` and
-    ``collate`` of its own. To be chosen by ``--task`` it is in ``TASKS``, with ``of_flags``.
+    A subclass calls :meth:`divide` and has ``metric_names``, ``targets``, ``head``, ``loss``,
+    ``scores``, ``metrics``, ``most_frequent`` and ``describe``. Where edges reveal labels it also
+    has ``hidden_of``. One whose items are no nodes has ``items``, ``times``, ``draw``, ``query``
+    and ``collate`` of its own. To be chosen by ``--task`` it is in ``TASKS``, with ``of_flags``.
 
     Args:
         graph: the store.
@@ -201,7 +201,7 @@ class Task:
         )
 
     def hidden_of(self, split: str, items: np.ndarray) -> HiddenEdges | None:
-        """The leak guard: edges that a batch of these items must not see; None where none tells."""
+        """The leak guard: edges that a batch of these items must not see; None for none."""
         return None
 
     def end(self, split: str) -> int:
@@ -321,7 +321,7 @@ def warn_of_degrees(graph: HeteroGraph, hidden: HiddenEdges, relations: Sequence
         types = " and ".join(repr(node_type) for node_type in with_degrees)
         tqdm.write(
             f"warning: {graph.path}: the feature part {DEGREE!r} of {types} counts links "
-            f"{':'.join(relation)} that this run hides, and so tells how many of them a node has; "
+            f"{':'.join(relation)} that this run hides, and so reveals how many a node has; "
             "features of another kind, such as identities, do not"
         )
 

@@ -1,4 +1,4 @@
-"""Checkpoints that describe themselves, written whole or not at all, read without running code."""
+"""Self-describing checkpoints: written whole or not at all, read without running code in them."""
 
 from __future__ import annotations
 

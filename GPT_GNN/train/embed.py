@@ -56,7 +56,7 @@ def embed(
     make no difference, as distinct ids are cut into batches in ascending order. How far the other
     nodes of a batch matter:
 
-    - Where a sample holds but part of a neighbourhood, it shares its room among the batch.
+    - Where a sample holds only part of a neighbourhood, the nodes of the batch share its room.
     - A row reads the node's in-neighbours up to ``n_layers`` hops. A sample of ``sample_depth`` >=
       ``n_layers`` rounds (one more for ``gcn``, which reads the degrees of the last ones) and a
       ``sample_width`` of at least the nodes of a type holds all of them. Without times it then is
@@ -70,9 +70,8 @@ def embed(
     Args:
         encoder: of the graph's schema and feature widths, see :func:`open_encoder`.
         node_type: of the nodes.
-        ids: [n] int, row numbers of the nodes, in any order; repeated ones are computed once. Of
-            the ids that their source calls them see
-            :func:`GPT_GNN.datasets.tables.node_ids.rows_of_ids`.
+        ids: [n] int, row numbers of the nodes, in any order; repeated ones are computed once. For
+            the source's own ids see :func:`GPT_GNN.datasets.tables.node_ids.rows_of_ids`.
         sample_depth, sample_width, n_pool: see :class:`GPT_GNN.sampler.SamplerConfig`.
         batch_size: nodes that are embedded together, >= 1.
         time_max: nothing later is sampled, and the nodes are no later; None: no bound, all of the
@@ -101,6 +100,7 @@ def embed(
             f"{node_type} {late[0]} is of {time[late[0]]}, {len(late)} of {len(distinct)} nodes "
             f"are later than time_max: expected times up to {bound}"
         )
+    # How a batch is made.
     device = device or next(encoder.parameters()).device
     encoder.to(device)
     sampler = HGSampler(graph, sample_depth=sample_depth, sample_width=sample_width)
@@ -116,6 +116,7 @@ def embed(
         query = Query(seeds, bound, view, hidden)
         return pipeline.batch(query, derive(seed, "embed", i), transform)
 
+    # Embed them all.
     batches = Loader(make, range(-(-len(distinct) // batch_size)), n_pool, device)
     out = np.empty((len(distinct), encoder.n_hid), dtype=np.float32)
     done = 0

@@ -177,6 +177,7 @@ def finetune(
             metrics = task.metrics(_scores(model, batches.evaluate("valid"), device))
             return {**metrics, "score": metrics[task.metric_names[0]]}
 
+        # Train, then test the best model.
         plan = Plan(optim.n_epoch, optim.n_batch, optim.n_batch)
         log, best = fit(model, batches.train, evaluate, plan, optim, of_run)
         model.load_state_dict(best["model"])

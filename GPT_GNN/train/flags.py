@@ -45,7 +45,7 @@ def parse_pretrain_flags(
         groups: flags of the script's own, such as which graph, before the common ones.
 
     Raises:
-        ValueError: the run cannot write where it is told to, or what it starts from is not there.
+        ValueError: the run cannot write to its place, or the pre-trained model is missing.
     """
     common: dict[str, Group] = {
         "objective": ObjectiveConfig,
@@ -81,10 +81,10 @@ def parse_finetune_flags(
         "run": FinetuneRunConfig,
     }
     defaults = {**FINETUNE_DEFAULTS, **defaults}
-    start = peek(FinetuneRunConfig, ("use_pretrain", "pretrain_model_dir"), argv, defaults)
+    given = peek(FinetuneRunConfig, ("use_pretrain", "pretrain_model_dir"), argv, defaults)
     model = None
-    if start["use_pretrain"] and Path(start["pretrain_model_dir"]).is_file():
-        model = open_model(start["pretrain_model_dir"], "pretrain")
+    if given["use_pretrain"] and Path(given["pretrain_model_dir"]).is_file():
+        model = open_model(given["pretrain_model_dir"], "pretrain")
         defaults["conv_name"] = model.architecture["conv_name"]
     args = parse_flags({**groups, **common}, description, argv, **defaults)
     finetuning_place(args.run)

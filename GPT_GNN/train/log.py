@@ -36,22 +36,18 @@ class Loggers:
         self.loggers = loggers
 
     def record(self, **values: Any) -> None:
-        """See :class:`Logger`."""
         for logger in self.loggers:
             logger.record(**values)
 
     def say(self, line: str) -> None:
-        """See :class:`Logger`."""
         for logger in self.loggers:
             logger.say(line)
 
     def flush(self) -> None:
-        """See :class:`Logger`."""
         for logger in self.loggers:
             logger.flush()
 
     def close(self) -> None:
-        """See :class:`Logger`."""
         for logger in self.loggers:
             logger.close()
 

@@ -93,13 +93,12 @@ def moved_columns(
     model, store = FeatureInputs.from_dict(record["inputs"]), FeatureInputs.of(graph)
     differences = model.differences(store)
     if differences:
-        told = f"{path} was trained on other features than those of {graph.path}: " + "; ".join(
-            differences
-        )
+        listed = "; ".join(differences)
+        message = f"{path} was trained on other features than those of {graph.path}: {listed}"
         if record["feature_dims"] != graph.feature_dims:
-            raise CheckpointError(told)
+            raise CheckpointError(message)
         if not other_features:
-            raise CheckpointError(f"{told}. --other_features goes on all the same")
-        tqdm.write(f"warning: {told}; --other_features goes on")
+            raise CheckpointError(f"{message}. --other_features goes on all the same")
+        tqdm.write(f"warning: {message}; --other_features goes on")
     orders = {node_type: model.order(store, node_type) for node_type in graph.node_types}
     return {t: order for t, order in orders.items() if (order != np.arange(len(order))).any()}

@@ -109,11 +109,11 @@ class Place:
                 differing = _differences(earlier.settings, _plain(config))
                 replaces = bool(differing) and overwrite
                 if replaces:
-                    tqdm.write(f"{earlier.told} of other settings: it is replaced")
+                    tqdm.write(f"{earlier.what} of other settings: it is replaced")
                 elif differing and (resume or earlier.is_kept):
                     raise ValueError(self._in_the_way(earlier, differing))
                 elif not resume:
-                    tqdm.write(f"{earlier.told}: it is made anew{earlier.could_resume}")
+                    tqdm.write(f"{earlier.what}: it is made anew{earlier.could_resume}")
             tqdm.write(f"run folder: {self.folder}")
             yield replaces
             tqdm.write(f"run folder: {self.folder}")
@@ -131,8 +131,8 @@ class Place:
     def _in_the_way(self, earlier: Earlier, differing: list[str]) -> str:
         ways = [f"another {self.flag}", "--overwrite to replace it"]
         ways += ["--resume with its settings to continue it"] * bool(earlier.could_resume)
-        told = "; ".join(differing)
-        return f"{earlier.told} of other settings: {told}. Give {', or '.join(ways)}"
+        listed = "; ".join(differing)
+        return f"{earlier.what} of other settings: {listed}. Give {', or '.join(ways)}"
 
 
 @dataclass(frozen=True)
@@ -141,13 +141,13 @@ class Earlier:
 
     Attributes:
         settings: as config.json and the best model say them, group by group.
-        told: what and where it is, for messages.
+        what: what and where it is, for messages.
         is_kept: it has a model, or a state to go on from.
         could_resume: how, for messages; empty where it is finished or has no state.
     """
 
     settings: list[dict[str, Any]]
-    told: str
+    what: str
     is_kept: bool
     could_resume: str
 
@@ -163,18 +163,18 @@ class Earlier:
         if record is None:
             if model is None:
                 return None
-            told = f"{place.best} is the model of an earlier run"
-            return cls([_plain(model.get("config", {}))], told, is_kept=True, could_resume="")
+            what = f"{place.best} is the model of an earlier run"
+            return cls([_plain(model.get("config", {}))], what, is_kept=True, could_resume="")
         state = _checkpoint(place, place.folder / CHECKPOINT)
         settings = [{k: v for k, v in record.items() if k not in _NO_SETTINGS}]
         settings += [_plain(file.get("config", {})) for file in (model, state) if file is not None]
         if model is not None and _is_finished(place, record, state):
             return cls(settings, f"{place.folder} holds a finished run", True, "")
         if state is None:
-            told = f"{place.folder} holds a run that was stopped before its first checkpoint"
-            return cls(settings, told, model is not None, "")
-        told = f"{place.folder} holds a run that was stopped at step {state['step']}"
-        return cls(settings, told, True, " (--resume would have continued it)")
+            what = f"{place.folder} holds a run that was stopped before its first checkpoint"
+            return cls(settings, what, model is not None, "")
+        what = f"{place.folder} holds a run that was stopped at step {state['step']}"
+        return cls(settings, what, True, " (--resume would have continued it)")
 
 
 def pretraining_place(run: PretrainRunConfig) -> Place:

@@ -77,6 +77,7 @@ class PretrainBatches:
                 f"{graph.path}: expected at least 2 nodes of type {self.target!r} in the "
                 f"pre-training period, found {len(nodes)}"
             )
+        # Some nodes validate, the others train.
         order = derive(seed, "held out").permutation(nodes)
         held_out = max(1, min(int(len(nodes) * HELD_OUT), HELD_OUT_BATCHES * sampler.batch_size))
         self.nodes = order[held_out:]

@@ -139,7 +139,7 @@ def test_mistakes(tmp_path, ten):
         of_posts(ten, column="z")
     floats = posts(tmp_path / "floats", label=np.array(LABEL, dtype=float))
     with pytest.raises(
-        ValueError, match="expected an integer a node, .* in column 'y' of 'def', found float64"
+        ValueError, match="expected an integer per node, .* in column 'y' of 'def', found float64"
     ):
         of_posts(floats)
     for number, name in enumerate(SPLIT_NAMES, start=1):

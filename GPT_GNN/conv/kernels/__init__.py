@@ -1,4 +1,4 @@
-"""Attention of queries over keys, one device a file, one signature.
+"""Attention of queries over keys: a file per device, one signature.
 
 ``forward(queries, keys, times, graph, n_heads) -> (out, weight)`` and ``backward(grad, queries,
 keys, times, weight, mean, graph) -> (grad_queries, grad_keys, grad_times, again)``. Queries, keys

@@ -105,6 +105,7 @@ def _forward(
         for i in range(thread, n, threads):  # in turn: nodes of one type cost alike
             top[:] = -np.inf
             total[:] = 0
+            # Scores and their maximum.
             for c in range(width):
                 out[i, c] = 0
             for position in range(dst_ptr[i], dst_ptr[i + 1]):
@@ -124,12 +125,14 @@ def _forward(
                                 score += x[a, o + c] * y[j, o + c]
                         weight[e, h] = score
                         top[h] = max(top[h], score)
+            # Their exponentials and total.
             for position in range(dst_ptr[i], dst_ptr[i + 1]):
                 p = dst_rows[position]
                 for e in range(row_ptr[p], row_ptr[p + 1]):
                     for h in range(n_heads):
                         weight[e, h] = np.exp(weight[e, h] - top[h])
                         total[h] += weight[e, h]
+            # Weights, and the sums of values.
             for position in range(dst_ptr[i], dst_ptr[i + 1]):
                 p = dst_rows[position]
                 x, a = _row(out, out_rows, query[row_ptr[p]])

@@ -150,6 +150,7 @@ def _forward(
     columns, inside = _tile(heads, d, h_pad, d_pad)
     i = tl.program_id(0).to(tl.int64)
     first_row, last_row = tl.load(dst_ptr + i), tl.load(dst_ptr + i + 1)
+    # Scores, with their running maximum and total.
     top = tl.full([h_pad], float("-inf"), tl.float32)
     total = tl.zeros([h_pad], tl.float32)
     for position in range(first_row, last_row):
@@ -171,6 +172,7 @@ def _forward(
             higher = tl.maximum(top, tl.max(score, 0))
             total = total * tl.exp(top - higher) + tl.sum(tl.exp(score - higher[None, :]), 0)
             top = higher
+    # Weights and sums.
     tl.debug_barrier()  # scores are read below, maybe not by the thread that stored them
     own = tl.zeros([h_pad, d_pad], tl.float32)
     for position in range(first_row, last_row):

@@ -1,4 +1,4 @@
-"""The compiled half of HGSampling: one call a sample, serial, without the GIL.
+"""The compiled half of HGSampling: one call per sample, serial, without the GIL.
 
 Everything that a sample allocates grows with the sample, never with the graph.
 """

@@ -1,4 +1,4 @@
-"""The in-edges that sampled nodes draw: up to a bound, visible, at most so many a relation.
+"""The in-edges that sampled nodes draw: up to a bound, visible, at most ``width`` per relation.
 
 Several nodes are served at once, in passes that each do one kind of memory access and ask for what
 the next pass reads: on a graph larger than the caches the processor then waits for many accesses

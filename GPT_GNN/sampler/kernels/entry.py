@@ -16,7 +16,8 @@ def sample(graph, hidden, seeds, seed_kinds, seed_times, depth, width, time_max,
 
     Args:
         graph, hidden: GraphArrays and HiddenArrays.
-        seeds: [n] int64 distinct global ids; seed_kinds: [n] int64; seed_times: [n] int32.
+        seeds: [n] int64 global ids of seed nodes, distinct; seed_kinds: [n] int64, their types;
+            seed_times: [n] int32.
         depth, width, time_max, seed: int64.
         pool: room for what is reached; its content does not matter.
 

@@ -70,6 +70,7 @@ def induced(graph, hidden, node, first, time_max):
     Of an edge type and its inverse the one whose sampled targets have fewer in-edges is read, so
     that a venue with a million papers costs nothing.
     """
+    # A hash table of the sampled nodes, and the offsets of all of them on their way to the cache.
     links = np.empty((4 * len(node) + 64, 3), np.int64)
     places = _places(node)
     hidden_types = hides(hidden)
@@ -78,6 +79,7 @@ def induced(graph, hidden, node, first, time_max):
             prefetch_offsets(graph, kind, node[i] - graph.type_start[kind])
     edges = graph.edges
     n = 0
+    # Each pair of inverse edge types once, read from the side with fewer in-edges.
     for pair in range(len(graph.inverse)):
         edge_type, inverse = pair, graph.inverse[pair]
         if inverse < pair:
@@ -138,6 +140,7 @@ def directed(graph, links, first):
     Returns src, dst, link [E] int32, the number of links and the edge types' offsets. Links are
     numbered in the order of the sorted edges: which direction was read leaves no trace.
     """
+    # Both directions of every link.
     types = len(graph.inverse)
     rows = np.zeros(types + 1, np.int64)  # a row for every sampled target of every edge type
     for edge_type in range(types):
@@ -155,11 +158,13 @@ def directed(graph, links, first):
         if inverse != edge_type or s != t:
             source[n], row[n], number[n] = t, rows[inverse] + s, i
             n += 1
+    # Sort by source, then, which is stable, by edge type and target.
     most = 0
     for kind in range(len(first) - 1):
         most = max(most, first[kind + 1] - first[kind])
     order = _counting_sort(np.arange(n), source, most)
     order = _counting_sort(order, row, rows[types])
+    # Write them in that order, and number the links anew.
     src = np.empty(n, np.int32)
     dst = np.empty_like(src)
     link = np.empty_like(src)

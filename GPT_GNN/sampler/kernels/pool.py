@@ -38,7 +38,7 @@ class Tally(NamedTuple):
 
     counts: np.ndarray  # [2] sampled entries, types that ever had a budget
     order: np.ndarray  # [T] the types in the order in which they first got a budget
-    seen: np.ndarray  # [T] bool: the type is in ``order``
+    seen: np.ndarray  # [T] bool, whether the type is in ``order``
     used: np.ndarray  # [T] entries of the type
     sampled: np.ndarray  # [T] those of them that are sampled; the others are its budget
 

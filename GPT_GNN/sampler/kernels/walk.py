@@ -53,7 +53,7 @@ def _reach(graph, pool, tally, runs, node, time):
 
 @kernel
 def walk(graph, hidden, seeds, seed_kinds, seed_times, depth, width, time_max, seed, pool):
-    """Seeds, then ``depth`` rounds of drawing from every budget; returns the pool and the tally."""
+    """Seed nodes, then ``depth`` rounds of draws from every budget; returns pool and tally."""
     types = len(graph.type_start) - 1
     tally = new_tally(types)
     state = np.full(1, np.uint64(seed))
