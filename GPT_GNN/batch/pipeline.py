@@ -36,7 +36,6 @@ class Pipeline:
     Runs in loader threads, so everything is NumPy and tensors on the CPU.
 
     Attributes:
-        graph: the store.
         sampler: of the graph.
         reach: of the encoder that will read the batches, ``GNN.reach``; None: they stay whole.
     """

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
 from GPT_GNN.batch.batch import BatchGraph
 from GPT_GNN.conv.conv import Conv, ConvShape, HeadSettings
-from GPT_GNN.settings import Checked
 
 
 class GATConv(Conv):
@@ -26,8 +23,8 @@ class GATConv(Conv):
     Literal version: ``tests/oracle/plain_convs.py``.
     """
 
-    Settings: ClassVar[type[Checked]] = HeadSettings
-    reach: ClassVar[int | None] = 1
+    Settings = HeadSettings
+    reach = 1
 
     def __init__(self, shape: ConvShape, settings: HeadSettings, dropout: float) -> None:
         # Here, as the library takes seconds to import and most runs are HGT's.

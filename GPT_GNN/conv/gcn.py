@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -22,7 +20,7 @@ class GCNConv(Conv):
     Literal version: ``tests/oracle/plain_convs.py``.
     """
 
-    reach: ClassVar[int | None] = 2  # the degrees of in-neighbours
+    reach = 2  # the degrees of in-neighbours
 
     def __init__(self, shape: ConvShape, settings: NoSettings, dropout: float) -> None:
         # Here, as the library takes seconds to import and most runs are HGT's.

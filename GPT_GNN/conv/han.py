@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +10,6 @@ from torch.nn import functional as F
 
 from GPT_GNN.batch.batch import BatchGraph
 from GPT_GNN.conv.conv import Conv, ConvShape, HeadSettings
-from GPT_GNN.settings import Checked
 
 
 class HANConv(Conv):
@@ -48,7 +46,7 @@ class HANConv(Conv):
     ``tests/oracle/typed_convs.py``.
     """
 
-    Settings: ClassVar[type[Checked]] = HeadSettings
+    Settings = HeadSettings
 
     def __init__(self, shape: ConvShape, settings: HeadSettings, dropout: float) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -56,8 +56,8 @@ class HetGNNConv(Conv):
     ``tests/oracle/typed_convs.py``.
     """
 
-    Settings: ClassVar[type[Checked]] = HetGNNSettings
-    reach: ClassVar[int | None] = 1
+    Settings = HetGNNSettings
+    reach = 1
 
     def __init__(self, shape: ConvShape, settings: HetGNNSettings, dropout: float) -> None:
         super().__init__()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ from GPT_GNN.conv.attention import relational_attention
 from GPT_GNN.conv.conv import Conv, ConvShape, HeadSettings
 from GPT_GNN.conv.dropout import Dropout
 from GPT_GNN.conv.time_encoding import RelativeTimeEncoding
-from GPT_GNN.settings import Checked, setting
+from GPT_GNN.settings import setting
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ class HGTConv(Conv):
     ``tests/oracle/hgt.py``.
     """
 
-    Settings: ClassVar[type[Checked]] = HGTSettings
-    reach: ClassVar[int | None] = 1
+    Settings = HGTSettings
+    reach = 1
 
     def __init__(self, shape: ConvShape, settings: HGTSettings, dropout: float) -> None:
         super().__init__()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -22,7 +20,7 @@ class RGCNConv(Conv):
     Literal version: ``tests/oracle/plain_convs.py``.
     """
 
-    reach: ClassVar[int | None] = 1
+    reach = 1
 
     def __init__(self, shape: ConvShape, settings: NoSettings, dropout: float) -> None:
         # Here, as the library takes seconds to import and most runs are HGT's.

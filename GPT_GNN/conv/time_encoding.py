@@ -15,7 +15,6 @@ class RelativeTimeEncoding(nn.Module):
     """RTE(dt) = Linear(dropout(table[dt])), for dt in years clipped to [-120, 119].
 
     Args:
-        n_hid: D.
         train_table: whether the sinusoid table is trained.
         dropout: on the table's entries, drawn once per batch for every time difference.
 

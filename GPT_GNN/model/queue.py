@@ -14,7 +14,6 @@ class AdaptiveQueue(nn.Module):
     Args:
         num_relations: how many relations have a queue.
         queue_size: most rows per relation; 0 switches the queue off.
-        n_hid: D.
 
     The usable size starts at 0 and is set by :meth:`grow`: embeddings change fast early in
     training, so a long memory would hold stale ones (section 4.4 of the paper).

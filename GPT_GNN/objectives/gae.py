@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -71,7 +71,7 @@ class GAE(Objective):
         ValueError: nothing is masked.
     """
 
-    Settings: ClassVar[type[Checked]] = GAESettings
+    Settings = GAESettings
 
     def __init__(self, encoder: GNN, facts: GraphFacts, **settings: Any) -> None:
         super().__init__(encoder, facts, **settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, Self, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -106,7 +106,7 @@ class GPTGNN(Objective):
             words; ``two_pass`` without attribute generation nodes.
     """
 
-    Settings: ClassVar[type[Checked]] = GPTConfig
+    Settings = GPTConfig
 
     def __init__(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -73,7 +72,7 @@ class GraphSAGE(Objective):
     The walks stay within the batch's subgraph.
     """
 
-    Settings: ClassVar[type[Checked]] = GraphSAGESettings
+    Settings = GraphSAGESettings
 
     def transform(
         self, graph: HeteroGraph, subgraph: Subgraph, rng: np.random.Generator

@@ -1,7 +1,5 @@
 """No pre-training: the baseline that every other objective is compared with."""
 
-from typing import ClassVar
-
 from GPT_GNN.objectives.objective import Objective
 
 
@@ -11,4 +9,4 @@ class Untrained(Objective):
     Fine-tuning from it is fine-tuning from scratch with the same seed.
     """
 
-    trains: ClassVar[bool] = False
+    trains = False

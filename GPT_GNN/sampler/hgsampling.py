@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +35,6 @@ class HGSampler(Sampler):
     It keeps nothing but memory: each thread's table of reached nodes grows once, not per sample.
 
     Args:
-        graph: the store.
         **settings: ``sample_depth``, rounds of drawing; ``sample_width``, nodes drawn per type and
             round, and in-edges drawn per node and relation.
 
@@ -48,7 +47,7 @@ class HGSampler(Sampler):
         several gives the time.
     """
 
-    Settings: ClassVar[type[Checked]] = HGSettings
+    Settings = HGSettings
 
     def __init__(self, graph: HeteroGraph, **settings: Any) -> None:
         super().__init__(graph, **settings)

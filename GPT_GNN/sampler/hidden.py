@@ -20,7 +20,6 @@ class HiddenEdges:
     Naming an edge type hides the same links of its inverse; one of the two is enough.
 
     Args:
-        graph: the graph they belong to.
         masks: per edge type ``(source mask, target mask)``, [N_source] and [N_target] bool or
             None for every node: an edge is hidden when both its ends are in their masks.
         pairs: per edge type ``(source ids, target ids)``, [n] each: those edges are hidden (all

@@ -16,7 +16,6 @@ class Sampler:
     """Draws subgraphs of one graph; several threads may share one. See ``SAMPLERS``.
 
     Args:
-        graph: the store.
         **settings: of ``Settings``.
 
     Attributes:

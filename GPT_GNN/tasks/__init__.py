@@ -3,21 +3,11 @@
 from dataclasses import dataclass
 
 from GPT_GNN.settings import Choosing, setting
-from GPT_GNN.tasks.disambiguation import AuthorDisambiguation
+from GPT_GNN.tasks.disambiguation import AuthorDisambiguation as AuthorDisambiguation
 from GPT_GNN.tasks.label_classification import LabelClassification
 from GPT_GNN.tasks.link_ranking import LinkRanking
 from GPT_GNN.tasks.node_classification import NodeClassification
 from GPT_GNN.tasks.task import Task
-
-__all__ = [
-    "TASKS",
-    "AuthorDisambiguation",
-    "LabelClassification",
-    "LinkRanking",
-    "NodeClassification",
-    "Task",
-    "TaskConfig",
-]
 
 TASKS: dict[str, type[Task]] = {
     "label": LabelClassification,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from torch import Tensor
@@ -49,7 +49,7 @@ class AuthorDisambiguation(Task):
     Two namesakes on one paper are one query with two true candidates here, two queries there.
     """
 
-    metric_names: ClassVar[tuple[str, ...]] = ("ndcg", "mrr")
+    metric_names = ("ndcg", "mrr")
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from torch import Tensor, nn
@@ -32,7 +32,6 @@ class LabelClassification(Task):
     answer all classes that are more probable than not.
 
     Args:
-        graph: the store.
         split: of the nodes.
         target: type of the nodes.
         column: [N] int, the class, a negative number for a node without one; or [N, C] of 0 and 1,
@@ -49,8 +48,8 @@ class LabelClassification(Task):
     Source: the published ``finetune_reddit.py``.
     """
 
-    Settings: ClassVar[type[Checked]] = LabelSettings
-    metric_names: ClassVar[tuple[str, ...]] = ("micro_f1", "macro_f1")
+    Settings = LabelSettings
+    metric_names = ("micro_f1", "macro_f1")
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from torch import Tensor
@@ -59,7 +59,6 @@ class LinkRanking(Task):
     leaves out what a random division asks for with ``--hide_links``.
 
     Args:
-        graph: the store.
         split: a :class:`TimeSplit` divides a timed relation by time, a :class:`RandomSplit` at
             random; any other is no division of links, which are then divided by chance.
         relation: the edge type (source type, relation, target type).
@@ -71,8 +70,8 @@ class LinkRanking(Task):
             :class:`Task`.
     """
 
-    Settings: ClassVar[type[Checked]] = LinkSettings
-    metric_names: ClassVar[tuple[str, ...]] = ("ndcg", "mrr", f"hits@{_HITS}")
+    Settings = LinkSettings
+    metric_names = ("ndcg", "mrr", f"hits@{_HITS}")
     hide_flags = "--hide_links"
 
     def __init__(

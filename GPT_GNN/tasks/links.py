@@ -108,7 +108,6 @@ class WrongSources:
     Of a relation between nodes of one type, a target is none of its own either.
 
     Args:
-        graph: the store.
         relation: the edge type of the links.
         links: all of them, whatever their split.
         unknown: numbers of the splits whose links are not known: their sources count as wrong.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from torch import Tensor
@@ -72,7 +72,6 @@ class NodeClassification(Task):
     the true classes, which for one true class is cross-entropy.
 
     Args:
-        graph: the store.
         split: of the target nodes.
         relations: label edges, as edge types (class type, relation, target type).
         classes: "linked": class nodes that have any label edge; "all": every node of the class
@@ -84,8 +83,8 @@ class NodeClassification(Task):
         ValueError: no relation, or see :class:`Task`.
     """
 
-    Settings: ClassVar[type[Checked]] = RelationSettings
-    metric_names: ClassVar[tuple[str, ...]] = ("ndcg", "mrr")
+    Settings = RelationSettings
+    metric_names = ("ndcg", "mrr")
 
     def __init__(
         self,

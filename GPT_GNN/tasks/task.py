@@ -91,7 +91,6 @@ class Task:
     and ``collate`` of its own. To be chosen by ``--task`` it is in ``TASKS``, with ``of_flags``.
 
     Args:
-        graph: the store.
         split: of the target nodes.
         target: their type.
         fraction: share of the training and validation labels to use.

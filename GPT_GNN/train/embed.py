@@ -77,7 +77,6 @@ def embed(
         time_max: nothing later is sampled, and the nodes are no later; None: no bound, all of the
             graph is known.
         view: the feature view to read.
-        seed: of the samples.
         device: where to compute; the encoder is moved there and stays. None: where it is.
         hidden: edges that must not be seen.
         progress: show a bar.

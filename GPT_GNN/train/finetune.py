@@ -74,10 +74,8 @@ class TaskBatches:
 
     Args:
         task: what to draw, hide and label.
-        graph: the store.
         sampler: size of the samples and of the batches; a batch is cut to the training items there
             are, with a warning.
-        seed: of the run.
         reach: of the encoder that will embed the batches' seed nodes, ``GNN.reach``; None: the
             batches are whole.
     """

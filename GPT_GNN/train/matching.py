@@ -35,8 +35,6 @@ def encoder_weights(
     """The state of the encoder in a checkpoint of ours, its input layers in the graph's order.
 
     Args:
-        path: of the file, for messages.
-        record: what is in it.
         graph: the store that the encoder will read.
         other_features: see :func:`moved_columns`.
 

@@ -36,11 +36,8 @@ class PretrainBatches:
 
     Args:
         objective: makes its batches of the sampled subgraphs.
-        graph: the store.
-        facts: of the graph.
         sampler: size of the samples and of the batches; a batch is cut to the nodes there are, with
             a warning.
-        seed: of the run.
         hidden: edges that pre-training must not see.
         targets_in_means: leave a batch's targets in the means over targets that are other nodes'
             features, as published.
@@ -128,7 +125,6 @@ class Validation:
     Args:
         objective: with its ``weights`` and ``measures``, see :class:`Objective`.
         valid: batches with their numbers of targets.
-        device: the objective's.
 
     Attributes:
         chosen_by: what chooses the best model, in words.
@@ -198,7 +194,6 @@ def pretrain(
 
     Args:
         objective: what is trained; the encoder of one that does not train is written as it is.
-        facts: of the graph.
         config: all settings that the numbers depend on, group by group, see :meth:`Flags.record`.
         hidden: edges that pre-training must not see, e.g. those that a task will ask for.
 
