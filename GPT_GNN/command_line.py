@@ -185,7 +185,7 @@ def _with_choices(f: Field[Any], choices: Collection[str]) -> Field[Any]:
     return limited
 
 
-def _add_flag(section: Any, f: Field[Any], default: Any) -> None:
+def _add_flag(section: argparse._ActionsContainer, f: Field[Any], default: Any) -> None:
     kind, choices = type(f.default), f.metadata["choices"]
     shown = " ".join(default) if kind is tuple else default
     help_text = f"{f.metadata['help']} (default: {shown!r})".replace("%", "%%")

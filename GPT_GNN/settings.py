@@ -49,7 +49,7 @@ def setting(
         "place": place,
         "registry": registry,
     }
-    return field(default=default, metadata=metadata)  # type: ignore[no-any-return, call-overload]
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class Choosing(Checked):
         others = {name for names in cls.names_of_each().values() for name in names}
         others -= {f.name for f in fields(joined)}
         kept = {name: value for name, value in record.items() if name not in others}
-        return super(Choosing, joined).from_record(kept, source)  # type: ignore[return-value]
+        return super(Choosing, joined).from_record(kept, source)
 
 
 @cache

@@ -297,12 +297,12 @@ def make_batch(graph: HeteroGraph, subgraph: Subgraph) -> RawBatch:
 
 def to_device(record: Record, device: torch.device) -> Record:
     """Copy the tensors of a (nested) record of dataclasses, tuples and lists to a device."""
-    return _mapped(record, lambda x: x.to(device, non_blocking=True))  # type: ignore[no-any-return]
+    return _mapped(record, lambda x: x.to(device, non_blocking=True))
 
 
 def pin_memory(record: Record) -> Record:
     """Copy the tensors of a record to pages that a GPU reads while the CPU goes on."""
-    return _mapped(record, Tensor.pin_memory)  # type: ignore[no-any-return]
+    return _mapped(record, Tensor.pin_memory)
 
 
 def _mapped(value: Any, function: Callable[[Tensor], Tensor]) -> Any:

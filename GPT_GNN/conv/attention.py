@@ -55,39 +55,33 @@ def relational_attention(
         dtype = torch.float32
     given = [x.to(dtype).contiguous() for x in (q, kv, time_kv, relation_att, relation_msg)]
     with torch.autocast(q.device.type, enabled=False):  # what is float32 here stays so
-        return _RelationalAttention.apply(*given, graph).to(q.dtype)  # type: ignore[no-any-return]
+        return _RelationalAttention.apply(graph, *given).to(q.dtype)
 
 
 class _RelationalAttention(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any,
-        q: Tensor,
-        kv: Tensor,
-        time_kv: Tensor,
-        relation_att: Tensor,
-        relation_msg: Tensor,
-        graph: BatchGraph,
-    ) -> Tensor:
-        rows = _relation_rows(q, kv, time_kv, relation_att, relation_msg, graph)
+    def forward(ctx: Any, graph: BatchGraph, *given: Tensor) -> Tensor:
+        q, _, _, relation_att, relation_msg = given
+        rows = _relation_rows(graph, *given)
         (out, summed), weight = kernels_for(q).forward(*rows, graph, relation_att.shape[1])
         out = wide(out)
         for part in _parts(graph.query_nodes, graph.query_offsets, len(q)):
             part.add_product(out, summed, relation_msg)
         out = out.to(q.dtype)
-        ctx.save_for_backward(q, kv, time_kv, relation_att, relation_msg, weight, out)
+        ctx.save_for_backward(*given, weight, out)
         ctx.graph = graph
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        q, kv, time_kv, relation_att, relation_msg, weight, out = ctx.saved_tensors
+        *given, weight, out = ctx.saved_tensors
+        q, kv, time_kv, relation_att, relation_msg = given
         graph, grad = ctx.graph, grads[0].contiguous()
         n_heads, d = relation_att.shape[1:3]
         # The softmax's mean gradient: sum over e of weight[e] (grad . message of e) = grad . out.
         mean = (wide(grad) * out).view(len(q), n_heads, d).sum(-1)
-        rows = _relation_rows(q, kv, time_kv, relation_att, relation_msg, graph)
+        rows = _relation_rows(graph, *given)
         targets = _parts(graph.query_nodes, graph.query_offsets, len(q))
         grad_summed = torch.empty_like(rows[0][1])
         for part in targets:
@@ -115,18 +109,12 @@ class _RelationalAttention(torch.autograd.Function):
         grad_att += grad_both[:, :n_heads]
         grad_msg += grad_both[:, n_heads:]
         made = (total_q, total_kv, total_time, grad_att, grad_msg)
-        return *(x.to(q.dtype) for x in made), None
+        return None, *(x.to(q.dtype) for x in made)
 
 
-def _relation_rows(
-    q: Tensor,
-    kv: Tensor,
-    time_kv: Tensor,
-    relation_att: Tensor,
-    relation_msg: Tensor,
-    graph: BatchGraph,
-) -> tuple[Rows, Rows, Rows]:
+def _relation_rows(graph: BatchGraph, *given: Tensor) -> tuple[Rows, Rows, Rows]:
     """Queries, keys and times, each with the rows [M, D], [S, 2 D], [Y, 2 D] of the relations."""
+    q, kv, time_kv, relation_att, relation_msg = given
     both = torch.cat([relation_att, relation_msg], dim=1)
     queries = q.new_empty(len(graph.query_nodes), q.shape[1])
     for part in _parts(graph.query_nodes, graph.query_offsets, len(q)):

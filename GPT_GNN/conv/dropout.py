@@ -39,7 +39,7 @@ class Dropout(nn.Module):
             return x
         if x.device.type != "cpu":
             return F.dropout(x, self.p)
-        return _HashedDropout.apply(x, self.p, _keys())  # type: ignore[no-any-return]
+        return _HashedDropout.apply(x, self.p, _keys())
 
     def extra_repr(self) -> str:
         """What ``repr`` shows."""
@@ -58,7 +58,7 @@ class _HashedDropout(torch.autograd.Function):
         return _dropped(x, p, keys)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         return _dropped(grads[0], ctx.p, ctx.keys), None, None
 

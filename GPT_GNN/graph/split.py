@@ -202,7 +202,7 @@ def split_from_dict(record: Mapping[str, Any]) -> Split:
     if "fractions" in settings:
         settings["fractions"] = tuple(settings["fractions"])
     try:
-        return _KINDS[kind](**settings)  # type: ignore[no-any-return]
+        return _KINDS[kind](**settings)
     except TypeError as error:
         expected = [f.name for f in fields(_KINDS[kind])]
         raise ValueError(f"split by {kind}: expected {expected}, got {sorted(settings)}") from error

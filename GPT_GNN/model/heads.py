@@ -149,7 +149,7 @@ class _TiedCrossEntropy(torch.autograd.Function):
         return loss
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, Tensor, None, None]:
         (grad,) = grads
         grad_hidden, grad_bias = ctx.saved_tensors

@@ -56,7 +56,7 @@ class TaskModel(Trainable):
             return self.task.scores(self.head, h, data)
 
 
-def _check_answers(head: nn.Module, rows: Any, answers: Tensor) -> None:
+def _check_answers(head: nn.Module, rows: object, answers: Tensor) -> None:
     """Refuse answers that are not finite in validation and test; training checks its loss.
 
     The class of the highest score of NaNs is a class like any other.

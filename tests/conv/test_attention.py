@@ -178,7 +178,7 @@ def test_halves_are_rounded_once_and_not_a_relation_at_a_time(monkeypatch, dtype
     whole = [x.detach().float().requires_grad_() for x in half]
     results = []
     for given in (half, whole):
-        out = attention._RelationalAttention.apply(*given, graph)
+        out = attention._RelationalAttention.apply(graph, *given)
         assert out.dtype == given[0].dtype
         grads = torch.autograd.grad((out * torch.linspace(-1, 1, 8).to(out.dtype)).sum(), given)
         results.append([out.detach(), *(g for g, x in zip(grads, given, strict=True) if len(x))])

@@ -6,6 +6,8 @@ not negative and the loop becomes vector instructions (ten times faster than ``r
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 import torch
@@ -22,7 +24,7 @@ def forward(
     """Sums of values, as rows like the queries', and weights [E, H]."""
     weight = queries[0].new_empty(len(graph.src), n_heads)
     out = empty_like(queries)
-    _forward(*_arrays(*queries, *keys, *times, weight, *out, *by_target(graph)), num_threads())
+    _forward(*_arrays(queries, keys, times, weight, out, by_target(graph)), num_threads())
     return out, weight
 
 
@@ -39,14 +41,13 @@ def backward(
     threads = num_threads()
     grad_queries, again = empty_like(queries), torch.empty_like(queries[1])
     grad_score = torch.empty_like(weight)
-    given = (*grad, *queries, *keys, *times, weight, mean)
-    made = (grad_score, *grad_queries, again)
-    _backward_queries(*_arrays(*given, *made, *by_target(graph)), threads)
+    made = (grad_score, grad_queries, again, by_target(graph))
+    _backward_queries(*_arrays(grad, queries, keys, times, weight, mean, *made), threads)
     grad_keys = empty_like(keys)
     own, rows = (x.new_zeros(threads, *x.shape) for x in times)  # threads share time differences
-    made = (*grad_keys, own, rows)
     by_key = (graph.edge_query, graph.edge_time_key, graph.key_ptr, graph.key_edges)
-    _backward_keys(*_arrays(*grad, *queries, weight, grad_score, *made, *by_key), threads)
+    grads = (grad_keys, (own, rows), by_key)
+    _backward_keys(*_arrays(grad, queries, weight, grad_score, *grads), threads)
     return grad_queries, grad_keys, (own.sum(0), rows.sum(0)), again
 
 
@@ -63,8 +64,12 @@ def num_threads() -> int:
     return min(threads, own)
 
 
-def _arrays(*tensors: Tensor) -> list[np.ndarray]:
-    return [tensor.detach().numpy() for tensor in tensors]
+def _arrays(*groups: Tensor | tuple[Tensor, ...]) -> list[Any]:
+    """Tensors as arrays, in the tuples that they come in."""
+    return [
+        group.detach().numpy() if isinstance(group, Tensor) else tuple(_arrays(*group))
+        for group in groups
+    ]
 
 
 @numba.njit(inline="always")
@@ -76,24 +81,11 @@ def _row(own, rows, number):
 
 
 @parallel_kernel
-def _forward(
-    q,
-    q_rows,
-    kv,
-    kv_rows,
-    time_kv,
-    time_rows,
-    weight,
-    out,
-    out_rows,
-    query,
-    key,
-    time_key,
-    row_ptr,
-    dst_ptr,
-    dst_rows,
-    threads,
-):
+def _forward(queries, keys, times, weight, summed, by_target, threads):
+    """Target by target: scores, weights and sums of values."""
+    (q, q_rows), (kv, kv_rows), (time_kv, time_rows) = queries, keys, times
+    out, out_rows = summed
+    query, key, time_key, row_ptr, dst_ptr, dst_rows = by_target
     width = q.shape[1]
     n_heads = weight.shape[1]
     d = width // n_heads
@@ -156,29 +148,12 @@ def _forward(
 
 @parallel_kernel
 def _backward_queries(
-    grad,
-    grad_rows,
-    q,
-    q_rows,
-    kv,
-    kv_rows,
-    time_kv,
-    time_rows,
-    weight,
-    mean,
-    grad_score,
-    grad_q,
-    grad_q_rows,
-    again,
-    query,
-    key,
-    time_key,
-    row_ptr,
-    dst_ptr,
-    dst_rows,
-    threads,
+    grads, queries, keys, times, weight, mean, grad_score, grad_queries, again, by_target, threads
 ):
     """Target by target: gradients of scores and queries, and the rows' sums again."""
+    (grad, grad_rows), (q, _), (kv, kv_rows), (time_kv, time_rows) = grads, queries, keys, times
+    grad_q, grad_q_rows = grad_queries
+    query, key, time_key, row_ptr, dst_ptr, dst_rows = by_target
     width = q.shape[1]
     n_heads = weight.shape[1]
     d = width // n_heads
@@ -224,27 +199,14 @@ def _backward_queries(
 
 
 @parallel_kernel
-def _backward_keys(
-    grad,
-    grad_rows,
-    q,
-    q_rows,
-    weight,
-    grad_score,
-    grad_kv,
-    grad_kv_rows,
-    grad_time,
-    grad_time_rows,
-    query,
-    time_key,
-    key_ptr,
-    key_edges,
-    threads,
-):
+def _backward_keys(grads, queries, weight, grad_score, grad_keys, grad_times, by_key, threads):
     """Key by key, so that no two threads write to one: gradients of keys, values and times.
 
     A key's edges are in the order of their time keys; each run of equal ones is added up first.
     """
+    (grad, grad_rows), (q, q_rows), (grad_kv, grad_kv_rows) = grads, queries, grad_keys
+    grad_time, grad_time_rows = grad_times
+    query, time_key, key_ptr, key_edges = by_key
     width = q.shape[1]
     n_heads = weight.shape[1]
     d = width // n_heads
