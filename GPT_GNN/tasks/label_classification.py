@@ -72,12 +72,7 @@ class LabelClassification(Task):
 
     @classmethod
     def of_flags(
-        cls,
-        graph: HeteroGraph,
-        facts: TargetConfig,
-        settings: Checked,
-        flags: TaskFlags,
-        seed: int,
+        cls, graph: HeteroGraph, facts: TargetConfig, settings: Checked, flags: TaskFlags, seed: int
     ) -> tuple[Task, ResolvedFacts]:
         resolved = resolve_facts(graph, **asdict(facts), **asdict(settings))
         target, label = resolved.facts.target, resolved.facts.label

@@ -102,12 +102,7 @@ class LinkRanking(Task):
 
     @classmethod
     def of_flags(
-        cls,
-        graph: HeteroGraph,
-        facts: TargetConfig,
-        settings: Checked,
-        flags: TaskFlags,
-        seed: int,
+        cls, graph: HeteroGraph, facts: TargetConfig, settings: Checked, flags: TaskFlags, seed: int
     ) -> tuple[Task, ResolvedFacts]:
         assert isinstance(settings, LinkSettings)
         relations = settings.edge_types(graph, facts)

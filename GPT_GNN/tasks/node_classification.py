@@ -116,12 +116,7 @@ class NodeClassification(Task):
 
     @classmethod
     def of_flags(
-        cls,
-        graph: HeteroGraph,
-        facts: TargetConfig,
-        settings: Checked,
-        flags: TaskFlags,
-        seed: int,
+        cls, graph: HeteroGraph, facts: TargetConfig, settings: Checked, flags: TaskFlags, seed: int
     ) -> tuple[Task, ResolvedFacts]:
         assert isinstance(settings, RelationSettings)
         relations = settings.edge_types(graph, facts)

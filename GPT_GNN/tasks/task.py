@@ -137,12 +137,7 @@ class Task:
 
     @classmethod
     def of_flags(
-        cls,
-        graph: HeteroGraph,
-        facts: TargetConfig,
-        settings: Checked,
-        flags: TaskFlags,
-        seed: int,
+        cls, graph: HeteroGraph, facts: TargetConfig, settings: Checked, flags: TaskFlags, seed: int
     ) -> tuple[Task, ResolvedFacts]:
         """The task that flags ask for, and the facts of the graph that it uses.
 

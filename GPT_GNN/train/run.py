@@ -15,12 +15,7 @@ from torch import nn
 from GPT_GNN.command_line import ORIGIN
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.system.runtime import pick_device, versions
-from GPT_GNN.train.checkpoint import (
-    CheckpointError,
-    load_checkpoint,
-    save_checkpoint,
-    state_on_cpu,
-)
+from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, state_on_cpu
 from GPT_GNN.train.log import Console, JsonLines, Loggers
 from GPT_GNN.train.matching import graph_record
 from GPT_GNN.train.optim import Stepper

@@ -5,13 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from GPT_GNN.sampler.kernels.compiler import kernel, leaf
-from GPT_GNN.sampler.kernels.graph import (
-    hides,
-    in_edges,
-    is_hidden,
-    may_hide,
-    prefetch_offsets,
-)
+from GPT_GNN.sampler.kernels.graph import hides, in_edges, is_hidden, may_hide, prefetch_offsets
 from GPT_GNN.sampler.kernels.pool import home
 from GPT_GNN.system.prefetch import prefetch
 
