@@ -8,7 +8,7 @@ from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.objectives import Objective, ObjectiveConfig
 from GPT_GNN.sampler import SamplerConfig
-from GPT_GNN.train.encoder import new_encoder, new_objective
+from GPT_GNN.train import encoder as made
 
 TOY_PAPERS = 20_000  # of the built-in graph when it stands in for a real one
 SAMPLER = SamplerConfig(sample_depth=6, sample_width=128, batch_size=256)
@@ -23,5 +23,5 @@ def open_graph(data_dir: str) -> HeteroGraph:
 def new_objective(graph: HeteroGraph, attr_type: str) -> Objective:
     """GPT-GNN around a fresh encoder, with 255 negatives and a queue of 256."""
     settings = ObjectiveConfig(attr_type=attr_type, neg_samp_num=255, queue_size=256)
-    encoder = new_encoder(graph, ENCODER, seed=0)
-    return new_objective(encoder, graph, OAG.facts(graph), settings, seed=0)
+    encoder = made.new_encoder(graph, ENCODER, seed=0)
+    return made.new_objective(encoder, graph, OAG.facts(graph), settings, seed=0)
