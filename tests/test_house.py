@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -13,6 +14,7 @@ from tests.imports import ROOT, circles, import_graph, module_of
 FILES = sorted((ROOT / "GPT_GNN").rglob("*.py"))
 OLD_COMMANDS = {"GPT_GNN.datasets.legacy", "GPT_GNN.datasets.legacy_export"}
 OLD_COMMANDS |= {"GPT_GNN.train.published"}
+LITERAL = re.compile(r"``(tests/oracle/\w+\.py)``")
 PUBLISHED_WORDS = ("published", "legacy", "pickle", "word2vec")
 
 
@@ -23,6 +25,13 @@ def test_no_circle_among_files():
 def test_no_long_file():
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
     assert {module_of(path): n for path, n in lines.items() if n >= 350} == {}
+
+
+def test_the_literal_versions_that_docstrings_name_are_there():
+    named = {module_of(p): LITERAL.findall(p.read_text(encoding="utf-8")) for p in FILES}
+    assert [name for names in named.values() for name in names if not (ROOT / name).exists()] == []
+    method = ("conv.hgt", "conv.attention", "objectives.links", "sampler.hgsampling", "batch.mask")
+    assert all(named[f"GPT_GNN.{part}"] for part in method)
 
 
 def test_no_full_folder():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,42 +14,16 @@ from GPT_GNN.model.heads import Classifier
 Answers = dict[str, np.ndarray]
 
 
-class Classes(Protocol):
-    """What a column says of each node, and what is trained and answered for it.
-
-    Attributes:
-        names: [C] int64, what the column calls each class.
-        labelled: [N] bool, whether a node has a class.
-    """
-
-    names: np.ndarray
-    labelled: np.ndarray
-
-    def of(self, items: np.ndarray) -> np.ndarray:
-        """The classes of some labelled nodes, as the loss takes them."""
-
-    def head(self, n_hid: int) -> nn.Module:
-        """From embeddings [B, D] to scores [B, C]."""
-
-    def loss(self, scores: Tensor, y: Tensor) -> Tensor:
-        """Mean loss of some nodes."""
-
-    def answers(self, scores: Tensor, y: Tensor) -> Answers:
-        """The true classes and those that scores choose."""
-
-    def most_frequent(self, train: np.ndarray, items: np.ndarray) -> Answers:
-        """Answers for ``items``: always the most frequent class of ``train``; T of them if T tie.
-
-        Which class has the smaller number must not decide how good the baseline is.
-        """
-
-
 class OneClass:
     """One class per node, or none.
 
     Args:
-        column: [N] int; a negative number for a node without a class. ``names`` are the numbers
-            that it holds, ascending, also those that no training node has.
+        column: [N] int; a negative number for a node without a class.
+
+    Attributes:
+        names: [C] int64, the numbers that the column holds, ascending, also those that no training
+            node has.
+        labelled: [N] bool, whether a node has a class.
     """
 
     def __init__(self, column: np.ndarray) -> None:
@@ -77,7 +49,10 @@ class OneClass:
         return {"true": y.cpu().numpy(), "predicted": scores.argmax(1).cpu().numpy()}
 
     def most_frequent(self, train: np.ndarray, items: np.ndarray) -> Answers:
-        """See :class:`Classes`."""
+        """Answers for ``items``: always the most frequent class of ``train``; T of them if T tie.
+
+        Which class has the smaller number must not decide how good the baseline is.
+        """
         true, counts = self.of(items), np.bincount(self.of(train), minlength=len(self.names))
         most = np.flatnonzero(counts == counts.max())
         return {"true": true, "predicted": np.broadcast_to(most[:, None], (len(most), len(true)))}
@@ -88,6 +63,9 @@ class ManyClasses:
 
     Args:
         column: [N, C] of 0 and 1, or bool.
+
+    Attributes:
+        names: [C] int64, the columns; labelled: [N] bool, whether a node has a class.
     """
 
     def __init__(self, column: np.ndarray) -> None:
@@ -112,13 +90,13 @@ class ManyClasses:
         return {"true": (y > 0).cpu().numpy(), "predicted": (scores > 0).cpu().numpy()}
 
     def most_frequent(self, train: np.ndarray, items: np.ndarray) -> Answers:
-        """See :class:`Classes`; one class for every node, however many it has."""
+        """As :meth:`OneClass.most_frequent`: one class for every node, however many it has."""
         true, counts = self.of(items) > 0, self.of(train).sum(0, dtype=np.int64)
         most = np.eye(len(counts), dtype=bool)[counts == counts.max()]
         return {"true": true, "predicted": np.broadcast_to(most[:, None], (len(most), *true.shape))}
 
 
-def read_classes(graph: HeteroGraph, node_type: str, name: str) -> Classes:
+def read_classes(graph: HeteroGraph, node_type: str, name: str) -> OneClass | ManyClasses:
     """The classes of a column.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Unpack
 
 import numpy as np
@@ -204,20 +205,15 @@ class _Blocks:
         self.ambiguous = counts >= MIN_NAMESAKES
 
 
+@dataclass(frozen=True)
 class _Queries:
     """(name, paper) queries of a split, sorted by name, with their true authors."""
 
-    def __init__(
-        self,
-        name: np.ndarray,
-        paper: np.ndarray,
-        writer: np.ndarray,
-        writer_ptr: np.ndarray,
-        blocks: _Blocks,
-    ) -> None:
-        self.name, self.paper = name, paper
-        self.writer, self.writer_ptr = writer, writer_ptr
-        self.blocks = blocks
+    name: np.ndarray
+    paper: np.ndarray
+    writer: np.ndarray
+    writer_ptr: np.ndarray
+    blocks: _Blocks
 
     def __len__(self) -> int:
         return len(self.name)

@@ -22,7 +22,14 @@ from GPT_GNN.tasks.held_out import leaked_links
 from GPT_GNN.tasks.links import TEST, TRAIN, VALID, WrongSources, divide_links, is_divided_by_time
 from GPT_GNN.tasks.node_classification import RelationSettings
 from GPT_GNN.tasks.ranking import PairBatch, pair_batch, pair_loss, pair_metrics, pair_seeds, ranked
-from GPT_GNN.tasks.task import Task, TaskFlags, TaskKeywords, labels_in_relations, warn_of_degrees
+from GPT_GNN.tasks.task import (
+    Task,
+    TaskFlags,
+    TaskKeywords,
+    joined,
+    labels_in_relations,
+    warn_of_degrees,
+)
 
 _SPLITS = {"train": TRAIN, "valid": VALID, "test": TEST}
 # Splits whose links a split's draws do not know. Were a source that is held out never drawn as a
@@ -232,16 +239,14 @@ class LinkRanking(Task):
         """What :meth:`scores` gives for ranking by the number of links that are never hidden."""
         seen = ~np.isin(self._links.split, (VALID, TEST))
         degree = np.bincount(self._links.source[seen], minlength=self.graph.num_nodes(self.source))
-        parts: dict[str, list[np.ndarray]] = {}
-        items = self.items(split)
+        items, parts = self.items(split), []
         at_once = max(1, _CANDIDATES_AT_ONCE // self.num_candidates)
         for start in range(0, len(items), at_once):
             part = items[start : start + at_once]
             row, candidate = self._candidates(split, part)
             true = candidate == self._links.source[part[:, 0]][row]
-            for name, values in ranked(degree[candidate], true, np.bincount(row), _HITS).items():
-                parts.setdefault(name, []).append(values)
-        return {name: np.concatenate(values) for name, values in parts.items()}
+            parts.append(ranked(degree[candidate], true, np.bincount(row), _HITS))
+        return joined(parts)
 
     def describe(self) -> dict[str, Any]:
         described = labels_in_relations(self, [self.relation])

@@ -26,6 +26,7 @@ from GPT_GNN.tasks.task import (
     Task,
     TaskFlags,
     TaskKeywords,
+    joined,
     labels_in_relations,
     warn_of_degrees,
 )
@@ -154,14 +155,12 @@ class NodeClassification(Task):
         """Per node ``ndcg`` and ``mrr`` of always ranking the classes by their training counts."""
         row, label = self._labels.of(self._items["train"])
         counts = np.bincount(self._class_of[label], minlength=len(self.classes)).astype(np.float32)
-        ndcg, mrr = [], []
-        for start in range(0, len(self._items[split]), 1024):
-            items = self._items[split][start : start + 1024]
-            y = self.targets(items)
-            scores = ranking_metrics(np.broadcast_to(counts, y.shape), y)
-            ndcg.append(scores[0])
-            mrr.append(scores[1])
-        return {"ndcg": np.concatenate(ndcg), "mrr": np.concatenate(mrr)}
+        items, parts = self._items[split], []
+        for first in range(0, len(items), 1024):
+            y = self.targets(items[first : first + 1024])
+            ndcg, mrr = ranking_metrics(np.broadcast_to(counts, y.shape), y)
+            parts.append({"ndcg": ndcg, "mrr": mrr})
+        return joined(parts)
 
     def describe(self) -> dict[str, Any]:
         return labels_in_relations(self, self.relations)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypedDict
 
@@ -288,6 +288,15 @@ class Task:
     def describe(self) -> dict[str, Any]:
         """What holds the labels, for the record of a run."""
         raise NotImplementedError
+
+
+def joined(parts: Iterable[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The values of several batches of items, one after the other, by name."""
+    lists: dict[str, list[np.ndarray]] = {}
+    for part in parts:
+        for name, values in part.items():
+            lists.setdefault(name, []).append(values)
+    return {name: np.concatenate(values) for name, values in lists.items()}
 
 
 def subset(items: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:

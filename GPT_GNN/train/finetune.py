@@ -23,7 +23,7 @@ from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.sampler.subgraph import Subgraph
 from GPT_GNN.system.files import atomic_file
 from GPT_GNN.system.runtime import seeded
-from GPT_GNN.tasks import Task
+from GPT_GNN.tasks.task import Task, joined
 from GPT_GNN.train.fit import Plan, check_finite, fit
 from GPT_GNN.train.log import Logger
 from GPT_GNN.train.optim import OptimConfig, autocast
@@ -209,12 +209,8 @@ def _record_test(
 
 
 def _scores(model: TaskModel, batches: Loader[Any], device: torch.device) -> dict[str, np.ndarray]:
-    """Metrics of every item, by name."""
-    parts: dict[str, list[np.ndarray]] = {}
-    for data in batches:
-        for name, values in model.scores(to_device(data, device)).items():
-            parts.setdefault(name, []).append(values)
-    return {name: np.concatenate(values) for name, values in parts.items()}
+    """Scores of every item, by name."""
+    return joined(model.scores(to_device(data, device)) for data in batches)
 
 
 def _by_time(

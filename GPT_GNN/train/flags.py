@@ -22,6 +22,7 @@ from GPT_GNN.train.place import (
     pretraining_place,
 )
 
+_COMMON = {"encoder": EncoderConfig, "sampler": SamplerConfig, "optim": OptimConfig}
 # Where fine-tuning's usual settings are not those of pre-training, as published.
 FINETUNE_DEFAULTS: dict[str, Any] = {
     "scheduler": "cosine",
@@ -47,13 +48,7 @@ def parse_pretrain_flags(
     Raises:
         ValueError: the run cannot write to its place, or the pre-trained model is missing.
     """
-    common: dict[str, Group] = {
-        "objective": ObjectiveConfig,
-        "encoder": EncoderConfig,
-        "sampler": SamplerConfig,
-        "optim": OptimConfig,
-        "run": PretrainRunConfig,
-    }
+    common: dict[str, Group] = {"objective": ObjectiveConfig, **_COMMON, "run": PretrainRunConfig}
     args = parse_flags({**groups, **common}, description, argv, **defaults)
     pretraining_place(args.run)  # an hour of reading must not end at a place that cannot be
     return args
@@ -74,19 +69,14 @@ def parse_finetune_flags(
     Raises:
         CheckpointError: the file is no pre-trained model, or flags contradict it; names them all.
     """
-    common: dict[str, Group] = {
-        "encoder": EncoderConfig,
-        "sampler": SamplerConfig,
-        "optim": OptimConfig,
-        "run": FinetuneRunConfig,
-    }
     defaults = {**FINETUNE_DEFAULTS, **defaults}
     given = peek(FinetuneRunConfig, ("use_pretrain", "pretrain_model_dir"), argv, defaults)
     model = None
     if given["use_pretrain"] and Path(given["pretrain_model_dir"]).is_file():
         model = open_model(given["pretrain_model_dir"], "pretrain")
         defaults["conv_name"] = model.architecture["conv_name"]
-    args = parse_flags({**groups, **common}, description, argv, **defaults)
+    every = {**groups, **_COMMON, "run": FinetuneRunConfig}
+    args = parse_flags(every, description, argv, **defaults)
     finetuning_place(args.run)
     if model is not None:
         return args.changed(encoder=trained_architecture(model, args.encoder, args.given))

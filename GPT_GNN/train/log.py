@@ -6,15 +6,15 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tqdm import tqdm
 
 from GPT_GNN.system.files import atomic_file
 
 
-class Logger(Protocol):
-    """Where a run writes its numbers; what a logger has no use for it leaves out."""
+class Logger:
+    """Where a run writes its numbers. By default a method does nothing."""
 
     def record(self, **values: Any) -> None:
         """The numbers of a step, of a validation or of the end of a run: JSON-ready values."""
@@ -29,7 +29,7 @@ class Logger(Protocol):
         """The end of the run."""
 
 
-class Loggers:
+class Loggers(Logger):
     """Several loggers as one, e.g. :class:`JsonLines` and :class:`Console`."""
 
     def __init__(self, loggers: Sequence[Logger]) -> None:
@@ -52,24 +52,14 @@ class Loggers:
             logger.close()
 
 
-class Console:
+class Console(Logger):
     """Lines for a person, above the progress bar."""
 
-    def record(self, **values: Any) -> None:
-        """Nothing."""
-
     def say(self, line: str) -> None:
-        """Print it."""
         tqdm.write(line)
 
-    def flush(self) -> None:
-        """Nothing."""
 
-    def close(self) -> None:
-        """Nothing."""
-
-
-class JsonLines:
+class JsonLines(Logger):
     """``metrics.jsonl`` and ``config.json`` of a run's folder.
 
     Args:
@@ -93,19 +83,13 @@ class JsonLines:
         self._file = open(self.path, "a", encoding="utf-8")
 
     def record(self, **values: Any) -> None:
-        """Append one JSON line."""
         self._file.write(json.dumps(values) + "\n")
 
-    def say(self, line: str) -> None:
-        """Nothing."""
-
     def flush(self) -> None:
-        """Make the lines durable; called before a checkpoint that counts on them."""
         self._file.flush()
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Flush and close."""
         self.flush()
         self._file.close()
 

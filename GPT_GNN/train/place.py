@@ -284,20 +284,16 @@ def _plain(config: dict[str, Any]) -> dict[str, Any]:
 def _differences(earlier: list[dict[str, Any]], here: dict[str, Any]) -> list[str]:
     """Each setting that differs, with both values."""
     found: dict[str, None] = {}
-    for there in earlier:
-        for group in dict.fromkeys([*here, *there]):
-            old, new = (_settings(config.get(group, {})) for config in (there, here))
-            for name in dict.fromkeys([*new, *old]):
-                if old.get(name, ...) != new.get(name, ...):
-                    found[f"{name} is {_shown(old, name)} there and {_shown(new, name)} here"] = (
-                        None
-                    )
+    new = _flat(here)
+    for old in map(_flat, earlier):
+        for key in dict.fromkeys([*new, *old]):
+            if old.get(key, ...) != new.get(key, ...):
+                then, now = (repr(x[key]) if key in x else "not recorded" for x in (old, new))
+                found[f"{key[1]} is {then} there and {now} here"] = None
     return list(found)
 
 
-def _settings(group: Any) -> dict[str, Any]:
-    return group if isinstance(group, dict) else {"": group}
-
-
-def _shown(settings: dict[str, Any], name: str) -> str:
-    return repr(settings[name]) if name in settings else "not recorded"
+def _flat(config: dict[str, Any]) -> dict[tuple[str, str], Any]:
+    """Settings by group and name; a group that is a single value has the name ""."""
+    groups = {g: x if isinstance(x, dict) else {"": x} for g, x in config.items()}
+    return {(g, name): value for g, group in groups.items() for name, value in group.items()}

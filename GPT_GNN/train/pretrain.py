@@ -85,15 +85,10 @@ class PretrainBatches:
                 "there are"
             )
         self.per_epoch = max(1, len(self.nodes) // self.batch_size)
-        chunks = [
-            order[a : min(a + self.batch_size, held_out)]
-            for a in range(0, held_out, self.batch_size)
-        ]
         self.valid = []
-        for i, ids in enumerate(chunks):
-            self.valid.append(
-                (len(ids), self._batch(ids, derive(seed, "valid", i * self.batch_size)))
-            )
+        for first in range(0, held_out, self.batch_size):
+            ids = order[first : min(first + self.batch_size, held_out)]
+            self.valid.append((len(ids), self._batch(ids, derive(seed, "valid", first))))
         # Loader threads are at most in two epochs at once.
         self._shuffled = lru_cache(maxsize=2)(
             lambda epoch: derive(seed, "epoch", epoch).permutation(self.nodes)

@@ -491,6 +491,8 @@ def test_mistakes(tmp_path, films, years):
         LinkRanking(films, RandomSplit(), ("user", "likes", "film"))
     with pytest.raises(ValueError, match="num_candidates: expected a value in"):
         LinkRanking(films, RandomSplit(), RATES, num_candidates=1)
+    with pytest.raises(ValueError, match="no published protocol ranks links"):
+        LinkRanking(films, RandomSplit(), RATES, original_protocol=True)
     with pytest.raises(ValueError, match="the test split has no link user:rates:film to ask for"):
         LinkRanking(years, TimeSplit(2013, 2016, 2030), RATES)
     everyone = ratings(tmp_path / "all", np.arange(400), np.zeros(400, dtype=int), 400, films=1)
