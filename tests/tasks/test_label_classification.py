@@ -236,7 +236,7 @@ def test_loss_and_scores_of_several_classes_by_literal_loops(tmp_path):
 
 def test_a_column_that_is_neither_form(tmp_path):
     for name, label in (("counts", 2 * GENRES), ("missing", np.where(GENRES, np.nan, 0))):
-        with pytest.raises(ValueError, match=r"a 0 or 1 for each class, .* of shape \(10, 4\)"):
+        with pytest.raises(ValueError, match=r"a 0 or 1 per class, .* of shape \(10, 4\)"):
             of_posts(posts(tmp_path / name, label=label))
 
 
