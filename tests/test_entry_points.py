@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -133,7 +134,32 @@ def test_typed_nodes_without_times_or_features(store, run):
         run("finetune", store["films"], target, flags, f"--use_pretrain --task_name {number}")
         check_task(f"runs/{number}", metrics)
         config = json.loads(Path(f"runs/{number}/config.json").read_text())
-        assert config["task"]["task"] == name and config["facts"]["target"] == "film"
+        assert config["labels"]["task"] == name and config["facts"]["target"] == "film"
+
+
+@pytest.mark.parametrize(
+    "task, others",
+    [
+        ("--label genre", ["--data_percentage 0.5", "--train_view finetune", "--label genres"]),
+        (f"--task class_node --relation {':'.join(MADE)}", ["--hide_train_labels"]),
+        (f"--task link --relation {':'.join(CASTING)}", ["--num_candidates 9"]),
+    ],
+)
+def test_a_run_of_other_labels_is_another_run(store, run, call, refused, task, others):
+    flags = ("finetune", store["films"], FOLD if "--label" in task else "", task)
+    run(*flags)
+    _, help_text = call(*flags, "--help")
+    record = json.loads(Path("runs/graph/config.json").read_text())
+    recorded = {name for group in record.values() if isinstance(group, dict) for name in group}
+    places = {"data_dir", "cuda", "n_pool", "resume", "overwrite", "pretrain_model_dir"}
+    places |= {"model_dir", "task_name", "gradient_checkpointing", "help"}
+    found = set(re.findall(r"^  --(?!no-)(\w+)", help_text, re.M))
+    # The graph's facts are recorded as they were found.
+    assert found - places - {"target_type", "split"} <= recorded
+    assert {"data_percentage", "task", "n_hid", "max_lr"} <= found
+    for other in others:
+        name = other.split()[0][2:]
+        assert f"{name} is " in refused(*flags, other)
 
 
 def test_the_architecture_is_the_models_without_a_flag_for_it(store, run, call):

@@ -148,7 +148,8 @@ def finetune(
     labels; ties count as their expected value.
 
     Args:
-        config: all settings that the numbers depend on, group by group, see :meth:`Flags.record`.
+        config: all settings that the numbers depend on, group by group, see :meth:`Flags.record`;
+            what the task says of itself is added to the group ``labels``.
 
     Returns:
         The test metrics.
@@ -163,7 +164,8 @@ def finetune(
     if run.use_pretrain:
         content["pretrained"] = file_checksum(Path(run.pretrain_model_dir))[:16]
         reads["pretrain_model_dir"] = run.pretrain_model_dir
-    config = {**config, "graph": content, "labels": task.describe()}
+    labels = {**config.get("labels", {}), **task.describe()}
+    config = {**config, "graph": content, "labels": labels}
     with open_run(place, graph, config, run, sampler.n_pool, reads) as of_run:
         device = of_run.device
         with seeded(run.seed, "head"):

@@ -48,6 +48,5 @@ def main() -> None:
     tqdm.write(resolved.line())
     leaked = leaked_relations(task, resolved, args.facts.split, args.run)
     encoder = initial_encoder(graph, args.encoder, args.run)
-    facts = resolved.facts.to_dict() | {"seen_in_pretraining": leaked}
-    config = args.record(facts=facts, task=task.describe())
+    config = args.record(facts=resolved.facts.to_dict() | {"seen_in_pretraining": leaked})
     finetune(encoder, task, graph, args.sampler, args.optim, args.run, config)
