@@ -38,15 +38,41 @@ class AdaptiveQueue(nn.Module):
         self.register_buffer("ids", torch.full((num_relations, queue_size), -1))
         self.register_buffer("count", torch.zeros(num_relations, dtype=torch.long))
         self.register_buffer("usable", torch.zeros((), dtype=torch.long))
+        self._offers: list[list[tuple[Tensor, Tensor]]] = [[] for _ in range(num_relations)]
 
     def grow(self, epoch: int, n_epoch: int) -> None:
-        """Set the usable size for an epoch, counted from 1: queue_size * epoch / n_epoch."""
+        """Set the usable size for an epoch, counted from 1: queue_size * epoch / n_epoch.
+
+        What was offered and not taken is forgotten.
+        """
         self.usable.fill_(self.queue_size * epoch // n_epoch)
+        for offers in self._offers:
+            offers.clear()
 
     def read(self, relation: int) -> tuple[Tensor, Tensor]:
         """Embeddings [Q, D] and ids [Q] of what a relation's queue holds now."""
         n = min(int(self.count[relation]), int(self.usable))
         return self.rows[relation, :n], self.ids[relation, :n]
+
+    def offer(self, relation: int, rows: Tensor, ids: Tensor) -> None:
+        """Keep rows as :meth:`push` takes them, in order, until :meth:`take_offers`.
+
+        Of more than the queue can hold the oldest are dropped, as pushing all would.
+        """
+        size = int(self.usable)
+        if size == 0:
+            return
+        offers, entering = self._offers[relation], _entering(size)
+        offers.append((rows[:entering], ids[:entering]))
+        while sum(len(ids) for _, ids in offers[1:]) >= size:
+            del offers[0]
+
+    def take_offers(self) -> None:
+        """Push all rows that were offered."""
+        for relation, offers in enumerate(self._offers):
+            for rows, ids in offers:
+                self.push(relation, rows, ids)
+            offers.clear()
 
     @torch.no_grad()
     def push(self, relation: int, rows: Tensor, ids: Tensor) -> None:
@@ -59,10 +85,15 @@ class AdaptiveQueue(nn.Module):
         size = int(self.usable)
         if size == 0:
             return
-        entering = max(1, size // SPAN)
+        entering = _entering(size)
         old_rows, old_ids = self.read(relation)
         new_rows = torch.cat([rows[:entering], old_rows])[:size]
         new_ids = torch.cat([ids[:entering], old_ids])[:size]
         self.rows[relation, : len(new_rows)] = new_rows
         self.ids[relation, : len(new_ids)] = new_ids
         self.count[relation] = len(new_ids)
+
+
+def _entering(size: int) -> int:
+    """How many rows of a batch enter a queue of so many."""
+    return max(1, size // SPAN)

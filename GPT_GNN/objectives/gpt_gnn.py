@@ -153,7 +153,6 @@ class GPTGNN(Objective):
         n_hid = encoder.n_hid
         self.scorers = nn.ModuleList(Matcher(n_hid, n_hid) for _ in self.relations)
         self.queue = AdaptiveQueue(len(self.relations), config.queue_size, n_hid)
-        self._offered: list[tuple[int, Tensor, Tensor]] = []  # to the queue, after the step
         self.counts = LossCounts([":".join(schema.edge_types[i]) for i in self.relations])
         self.init_emb = nn.Parameter(init_emb.clone()) if self.separates else None
         self.decoder: Matcher | TextDecoder | None = None
@@ -251,8 +250,8 @@ class GPTGNN(Objective):
     def forward(self, data: GPTBatch) -> dict[str, Tensor]:
         """``loss`` of one batch, and its parts ``edge_loss``, ``attr_loss`` where they weigh.
 
-        In training mode the queue supplies negatives, and :meth:`after_step` puts this batch's
-        sources into it; in evaluation mode neither.
+        In training mode the queue supplies negatives, and :meth:`after_step`, which a loop of one's
+        own calls after each step, puts this batch's sources into it; in evaluation mode neither.
         """
         parts = {}
         if self.edge_weight > 0 or not self.settings.two_pass:
@@ -280,7 +279,7 @@ class GPTGNN(Objective):
             if task.has_negatives or len(rows):  # without any the loss is 0, whatever the weights
                 trained.append(task.relation)
             if self.training:
-                self._offered.append((task.relation, h[task.entering].detach(), task.entering_id))
+                self.queue.offer(task.relation, h[task.entering].detach(), task.entering_id)
         if self.training:
             self.counts.count(trained)
         # A sum over no rows is 0 and still has a (zero) gradient.
@@ -318,13 +317,10 @@ class GPTGNN(Objective):
 
     def start_epoch(self, epoch: int, n_epoch: int) -> None:
         self.queue.grow(epoch, n_epoch)
-        self._offered.clear()
 
     def after_step(self) -> None:
         """Fill the queue in the order of the step's batches, all of which read it as it was."""
-        for relation, rows, ids in self._offered:
-            self.queue.push(relation, rows, ids)
-        self._offered.clear()
+        self.queue.take_offers()
 
 
 def mean_features(

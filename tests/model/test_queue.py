@@ -30,6 +30,29 @@ def test_equals_the_lists(seed, queue_size):
     assert len(ours.read(0)[0]) <= queue_size
 
 
+@pytest.mark.parametrize("queue_size", [0, 1, 5, 64])
+def test_offers_are_taken_as_if_pushed_and_do_not_pile_up(queue_size):
+    """A loop that never takes them must not grow, and one that does must lose nothing."""
+    torch.manual_seed(0)
+    ours, pushed = AdaptiveQueue(2, queue_size, 3), AdaptiveQueue(2, queue_size, 3)
+    for queue in (ours, pushed):
+        queue.grow(1, 1)
+    for step in range(20):
+        for _ in range(1 + 5 * (step % 4)):
+            n = int(torch.randint(40, ()))
+            offer = 1, torch.randn(n, 3), torch.randint(1000, (n,))
+            ours.offer(*offer)
+            pushed.push(*offer)
+        ours.take_offers()
+        assert torch.equal(ours.ids, pushed.ids) and torch.equal(ours.rows, pushed.rows)
+    for _ in range(100):
+        ours.offer(0, torch.randn(40, 3), torch.arange(40))
+    assert sum(len(ids) for _, ids in ours._offers[0]) <= queue_size * 1.25
+    ours.grow(1, 1)
+    ours.take_offers()
+    assert len(ours.read(0)[0]) == 0  # what no step followed is forgotten
+
+
 def test_is_part_of_the_state_and_survives_it():
     queue = AdaptiveQueue(1, 8, 3)
     queue.grow(2, 2)
