@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -37,7 +39,7 @@ class Objective(Trainable):
 
     Settings: ClassVar[type[Checked]] = NoSettings
     trains: ClassVar[bool] = True
-    weights: dict[str, float] = {"loss": 1.0}
+    weights: Mapping[str, float] = MappingProxyType({"loss": 1.0})
 
     def __init__(self, encoder: GNN, facts: GraphFacts, **settings: Any) -> None:
         super().__init__()

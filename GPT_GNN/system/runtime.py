@@ -45,8 +45,7 @@ def versions() -> dict[str, str]:
 def seeded(seed: int, *purpose: int | str) -> Iterator[None]:
     """Run a block under torch's default generator seeded for one purpose; restore it afterwards.
 
-    Parameter initialisation and dropout take no generator of their own, so this is the one place
-    that touches torch's.
+    Parameter initialisation and dropout take no generator of their own, so this touches torch's.
     """
     with torch.random.fork_rng():
         torch.manual_seed(int(derive(seed, *purpose).integers(2**63)))

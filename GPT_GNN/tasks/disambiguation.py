@@ -143,20 +143,25 @@ class AuthorDisambiguation(Task):
     def query(self, split: str, items: np.ndarray) -> Query:
         """What to sample around some queries: their papers, and candidates at the latest time."""
         queries = self._queries[split]
-        row, candidate = queries.candidates(items)
         papers = first_seen(queries.paper[items])
-        authors = first_seen(candidate)
+        authors = first_seen(queries.candidates(items)[1])
         end = self.end(split)
-        pairs = dict.fromkeys(self.relations, (candidate, queries.paper[items][row]))
         return Query(
             seeds={
                 self.target: (papers, self._paper_time[papers]),
                 self.author: (authors, np.full(len(authors), end, dtype=np.int32)),
             },
             time_max=end,
-            hidden=self._hidden[split].with_pairs(pairs),
+            hidden=self.hidden_of(split, items),
             view=self.view(split),
         )
+
+    def hidden_of(self, split: str, items: np.ndarray) -> HiddenEdges:
+        """The leak guard, with the edges between some queries' papers and candidates."""
+        queries = self._queries[split]
+        row, candidate = queries.candidates(items)
+        pairs = dict.fromkeys(self.relations, (candidate, queries.paper[items][row]))
+        return self._hidden[split].with_pairs(pairs)
 
     def collate(self, split: str, items: np.ndarray, batch: RawBatch) -> PairBatch:
         """Pairs and labels to go with a batch that was sampled around these queries."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from GPT_GNN.batch.batch import RawBatch
 from GPT_GNN.graph.resolve import RELATION, ResolvedFacts, TargetConfig, resolve_facts
 from GPT_GNN.graph.split import NO_BOUND, Split
-from GPT_GNN.graph.store import NO_TIME, HeteroGraph
+from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.heads import Matcher
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hidden import HiddenEdges
@@ -28,6 +28,7 @@ from GPT_GNN.tasks.task import (
     TaskKeywords,
     joined,
     labels_in_relations,
+    latest,
     warn_of_degrees,
 )
 
@@ -97,6 +98,7 @@ class LinkRanking(Task):
         self.relation = relation
         self.num_candidates = num_candidates
         self._links = divide_links(graph, relation, split)
+        self._latest_link = latest(self._links.time)
         self._wrong = {
             name: WrongSources(graph, relation, self._links, unknown)
             for name, unknown in _UNKNOWN.items()
@@ -127,7 +129,7 @@ class LinkRanking(Task):
         """See :meth:`Task.end`; no bound where chance divides the links."""
         if not self._by_time or self._links.time is None:
             return NO_BOUND
-        return min(self.split.time_max(split), int(self._links.time.max(initial=NO_TIME)))
+        return min(self.split.time_max(split), self._latest_link)
 
     def _sources_until(self, end: int) -> np.ndarray:
         """Sources that are there by a time, ascending; those without a time always are."""

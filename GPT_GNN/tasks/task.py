@@ -85,10 +85,11 @@ class NodeBatch:
 class Task:
     """A task on a graph. Its items are the labelled nodes of a type, unless a subclass has others.
 
-    A subclass calls :meth:`divide` and has ``metric_names``, ``targets``, ``head``, ``loss``,
-    ``scores``, ``metrics``, ``most_frequent`` and ``describe``. Where edges reveal labels it also
-    has ``hidden_of``. One whose items are no nodes has ``items``, ``times``, ``draw``, ``query``
-    and ``collate`` of its own. To be chosen by ``--task`` it is in ``TASKS``, with ``of_flags``.
+    A subclass calls :meth:`divide` with its labelled nodes and has ``metric_names``, ``targets``,
+    ``head``, ``loss``, ``scores``, ``metrics``, ``most_frequent`` and ``describe``. Where edges
+    reveal labels it also has ``hidden_of``. One whose items are no nodes has ``items``, ``times``,
+    ``draw``, ``query`` and ``collate`` of its own. To be chosen by ``--task`` it is in ``TASKS``,
+    with ``of_flags``.
 
     Args:
         split: of the target nodes.
@@ -134,6 +135,7 @@ class Task:
         self.train_view, self.original_protocol = train_view, original_protocol
         self.hide_train_labels = hide_train_labels
         self._time = graph.node_time(target)
+        self._latest = latest(self._time)
 
     @classmethod
     def of_flags(
@@ -200,8 +202,7 @@ class Task:
 
     def end(self, split: str) -> int:
         """The latest time of a sample for a split: the split's end, or the graph's."""
-        bound = self.split.time_max(split)
-        return bound if self._time is None else min(bound, int(self._time.max(initial=NO_TIME)))
+        return min(self.split.time_max(split), self._latest)
 
     def view(self, split: str) -> str:
         """The feature view of a split's batches.
@@ -266,12 +267,12 @@ class Task:
         """Metrics of any set of items, from their scores; by default means of ranking metrics.
 
         Args:
-            values: per item ``ndcg``, ``mrr`` and others, [n] each; and ``seen``, [n] bool, where
+            values: per item ``ndcg``, ``mrr`` or others, [n] each; and ``seen``, [n] bool, where
                 a class may be new: then also the means over items with a class of training.
         """
         names = [name for name in values if name != "seen"]
         result = {name: float(values[name].mean()) for name in names}
-        result["items"] = len(values["ndcg"])
+        result["items"] = len(next(iter(values.values())))
         if "seen" in values and not values["seen"].all():
             seen = values["seen"]
             result |= {f"{n}_seen": float(values[n][seen].mean()) for n in names if seen.any()}
@@ -288,6 +289,11 @@ class Task:
     def describe(self) -> dict[str, Any]:
         """What holds the labels, for the record of a run."""
         raise NotImplementedError
+
+
+def latest(times: np.ndarray | None) -> int:
+    """The latest of some times, [n]; no bound for what has none."""
+    return NO_BOUND if times is None else int(times.max(initial=NO_TIME))
 
 
 def joined(parts: Iterable[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
