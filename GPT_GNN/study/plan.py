@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import PurePosixPath
@@ -184,12 +184,17 @@ class _Planner:
 
 
 def _read_by(conv: str, flags: str) -> str:
-    """Some flags of encoders, ``--name value`` each, less those of other layers than this one."""
+    """Some flags of encoders, less those of other layers than this one."""
     of_each = EncoderConfig.names_of_each()
     others = {name for names in of_each.values() for name in names} - {*of_each.get(conv, ())}
-    words = flags.split()
-    pairs = zip(words[::2], words[1::2], strict=True)
-    return " ".join(f"{flag} {value}" for flag, value in pairs if flag[2:] not in others)
+    each = re.split(r" +(?=--)", flags.strip())
+    return _words(*(flag for flag in each if not _names(flag, others)))
+
+
+def _names(flag: str, names: Collection[str]) -> bool:
+    """Whether ``--name``, ``--no-name``, ``--name value`` or ``--name=value`` is of some names."""
+    found = re.match(r"--(?:no-)?(\w+)", flag)
+    return found is not None and found[1] in names
 
 
 def _folder(setting: str, part: str = "") -> str:
