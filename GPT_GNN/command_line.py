@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
-from dataclasses import Field, dataclass, fields, replace
+from dataclasses import Field, dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -30,7 +30,8 @@ class Flags:
     Attributes:
         groups: name -> settings.
         origin: where the value of a setting comes from, if it is not the dataclass's default:
-            ``flag``, or ``script`` for a default of the command's own.
+            ``flag``, ``model`` for a trained model's file, or ``script`` for a default of the
+            command's own; in the order of the flags.
     """
 
     groups: dict[str, Checked]
@@ -45,10 +46,6 @@ class Flags:
     def given(self) -> frozenset[str]:
         """Names of the flags that the command line gave."""
         return frozenset(name for name, source in self.origin.items() if source == "flag")
-
-    def changed(self, **groups: Checked) -> Flags:
-        """The same with other records of some groups."""
-        return replace(self, groups=self.groups | groups)
 
     def record(self, **resolved: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """The settings that a run's numbers depend on, group by group, as plain values; and where
@@ -69,6 +66,7 @@ def parse_flags(
     description: str | None,
     argv: Sequence[str] | None = None,
     choices: Mapping[str, Collection[str]] | None = None,
+    of_model: Mapping[str, Any] | None = None,
     **defaults: Any,
 ) -> Flags:
     """Read the flags of a command into a record per group.
@@ -81,6 +79,7 @@ def parse_flags(
         description: the command's docstring, the beginning of its help.
         argv: the flags, by default the command line's.
         choices: the allowed values of flags, where the command alone knows them.
+        of_model: settings of a trained model's file, which come before the command's defaults.
         **defaults: this command's own defaults, by field name; of a choice's own settings they
             count where it is chosen.
 
@@ -89,34 +88,38 @@ def parse_flags(
         TypeError: a default names no flag.
     """
     parser = Parser(description)
-    owner: dict[str, str] = {}
+    of_model = of_model or {}
+    defaults |= of_model
+    flags: list[str] = []
+    group_of: dict[str, str] = {}  # also of the flags of other choices
     classes: dict[str, type[Checked]] = {}
-    possible: set[str] = set()
     # Help begins with the groups that matter first; the others keep their order.
     for name, group in sorted(groups.items(), key=lambda entry: _rank(entry[0])):
         cls = group.settings if isinstance(group, Some) else group
         note = (cls.__doc__ or "").strip()
+        names = group.names if isinstance(group, Some) else [f.name for f in fields(cls)]
         if issubclass(cls, Choosing):
-            possible |= {option for names in cls.names_of_each().values() for option in names}
+            names = [*names, *(option for each in cls.names_of_each().values() for option in each)]
             cls, note = _chosen(cls, argv, defaults, parser, note)
+        for flag in names:
+            if group_of.setdefault(flag, name) != name:
+                raise TypeError(f"--{flag} is a flag of {group_of[flag]} and of {name}")
         classes[name] = cls
         section = parser.add_argument_group(name, note)
         for f in fields(cls):
-            if isinstance(group, Some) and f.name not in group.names:
+            if f.name not in names:
                 continue
-            if f.name in owner:
-                raise TypeError(f"--{f.name} is a flag of {owner[f.name]} and of {name}")
-            owner[f.name] = name
+            flags.append(f.name)
             allowed = (choices or {}).get(f.name)
             f = f if allowed is None else _with_choices(f, allowed)
             _add_flag(section, f, defaults.get(f.name, f.default))
-    unknown = set(defaults) - set(owner) - possible
+    unknown = set(defaults) - set(group_of)
     if unknown:
         raise TypeError(f"defaults that are no flags: {sorted(unknown)}")
     # argparse leaves alone what a namespace has: what is still unset was not given.
-    parsed = vars(parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(owner, _UNSET))))
-    origin = dict.fromkeys(owner.keys() & defaults, "script")
-    origin |= {name: "flag" for name in owner if parsed[name] is not _UNSET}
+    parsed = vars(parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(flags, _UNSET))))
+    origin = {name: "model" if name in of_model else "script" for name in flags if name in defaults}
+    origin |= {name: "flag" for name in flags if parsed[name] is not _UNSET}
     records = {}
     for name, cls in classes.items():
         values = {f.name: parsed[f.name] for f in fields(cls) if f.name in origin}

@@ -105,7 +105,9 @@ class Choosing(Checked):
         ValueError: an unknown name, or a setting that the choice does not have.
     """
 
-    chosen: ClassVar[str] = ""  # of a class that :meth:`joined` makes
+    # Of a class that :meth:`joined` makes: what was chosen, and the class that it was made of.
+    chosen: ClassVar[str] = ""
+    base: ClassVar[Any] = None
 
     def __new__(cls, *args: Any, **values: Any) -> Self:
         if cls.chosen:
@@ -128,6 +130,9 @@ class Choosing(Checked):
                 f"{name}: these are settings of {self.chosen!r}, got {getattr(self, name)!r}"
             )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made, (self.base, {f.name: getattr(self, f.name) for f in fields(self)})
+
     @classmethod
     def choice(cls) -> Field[Any]:
         """The field that chooses."""
@@ -147,7 +152,7 @@ class Choosing(Checked):
         except ValueError as error:
             raise ValueError(f"{flag.name}: {error}") from None
         make: Any = _joined  # a cached function takes no type of its own class
-        joined: type[Self] = make(cls, name, flag.metadata["registry"][name].Settings)
+        joined: type[Self] = make(cls.base or cls, name, flag.metadata["registry"][name].Settings)
         return joined
 
     @classmethod
@@ -175,8 +180,13 @@ def _joined(cls: Any, name: str, own: type[Checked]) -> Any:
     shared = sorted({f.name for f in fields(cls)} & {f.name for f in fields(own)})
     if shared:
         raise TypeError(f"{own.__qualname__}: {shared} are settings of {cls.__name__} already")
-    namespace = {"chosen": name, "__doc__": cls.__doc__}
+    namespace = {"chosen": name, "base": cls, "__doc__": cls.__doc__, "__module__": cls.__module__}
     return make_dataclass(cls.__name__, [], bases=(own, cls), namespace=namespace, frozen=True)
+
+
+def _made(cls: type[Choosing], values: dict[str, Any]) -> Choosing:
+    """Settings of a pickle, whose own class has no name that could be imported."""
+    return cls(**values)
 
 
 def numbers_of(settings: Checked) -> dict[str, Any]:

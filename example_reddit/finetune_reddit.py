@@ -36,7 +36,6 @@ def main() -> None:
     graph = Reddit.open(args.data.data_dir)
     facts = Reddit.facts(graph)
     encoder = initial_encoder(graph, args.encoder, args.run)
-    facts = Reddit.facts(graph)
     task = LabelClassification(
         graph,
         facts.split,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import runpy
 import sys
+from copy import deepcopy
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -390,6 +392,24 @@ def test_settings_of_a_choice_are_those_of_the_chosen():
         EncoderConfig.from_record({"conv_name": "none"}, "m.pt")
 
 
+def test_settings_of_a_choice_are_copied_and_sent_to_other_processes():
+    settings = EncoderConfig("gat", n_hid=8, n_heads=2)
+    for copied in (pickle.loads(pickle.dumps(settings)), deepcopy(settings)):
+        assert copied == settings and type(copied) is type(settings)
+    assert type(settings).from_record({"conv_name": "gcn"}, "m.pt") == EncoderConfig("gcn")
+
+
+def test_two_groups_must_not_share_a_flag_even_of_other_choices(monkeypatch):
+    class Mine:
+        @dataclass(frozen=True)
+        class Settings(Checked):
+            queue_size: int = setting(3, "how long")
+
+    monkeypatch.setitem(CONVS, "mine", Mine)
+    with pytest.raises(TypeError, match="--queue_size is a flag of objective and of encoder"):
+        parse_pretrain_flags(["--objective", "gae"])
+
+
 def test_a_choice_must_not_have_a_setting_that_is_there_already(monkeypatch):
     class Mine:
         @dataclass(frozen=True)
@@ -553,6 +573,7 @@ def test_a_record_says_where_each_value_comes_from():
     assert args.given == {"n_hid", "prev_norm", "clip"}
     want = {"n_hid": "flag", "prev_norm": "flag", "clip": "flag", "queue_size": "script"}
     assert args.origin == args.record()["origin"] == want
+    assert list(args.origin) == list(parse_pretrain_flags(argv, clip=2.0, queue_size=8).origin)
     assert parse_pretrain_flags([]).given == frozenset()
 
 

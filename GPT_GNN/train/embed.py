@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from GPT_GNN.graph.split import NO_BOUND
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN
 from GPT_GNN.rng import derive
-from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.sampler.hidden import HiddenEdges
 from GPT_GNN.sampler.query import Query
 from GPT_GNN.sampler.subgraph import Subgraph
@@ -38,16 +39,13 @@ def embed(
     node_type: str,
     ids: np.ndarray,
     *,
-    sample_depth: int = 6,
-    sample_width: int = 128,
-    batch_size: int = 256,
-    n_pool: int = 2,
     time_max: int | None = None,
     view: str = "finetune",
     seed: int = 0,
     device: torch.device | None = None,
     hidden: HiddenEdges | None = None,
     progress: bool = False,
+    **sampler: Any,
 ) -> np.ndarray:
     """Embed some nodes by an encoder in evaluation mode, whose own mode is restored afterwards.
 
@@ -72,14 +70,14 @@ def embed(
         node_type: of the nodes.
         ids: [n] int, row numbers of the nodes, in any order; repeated ones are computed once. For
             the source's own ids see :func:`GPT_GNN.datasets.tables.node_ids.rows_of_ids`.
-        sample_depth, sample_width, n_pool: see :class:`GPT_GNN.sampler.SamplerConfig`.
-        batch_size: nodes that are embedded together, >= 1.
         time_max: nothing later is sampled, and the nodes are no later; None: no bound, all of the
             graph is known.
         view: the feature view to read.
         device: where to compute; the encoder is moved there and stays. None: where it is.
         hidden: edges that must not be seen.
         progress: show a bar.
+        **sampler: of :class:`GPT_GNN.sampler.SamplerConfig`; ``batch_size`` nodes are embedded
+            together.
 
     Returns:
         [n, D] float32, row by row as in ``ids``.
@@ -89,8 +87,8 @@ def embed(
             are no integers or out of range, a node later than ``time_max``, a setting out of range.
     """
     ids = _checked(encoder, graph, node_type, ids)
-    if batch_size < 1:
-        raise ValueError(f"expected batch_size >= 1, got {batch_size}")
+    settings = SamplerConfig(**sampler)
+    batch_size = settings.batch_size
     distinct, row = np.unique(ids, return_inverse=True)
     time, bound = graph.node_time(node_type), NO_BOUND if time_max is None else time_max
     if time is not None and (time[distinct] > bound).any():
@@ -102,8 +100,7 @@ def embed(
     # How a batch is made.
     device = device or next(encoder.parameters()).device
     encoder.to(device)
-    sampler = HGSampler(graph, sample_depth=sample_depth, sample_width=sample_width)
-    pipeline = Pipeline(graph, sampler, encoder.reach)
+    pipeline = Pipeline(graph, settings.open(graph), encoder.reach)
 
     def transform(subgraph: Subgraph) -> SeedBatch:
         batch = make_batch(graph, subgraph)
@@ -116,7 +113,7 @@ def embed(
         return pipeline.batch(query, derive(seed, "embed", i), transform)
 
     # Embed them all.
-    batches = Loader(make, range(-(-len(distinct) // batch_size)), n_pool, device)
+    batches = Loader(make, range(-(-len(distinct) // batch_size)), settings.n_pool, device)
     out = np.empty((len(distinct), encoder.n_hid), dtype=np.float32)
     done = 0
     training = encoder.training

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
@@ -26,34 +26,24 @@ def new_encoder(graph: HeteroGraph, encoder: EncoderConfig, seed: int) -> GNN:
         return GNN(graph.schema, graph.feature_dims, **asdict(encoder))
 
 
-def trained_architecture(
-    model: TrainedModel, wanted: EncoderConfig, given: Collection[str] | None = None
-) -> EncoderConfig:
-    """An encoder's settings: the file's, and ``wanted`` where no weight depends on them.
+def fixed_settings(model: TrainedModel) -> dict[str, Any]:
+    """The settings of a model's encoder on which its weights depend, as far as its file says."""
+    return {name: value for name, value in model.architecture.items() if name not in _FREE}
 
-    Args:
-        given: names of the settings that the user asks for, e.g. the flags of a command; the file's
-            replace the others. None: all of ``wanted`` is asked for.
 
-    Raises:
-        CheckpointError: the file has other values for settings that are asked for; names them all.
-    """
-    of_file = model.architecture
-    fixed = {name: value for name, value in of_file.items() if name not in _FREE}
-    own = asdict(wanted)
-    asked = [name for name in own if name not in _FREE and (given is None or name in given)]
+def check_architecture(model: TrainedModel, wanted: EncoderConfig) -> None:
+    """Raise CheckpointError, naming all settings that differ, unless a model has these."""
+    fixed = fixed_settings(model)
     differing = [
-        f"{name} is {of_file.get(name, 'no setting')!r} in the file and {own[name]!r} here"
-        for name in asked
-        if of_file.get(name) != own[name]
+        f"{name} is {fixed[name]!r} in the file and {value!r} here"
+        for name, value in asdict(wanted).items()
+        if name in fixed and fixed[name] != value
     ]
     if differing:
         raise CheckpointError(
             f"{model.path} is of another architecture: {'; '.join(differing)}. "
             "Leave these out to take the file's"
         )
-    names = {f.name for f in fields(EncoderConfig.joined(of_file["conv_name"]))}
-    return EncoderConfig(**{name: own[name] for name in names & own.keys()} | fixed)
 
 
 def pretrained_encoder(
@@ -70,7 +60,8 @@ def pretrained_encoder(
             other features; the message names all settings or features that differ.
     """
     model = open_model(path, "pretrain")
-    return model.encoder(graph, trained_architecture(model, encoder), other_features)
+    check_architecture(model, encoder)
+    return model.encoder(graph, encoder, other_features)
 
 
 def initial_encoder(graph: HeteroGraph, encoder: EncoderConfig, run: FinetuneRunConfig) -> GNN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from GPT_GNN.command_line import Flags, Group, parse_flags, peek
 from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.objectives import ObjectiveConfig
 from GPT_GNN.sampler import SamplerConfig
-from GPT_GNN.train.encoder import trained_architecture
-from GPT_GNN.train.models import open_model
+from GPT_GNN.train.checkpoint import CheckpointError
+from GPT_GNN.train.encoder import check_architecture, fixed_settings
+from GPT_GNN.train.models import TrainedModel, open_model
 from GPT_GNN.train.optim import OptimConfig
 from GPT_GNN.train.place import (
     FinetuneRunConfig,
@@ -71,16 +73,30 @@ def parse_finetune_flags(
     """
     defaults = {**FINETUNE_DEFAULTS, **defaults}
     given = peek(FinetuneRunConfig, ("use_pretrain", "pretrain_model_dir"), argv, defaults)
-    model = None
-    if given["use_pretrain"] and Path(given["pretrain_model_dir"]).is_file():
-        model = open_model(given["pretrain_model_dir"], "pretrain")
-        defaults["conv_name"] = model.architecture["conv_name"]
+    path = given["pretrain_model_dir"] if given["use_pretrain"] else ""
+    model = model_of_defaults(path, argv, "pretrain")
+    of_model = {} if model is None else fixed_settings(model)
     every = {**groups, **_COMMON, "run": FinetuneRunConfig}
-    args = parse_flags(every, description, argv, **defaults)
+    args = parse_flags(every, description, argv, of_model=of_model, **defaults)
     finetuning_place(args.run)
     if model is not None:
-        return args.changed(encoder=trained_architecture(model, args.encoder, args.given))
+        check_architecture(model, args.encoder)
+        return args
     unread = sorted({"pretrain_model_dir", "other_features"} & args.given)
     if unread:
         tqdm.write(f"note: without --use_pretrain nothing reads --{', --'.join(unread)}")
     return args
+
+
+def model_of_defaults(path: str, argv: Sequence[str] | None, *kinds: str) -> TrainedModel | None:
+    """The trained model whose settings are the defaults of flags; None where there is no file.
+
+    Raises:
+        CheckpointError: see :func:`open_model`; but ``--help`` does without the model.
+    """
+    try:
+        return open_model(path, *kinds) if Path(path).is_file() else None
+    except CheckpointError:
+        if {"-h", "--help"} & {*(sys.argv[1:] if argv is None else argv)}:
+            return None
+        raise

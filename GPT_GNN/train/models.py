@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torch import Tensor
 
@@ -12,7 +12,6 @@ from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import GNN, EncoderConfig
 from GPT_GNN.objectives.gpt_gnn import GPTGNN, GPTConfig
-from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.system.runtime import seeded
 from GPT_GNN.train.checkpoint import CheckpointError, NotPlainError, checked_record, read_plain
 from GPT_GNN.train.matching import encoder_weights, moved_columns
@@ -28,11 +27,13 @@ def open_model(path: str | os.PathLike[str], *kinds: str) -> TrainedModel:
     """Read the file of a trained model onto the CPU without running any code in it.
 
     Args:
-        kinds: of our checkpoints, those that are expected: ``pretrain``, ``finetune``.
+        kinds: of our checkpoints, those that are expected, ``pretrain`` or ``finetune``; by default
+            both.
 
     Raises:
         CheckpointError: no such file, cut short, a checkpoint of another kind, or no model.
     """
+    kinds = kinds or ("pretrain", "finetune")
     try:
         content = read_plain(path, " or ".join(kinds))
         if not _is_state_dict(content):
@@ -129,13 +130,6 @@ class SavedModel:
         return objective.eval()
 
 
-class TrainedEncoder(NamedTuple):
-    """An encoder on the CPU in evaluation mode, and the settings of its samples, by name."""
-
-    encoder: GNN
-    sampler: dict[str, Any]
-
-
 def open_encoder(
     path: str | os.PathLike[str], graph: HeteroGraph, other_features: bool = False
 ) -> GNN:
@@ -151,15 +145,5 @@ def open_encoder(
         CheckpointError: no such file, none of these, or of another schema or other features than
             the graph's; names both sides.
     """
-    return read_trained(path, graph, other_features).encoder
-
-
-def read_trained(
-    path: str | os.PathLike[str], graph: HeteroGraph, other_features: bool = False
-) -> TrainedEncoder:
-    """The same, with those of the :class:`GPT_GNN.settings.SamplerConfig` of its training."""
-    model = open_model(path, "pretrain", "finetune")
-    encoder = model.encoder(graph, EncoderConfig(**model.architecture), other_features)
-    sampler = model.config.get("sampler", {})
-    SamplerConfig.from_record(sampler, path)  # checks it
-    return TrainedEncoder(encoder.eval(), sampler)
+    model = open_model(path)
+    return model.encoder(graph, EncoderConfig(**model.architecture), other_features).eval()

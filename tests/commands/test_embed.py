@@ -86,7 +86,8 @@ def calling(monkeypatch, capfd, store, model, tmp_path):
 def test_all_nodes_of_the_trained_type_by_the_models_samples(call, store, model, tmp_path):
     status, out = call()
     assert status == 0, out
-    assert "emb.npy: 40 rows of 8 for nodes of type 'paper', by samples of depth 2 and " in out
+    samples = "samples of hgsampling (sample_depth 2, sample_width 4)"
+    assert f"emb.npy: 40 rows of 8 for nodes of type 'paper', by {samples}" in out
     assert [p.name for p in tmp_path.iterdir()] == ["emb.npy"]
     sizes = {"sample_depth": 2, "sample_width": 4}
     want = embed(model[1], store, "paper", np.arange(40), **sizes)
@@ -263,6 +264,7 @@ def test_flags_and_their_defaults():
             "view": "finetune",
             "time_max": 2**31 - 1,
         },
-        **{"sample_depth": 0, "sample_width": 0, "batch_size": 256, "n_pool": 2},
+        **{"sampler": "hgsampling", "sample_depth": 6, "sample_width": 128},
+        **{"batch_size": 256, "n_pool": 2},
         **{"seed": 0, "cuda": -2},
     }

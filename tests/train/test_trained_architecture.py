@@ -9,7 +9,7 @@ import torch
 
 from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.train.checkpoint import CheckpointError, save_checkpoint
-from GPT_GNN.train.encoder import trained_architecture
+from GPT_GNN.train.encoder import check_architecture, pretrained_encoder
 from GPT_GNN.train.flags import parse_finetune_flags
 from GPT_GNN.train.models import open_model
 from tests.made import encoder_settings
@@ -36,6 +36,9 @@ def test_what_no_flag_says_is_the_files(tmp_path):
     assert asdict(args.encoder) == want
     recorded = args.record()["encoder"]  # which --resume compares
     assert recorded.items() <= want.items() and recorded["n_hid"] == 16
+    origin = args.record()["origin"]
+    assert [origin[name] for name in ("n_hid", "n_heads", "clip")] == ["model", "flag", "script"]
+    assert "dropout" not in origin
     assert asdict(parse_finetune_flags("doc", [], groups={}).encoder) == asdict(EncoderConfig())
 
 
@@ -81,11 +84,38 @@ def test_a_published_file(tmp_path):
         parsed(path, "--n_hid", "9")
 
 
+def test_a_published_encoder_of_one_layer(tmp_path):
+    """Its file says nothing of ``prev_norm``, which no weight depends on."""
+    graph = published.store(tmp_path / "store")
+    path = tmp_path / "one.pt"
+    literal = published.literal(graph, "hgt", n_layers=1)
+    torch.save(published.state(literal), path)
+    for prev_norm in ([], ["--no-prev_norm"]):
+        args = parsed(path, *prev_norm)
+        assert args.encoder.n_layers == 1
+        assert pretrained_encoder(graph, args.encoder, path).n_hid == published.D
+
+
+def test_help_does_without_a_model(tmp_path, capsys):
+    (tmp_path / "gpt.pt").write_text("no model")
+    with pytest.raises(CheckpointError):
+        parsed(tmp_path / "gpt.pt")
+    with pytest.raises(SystemExit) as exit_:
+        parsed(tmp_path / "gpt.pt", "--help")
+    assert exit_.value.code == 0 and "--n_hid" in capsys.readouterr().out
+
+
+def test_help_shows_the_models_settings(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        parsed(saved(tmp_path / "gpt.pt"), "--help")
+    assert "hidden width (default: 16)" in capsys.readouterr().out
+
+
 def test_a_file_that_does_not_say(tmp_path):
     path = tmp_path / "gpt.pt"
     save_checkpoint(path, "pretrain", config={"gpt": {}})
     with pytest.raises(CheckpointError, match="expected the encoder's settings in its config, fou"):
-        trained_architecture(open_model(path, "pretrain"), TRAINED)
+        check_architecture(open_model(path, "pretrain"), TRAINED)
     with pytest.raises(CheckpointError, match="no such file"):
         parsed(tmp_path / "none.pt")
 

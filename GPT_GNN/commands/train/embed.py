@@ -11,39 +11,30 @@ Examples:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from GPT_GNN.command_line import parse_flags
+from GPT_GNN.command_line import parse_flags, peek
 from GPT_GNN.datasets.builtin import GraphConfig
 from GPT_GNN.datasets.reddit.reddit import Reddit
 from GPT_GNN.datasets.tables.node_ids import rows_in_range, rows_of_ids
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.graph.times import time_range
-from GPT_GNN.sampler.hgsampling import HGSampler
+from GPT_GNN.model.gnn import EncoderConfig
+from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.settings import Checked, setting
 from GPT_GNN.system.files import atomic_file
 from GPT_GNN.system.runtime import pick_device
 from GPT_GNN.train.embed import embed
-from GPT_GNN.train.models import read_trained
+from GPT_GNN.train.flags import model_of_defaults
+from GPT_GNN.train.models import TrainedModel
 
 SUFFIX = ".npy"
 _NPY = b"\x93NUMPY"  # how such a file begins
-
-
-@dataclass(frozen=True)
-class EmbedSamplerConfig(Checked):
-    """HGSampling around the nodes, and the threads that run it."""
-
-    sample_depth: int = setting(0, "rounds of sampling; 0: as the model says, or else 6", low=0)
-    sample_width: int = setting(
-        0, "nodes drawn per round and node type; 0: as the model says, or else 128", low=0
-    )
-    batch_size: int = setting(256, "nodes of a batch", low=1)
-    n_pool: int = setting(2, "threads that sample ahead; 0 samples between the batches", low=0)
 
 
 @dataclass(frozen=True)
@@ -72,49 +63,52 @@ class EmbedConfig(Checked):
     cuda: int = setting(-2, "GPU number; -1 for the CPU; default: a GPU if there is one", low=-2)
 
 
-GROUPS: dict[str, type] = {"data": GraphConfig, "sampler": EmbedSamplerConfig, "run": EmbedConfig}
+GROUPS: dict[str, type] = {"data": GraphConfig, "sampler": SamplerConfig, "run": EmbedConfig}
 
 
 def main() -> None:
     """Read the flags, embed, write."""
-    args = parse_flags(GROUPS, __doc__)
+    model = model_of_defaults(peek(EmbedConfig, ("model",), None, {})["model"], None)
+    args = parse_flags(GROUPS, __doc__, of_model=_samples_of(model))
     _check_places(args.run)
+    assert model is not None  # its file is there
     device = pick_device(args.run.cuda)
     graph = Reddit.open(args.data.data_dir)  # the built-in graph is of posts
     node_type = _node_type(graph, args.run)
     ids = _nodes(graph, node_type, args.run)
     if args.run.time_max != EmbedConfig.time_max:
         _warn_outside(graph, args.run.time_max)
-    model = read_trained(args.run.model, graph, args.run.other_features)
-
-    def size(name: str) -> int:
-        trained_with = model.sampler.get(name, getattr(HGSampler.Settings, name))
-        return int(getattr(args.sampler, name) or trained_with)
-
-    depth, sample_width = size("sample_depth"), size("sample_width")
+    settings = EncoderConfig(**model.architecture)
+    encoder = model.encoder(graph, settings, args.run.other_features)
     # Opened first: hours of work must not end at a place that cannot be written.
     with atomic_file(args.run.out) as temporary, open(temporary, "wb") as file:
         rows = embed(
-            model.encoder,
+            encoder,
             graph,
             node_type,
             ids,
-            sample_depth=depth,
-            sample_width=sample_width,
-            batch_size=args.sampler.batch_size,
-            n_pool=args.sampler.n_pool,
             time_max=args.run.time_max,
             view=args.run.view,
             seed=args.run.seed,
             device=device,
             progress=True,
+            **asdict(args.sampler),
         )
         np.save(file, rows)
     n, width = rows.shape
+    samples = ", ".join(f"{name} {value}" for name, value in vars(args.sampler.own()).items())
     print(
         f"{args.run.out}: {n} rows of {width} for nodes of type {node_type!r}, by samples of "
-        f"depth {depth} and width {sample_width}"
+        f"{args.sampler.sampler} ({samples})"
     )
+
+
+def _samples_of(model: TrainedModel | None) -> dict[str, Any]:
+    """How the nodes of a model's training were sampled, as far as its file says."""
+    if model is None or "sampler" not in model.config:
+        return {}
+    sampler = SamplerConfig.from_record(model.config["sampler"], model.path)
+    return {"sampler": sampler.sampler, **vars(sampler.own())}
 
 
 def _check_places(run: EmbedConfig) -> None:

@@ -79,13 +79,13 @@ def config(conv_name, **changes) -> EncoderConfig:
     return encoder_settings(conv_name, **settings)
 
 
-def literal(graph, conv_name, seed=0, timed=True, **norms) -> LiteralGNN:
+def literal(graph, conv_name, seed=0, timed=True, n_layers=LAYERS, **norms) -> LiteralGNN:
     """A published encoder with random weights, in evaluation mode."""
     torch.manual_seed(seed)
     dims = [graph.feature_dim(t) for t in graph.node_types]
     relations = len(graph.edge_types) + 1
     conv = legacy.LITERAL_CONVS[conv_name]
-    encoder = LiteralGNN(dims, D, relations, HEADS, LAYERS, timed=timed, conv=conv, **norms)
+    encoder = LiteralGNN(dims, D, relations, HEADS, n_layers, timed=timed, conv=conv, **norms)
     for name, parameter in encoder.named_parameters():
         if "emb.emb" not in name:
             torch.nn.init.normal_(parameter, std=0.4)
