@@ -47,15 +47,18 @@ class Flags:
         """Names of the flags that the command line gave."""
         return frozenset(name for name, source in self.origin.items() if source == "flag")
 
-    def record(self, **resolved: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    def record(
+        self, origin: Mapping[str, str] | None = None, **resolved: dict[str, Any]
+    ) -> dict[str, dict[str, Any]]:
         """The settings that a run's numbers depend on, group by group, as plain values; and where
         each value comes from, as the group ``origin``.
 
         Args:
+            origin: of the resolved values.
             **resolved: groups whose flags leave values to the graph, with the values found there.
         """
         groups = {name: numbers_of(settings) for name, settings in self.groups.items()}
-        return groups | resolved | {ORIGIN: self.origin}
+        return groups | resolved | {ORIGIN: {**self.origin, **(origin or {})}}
 
 
 Group = type[Checked] | Some
@@ -80,16 +83,16 @@ def parse_flags(
         argv: the flags, by default the command line's.
         choices: the allowed values of flags, where the command alone knows them.
         of_model: settings of a trained model's file, which come before the command's defaults.
-        **defaults: this command's own defaults, by field name; of a choice's own settings they
-            count where it is chosen.
+        **defaults: this command's own defaults, by field name; those of a choice's own settings in
+            a mapping under its name: ``gae={"mask_ratio": 0.3}``.
 
     Raises:
         SystemExit: an unknown flag or a value out of range, with the allowed ones in the message.
-        TypeError: a default names no flag.
+        TypeError: a default names no flag, or a choice's own without the choice; or two groups have
+            a flag of one name, be it of choices that are not made.
     """
     parser = Parser(description)
-    of_model = of_model or {}
-    defaults |= of_model
+    given = _Defaults(defaults, of_model or {})
     flags: list[str] = []
     group_of: dict[str, str] = {}  # also of the flags of other choices
     classes: dict[str, type[Checked]] = {}
@@ -99,8 +102,10 @@ def parse_flags(
         note = (cls.__doc__ or "").strip()
         names = group.names if isinstance(group, Some) else [f.name for f in fields(cls)]
         if issubclass(cls, Choosing):
-            names = [*names, *(option for each in cls.names_of_each().values() for option in each)]
-            cls, note = _chosen(cls, argv, defaults, parser, note)
+            of_each = cls.names_of_each()
+            names = [*names, *(option for own in of_each.values() for option in own)]
+            cls, note = _chosen(cls, argv, given.values, parser, note)
+            given.choose(cls.chosen, of_each)
         for flag in names:
             if group_of.setdefault(flag, name) != name:
                 raise TypeError(f"--{flag} is a flag of {group_of[flag]} and of {name}")
@@ -112,20 +117,57 @@ def parse_flags(
             flags.append(f.name)
             allowed = (choices or {}).get(f.name)
             f = f if allowed is None else _with_choices(f, allowed)
-            _add_flag(section, f, defaults.get(f.name, f.default))
-    unknown = set(defaults) - set(group_of)
+            _add_flag(section, f, given.values.get(f.name, f.default))
+    unknown = sorted({*given.values} - {*group_of})
+    unknown += [f"{name} of {choice}" for choice, name in given.of_choice]
     if unknown:
-        raise TypeError(f"defaults that are no flags: {sorted(unknown)}")
+        raise TypeError(f"defaults that are no flags: {unknown}")
     # argparse leaves alone what a namespace has: what is still unset was not given.
     parsed = vars(parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(flags, _UNSET))))
-    origin = {name: "model" if name in of_model else "script" for name in flags if name in defaults}
-    origin |= {name: "flag" for name in flags if parsed[name] is not _UNSET}
+    source = given.source | {name: "flag" for name in flags if parsed[name] is not _UNSET}
+    origin = {name: source[name] for name in flags if name in source}
     records = {}
     for name, cls in classes.items():
         values = {f.name: parsed[f.name] for f in fields(cls) if f.name in origin}
-        values |= {n: defaults[n] for n, value in values.items() if value is _UNSET}
+        values |= {n: given.values[n] for n, value in values.items() if value is _UNSET}
         records[name] = cls(**values)
     return Flags(records, origin)
+
+
+class _Defaults:
+    """The defaults of a command's script, and before them those of a model's file.
+
+    Attributes:
+        values: by field name.
+        source: ``script`` or ``model``, by field name.
+        of_choice: those of choices, by the choice's name; what was looked at is taken out.
+    """
+
+    def __init__(self, script: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+        self.values: dict[str, Any] = {}
+        self.source: dict[str, str] = {}
+        self.of_choice: dict[tuple[str, str], tuple[str, Any]] = {}
+        for source, given in (("script", script), ("model", model)):
+            for name, value in given.items():
+                if isinstance(value, Mapping):
+                    self.of_choice |= {(name, own): (source, value[own]) for own in value}
+                else:
+                    self.values[name], self.source[name] = value, source
+
+    def choose(self, chosen: str, of_each: Mapping[str, Collection[str]]) -> None:
+        """Take the defaults of what was chosen; nothing reads those of the others."""
+        for choice, names in of_each.items():
+            misplaced = sorted({*names} & {*self.values})
+            if misplaced:
+                raise TypeError(
+                    f"defaults of some choices alone: {misplaced}; expected e.g. {choice}="
+                    f"{{{misplaced[0]!r}: ...}}"
+                )
+        for choice, names in of_each.items():
+            for name in names:
+                source, value = self.of_choice.pop((choice, name), ("", None))
+                if source and choice == chosen:
+                    self.values[name], self.source[name] = value, source
 
 
 def peek(

@@ -26,6 +26,7 @@ def setting(
     high: float | None = None,
     low_open: bool = False,
     place: bool = False,
+    free: bool = False,
     registry: Mapping[str, Any] | None = None,
 ) -> T:
     """A dataclass field with what its flag needs to know.
@@ -38,6 +39,7 @@ def setting(
         low, high: bounds, both allowed unless ``low_open``.
         place: it says where or how a run happens, not what it computes: no result depends on it,
             and a resumed run may change it.
+        free: no weight of a trained model depends on it: fine-tuning may change it.
         registry: what the value chooses from, by name; see :class:`Choosing`.
     """
     metadata = {
@@ -47,6 +49,7 @@ def setting(
         "high": high,
         "low_open": low_open,
         "place": place,
+        "free": free,
         "registry": registry,
     }
     return field(default=default, metadata=metadata)

@@ -26,7 +26,7 @@ from GPT_GNN.train.pretrain import pretrain
 
 def main() -> None:
     args = parse_pretrain_flags(
-        __doc__, groups={"data": OAGDataConfig}, attr_type="text", queue_size=256
+        __doc__, groups={"data": OAGDataConfig}, gpt_gnn={"attr_type": "text", "queue_size": 256}
     )
     graph = OAG.open(args.data.data_dir, args.data.domain)
     facts = OAG.facts(graph)

@@ -27,7 +27,7 @@ def main() -> None:
     args = parse_pretrain_flags(
         __doc__,
         groups={"data": GraphConfig},
-        attr_type="vec",
+        gpt_gnn={"attr_type": "vec"},
         pretrain_model_dir="runs/gpt_reddit.pt",
     )
     graph = Reddit.open(args.data.data_dir)

@@ -438,15 +438,35 @@ def test_a_choice_must_not_have_a_setting_that_is_there_already(monkeypatch):
 )
 def test_an_option_that_the_objective_does_not_read(argv, told, capsys):
     with pytest.raises(SystemExit) as exit_:
-        parse_pretrain_flags(["--objective", *argv], attr_type="text")
+        parse_pretrain_flags(["--objective", *argv], gpt_gnn={"attr_type": "text"})
     assert exit_.value.code == 2 and told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_a_scripts_own_defaults_go_with_every_objective(objective):
-    args = parse_pretrain_flags(["--objective", objective], attr_type="text", queue_size=8)
+    own = {"gpt_gnn": {"queue_size": 8, "mask_ratio": 0.3}}
+    args = parse_pretrain_flags(["--objective", objective], **own)
     assert args.objective.objective == objective
-    assert objective != "gpt_gnn" or args.objective.queue_size == 8
+    if objective == "gpt_gnn":
+        assert (args.objective.queue_size, args.origin["queue_size"]) == (8, "script")
+    elif objective == "gae":
+        assert args.objective.mask_ratio == 0.5  # another's default is none of its own
+
+
+@pytest.mark.parametrize(
+    "defaults, told",
+    [
+        (
+            {"mask_ratio": 0.3},
+            r"defaults of some choices alone: \['mask_ratio'\]; expected e.g.",
+        ),
+        ({"gpt_gnn": {"queue": 3}}, r"defaults that are no flags: \['queue of gpt_gnn'\]"),
+        ({"gpt": {"queue_size": 3}}, r"defaults that are no flags: \['queue_size of gpt'\]"),
+    ],
+)
+def test_defaults_of_a_choice_go_under_its_name(defaults, told):
+    with pytest.raises(TypeError, match=told):
+        parse_pretrain_flags([], **defaults)
 
 
 @pytest.mark.parametrize(
@@ -492,7 +512,7 @@ def test_a_setting_has_the_type_of_its_default_and_a_help():
 
 def test_the_record_that_scripts_get():
     argv = ["--n_hid", "16", "--n_heads", "2", "--prev_norm", "--attr_ratio", "1"]
-    args = parse_pretrain_flags(argv, queue_size=8)
+    args = parse_pretrain_flags(argv, gpt_gnn={"queue_size": 8})
     assert all(map(is_dataclass, args.groups.values()))
     assert (args.encoder.n_hid, args.encoder.prev_norm, args.encoder.last_norm) == (16, True, False)
     assert args.objective.queue_size == 8 and type(args.objective.attr_ratio) is float
@@ -569,11 +589,11 @@ def test_a_flag_that_takes_a_list_may_be_repeated():
 
 def test_a_record_says_where_each_value_comes_from():
     argv = ["--n_hid", "400", "--no-prev_norm", "--clip", "1"]
-    args = parse_pretrain_flags(argv, queue_size=8, clip=2.0)
+    args = parse_pretrain_flags(argv, gpt_gnn={"queue_size": 8}, clip=2.0)
     assert args.given == {"n_hid", "prev_norm", "clip"}
     want = {"n_hid": "flag", "prev_norm": "flag", "clip": "flag", "queue_size": "script"}
     assert args.origin == args.record()["origin"] == want
-    assert list(args.origin) == list(parse_pretrain_flags(argv, clip=2.0, queue_size=8).origin)
+    assert list(args.origin) == ["queue_size", "n_hid", "prev_norm", "clip"]
     assert parse_pretrain_flags([]).given == frozenset()
 
 

@@ -23,7 +23,7 @@ class HGTSettings(HeadSettings):
 
     prev_norm: bool = setting(False, "LayerNorm after all layers but the last")
     last_norm: bool = setting(False, "LayerNorm after the last layer")
-    train_time_table: bool = setting(False, "train the table of the temporal encoding")
+    train_time_table: bool = setting(False, "train the table of the temporal encoding", free=True)
 
 
 class HGTConv(Conv):

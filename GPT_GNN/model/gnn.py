@@ -25,11 +25,12 @@ class EncoderConfig(Choosing):
     conv_name: str = setting("hgt", "layer", registry=CONVS)
     n_hid: int = setting(400, "hidden width", low=1)
     n_layers: int = setting(3, "convolutions; 0 leaves an MLP on own features", low=0)
-    dropout: float = setting(0.2, "dropout of the encoder", low=0, high=0.99)
+    dropout: float = setting(0.2, "dropout of the encoder", low=0, high=0.99, free=True)
     gradient_checkpointing: bool = setting(
         False,
         "keep no layer's activations, compute them again in backward: less memory, more time",
         place=True,
+        free=True,
     )
 
 

@@ -40,7 +40,7 @@ class Parser(argparse.ArgumentParser):
             if name in self.unread:
                 self.error(f"argument {name}: {self.unread[name]}")
         if flags:
-            meant = did_you_mean(flags[0], self._option_string_actions)
+            meant = did_you_mean(flags[0], [*self._option_string_actions, *self.unread])
             self.error(f"unknown flag {flags[0]}{meant}")
         if unknown:
             self.error(f"unexpected argument {unknown[0]!r}")

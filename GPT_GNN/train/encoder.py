@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,6 @@ from GPT_GNN.train.checkpoint import CheckpointError
 from GPT_GNN.train.models import TrainedModel, open_model
 from GPT_GNN.train.place import FinetuneRunConfig
 
-# Settings that fine-tuning may change: no weight depends on them.
-_FREE = ("dropout", "train_time_table", "gradient_checkpointing")
-
 
 def new_encoder(graph: HeteroGraph, encoder: EncoderConfig, seed: int) -> GNN:
     """A freshly initialised encoder for a graph."""
@@ -28,7 +25,18 @@ def new_encoder(graph: HeteroGraph, encoder: EncoderConfig, seed: int) -> GNN:
 
 def fixed_settings(model: TrainedModel) -> dict[str, Any]:
     """The settings of a model's encoder on which its weights depend, as far as its file says."""
-    return {name: value for name, value in model.architecture.items() if name not in _FREE}
+    of_file = model.architecture
+    every = fields(EncoderConfig.joined(of_file["conv_name"]))
+    names = [f.name for f in every if not f.metadata["free"]]
+    return {name: of_file[name] for name in names if name in of_file}
+
+
+def as_defaults(model: TrainedModel) -> dict[str, Any]:
+    """The same as :func:`GPT_GNN.command_line.parse_flags` takes them."""
+    fixed = fixed_settings(model)
+    names = EncoderConfig.names_of_each()[fixed["conv_name"]]
+    own = {name: fixed.pop(name) for name in names if name in fixed}
+    return {**fixed, fixed["conv_name"]: own}
 
 
 def check_architecture(model: TrainedModel, wanted: EncoderConfig) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,7 @@ from GPT_GNN.command_line import Flags, Group, parse_flags, peek
 from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.objectives import ObjectiveConfig
 from GPT_GNN.sampler import SamplerConfig
-from GPT_GNN.train.checkpoint import CheckpointError
-from GPT_GNN.train.encoder import check_architecture, fixed_settings
+from GPT_GNN.train.encoder import as_defaults, check_architecture
 from GPT_GNN.train.models import TrainedModel, open_model
 from GPT_GNN.train.optim import OptimConfig
 from GPT_GNN.train.place import (
@@ -74,8 +73,7 @@ def parse_finetune_flags(
     defaults = {**FINETUNE_DEFAULTS, **defaults}
     given = peek(FinetuneRunConfig, ("use_pretrain", "pretrain_model_dir"), argv, defaults)
     path = given["pretrain_model_dir"] if given["use_pretrain"] else ""
-    model = model_of_defaults(path, argv, "pretrain")
-    of_model = {} if model is None else fixed_settings(model)
+    model, of_model = model_of_defaults(path, argv, as_defaults, "pretrain")
     every = {**groups, **_COMMON, "run": FinetuneRunConfig}
     args = parse_flags(every, description, argv, of_model=of_model, **defaults)
     finetuning_place(args.run)
@@ -88,15 +86,23 @@ def parse_finetune_flags(
     return args
 
 
-def model_of_defaults(path: str, argv: Sequence[str] | None, *kinds: str) -> TrainedModel | None:
-    """The trained model whose settings are the defaults of flags; None where there is no file.
+def model_of_defaults(
+    path: str,
+    argv: Sequence[str] | None,
+    defaults: Callable[[TrainedModel], dict[str, Any]],
+    *kinds: str,
+) -> tuple[TrainedModel | None, dict[str, Any]]:
+    """A trained model and the defaults of flags that it gives; none where there is no file.
 
     Raises:
         CheckpointError: see :func:`open_model`; but ``--help`` does without the model.
     """
+    if not Path(path).is_file():
+        return None, {}
     try:
-        return open_model(path, *kinds) if Path(path).is_file() else None
-    except CheckpointError:
+        model = open_model(path, *kinds)
+        return model, defaults(model)
+    except ValueError:
         if {"-h", "--help"} & {*(sys.argv[1:] if argv is None else argv)}:
-            return None
+            return None, {}
         raise

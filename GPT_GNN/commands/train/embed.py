@@ -68,8 +68,9 @@ GROUPS: dict[str, type] = {"data": GraphConfig, "sampler": SamplerConfig, "run":
 
 def main() -> None:
     """Read the flags, embed, write."""
-    model = model_of_defaults(peek(EmbedConfig, ("model",), None, {})["model"], None)
-    args = parse_flags(GROUPS, __doc__, of_model=_samples_of(model))
+    path = peek(EmbedConfig, ("model",), None, {})["model"]
+    model, of_model = model_of_defaults(path, None, _samples_of)
+    args = parse_flags(GROUPS, __doc__, of_model=of_model)
     _check_places(args.run)
     assert model is not None  # its file is there
     device = pick_device(args.run.cuda)
@@ -103,12 +104,12 @@ def main() -> None:
     )
 
 
-def _samples_of(model: TrainedModel | None) -> dict[str, Any]:
+def _samples_of(model: TrainedModel) -> dict[str, Any]:
     """How the nodes of a model's training were sampled, as far as its file says."""
-    if model is None or "sampler" not in model.config:
+    if "sampler" not in model.config:
         return {}
     sampler = SamplerConfig.from_record(model.config["sampler"], model.path)
-    return {"sampler": sampler.sampler, **vars(sampler.own())}
+    return {"sampler": sampler.sampler, sampler.sampler: vars(sampler.own())}
 
 
 def _check_places(run: EmbedConfig) -> None:

@@ -48,5 +48,6 @@ def main() -> None:
     tqdm.write(resolved.line())
     leaked = leaked_relations(task, resolved, args.facts.split, args.run)
     encoder = initial_encoder(graph, args.encoder, args.run)
-    config = args.record(facts=resolved.facts.to_dict() | {"seen_in_pretraining": leaked})
+    facts = resolved.facts.to_dict() | {"seen_in_pretraining": leaked}
+    config = args.record(resolved.origin, facts=facts)
     finetune(encoder, task, graph, args.sampler, args.optim, args.run, config)

@@ -44,6 +44,7 @@ def main() -> None:
     objective = new_objective(encoder, graph, facts, args.objective, args.run.seed)
     divided = link_splits(graph, args.facts.split, args.hidden.hide_links)
     by_name = {":".join(edge_type): split_to_dict(split) for edge_type, split in divided.items()}
-    config = args.record(facts=facts.to_dict() | hide | {"link_splits": by_name})
+    found = facts.to_dict() | hide | {"link_splits": by_name}
+    config = args.record(resolved.origin, facts=found)
     hidden = held_out_edges(graph, facts, args.facts.split, **hide)
     pretrain(objective, graph, facts, args.sampler, args.optim, args.run, config, hidden)
