@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
@@ -71,9 +72,10 @@ def fit(
         FloatingPointError: the loss, its gradient, a weight or a validation is not finite.
     """
     stepper = Stepper(model, run.device, optim, plan.total_steps)
-    with seeded(run.seed, "fit"), StopSignal() as stop:
+    with seeded(run.seed, "fit"), StopSignal() as stop, ExitStack() as if_stopped:
         done, best, best_step = run.restore(model, stepper)
         log = run.open_log(plan.total_steps, done if run.resume else None)
+        if_stopped.callback(log.close)
         batches = Loader(make_batch, range(done, plan.total_steps), run.n_pool, run.device)
         bar = tqdm(total=plan.total_steps, initial=done, unit="step", disable=None)
         for step, batch in zip(count(done + 1), batches):  # noqa: B905 - count() is endless
@@ -114,6 +116,7 @@ def fit(
                 raise Interrupted(f"stopped after step {step}; --resume continues from there")
         bar.close()
         log.say(f"peak memory {peak_memory_mb(run.device):,.0f} MB")
+        if_stopped.pop_all()
     return log, run.read_best(best_step)
 
 

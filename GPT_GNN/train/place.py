@@ -12,6 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from GPT_GNN.command_line import ORIGIN
 from GPT_GNN.settings import Checked, setting
 from GPT_GNN.system.files import real_path
 from GPT_GNN.system.lock import locked
@@ -20,7 +21,8 @@ from GPT_GNN.train.checkpoint import CheckpointError, load_checkpoint
 CONFIG, METRICS, CHECKPOINT, SCORES = (
     *("config.json", "metrics.jsonl", "checkpoint.pt", "test_scores.npz"),
 )
-_NO_SETTINGS = ("places", "origin", "versions", "steps")  # of config.json, beside the settings
+_NO_SETTINGS = ("places", ORIGIN, "versions", "steps")  # of config.json, beside the settings
+_OLDER = "of an older version, whose batches are others"
 
 
 @dataclass(frozen=True)
@@ -107,11 +109,13 @@ class Place:
             earlier, replaces = Earlier.find(self), False
             if earlier is not None:
                 differing = _differences(earlier.settings, _plain(config))
-                replaces = bool(differing) and overwrite
+                other = _OLDER if earlier.is_older else "of other settings"
+                replaces = overwrite and (earlier.is_older or bool(differing))
                 if replaces:
-                    tqdm.write(f"{earlier.what} of other settings: it is replaced")
-                elif differing and (resume or earlier.is_kept):
-                    raise ValueError(self._in_the_way(earlier, differing))
+                    tqdm.write(f"{earlier.what} {other}: it is replaced")
+                elif (earlier.is_older or differing) and (resume or earlier.is_kept):
+                    listed = "" if earlier.is_older else f": {'; '.join(differing)}"
+                    raise ValueError(self._in_the_way(earlier, other + listed))
                 elif not resume:
                     tqdm.write(f"{earlier.what}: it is made anew{earlier.could_resume}")
             tqdm.write(f"run folder: {self.folder}")
@@ -128,11 +132,11 @@ class Place:
         for path in [self.best] * best + [self.folder / name for name in names]:
             path.unlink(missing_ok=True)
 
-    def _in_the_way(self, earlier: Earlier, differing: list[str]) -> str:
+    def _in_the_way(self, earlier: Earlier, other: str) -> str:
         ways = [f"another {self.flag}", "--overwrite to replace it"]
-        ways += ["--resume with its settings to continue it"] * bool(earlier.could_resume)
-        listed = "; ".join(differing)
-        return f"{earlier.what} of other settings: {listed}. Give {', or '.join(ways)}"
+        if earlier.could_resume and not earlier.is_older:
+            ways.append("--resume with its settings to continue it")
+        return f"{earlier.what} {other}. Give {', or '.join(ways)}"
 
 
 @dataclass(frozen=True)
@@ -144,12 +148,14 @@ class Earlier:
         what: what and where it is, for messages.
         is_kept: it has a model, or a state to go on from.
         could_resume: how, for messages; empty where it is finished or has no state.
+        is_older: a version wrote it whose batches were others, and settings in other groups.
     """
 
     settings: list[dict[str, Any]]
     what: str
     is_kept: bool
     could_resume: str
+    is_older: bool = False
 
     @classmethod
     def find(cls, place: Place) -> Earlier | None:
@@ -168,13 +174,14 @@ class Earlier:
         state = _checkpoint(place, place.folder / CHECKPOINT)
         settings = [{k: v for k, v in record.items() if k not in _NO_SETTINGS}]
         settings += [_plain(file.get("config", {})) for file in (model, state) if file is not None]
+        older = ORIGIN not in record
         if model is not None and _is_finished(place, record, state):
-            return cls(settings, f"{place.folder} holds a finished run", True, "")
+            return cls(settings, f"{place.folder} holds a finished run", True, "", older)
         if state is None:
             what = f"{place.folder} holds a run that was stopped before its first checkpoint"
-            return cls(settings, what, model is not None, "")
+            return cls(settings, what, model is not None, "", older)
         what = f"{place.folder} holds a run that was stopped at step {state['step']}"
-        return cls(settings, what, True, " (--resume would have continued it)")
+        return cls(settings, what, True, " (--resume would have continued it)", older)
 
 
 def pretraining_place(run: PretrainRunConfig) -> Place:
@@ -289,7 +296,7 @@ def _differences(earlier: list[dict[str, Any]], here: dict[str, Any]) -> list[st
         for key in dict.fromkeys([*new, *old]):
             if old.get(key, ...) != new.get(key, ...):
                 then, now = (repr(x[key]) if key in x else "not recorded" for x in (old, new))
-                found[f"{key[1]} is {then} there and {now} here"] = None
+                found[f"{key[1] or key[0]} is {then} there and {now} here"] = None
     return list(found)
 
 

@@ -200,6 +200,21 @@ def test_a_record_of_an_older_version(go, capsys):
     go(overwrite=True)
 
 
+def test_a_run_of_a_version_with_other_batches(go, capsys, monkeypatch):
+    stopped(go, monkeypatch, 1)
+    path = go.folder / "config.json"
+    record = json.loads(path.read_text())
+    del record["origin"]
+    path.write_text(json.dumps(record))
+    for flags in ({}, {"resume": True}):
+        with pytest.raises(ValueError, match="step 2 of an older version, whose .*place it$"):
+            go(**flags)
+    go(overwrite=True)
+    assert (
+        "of an older version, whose batches are others: it is replaced" in capsys.readouterr().out
+    )
+
+
 @pytest.mark.parametrize("text", ["{}", "[]", "no JSON", '{"versions": 3}', None])
 def test_files_that_no_run_wrote_stay(go, text):
     go.folder.mkdir(parents=True)
@@ -268,6 +283,16 @@ def test_a_validation_that_is_not_finite_stops_pretraining(go, monkeypatch):
     with pytest.raises(FloatingPointError, match=r"validation at step \d+ is not finite: .*nan"):
         go()
     assert not go.best.exists()
+
+
+def test_the_log_of_a_run_that_stops_holds_its_last_steps(go, monkeypatch):
+    made, open_log = [], Run.open_log
+    monkeypatch.setattr(
+        Run, "open_log", lambda self, *args: made.append(open_log(self, *args)) or made[-1]
+    )
+    stopped(go, monkeypatch, 0)
+    steps = [json.loads(x).get("step") for x in (go.folder / "metrics.jsonl").open()]
+    assert steps == [1, 2] and made[0].loggers[0]._file.closed
 
 
 def test_weights_that_are_not_finite_stop_the_run(go, monkeypatch):
