@@ -176,8 +176,8 @@ class _Planner:
         """Flags of the encoder and the sampler."""
         changed = self.study.methods[method].encoder
         more = "" if changed else self.preset.conv_flags.get(conv, "")
-        encoder = _read_by(conv, self.preset.encoder)
-        return _words(f"--conv_name {conv}", encoder, more, self.preset.sampler, changed)
+        common, changed = _read_by(conv, self.preset.encoder), _read_by(conv, changed)
+        return _words(f"--conv_name {conv}", common, more, self.preset.sampler, changed)
 
     def _costs(self, conv: str) -> tuple[float, float]:
         return self.preset.conv_costs.get(conv, (1.0, 1.0))

@@ -19,7 +19,8 @@ class Method:
     Attributes:
         pretrain: flags of pre-training; None for a fresh encoder.
         family: its pre-training has the flags that a preset has for this family.
-        encoder: flags of the encoder and sampler, in place of the preset's ``conv_flags``.
+        encoder: flags of the encoder and sampler, in place of the preset's ``conv_flags``; those
+            that the layer does not have are left out.
         finetune: flags of fine-tuning that it changes.
         like: the method whose pre-trained model it takes; empty: its own.
         cost: declared time of its pre-training, in pre-trainings of the preset.
