@@ -35,11 +35,7 @@ def main() -> None:
         OAG.facts(graph).split,
         relations=OAG.paper_author(graph),
         also_hidden=OAG.employment(graph),
-        fraction=args.labels.data_percentage,
-        seed=args.run.seed,
-        train_view=args.labels.train_view,
-        hide_train_labels=args.labels.hide_train_labels,
-        original_protocol=args.labels.original_protocol,
+        **args.labels.keywords(args.run.seed),
     )
     finetune(encoder, task, graph, args.sampler, args.optim, args.run, args.record())
 

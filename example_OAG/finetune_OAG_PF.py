@@ -33,12 +33,8 @@ def main() -> None:
         graph,
         OAG.facts(graph).split,
         relations=[OAG.paper_field("L2")],
-        fraction=args.labels.data_percentage,
-        seed=args.run.seed,
         also_hidden=OAG.paper_field_all(graph) * args.task.hide_all_fields,
-        train_view=args.labels.train_view,
-        hide_train_labels=args.labels.hide_train_labels,
-        original_protocol=args.labels.original_protocol,
+        **args.labels.keywords(args.run.seed),
     )
     finetune(encoder, task, graph, args.sampler, args.optim, args.run, args.record())
 

@@ -41,9 +41,7 @@ def main() -> None:
         facts.split,
         target=facts.target,
         column=facts.label,
-        fraction=args.labels.data_percentage,
-        seed=args.run.seed,
-        original_protocol=args.labels.original_protocol,
+        **args.labels.keywords(args.run.seed),
     )
     finetune(encoder, task, graph, args.sampler, args.optim, args.run, args.record())
 

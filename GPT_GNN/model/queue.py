@@ -60,10 +60,10 @@ class AdaptiveQueue(nn.Module):
         Of more than the queue can hold the oldest are dropped, as pushing all would.
         """
         size = int(self.usable)
-        if size == 0:
+        if size == 0 or not len(ids):
             return
         offers, entering = self._offers[relation], _entering(size)
-        offers.append((rows[:entering], ids[:entering]))
+        offers.append((rows[:entering].clone(), ids[:entering]))  # a slice would hold all rows
         while sum(len(ids) for _, ids in offers[1:]) >= size:
             del offers[0]
 

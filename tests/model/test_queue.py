@@ -48,6 +48,9 @@ def test_offers_are_taken_as_if_pushed_and_do_not_pile_up(queue_size):
     for _ in range(100):
         ours.offer(0, torch.randn(40, 3), torch.arange(40))
     assert sum(len(ids) for _, ids in ours._offers[0]) <= queue_size * 1.25
+    for _ in range(100):
+        ours.offer(0, torch.randn(0, 3), torch.arange(0))
+    assert len(ours._offers[0]) <= queue_size + 1
     ours.grow(1, 1)
     ours.take_offers()
     assert len(ours.read(0)[0]) == 0  # what no step followed is forgotten
