@@ -100,6 +100,14 @@ def test_mistakes_are_one_line_from_every_command(tmp_path, capsys):
     )
 
 
+@pytest.mark.parametrize("words", ["convert graph . z", "build tables . z"])
+def test_a_folder_in_the_place_of_a_file_is_called_a_folder(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert call(words) == 1
+    assert capsys.readouterr().err == "error: .: expected a file, found a folder\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_installed_command_is_the_same(monkeypatch, capsys):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     module, _, function = project["scripts"]["gpt-gnn"].partition(":")

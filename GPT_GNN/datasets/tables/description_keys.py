@@ -31,8 +31,10 @@ def read_yaml(path: Path) -> Any:
     try:
         # A SafeLoader: it makes plain data only.
         return yaml.load(path.read_text(encoding="utf-8"), Loader)
-    except (FileNotFoundError, IsADirectoryError):
+    except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise ValueError(f"{path}: expected a file, found a folder") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: expected YAML, got {' '.join(str(error).split())}") from error
 

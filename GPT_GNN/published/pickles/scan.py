@@ -84,7 +84,8 @@ def file_bytes(
         return np.frombuffer(source, dtype=np.uint8), None, name or "a pickle"
     path = Path(source)
     if not path.is_file():
-        raise PickleError(f"{path}: no such file")
+        found = "expected a file, found a folder" if path.is_dir() else "no such file"
+        raise PickleError(f"{path}: {found}")
     if path.stat().st_size == 0:
         raise PickleError(f"{path} is empty")
     with open(path, "rb") as file:
