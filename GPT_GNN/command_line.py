@@ -184,7 +184,11 @@ def peek(
     return vars(parser.parse_known_args(argv)[0])
 
 
-_FIRST = ("grid", "data", "facts", "task", "run")
+_FIRST = (
+    *("grid", "objective", "task", "labels"),  # which method, or what is predicted
+    *("data", "facts", "hidden"),  # on which graph
+    *("encoder", "run"),  # with which network, and where to
+)
 _UNSET: Any = object()
 
 
@@ -216,10 +220,11 @@ def _chosen(
         for other, names in of_each.items()
         if names
     ]
+    bare = [other for other, names in of_each.items() if not names]
+    if bare:
+        others.append(f"{', '.join(bare)}: no flags of their own")
     if others:
-        note += (
-            f" Other choices have flags of their own; `--{flag.name} NAME --help` explains them:"
-        )
+        note += f" Flags of the other choices; `--{flag.name} NAME --help` explains them:"
     return cls.joined(name), "\n  ".join([note, *others])
 
 

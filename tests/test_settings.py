@@ -494,6 +494,26 @@ def test_help_shows_groups_types_defaults_and_commands(script):
         assert isinstance(value, bool) or entry.startswith((f" --{name} {kind} ", f" --{name} {{"))
 
 
+@pytest.mark.parametrize(
+    "script, groups",
+    [
+        ("pretrain", "objective data facts hidden encoder run sampler optim"),
+        ("finetune", "task labels data facts encoder run sampler optim"),
+        ("finetune_reddit", "labels data encoder run sampler optim"),
+    ],
+)
+def test_help_begins_with_the_groups_that_matter_first(script, groups):
+    text = parser_of(script).format_help()
+    flags = text[text.index("\nusage:") :]
+    assert re.findall(r"(?m)^(\w+):$", flags) == groups.split()
+
+
+def test_help_names_all_other_choices():
+    text = parser_of("pretrain").format_help()
+    assert "\n    infomax, none: no flags of their own\n" in text
+    assert "\n    gcn, rgcn: no flags of their own\n" in text
+
+
 def every_settings(cls=Checked):
     for sub in cls.__subclasses__():
         yield sub
