@@ -238,14 +238,22 @@ def _with_choices(f: Field[Any], choices: Collection[str]) -> Field[Any]:
 def _add_flag(section: argparse._ActionsContainer, f: Field[Any], default: Any) -> None:
     kind, choices = type(f.default), f.metadata["choices"]
     shown = " ".join(default) if kind is tuple else default
-    help_text = f"{f.metadata['help']} (default: {shown!r})".replace("%", "%%")
+    help_text = f.metadata["help"].replace("%", "%%")
+    if not f.metadata["required"]:
+        help_text += f" (default: {shown!r})".replace("%", "%%")
     if kind is bool:
         section.add_argument(
             f"--{f.name}", action=argparse.BooleanOptionalAction, default=default, help=help_text
         )
         return
+    if f.metadata["positional"]:
+        section.add_argument(
+            f.name, type=_converter(f, kind), metavar=f.name.upper(), help=help_text
+        )
+        return
     section.add_argument(
         f"--{f.name}",
+        required=f.metadata["required"],
         action=_Append if kind is tuple else "store",
         type=str if kind is tuple else _converter(f, kind),
         default=default,

@@ -28,6 +28,8 @@ def setting(
     place: bool = False,
     free: bool = False,
     registry: Mapping[str, Any] | None = None,
+    required: bool = False,
+    positional: bool = False,
 ) -> T:
     """A dataclass field with what its flag needs to know.
 
@@ -41,6 +43,9 @@ def setting(
             and a resumed run may change it.
         free: no weight of a trained model depends on it: fine-tuning may change it.
         registry: what the value chooses from, by name; see :class:`Choosing`.
+        required: it has to be given, so that the default only says the type; an empty string is
+            refused.
+        positional: required, and a word of the command line without a flag's name.
     """
     metadata = {
         "help": help,
@@ -51,6 +56,8 @@ def setting(
         "place": place,
         "free": free,
         "registry": registry,
+        "required": required or positional,
+        "positional": positional,
     }
     return field(default=default, metadata=metadata)
 
@@ -214,6 +221,8 @@ def checked_value(f: Field[Any], value: Any) -> Any:
         converted = tuple(filter(None, names))
     if not isinstance(converted, kind) or (kind is int and isinstance(value, bool)):
         raise ValueError(f"expected {kind.__name__}, got {value!r}")
+    if f.metadata["required"] and converted == "":
+        raise ValueError("expected a value, got an empty one")
     if choices is not None and converted not in choices:
         raise ValueError(f"expected one of {', '.join(choices)}, got {value!r}")
     low, high, low_open = f.metadata["low"], f.metadata["high"], f.metadata["low_open"]

@@ -218,6 +218,29 @@ for _script, _other in (
         del SNAPSHOT[_script][_name]
 
 
+# The same of commands that train nothing; None is a word without a flag, which has no default.
+DATA_COMMANDS = {
+    "show": {"store": None, "verify": False},
+    "build tables": {
+        "description": None,
+        "store": None,
+        "append_to": "",
+        "keep_other_files": False,
+    },
+    "build pyg": {"name": None, "store": None, "root": "", "seed": 0, "keep_other_files": False},
+    "build scale": {
+        **{"out": "", "nodes": 100_000, "seed": 0, "width": 128, "keep_other_files": False}
+    },
+    "convert graph": {"file": None, "store": None, "word_vectors": True, "keep_other_files": False},
+    "convert model": {
+        **{"file": None, "data_dir": "", "domain": "", "output": ""},
+        **{"encoder_only": False, "scorers": (), "w2v_dir": ""},
+    },
+    "export graph": {"store": None, "file": None, "view": "original"},
+    "demo": {"out": "demo_output"},
+}
+
+
 class Captured(Exception):
     pass
 
@@ -257,9 +280,9 @@ def refused(capsys, script: str, *argv: str) -> str:
     return capsys.readouterr().err
 
 
-@pytest.mark.parametrize("script", list(SNAPSHOT))
+@pytest.mark.parametrize("script", [*SNAPSHOT, *DATA_COMMANDS])
 def test_snapshot(script):
-    found, want = defaults(script), SNAPSHOT[script]
+    found, want = defaults(script), (SNAPSHOT | DATA_COMMANDS)[script]
     assert found == want
     assert {n: type(v) for n, v in found.items()} == {n: type(v) for n, v in want.items()}
 
@@ -274,6 +297,20 @@ def test_published_flags_keep_their_names_and_take_their_type(script):
         value = getattr(parser_of(script).parse_args(argv), name)
         assert type(value) is kind, name
         assert str(value) == (argv[1] if kind is not bool else "True")
+
+
+@pytest.mark.parametrize(
+    "script, needed",
+    [
+        *(("preprocess_OAG", ""), ("preprocess_reddit", "")),
+        *(("build tables", "d.yaml store"), ("build pyg", "Cora store")),
+        *(("build scale", "--out store"), ("convert graph", "graph.pk store")),
+    ],
+)
+def test_files_of_others_are_kept_by_the_same_flag_everywhere(script, needed):
+    for flag, value in (("--keep_other_files", True), ("--no-keep_other_files", False)):
+        argv = [*needed.split(), flag]
+        assert parser_of(script).parse_args(argv).keep_other_files is value
 
 
 @pytest.mark.parametrize("script", TRAINING)
@@ -512,6 +549,41 @@ def test_help_names_all_other_choices():
     text = parser_of("pretrain").format_help()
     assert "\n    infomax, none: no flags of their own\n" in text
     assert "\n    gcn, rgcn: no flags of their own\n" in text
+
+
+@dataclass(frozen=True)
+class Copying(Checked):
+    """What is copied, and where to."""
+
+    source: str = setting("", "file to copy", positional=True)
+    times: int = setting(0, "100 % of all copies", low=1, positional=True)
+    out: str = setting("", "place of the copy", required=True)
+    fast: bool = setting(False, "in no time")
+
+
+def test_words_without_a_flag(capsys):
+    groups = {"copying": Copying}
+    for argv in (["a", "3", "--out", "b", "--fast"], ["--out", "b", "a", "--fast", "3"]):
+        args = parse_flags(groups, "doc", argv)
+        assert args.copying == Copying("a", 3, "b", True)
+        assert args.given == {"source", "times", "out", "fast"}
+    for argv, told in (
+        (["a"], "the following arguments are required: TIMES, --out"),
+        (["a", "0", "--out", "b"], "argument TIMES: expected a value in [1, inf), got 0"),
+        (["a", "x", "--out", "b"], "argument TIMES: expected int, got 'x'"),
+        (["", "1", "--out", "b"], "argument SOURCE: expected a value, got an empty one"),
+        (["a", "1", "--out="], "argument --out: expected a value, got an empty one"),
+    ):
+        with pytest.raises(SystemExit) as exit_:
+            parse_flags(groups, "doc", argv)
+        assert exit_.value.code == 2 and told in capsys.readouterr().err
+    with pytest.raises(ValueError, match="^source: expected a value, got an empty one$"):
+        Copying(times=1, out="b")
+    with pytest.raises(SystemExit):
+        parse_flags(groups, "doc", ["--help"])
+    text = capsys.readouterr().out
+    assert " SOURCE TIMES --out STR [flags]\n" in text and "100 % of all copies\n" in text
+    assert text.count("(default: ") == 1
 
 
 def every_settings(cls=Checked):

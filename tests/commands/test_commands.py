@@ -100,6 +100,55 @@ def test_mistakes_are_one_line_from_every_command(tmp_path, capsys):
     )
 
 
+USAGE = {
+    "show": "STORE",
+    "build tables": "DESCRIPTION STORE",
+    "build pyg": "NAME STORE",
+    "build scale": "--out STR",
+    "convert graph": "FILE STORE",
+    "convert model": "FILE --data_dir STR --output STR",
+    "export graph": "STORE FILE",
+}
+
+
+@pytest.mark.parametrize(("name", "words"), USAGE.items())
+def test_what_a_command_needs_is_in_its_usage(name, words, capsys):
+    with pytest.raises(SystemExit):
+        call(name, "--help")
+    assert f"\nusage: python -m GPT_GNN {name} {words} [flags]\n" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as exit_:
+        call(name)
+    assert exit_.value.code == 2
+    missing = [word for word in words.split() if word != "STR"]
+    told = f"error: the following arguments are required: {', '.join(missing)}\n"
+    assert capsys.readouterr().err.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("build scale --out z --nodes 3000 --width -3", "--width: expected a value in [1, inf)"),
+        ("build scale --out z --seed -1", "--seed: expected a value in [0, inf), got -1"),
+        ("build scale --out z --nodes 20", "--nodes: expected a value in [2000, inf), got 20"),
+        ("build scale --out z --nodes many", "--nodes: expected int, got 'many'"),
+        ("build scale --out=", "--out: expected a value, got an empty one"),
+        ("build pyg Cora z --seed -1", "--seed: expected a value in [0, inf), got -1"),
+        ("build pyg Coral z", "NAME: expected one of AMiner, "),
+    ],
+)
+def test_a_bad_value_is_refused_before_any_work(words, message, tmp_path, monkeypatch, capsys):
+    def download(root, **arguments):
+        raise AssertionError("it reads the data set")
+
+    monkeypatch.setattr("torch_geometric.datasets.Planetoid", download)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as exit_:
+        call(words)
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err.startswith(f"error: argument {message}")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("words", ["convert graph . z", "build tables . z"])
 def test_a_folder_in_the_place_of_a_file_is_called_a_folder(words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -114,4 +163,4 @@ def test_the_installed_command_is_the_same(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["/usr/bin/gpt-gnn", "show", "--help"])
     with pytest.raises(SystemExit):
         getattr(import_module(module), function)()
-    assert "\nusage: gpt-gnn show path [flags]\n" in capsys.readouterr().out
+    assert "\nusage: gpt-gnn show STORE [flags]\n" in capsys.readouterr().out

@@ -12,12 +12,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from GPT_GNN.batch.pipeline import Pipeline
+from GPT_GNN.command_line import parse_flags
 from GPT_GNN.datasets.oag.oag import OAG
 from GPT_GNN.graph.summary import summary
 from GPT_GNN.model.heads import TextDecoder
@@ -26,10 +28,10 @@ from GPT_GNN.report.text import markdown_table, mean_std
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler.hgsampling import HGSampler
 from GPT_GNN.sampler.query import Query
+from GPT_GNN.settings import Checked, setting
 from GPT_GNN.study.run import read_metrics, test_result
 from GPT_GNN.system.children import run_chains
 from GPT_GNN.system.files import atomic_file
-from GPT_GNN.system.parser import Parser
 from GPT_GNN.train.encoder import pretrained_gpt_gnn
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,12 +46,16 @@ PRETRAIN = (
 FINETUNE = "--data_percentage 0.1 --batch_size 64 --n_epoch 10 --n_batch 12 --max_lr 1e-3"
 
 
+@dataclass(frozen=True)
+class DemoConfig(Checked):
+    """Where the demo writes."""
+
+    out: str = setting("demo_output", "folder for runs and figure")
+
+
 def main() -> None:
-    parser = Parser(__doc__)
-    parser.add_argument(
-        "--out", default="demo_output", help="folder for runs and figure (default: %(default)s)"
-    )
-    out = Path(parser.parse_args().out).resolve()
+    """Run the scripts and print what they found."""
+    out = Path(parse_flags({"run": DemoConfig}, __doc__).run.out).resolve()
     started = time.monotonic()
     graph = OAG.open("toy")
     print(summary(graph), end="\n\n")

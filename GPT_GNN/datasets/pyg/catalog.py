@@ -10,6 +10,8 @@ from typing import Any
 from GPT_GNN.builder.output import check_output
 from GPT_GNN.datasets.pyg.from_pyg import from_pyg
 from GPT_GNN.graph.store import HeteroGraph
+from GPT_GNN.settings import Checked, setting
+from GPT_GNN.system.files import KEEP_OTHER_FILES
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,25 @@ DATASETS = {
 }
 
 
+@dataclass(frozen=True)
+class PyGConfig(Checked):
+    """What is built, and where to."""
+
+    name: str = setting(
+        "", f"data set: {', '.join(sorted(DATASETS))}", choices=sorted(DATASETS), positional=True
+    )
+    store: str = setting("", "folder of the store to write", positional=True)
+    root: str = setting("", "folder in which PyG keeps the data set; empty: data/pyg/<name>")
+    seed: int = setting(0, "seed of drawn splits", low=0)
+    keep_other_files: bool = setting(False, KEEP_OTHER_FILES)
+
+
 def build(
     name: str,
     path: str | os.PathLike[str],
     root: str | os.PathLike[str],
-    seed: int = 0,
-    keep_other_files: bool = False,
+    seed: int = PyGConfig.seed,
+    keep_other_files: bool = PyGConfig.keep_other_files,
 ) -> HeteroGraph:
     """Read a data set with PyG, which fetches it where there is a network, and write a store.
 
@@ -58,13 +73,12 @@ def build(
         seed, keep_other_files: see :func:`GPT_GNN.datasets.pyg.from_pyg.from_pyg`.
 
     Raises:
-        ValueError: an unknown name, or see there.
+        ValueError: an unknown name, a negative seed, or see there.
         OSError: the files are not there and cannot be fetched.
     """
     from torch_geometric import datasets
 
-    if name not in DATASETS:
-        raise ValueError(f"unknown data set {name!r}; available: {sorted(DATASETS)}")
+    PyGConfig(name, os.fspath(path), os.fspath(root), seed, keep_other_files)
     check_output(path, keep_other_files)
     source = DATASETS[name]
     data = getattr(datasets, source.name)(os.fspath(root), **source.arguments)[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import gcd
 
 import numpy as np
@@ -17,6 +18,8 @@ from GPT_GNN.builder.builder import GraphBuilder, build_graph
 from GPT_GNN.graph.store import VIEWS, HeteroGraph
 from GPT_GNN.rng import derive
 from GPT_GNN.schema import EdgeType
+from GPT_GNN.settings import Checked, setting
+from GPT_GNN.system.files import KEEP_OTHER_FILES
 
 VERSION = 2  # of what a seed gives
 # With 100,000 nodes every type still has more nodes than a sample of the published size takes.
@@ -38,24 +41,37 @@ EMPLOYED = ("author", "in", "affiliation")
 Edges = tuple[EdgeType, np.ndarray, np.ndarray, np.ndarray | None]
 
 
+@dataclass(frozen=True)
+class ScaleConfig(Checked):
+    """What is built, and where to."""
+
+    out: str = setting("", "folder of the store to write", required=True)
+    nodes: int = setting(100_000, "nodes of all types together", low=LEAST_NODES)
+    seed: int = setting(0, "the same seed gives the same store", low=0)
+    width: int = setting(128, "feature columns per type", low=1)
+    keep_other_files: bool = setting(False, KEEP_OTHER_FILES)
+
+
 def build_scale(
     path: str | os.PathLike[str],
     nodes: int,
-    seed: int = 0,
-    width: int = 128,
-    keep_other_files: bool = False,
+    seed: int = ScaleConfig.seed,
+    width: int = ScaleConfig.width,
+    keep_other_files: bool = ScaleConfig.keep_other_files,
 ) -> HeteroGraph:
     """Write the store and open it.
 
     Args:
         path: the store's folder.
-        nodes: number of nodes of all types together, >= 2000.
+        nodes: number of nodes of all types together.
         seed: the same seed and sizes give the same bytes.
         width: feature columns of every type (float16, the same in all views).
         keep_other_files: see :func:`GPT_GNN.builder.builder.build_graph`.
+
+    Raises:
+        ValueError: a value out of the bounds of :class:`ScaleConfig`.
     """
-    if nodes < LEAST_NODES:
-        raise ValueError(f"expected at least {LEAST_NODES} nodes, got {nodes}")
+    ScaleConfig(os.fspath(path), nodes, seed, width, keep_other_files)
     counts = {node_type: round(share * nodes) for node_type, share in SHARES.items()}
     with build_graph(path, VIEWS, keep_other_files) as builder:
         for node_type, n in counts.items():

@@ -8,6 +8,7 @@ They are the same in all views: what such a file knows of the future cannot be t
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from GPT_GNN.published.graphs.read import PublishedGraph, read_graph
 from GPT_GNN.published.pickles import PickleError, expected_layout
 from GPT_GNN.published.pickles.cells import Cells, Texts, texts_of
 from GPT_GNN.published.pickles.frames import Column
-from GPT_GNN.system.files import OtherFilesError
+from GPT_GNN.settings import Checked, setting
+from GPT_GNN.system.files import KEEP_OTHER_FILES, OtherFilesError
 from GPT_GNN.system.lock import InUseError
 
 VERSION = 1  # of the conversion: a store of another one is made again
@@ -38,12 +40,24 @@ SPLITS = {
 }
 
 
+@dataclass(frozen=True)
+class ConvertConfig(Checked):
+    """What is converted, and where to."""
+
+    file: str = setting("", "file of the published code, e.g. graph_CS.pk", positional=True)
+    store: str = setting("", "folder of the store to write", positional=True)
+    word_vectors: bool = setting(
+        True, "train word vectors on the titles; if not, pre-training on text needs --w2v_dir"
+    )
+    keep_other_files: bool = setting(False, KEEP_OTHER_FILES)
+
+
 def convert(
     source: str | os.PathLike[str],
     output: str | os.PathLike[str],
-    word_vectors: bool = True,
+    word_vectors: bool = ConvertConfig.word_vectors,
     progress: bool = False,
-    keep_other_files: bool = False,
+    keep_other_files: bool = ConvertConfig.keep_other_files,
 ) -> HeteroGraph:
     """Write a published graph as a store and open it.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 from GPT_GNN.graph.store import NO_TIME, HeteroGraph
 from GPT_GNN.published.graphs.convert import SPLITS
 from GPT_GNN.schema import EdgeType
+from GPT_GNN.settings import Checked, setting
 from GPT_GNN.system.files import atomic_file
 
 _NEW_GRAPH = b"\x80\x04cGPT_GNN.data\nGraph\n)\x81"  # opcodes: protocol 4, an empty Graph
@@ -26,7 +28,18 @@ _CHUNK = 2**13  # targets whose edges are read at once
 _EMBEDDINGS = ("emb", "text")  # the part that becomes ``emb``
 
 
-def export(graph: HeteroGraph, output: str | os.PathLike[str], view: str = "original") -> None:
+@dataclass(frozen=True)
+class ExportConfig(Checked):
+    """What is exported, and where to."""
+
+    store: str = setting("", "folder of the store", positional=True)
+    file: str = setting("", "file to write, e.g. graph_CS.pk", positional=True)
+    view: str = setting("original", "view of the features, see docs/DATA_FORMAT.md")
+
+
+def export(
+    graph: HeteroGraph, output: str | os.PathLike[str], view: str = ExportConfig.view
+) -> None:
     """Write a store as a ``Graph`` of the published code.
 
     Each type's DataFrame has its columns (``id``, ``name``, ``title``, ``time`` ...), ``type``, and

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,38 @@ from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.published.models.door import PublishedModel
 from GPT_GNN.published.models.objective import Scorers
+from GPT_GNN.settings import LIST, Checked, setting
 from GPT_GNN.train.checkpoint import CheckpointError, save_checkpoint, state_on_cpu
 from GPT_GNN.train.matching import graph_record
 from GPT_GNN.train.models import open_model
+
+
+@dataclass(frozen=True)
+class ConvertModelConfig(Checked):
+    """What is converted, and where to."""
+
+    file: str = setting("", "file of the published code", positional=True)
+    data_dir: str = setting("", "store of the model's graph", required=True)
+    domain: str = setting("", "open the store oag<domain> inside data_dir; empty: data_dir")
+    output: str = setting("", "checkpoint to write", required=True)
+    encoder_only: bool = setting(False, "leave out scorers, decoder and init_emb")
+    scorers: tuple[str, ...] = setting(
+        (),
+        "source:relation of each edge scorer, e.g. paper:PP_cite, in the file's order, "
+        f"{LIST}; needed when a relation had none",
+    )
+    w2v_dir: str = setting(
+        "", "word vectors of a text decoder, of gensim or word2vec; empty: the store's"
+    )
 
 
 def convert_model(
     old: str | os.PathLike[str],
     output: str | os.PathLike[str],
     graph: HeteroGraph,
-    encoder_only: bool = False,
+    encoder_only: bool = ConvertModelConfig.encoder_only,
     scorers: Scorers | None = None,
-    w2v_dir: str = "",
+    w2v_dir: str = ConvertModelConfig.w2v_dir,
 ) -> list[str]:
     """Write a published model as a checkpoint of ours.
 

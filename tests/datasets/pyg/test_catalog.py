@@ -124,9 +124,11 @@ def test_aminer_has_no_features_but_degrees(build):
     assert all(width > 0 for width in graph.feature_dims.values())
 
 
-def test_unknown_name(tmp_path):
-    with pytest.raises(ValueError, match="unknown data set 'Coral'; available: .*'Cora'"):
+def test_an_unknown_name_or_a_bad_seed(tmp_path):
+    with pytest.raises(ValueError, match="name: expected one of AMiner, .*, got 'Coral'"):
         pyg.build("Coral", tmp_path / "out", tmp_path)
+    with pytest.raises(ValueError, match=r"seed: expected a value in \[0, inf\), got -1"):
+        pyg.build("Cora", tmp_path / "out", tmp_path, seed=-1)
 
 
 def test_nothing_to_read(tmp_path, capsys, monkeypatch):

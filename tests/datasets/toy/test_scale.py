@@ -79,13 +79,15 @@ def test_years(graph):
     assert (csr.indices != csr.targets()).all()
 
 
-def test_too_small(tmp_path):
-    with pytest.raises(ValueError, match="at least 2000 nodes, got 1999"):
-        build_scale(tmp_path / "g", 1999)
+def test_out_of_range(tmp_path):
+    for wrong in ({"nodes": 1999}, {"width": 0}, {"seed": -1}):
+        with pytest.raises(ValueError, match=f"^{next(iter(wrong))}: expected a value in "):
+            build_scale(tmp_path / "g", **{"nodes": NODES} | wrong)
     assert not (tmp_path / "g").exists()
 
 
 def test_command(tmp_path, capsys):
     assert call("build scale", "--out", tmp_path / "g", "--nodes", 2000, "--width", 4) == 0
     assert "paper -> PP_cite -> paper" in capsys.readouterr().out
-    assert call("build scale", "--out", tmp_path / "h", "--nodes", 20) == 1
+    built, want = HeteroGraph.open(tmp_path / "g"), build_scale(tmp_path / "w", 2000, width=4)
+    assert built.feature_dims == want.feature_dims and built.facts == want.facts

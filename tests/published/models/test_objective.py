@@ -216,12 +216,13 @@ def test_names_that_cannot_be(graph, old, capsys, names):
     assert f"got {names}\n" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("flags", [("--scorers", "reads"), ("--scorers", "a:b:c"), ("--unknown",)])
-def test_bad_flags(graph, old, flags):
+@pytest.mark.parametrize("name", ["reads", "a:b:c", ":reads", "author:"])
+def test_names_that_are_none(graph, old, capsys, name):
     _, path = old(2)
-    with pytest.raises(SystemExit) as exit_:
-        convert(graph, path, *flags)
-    assert exit_.value.code == 2
+    status, new = convert(graph, path, "--scorers", f"author:reads,{name}")
+    assert status == 1 and not new.exists()
+    told = f"error: --scorers: expected source:relation, got {name!r}\n"
+    assert capsys.readouterr().err == told
 
 
 def test_an_encoder_alone(graph, old, capsys):
