@@ -62,6 +62,7 @@ PUBLISHED = {
     },
     "preprocess_OAG": {"input_dir": str, "output_dir": str, "citation_bar": int, "domain": str},
     "preprocess_reddit": {},
+    "build academic": {},
 }
 # The Reddit scripts have OAG's flags but for the domain.
 for _script in ("pretrain", "finetune"):
@@ -208,7 +209,10 @@ SNAPSHOT = {
         "seed": 0,
     },
 }
+# OAG's reader has the same flags there; the built-in graph is the script's.
+SNAPSHOT["build academic"] = SNAPSHOT["preprocess_OAG"] | {"source": "oag"}
 for _script, _other in (
+    ("build academic", ("toy_papers",)),
     ("pretrain_reddit", ("domain",)),
     ("finetune_reddit", ("domain", "train_view", "hide_train_labels")),
     ("pretrain", ("domain",)),

@@ -8,6 +8,7 @@ TRAIN = {
 }
 DATA = {
     "show": "GPT_GNN.commands.data.show",
+    "build academic": "GPT_GNN.commands.data.build_academic",
     "build tables": "GPT_GNN.commands.data.build_tables",
     "build pyg": "GPT_GNN.commands.data.build_pyg",
     "build scale": "GPT_GNN.commands.data.build_scale",

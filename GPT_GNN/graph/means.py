@@ -14,6 +14,17 @@ from GPT_GNN.system.compiler import serial_kernel
 FACT = "means"  # of a store, see SeedMeans
 
 
+def unnamed_means(graph: HeteroGraph) -> bool:
+    """Whether features of a store may be such means without its fact saying which.
+
+    So it is with academic stores from before the fact or with rows appended, which have the fact
+    ``views``, and with graphs of the published code, whose ``source`` was converted.
+    """
+    source = graph.facts.get("source")
+    converted = isinstance(source, Mapping) and "conversion" in source
+    return FACT not in graph.facts and ("views" in graph.facts or converted)
+
+
 def count_column(part: str) -> str:
     """The column that counts the nodes a mean is taken over."""
     return f"{part}_count"

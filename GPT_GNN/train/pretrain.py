@@ -13,7 +13,7 @@ from GPT_GNN.batch.batch import to_device
 from GPT_GNN.batch.pipeline import Pipeline
 from GPT_GNN.graph.facts import GraphFacts
 from GPT_GNN.graph.means import FACT as MEANS
-from GPT_GNN.graph.means import SeedMeans
+from GPT_GNN.graph.means import SeedMeans, unnamed_means
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.objectives import Objective
 from GPT_GNN.rng import derive
@@ -28,7 +28,6 @@ from GPT_GNN.train.run import Run, open_run
 
 HELD_OUT = 0.05  # share of the pre-training nodes that validate
 HELD_OUT_BATCHES = 4  # and at most so many batches of them
-_HAVE_MEANS = ("oag", "legacy")  # data sets whose stores may be older than the fact that says so
 
 
 class PretrainBatches:
@@ -162,13 +161,12 @@ class Validation:
 
 
 def _seed_means(graph: HeteroGraph) -> SeedMeans | None:
-    means = SeedMeans.stored(graph)
-    if means is None and graph.facts.get("dataset") in _HAVE_MEANS:
+    if unnamed_means(graph):
         tqdm.write(
             f"warning: {graph.path}: a batch's targets stay in the means that are features of "
             "others, since the store does not say which these are; preprocess again"
         )
-    return means
+    return SeedMeans.stored(graph)
 
 
 def pretrain(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +12,13 @@ from GPT_GNN.batch.batch import gather_features, make_batch
 from GPT_GNN.builder.append import append_arrays
 from GPT_GNN.builder.builder import build_graph
 from GPT_GNN.datasets.oag.oag import OAG
-from GPT_GNN.graph.means import FACT, SeedMeans, count_column
+from GPT_GNN.graph.means import FACT, SeedMeans, count_column, unnamed_means
 from GPT_GNN.graph.split import TimeSplit
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.model.gnn import EncoderConfig
 from GPT_GNN.objectives import ObjectiveConfig
 from GPT_GNN.objectives.gpt_gnn import GPTConfig
+from GPT_GNN.published.graphs.convert import source_of
 from GPT_GNN.rng import derive
 from GPT_GNN.sampler import SamplerConfig
 from GPT_GNN.sampler.hgsampling import HGSampler
@@ -186,5 +188,22 @@ def test_appending_ends_it(toy, tmp_path):
     assert SeedMeans.stored(toy) is not None
     longer = append_arrays(toy, tmp_path / "longer", {}, {})
     assert SeedMeans.stored(longer) is None and longer.facts["appended"]
+    assert unnamed_means(longer) and not unnamed_means(toy)
     papers = seeds_of(longer, 5)
     assert len(make_batch(longer, sampled(longer, papers)).index().x) == 5
+
+
+@pytest.mark.parametrize(
+    ("facts", "unnamed"),
+    [
+        ({"dataset": "works", "views": {}}, True),  # older than the fact
+        ({"dataset": "works", "views": {}, FACT: {}}, False),
+        ({"dataset": "legacy", "source": source_of(Path(__file__))}, True),
+        ({"dataset": "tables", "source": "a conversion"}, False),
+        ({}, False),
+    ],
+)
+def test_which_stores_may_have_means_that_no_fact_names(toy, facts, unnamed):
+    graph = HeteroGraph.open(toy.path)
+    graph.meta["facts"] = facts
+    assert unnamed_means(graph) == unnamed

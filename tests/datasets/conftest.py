@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from GPT_GNN.datasets.oag.preprocess import build_oag
+from GPT_GNN.datasets.sources import build_academic
 from GPT_GNN.datasets.toy.toy import write_toy_dump
 from GPT_GNN.graph.store import HeteroGraph
 from tests.datasets.dumps import SMALL, write_tiny
@@ -29,4 +29,4 @@ def toy_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def toy_graph(toy_dump: Path, tmp_path_factory: pytest.TempPathFactory) -> HeteroGraph:
     """Its store."""
-    return build_oag(toy_dump, tmp_path_factory.mktemp("toy_store") / "g", **SMALL)
+    return build_academic(toy_dump, tmp_path_factory.mktemp("toy_store") / "g", **SMALL)

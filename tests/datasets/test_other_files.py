@@ -81,6 +81,12 @@ def of_oag(tmp_path, *more):
     )
 
 
+def of_academic(tmp_path):
+    argv = ["--input_dir", write_tiny(tmp_path / "raw")]
+    argv += [word for name, value in SMALL.items() for word in (f"--{name}", value)]
+    return lambda out, *flags: call("build academic", *argv, "--output_dir", out, *flags)
+
+
 def of_transfer(tmp_path):
     return of_oag(tmp_path, "--transfer", "field", "--finetune_fields", "401")
 
@@ -92,7 +98,8 @@ def of_reddit(tmp_path):
     )
 
 
-COMMANDS = [of_tables, appended, of_pyg, of_legacy, of_scale, of_oag, of_transfer, of_reddit]
+COMMANDS = [of_tables, appended, of_pyg, of_legacy, of_scale, of_oag, of_academic]
+COMMANDS += [of_transfer, of_reddit]
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ class _Stores:
         facts: Mapping[str, Any],
         extra_facts: Mapping[str, Any],
     ) -> None:
-        self.settings, self.task = settings, reader.FACTS
+        self.settings, self.task, self.last_year = settings, reader.FACTS, reader.LAST_YEAR
         self.facts, self.extra_facts = facts, extra_facts
         assert isinstance(reader.FACTS.split, TimeSplit)
         self.split = reader.FACTS.split
@@ -140,8 +140,8 @@ class _Stores:
         if settings.transfer != TIME:
             sides = settings.pretrain_fields, settings.finetune_fields
             self.division = divide_by_field(records, *sides)
-        bar = settings.citation_bar
-        self.papers = select(records, self.references, bar, self.division, self.until)
+        bar, last_year = settings.citation_bar, self.last_year
+        self.papers = select(records, self.references, bar, last_year, self.division, self.until)
         self.texts = fit_texts(records, self.papers, encoder, settings, work)
 
     def fill(self, builder: GraphBuilder, part: str | None) -> str:

@@ -56,11 +56,12 @@ class PaperRows:
         narrow = (values.astype(np.int32) for values in (year, venue, kind))
         self._parts.append((ids, *narrow, reason))
 
-    def finish(self, where: str, column: str) -> Papers:
+    def finish(self, where: str, column: str, flag: str) -> Papers:
         """The papers; of several rows of one id the first is kept. RawDataError where none is left.
 
         Args:
-            where: the file or folder, and ``column`` that holds the language, for messages.
+            where, column, flag: for messages: the file or folder, the column that holds the
+                language, the flag that says which one to keep.
         """
         ids, year, venue, kind, reason = map(np.concatenate, zip(*self._parts, strict=True))
         self._ids, self._rows = np.unique(ids, return_index=True)
@@ -72,7 +73,7 @@ class PaperRows:
         most = self._languages.most_common(_SHOWN)
         shown = ", ".join(f"{name!r} ({n:,})" for name, n in most)
         shown += ", ..." * (len(self._languages) > _SHOWN)
-        hint = f" ({column} is {shown}; --language keeps one of them, or any)"
+        hint = f" ({column} is {shown}; {flag} keeps one of them, or any)"
         papers = Papers(
             ids,
             year,

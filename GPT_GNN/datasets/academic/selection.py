@@ -15,7 +15,7 @@ from GPT_GNN.schema import split_names
 TIME, FIELD, TIME_FIELD = TRANSFERS = ("time", "field", "time+field")
 PRETRAIN, FINETUNE = PARTS = ("pretrain", "finetune")  # the stores of a transfer between fields
 LEVEL = 1  # of the fields that divide
-CITATION_YEARS = (2020, 20)  # the citation bar counts years up to the first, at most the second
+MOST_YEARS = 20  # of a paper's age that the citation bar counts, as published
 _SHOWN = 20  # fields that an error names
 
 
@@ -125,6 +125,7 @@ def select(
     records: Records,
     references: np.ndarray,
     citation_bar: int,
+    last_year: int,
     division: Division | None,
     until: int,
 ) -> Selection:
@@ -132,6 +133,7 @@ def select(
 
     Args:
         references: [2, E] distinct rows (citing, cited).
+        last_year: of the source, up to which ``citation_bar`` counts a paper's age.
         until: the last year of pre-training, or NO_BOUND.
 
     Raises:
@@ -142,8 +144,7 @@ def select(
         # What a paper of one side is cited by the other must not decide whether it stays.
         inside = papers.wanted[references].all(axis=0)
         references = references[:, inside & division.same_side(*references)]
-    last_year, most_years = CITATION_YEARS
-    bar = np.minimum(last_year - papers.year.astype(np.int64), most_years) * citation_bar
+    bar = np.minimum(last_year - papers.year.astype(np.int64), MOST_YEARS) * citation_bar
     too_few = np.bincount(references[1], minlength=len(bar)) < bar
     counts.leave_out("too few citations", int((papers.wanted & too_few).sum()))
     kept = papers.wanted & ~too_few

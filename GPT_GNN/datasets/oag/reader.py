@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from GPT_GNN.datasets.academic.reader import Reader
-from GPT_GNN.datasets.academic.records import Records
-from GPT_GNN.datasets.academic.selection import LEVEL, find_sides
+from GPT_GNN.datasets.academic.records import Names, Records
 from GPT_GNN.datasets.oag.facts import FACTS
 from GPT_GNN.datasets.oag.files import Dump
 from GPT_GNN.datasets.oag.records import (
@@ -44,6 +43,7 @@ class OAGReader(Reader):
 
     Settings = ReaderSettings
     FACTS = FACTS
+    LAST_YEAR = 2020  # as published
     LISTED = (
         *("domain", "citation_bar", "language", "text_encoder", "text_dim", "word_dim"),
         *("word_min_count", "word_epochs", "skip_bad_rows", "seed"),
@@ -58,19 +58,22 @@ class OAGReader(Reader):
         """All files, the optional one where it is there."""
         return self.dump.files()
 
-    def check_fields(self, pretrain_fields: Sequence[str], finetune_fields: Sequence[str]) -> None:
-        """Look for fields by name before any paper is read; see :func:`find_sides`."""
-        if pretrain_fields or finetune_fields:
-            fields = read_names(self.dump)["field"]
-            level, _ = read_hierarchy(self.dump, fields)
-            known = {i: f"{fields.ids[i]}" for i in np.flatnonzero(level == LEVEL).tolist()}
-            find_sides(fields, known, pretrain_fields, finetune_fields)
+    @cached_property
+    def _names(self) -> dict[str, Names]:
+        return read_names(self.dump)
+
+    @cached_property
+    def _hierarchy(self) -> tuple[np.ndarray, np.ndarray]:
+        return read_hierarchy(self.dump, self._names["field"])
+
+    def fields(self) -> tuple[Names, np.ndarray]:
+        """Those of SeqName, with FHierarchy's levels."""
+        return self._names["field"], self._hierarchy[0]
 
     def read(self, work: Path) -> Records:
         """See :class:`Reader`."""
-        dump = self.dump
-        names = read_names(dump)
-        level, parents = read_hierarchy(dump, names["field"])
+        dump, names = self.dump, self._names
+        level, parents = self._hierarchy
         papers, rows = read_papers(dump, names["venue"], self.settings.language)
         return Records(
             papers=papers,

@@ -87,7 +87,7 @@ def read_papers(dump: Dump, venues: Names, language: str) -> tuple[Papers, Paper
             titles=chunk["NormalisedTitle"],
             languages=chunk["DetectedLanguage"],
         )
-    return rows.finish(str(table.path), "DetectedLanguage"), rows
+    return rows.finish(str(table.path), "DetectedLanguage", "--language"), rows
 
 
 def read_references(dump: Dump, papers: PaperRows) -> np.ndarray:

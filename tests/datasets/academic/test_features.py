@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from GPT_GNN.datasets.oag.preprocess import build_oag
+from GPT_GNN.datasets.sources import build_academic
 from GPT_GNN.graph.store import HeteroGraph
 from tests.datasets.dumps import SMALL, find, read_rows, write_rows
 
@@ -116,7 +116,7 @@ def test_features_know_no_future(
     raw = tmp_path / "raw"
     shutil.copytree(toy_dump, raw)
     change_future(raw, bound)
-    other = build_oag(raw, tmp_path / "store", **SMALL)
+    other = build_academic(raw, tmp_path / "store", **SMALL)
     assert other.num_nodes("paper") == toy_graph.num_nodes("paper") + 1
     year = dict(
         zip(toy_graph.column("paper", "id"), toy_graph.column("paper", "time"), strict=True)

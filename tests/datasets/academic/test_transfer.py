@@ -11,7 +11,7 @@ import pytest
 
 from GPT_GNN.datasets.academic.settings import Settings
 from GPT_GNN.datasets.oag.oag import OAG
-from GPT_GNN.datasets.oag.preprocess import build_oag
+from GPT_GNN.datasets.sources import build_academic
 from GPT_GNN.graph.inputs import FeatureInputs
 from GPT_GNN.graph.store import HeteroGraph, StoreError
 from GPT_GNN.system.files import OtherFilesError
@@ -22,7 +22,7 @@ FIELDS = {"field": 9999, "time+field": 2013}  # transfer -> last year of pre-tra
 
 
 def build(raw: Path, path: Path, **settings: object) -> tuple[HeteroGraph, HeteroGraph]:
-    build_oag(raw, path, **{**SMALL, "finetune_fields": HELD_OUT, **settings})
+    build_academic(raw, path, **{**SMALL, "finetune_fields": HELD_OUT, **settings})
     return HeteroGraph.open(path / "pretrain"), HeteroGraph.open(path / "finetune")
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from GPT_GNN.datasets.academic import build as oag_build
 from GPT_GNN.datasets.oag.files import COLUMNS
-from GPT_GNN.datasets.oag.preprocess import build_oag
 from GPT_GNN.datasets.raw import RawDataError
+from GPT_GNN.datasets.sources import build_academic
 from GPT_GNN.graph.store import HeteroGraph
 from tests.datasets.dumps import (
     SMALL,
@@ -32,7 +32,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def build(raw: Path, **settings: object) -> HeteroGraph:
-    return build_oag(raw, raw.parent / "store", **{**SMALL, **settings})
+    return build_academic(raw, raw.parent / "store", **{**SMALL, **settings})
 
 
 def assert_refused(raw: Path, *parts: str, **settings: object) -> None:
@@ -141,7 +141,7 @@ def test_empty_file(tiny: Path, stem: str) -> None:
 
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(RawDataError, match="expected a folder with a raw dump, found none"):
-        build_oag(tmp_path / "nowhere", tmp_path / "store")
+        build_academic(tmp_path / "nowhere", tmp_path / "store")
 
 
 def test_other_domain(tiny: Path) -> None:
@@ -315,10 +315,10 @@ def test_full_disk(toy_dump: Path, tmp_path: Path, limit: int) -> None:
     """A limit on the size of files stands for the full disk."""
     code = (
         "import resource, sys\n"
-        "from GPT_GNN.datasets.oag.preprocess import build_oag\n"
+        "from GPT_GNN.datasets.sources import build_academic\n"
         "from GPT_GNN.system.runner import run_command\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
-        "sys.exit(run_command(lambda: build_oag(sys.argv[1], sys.argv[2])))\n"
+        "sys.exit(run_command(lambda: build_academic(sys.argv[1], sys.argv[2])))\n"
     )
     store = tmp_path / "store"
     done = subprocess.run(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from GPT_GNN.datasets.oag.oag import OAG
-from GPT_GNN.datasets.oag.preprocess import build_oag
+from GPT_GNN.datasets.sources import build_academic
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.schema import EdgeType
 from tests.datasets.dumps import SMALL, append, edit, find, read_rows, rearrange, write_tiny
@@ -18,7 +18,7 @@ Link = tuple[int, int, int | None]
 
 
 def build(raw: Path, **settings: object) -> HeteroGraph:
-    return build_oag(raw, raw.parent / "store", **{**SMALL, **settings})
+    return build_academic(raw, raw.parent / "store", **{**SMALL, **settings})
 
 
 def links(graph: HeteroGraph, edge_type: EdgeType) -> set[Link]:
@@ -182,7 +182,7 @@ def test_columns_in_another_order_are_found_by_their_names(tiny: Path) -> None:
     expected = build(tiny)
     for stem, order in ORDERS.items():
         rearrange(tiny, stem, order)
-    graph = build_oag(tiny, tiny.parent / "other", **SMALL)
+    graph = build_academic(tiny, tiny.parent / "other", **SMALL)
     assert graph.meta["files"] == expected.meta["files"]
     assert graph.facts["files"] == expected.facts["files"]
     edit(tiny, "Papers", 3, ORDERS["Papers"].index(1), "20o5")
@@ -197,7 +197,7 @@ def test_names_of_columns_count_in_any_case(tiny: Path) -> None:
     with pytest.raises(ValueError, match="PublishYear missing, found PAPERID, year, Norm"):
         build(tiny)
     path.write_text(path.read_text().replace(" year ", " publishyear "))
-    assert build_oag(tiny, tiny.parent / "other", **SMALL).meta["files"] == expected
+    assert build_academic(tiny, tiny.parent / "other", **SMALL).meta["files"] == expected
 
 
 def test_other_columns_are_not_read_and_told(
@@ -209,7 +209,7 @@ def test_other_columns_are_not_read_and_told(
     lines = [f"Weight\t{header}\tSource", *(f"0.5\t{row}\tx" for row in rows)]
     path.write_text("\n".join(lines) + "\n")
     capsys.readouterr()
-    graph = build_oag(tiny, tiny.parent / "other", **SMALL)
+    graph = build_academic(tiny, tiny.parent / "other", **SMALL)
     assert graph.meta["files"] == expected.meta["files"]
     assert graph.facts["files"] == expected.facts["files"]
     told = capsys.readouterr().out.splitlines()
@@ -266,7 +266,7 @@ def test_duplicate_rows_are_kept_once(tiny: Path) -> None:
     once = build(tiny)
     for stem in once.facts["files"]:
         append(tiny, stem, *read_rows(tiny, stem))
-    twice = build_oag(tiny, tiny.parent / "other", **SMALL)
+    twice = build_academic(tiny, tiny.parent / "other", **SMALL)
     assert twice.meta["files"] == once.meta["files"]
     for stem, counts in once.facts["files"].items():
         found = twice.facts["files"][stem]
@@ -280,13 +280,13 @@ def test_gzip_equals_plain(tiny: Path) -> None:
         packed = path.with_name(path.name + ".gz")
         packed.write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
-    assert build_oag(tiny, tiny.parent / "other", **SMALL).meta["files"] == plain.meta["files"]
+    assert build_academic(tiny, tiny.parent / "other", **SMALL).meta["files"] == plain.meta["files"]
 
 
 @pytest.mark.parametrize("domain", ["", "none"])
 def test_no_domain(tiny: Path, domain: str) -> None:
     raw = write_tiny(tiny.parent / "plain", domain="")
-    graph = build_oag(raw, tiny.parent / "other", domain=domain, **SMALL)
+    graph = build_academic(raw, tiny.parent / "other", domain=domain, **SMALL)
     assert graph.meta["files"] == build(tiny).meta["files"]
 
 
@@ -294,7 +294,7 @@ def test_line_ends_of_windows(tiny: Path) -> None:
     expected = build(tiny).meta["files"]
     for path in tiny.iterdir():
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert build_oag(tiny, tiny.parent / "other", **SMALL).meta["files"] == expected
+    assert build_academic(tiny, tiny.parent / "other", **SMALL).meta["files"] == expected
 
 
 def test_given_vectors(tiny: Path) -> None:

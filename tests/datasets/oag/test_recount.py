@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from GPT_GNN.datasets.oag.oag import OAG
-from GPT_GNN.datasets.oag.preprocess import build_oag
+from GPT_GNN.datasets.sources import build_academic
 from GPT_GNN.graph.store import HeteroGraph
 from tests.datasets.dumps import read_rows
 
@@ -22,7 +22,7 @@ def real(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     if not raw.is_dir():
         pytest.skip(f"no {raw}")
     store = tmp_path_factory.mktemp("acl_full") / "store"
-    return raw, build_oag(raw, store, text_dim=TEXT_DIM, word_epochs=1)
+    return raw, build_academic(raw, store, text_dim=TEXT_DIM, word_epochs=1)
 
 
 def test_kept_counts(real: tuple[Path, HeteroGraph]) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from GPT_GNN.datasets.oag.oag import OAG
-from GPT_GNN.datasets.oag.preprocess import build_oag, toy_store
+from GPT_GNN.datasets.oag.preprocess import toy_store
+from GPT_GNN.datasets.sources import build_academic
 from GPT_GNN.datasets.toy import toy
 from GPT_GNN.datasets.toy.words import topics
 from GPT_GNN.graph.store import VERSION, HeteroGraph, StoreError, meta_checksum
@@ -94,7 +95,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, HeteroGraph]:
     """Raw dump and store at the size of the demo."""
     folder = tmp_path_factory.mktemp("demo")
     toy.write_toy_dump(folder / "raw", 4000, 0)
-    graph = build_oag(folder / "raw", folder / "store")
+    graph = build_academic(folder / "raw", folder / "store")
     return folder / "raw", graph
 
 
