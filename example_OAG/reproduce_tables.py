@@ -17,12 +17,12 @@ from dataclasses import replace
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from GPT_GNN.commands.results.reproduce import reproduce
 from GPT_GNN.datasets.academic.settings import Settings
 from GPT_GNN.datasets.oag.preprocess import raw_files
 from GPT_GNN.datasets.oag.reader import ReaderSettings
 from GPT_GNN.report import paper
 from GPT_GNN.study.gpt_gnn import FAMILY, one_pass, two_pass, under_each
+from GPT_GNN.study.reproduce import reproduce
 from GPT_GNN.study.study import Cells, Method, Preset, Setting, Study, Task, data_flags
 from GPT_GNN.system.runner import run_command
 

@@ -14,9 +14,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from GPT_GNN.commands.results.reproduce import reproduce
 from GPT_GNN.datasets.reddit.preprocess import raw_files
 from GPT_GNN.study.gpt_gnn import FAMILY, one_pass, two_pass
+from GPT_GNN.study.reproduce import reproduce
 from GPT_GNN.study.study import Cells, Method, Preset, Setting, Study, Task
 from GPT_GNN.system.runner import run_command
 

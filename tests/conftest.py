@@ -19,13 +19,13 @@ def no_wait_for_the_disk() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Folder of real graphs and of files that the published code wrote; skips where it is absent.
+    """Folder of real graphs and of files that the published code wrote.
 
-    It is not part of the repository: ``GPT_GNN_SHARED_DATA`` names it, by default it is
-    ``../shared/data`` beside the checkout.
+    It is not part of the repository: ``GPT_GNN_SHARED_DATA`` names it. Without the variable it is
+    ``shared/data`` beside the checkout, if that is there. Tests that read it are skipped without.
     """
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     folder = Path(os.environ.get("GPT_GNN_SHARED_DATA", beside))
     if not folder.is_dir():
-        pytest.skip(f"no shared data at {folder}; set GPT_GNN_SHARED_DATA")
+        pytest.skip("no folder of real data: GPT_GNN_SHARED_DATA names one")
     return folder

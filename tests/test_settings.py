@@ -42,7 +42,7 @@ TRAINING = (
     "finetune_reddit",
 )
 
-# Flags of the published scripts (issue 2, part 8) and the type that their meaning asks for.
+# Flags of the published scripts that are kept, and the type that their meaning asks for.
 PUBLISHED = {
     "pretrain_OAG": {
         **{"attr_ratio": float, "attr_type": str, "neg_samp_num": int, "queue_size": int},

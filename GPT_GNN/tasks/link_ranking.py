@@ -87,7 +87,7 @@ class LinkRanking(Task):
         graph: HeteroGraph,
         split: Split,
         relation: EdgeType,
-        num_candidates: int = 100,
+        num_candidates: int = LinkSettings.num_candidates,
         **keywords: Unpack[TaskKeywords],
     ) -> None:
         LinkSettings(num_candidates=num_candidates)  # checks it

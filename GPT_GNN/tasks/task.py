@@ -125,9 +125,9 @@ class Task:
         target: str,
         fraction: float = 1.0,
         seed: int = 0,
-        train_view: str = "pretrain",
-        hide_train_labels: bool = False,
-        original_protocol: bool = False,
+        train_view: str = TaskFlags.train_view,
+        hide_train_labels: bool = TaskFlags.hide_train_labels,
+        original_protocol: bool = TaskFlags.original_protocol,
     ) -> None:
         TaskFlags(fraction, original_protocol, train_view, hide_train_labels)  # checks them
         self.graph, self.split, self.target = graph, split, target

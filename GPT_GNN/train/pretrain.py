@@ -58,7 +58,7 @@ class PretrainBatches:
         sampler: SamplerConfig,
         seed: int,
         hidden: HiddenEdges | None = None,
-        targets_in_means: bool = False,
+        targets_in_means: bool = PretrainRunConfig.targets_in_means,
     ) -> None:
         self.hidden = hidden
         self.objective, self.graph, self.seed = objective, graph, seed

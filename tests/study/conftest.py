@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from GPT_GNN.commands.results import reproduce as reproduce_module
+from GPT_GNN.study import reproduce as reproduce_module
 
 ROOT = Path(__file__).resolve().parents[2]
 

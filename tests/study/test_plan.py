@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from GPT_GNN.commands.results.reproduce import reproduce
 from GPT_GNN.report import layouts
 from GPT_GNN.report.layouts import Layout
 from GPT_GNN.study import grid
 from GPT_GNN.study.plan import plan
+from GPT_GNN.study.reproduce import reproduce
 from GPT_GNN.study.study import Cells, Method, Preset, Setting, Study, Task
 
 STUDY = Study(

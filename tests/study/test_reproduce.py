@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from GPT_GNN.commands.results.reproduce import reproduce
 from GPT_GNN.graph.store import HeteroGraph
 from GPT_GNN.study import grid
 from GPT_GNN.study.plan import plan
 from GPT_GNN.study.progress import duration
 from GPT_GNN.study.records import only_process, read_records
+from GPT_GNN.study.reproduce import reproduce
 from GPT_GNN.study.study import Cells, DataFlags
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 PF = ("PF",)
 FIELDS = {"input_dir": "", "domain": "_CS", "finetune_fields": ("oceanography",)}
 

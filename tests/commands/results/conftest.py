@@ -1,3 +1,0 @@
-"""What the scripts declare, and scripts that cost nothing."""
-
-from tests.study.conftest import calls, scripts, study  # noqa: F401
